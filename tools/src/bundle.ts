@@ -1,0 +1,36 @@
+// Bundles one app into one file: node tools/src/bundle.ts apps/<app>
+//
+// Guarantees: dist/apps/<app>/main.js runs alone, with no node_modules beside it, and an older Node gets
+// a line that says which version is needed and exit code 2.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const NODE_MAJOR_MIN = 24;
+
+// Plain old syntax: it has to run on the Node that is too old.
+const versionGate =
+  `if(parseInt(process.versions.node,10)<${NODE_MAJOR_MIN}){` +
+  `process.stderr.write('Node.js ${NODE_MAJOR_MIN} or newer is needed; this is '+process.versions.node+'\\n');process.exit(2)}`;
+
+const projectRoot = process.argv[2];
+if (!projectRoot) throw new TypeError('usage: bundle.ts <project root>');
+const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+
+await build({
+  entryPoints: [join(projectRoot, 'src/main.ts')],
+  outfile: join('dist', projectRoot, 'main.js'),
+  bundle: true,
+  platform: 'node',
+  format: 'cjs',
+  // Syntax that an older Node still parses, so that the gate below can speak.
+  target: 'node18',
+  banner: { js: versionGate },
+  define: { PULSES_VERSION: JSON.stringify(version) },
+  loader: { '.lua': 'text' },
+  legalComments: 'none',
+  keepNames: true,
+  tsconfig: 'tsconfig.base.json',
+  logLevel: 'warning',
+});
