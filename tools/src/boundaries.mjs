@@ -13,7 +13,8 @@ const TYPE_RULES = {
 const SCOPE_RULES = {
   shared: ['shared'],
   broker: ['broker', 'shared'],
-  connector: ['connector', 'shared'],
+  // connector-fs speaks broker-wire; the type rules keep it off the broker's log and server.
+  connector: ['connector', 'broker', 'shared'],
   aggregation: ['aggregation', 'shared'],
   stream: ['stream', 'connector', 'aggregation', 'shared'],
   ingestor: ['stream', 'connector', 'aggregation', 'shared'],

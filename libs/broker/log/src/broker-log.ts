@@ -1,0 +1,94 @@
+// What the broker stores, as its server sees it: topics of messages, producers, positions and group epochs, all in
+// one journal. The server owns connections and leases; the log owns everything that survives a restart.
+//
+// Guarantees: a promise of a change resolves only after the change is durable; changes take effect in the order of
+// the calls; nothing that is not durable is ever visible through `read`, `topic`, `topics` or `positions`.
+
+import type {
+  Incarnation,
+  PositionChange,
+  ProducerStamp,
+  RecordBatch,
+  StoredPosition,
+  TopicAppend,
+  TopicInfo,
+} from '@pulses/broker-wire';
+
+export interface AppendResult {
+  readonly baseOffset: number;
+  readonly timestampMs: number;
+  readonly duplicate: boolean;
+}
+
+export interface CommitRequest {
+  readonly group: string;
+  readonly groupEpoch: number;
+  readonly topic: string;
+  readonly incarnation: Incarnation;
+  readonly positions: readonly PositionChange[];
+  readonly appends: readonly TopicAppend[];
+}
+
+export interface BrokerLog {
+  /**
+   * Appends messages to a topic, which is made when it does not exist. Without `producer` nothing is deduplicated
+   * (the line protocol). The payload must not change afterwards; the log keeps it in memory for readers.
+   *
+   * @throws PulsesError PROTOCOL_VIOLATION (the payload is not `recordCount` messages), MESSAGE_TOO_LARGE,
+   * TOPIC_INVALID, FENCED, SEQUENCE_GAP, STORAGE_FULL (nothing stored, try again later), STORAGE_FAILED (the log is
+   * dead), OVERLOADED (`pendingBytesMax` waiting), SHUTTING_DOWN
+   */
+  append(append: TopicAppend, producer?: ProducerStamp): Promise<AppendResult>;
+
+  /**
+   * Appends and position changes as one atomic step.
+   *
+   * @throws PulsesError FENCED (group epoch), POSITION_CONFLICT (revision or incarnation), and those of `append`
+   */
+  commit(request: CommitRequest): Promise<{ timestampMs: number }>;
+
+  /** Makes the topic unless it exists. @throws PulsesError TOPIC_INVALID and storage errors */
+  createTopic(topic: string): Promise<TopicInfo>;
+
+  /** Removes topics with their messages and positions in one step; resolves to the names that existed. */
+  deleteTopics(topics: readonly string[]): Promise<string[]>;
+
+  /** Raises the group's epoch by one, durably, and resolves to it: every commit of a lower epoch is now FENCED. */
+  advanceGroupEpoch(group: string): Promise<number>;
+
+  retireProducer(id: string, epoch: number): Promise<void>;
+
+  topic(name: string): TopicInfo | undefined;
+
+  /** In name order by UTF-8 bytes, after `after`, at most `limit`. */
+  topics(query: { prefix: string; after: string; limit: number }): { topics: TopicInfo[]; more: boolean };
+
+  /** After every change called before it is durable: the positions, '' matching every group or topic. */
+  positions(group: string, topic: string): Promise<StoredPosition[]>;
+
+  /**
+   * Durable messages from `fromOffset` on: the first batch starts exactly there; together at most `bytesMax` of payload,
+   * yet at least one message; empty at the high watermark.
+   *
+   * @throws PulsesError TOPIC_UNKNOWN (deleted, or another incarnation), OFFSET_OUT_OF_RANGE, JOURNAL_CORRUPT
+   */
+  read(topic: string, incarnation: Incarnation, fromOffset: number, bytesMax: number): Promise<RecordBatch[]>;
+
+  /**
+   * Calls `listener` after the high watermark of the topic moves, and after the topic is made or deleted; calls are
+   * a wake-up only and may be merged. Returns the function that ends it. The topic need not exist.
+   */
+  onChange(topic: string, listener: () => void): () => void;
+
+  /**
+   * The log's clock in milliseconds: no message stored from now on has an earlier timestamp. Moves with the wall
+   * clock, never backwards.
+   */
+  clockMs(): number;
+
+  /** Resolves when the log has failed for good (STORAGE_FAILED): the process must exit. */
+  readonly failed: Promise<Error>;
+
+  /** Waits for what is under way, makes it durable, closes files and gives the lock back. */
+  close(): Promise<void>;
+}

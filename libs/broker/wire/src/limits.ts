@@ -1,0 +1,28 @@
+// Limits of both protocols. A peer that goes beyond one is refused; none of them is negotiable on the wire.
+
+export const PROTOCOL_VERSION = 1;
+
+/** First bytes of a connection that speaks the broker's own protocol; no line of text starts with 0x89. */
+export const PREAMBLE: Uint8Array = Uint8Array.of(0x89, 0x50, 0x55, 0x4c, 0x53, 0x45, 0x0d, 0x0a);
+
+/** A whole frame, with its length field. */
+export const FRAME_BYTES_MAX = 16 * 1024 * 1024;
+
+/** One message that a producer sends, over either protocol, without its line end. */
+export const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
+
+/** One message inside a commit: a dead letter holds a whole message in base64. */
+export const COMMIT_MESSAGE_BYTES_MAX = 6 * 1024 * 1024;
+
+/** The first line of the line protocol. */
+export const COMMAND_LINE_BYTES_MAX = 1024;
+
+export const TOPIC_NAME_BYTES_MAX = 249;
+export const GROUP_NAME_BYTES_MAX = 249;
+export const METADATA_BYTES_MAX = 4 * 1024;
+export const TOPICS_PER_COMMIT_MAX = 100_000;
+export const POSITIONS_PER_COMMIT_MAX = 64;
+export const LIST_TOPICS_LIMIT_MAX = 10_000;
+
+/** How often an idle fetch stream repeats `head`. */
+export const HEAD_INTERVAL_MS = 200;

@@ -1,0 +1,14 @@
+export type {
+  Connector,
+  ConnectorSupports,
+  OpenSessionOptions,
+  OutputCommit,
+  Position,
+  Session,
+  SourceEvent,
+  SourceHead,
+  SourceIdentity,
+  SourceRecords,
+  SourceStream,
+  TenantOutput,
+} from './connector';

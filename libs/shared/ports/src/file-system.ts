@@ -1,0 +1,56 @@
+// Files, injected: everything the broker stores goes through this port, so that tests can cut the power.
+//
+// Failures keep Node's `code` (ENOSPC, EDQUOT, EMFILE, EIO, ENOENT, EEXIST, …) on the thrown Error.
+// Durability is POSIX's: bytes are safe after `datasync`, a new, renamed or removed name after
+// `syncDirectory` of its directory. Nothing else makes either safe.
+
+export interface FileHandle {
+  /** Writes from `bytes[0]` at `position`; resolves to the count written, which may be short. */
+  write(bytes: Uint8Array, position: number): Promise<number>;
+  /** Writes the buffers back to back at `position`; resolves to the count written in all, which may be short. */
+  writev(buffers: readonly Uint8Array[], position: number): Promise<number>;
+  /** Reads into `into` from `position`; resolves to the count read: 0 at the end, may be short. */
+  read(into: Uint8Array, position: number): Promise<number>;
+  /** fdatasync(2). After a rejection the state of the unsynced bytes is unknown: do not retry. */
+  datasync(): Promise<void>;
+  truncate(lengthBytes: number): Promise<void>;
+  /** Current length in bytes. */
+  size(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/**
+ * - `read`: must exist, not writable
+ * - `create`: must not exist, read and write
+ * - `write`: must exist, read and write
+ *
+ * None follows a symbolic link in the last component (O_NOFOLLOW). New files have mode 0600.
+ */
+export type OpenMode = 'read' | 'create' | 'write';
+
+/** A lock that ends with the process at the latest. */
+export interface DirectoryLock {
+  release(): Promise<void>;
+}
+
+export interface FileSystem {
+  open(path: string, mode: OpenMode): Promise<FileHandle>;
+  /** Makes the directory (mode 0700) and its parents; fine when it exists. */
+  makeDirectory(path: string): Promise<void>;
+  /** Names in the directory, in no order. */
+  list(path: string): Promise<string[]>;
+  /** Replaces `to` when it exists; atomic. */
+  rename(from: string, to: string): Promise<void>;
+  /** Removes one file. */
+  remove(path: string): Promise<void>;
+  /** Removes an empty directory. */
+  removeDirectory(path: string): Promise<void>;
+  exists(path: string): Promise<boolean>;
+  /** fsync(2) of a directory: makes its names durable. */
+  syncDirectory(path: string): Promise<void>;
+  /**
+   * Takes the directory for this process alone.
+   * @throws PulsesError DATA_DIR_LOCKED when another process has it
+   */
+  lockDirectory(path: string): Promise<DirectoryLock>;
+}
