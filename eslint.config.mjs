@@ -1,18 +1,40 @@
 import nx from '@nx/eslint-plugin';
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import tseslint from 'typescript-eslint';
-import { depConstraints } from './tools/src/boundaries.mjs';
 
 const workspaceRoot = dirname(fileURLToPath(import.meta.url));
+// Which kind of project may import which: the table of docs/architecture.md.
+const { types, scopes, packageOwners } = JSON.parse(
+  readFileSync(join(workspaceRoot, 'tools/src/boundaries.json'), 'utf8'),
+);
 const TEST_FILES = ['**/*.spec.ts', '**/bench/**/*.ts', '**/*.bench.ts', '**/testing/**/*.ts'];
 
-const boundaries = (testFiles) => ({
-  '@nx/enforce-module-boundaries': [
-    'error',
-    { enforceBuildableLibDependency: false, allow: [], depConstraints: depConstraints({ testFiles }) },
-  ],
-});
+const packagesOfOthers = (type) =>
+  Object.entries(packageOwners)
+    .filter(([owner]) => owner !== type)
+    .flatMap(([, packages]) => packages);
+
+// Test and bench files may also use the testing projects.
+const boundaries = ({ testFiles }) => {
+  const constraints = (axis, table) =>
+    Object.entries(table).map(([name, allowed]) => ({
+      sourceTag: `${axis}:${name}`,
+      onlyDependOnLibsWithTags: [...allowed, ...(testFiles ? ['testing'] : [])].map((tag) => `${axis}:${tag}`),
+      ...(axis === 'type' ? { bannedExternalImports: packagesOfOthers(name) } : {}),
+    }));
+  return {
+    '@nx/enforce-module-boundaries': [
+      'error',
+      {
+        enforceBuildableLibDependency: false,
+        allow: [],
+        depConstraints: [...constraints('type', types), ...constraints('scope', scopes)],
+      },
+    ],
+  };
+};
 
 export default tseslint.config(
   { ignores: ['**/dist/**', '**/node_modules/**', '**/.nx/**', '**/tmp/**', '**/.data/**'] },
@@ -22,7 +44,7 @@ export default tseslint.config(
     plugins: { '@nx': nx },
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: workspaceRoot } },
     rules: {
-      ...boundaries(false),
+      ...boundaries({ testFiles: false }),
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/consistent-type-imports': ['error', { prefer: 'type-imports', fixStyle: 'inline-type-imports' }],
@@ -35,7 +57,7 @@ export default tseslint.config(
       eqeqeq: 'error',
     },
   },
-  { files: TEST_FILES, rules: boundaries(true) },
+  { files: TEST_FILES, rules: boundaries({ testFiles: true }) },
   {
     files: ['**/*.spec.ts'],
     rules: { '@typescript-eslint/require-await': 'off', '@typescript-eslint/unbound-method': 'off' },

@@ -9,6 +9,7 @@ const { compilerOptions } = JSON.parse(readFileSync(join(workspaceRoot, 'tsconfi
 export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/**/*.spec.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '\\.docs\\.spec\\.ts$'],
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',

@@ -1,0 +1,37 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createScratchWorkspace, type ScratchWorkspace } from './testing/scratch-workspace';
+
+describe('what a change selects', () => {
+  let scratch: ScratchWorkspace;
+
+  beforeAll(() => {
+    scratch = createScratchWorkspace();
+  }, 60_000);
+
+  afterAll(() => {
+    scratch.remove();
+  });
+
+  function affectedBy(path: string, addedLine: string): string[] {
+    appendFileSync(join(scratch.root, path), addedLine);
+    const head = scratch.commit(`change ${path}`);
+    const printed = scratch.run('nx', ['show', 'projects', '--affected', `--base=${head}~1`, `--head=${head}`, '--json']);
+    return (JSON.parse(printed) as string[]).sort();
+  }
+
+  it('selects a changed leaf library and only what depends on it', () => {
+    expect(affectedBy('libs/aggregation/memory/src/index.ts', '\n')).toEqual(['aggregation-memory', 'e2e', 'ingestor']);
+  }, 120_000);
+
+  it('selects nothing for a change in a document', () => {
+    for (const document of ['README.md', 'docs/architecture.md', 'docs/errors.md', 'docs/formats/broker-protocol.md'])
+      expect(affectedBy(document, '\nOne more line.\n')).toEqual([]);
+  }, 120_000);
+
+  it('selects every project for a change in the lockfile', () => {
+    const everything = JSON.parse(scratch.run('nx', ['show', 'projects', '--json'])) as string[];
+    expect(affectedBy('package-lock.json', '\n')).toEqual([...everything].sort());
+  }, 120_000);
+});

@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createScratchWorkspace, type ScratchWorkspace } from './testing/scratch-workspace';
+
+interface LintResult {
+  readonly filePath: string;
+  readonly messages: readonly { readonly ruleId: string | null; readonly message: string }[];
+}
+
+type Probe = readonly [title: string, path: string, imported: string];
+
+const FORBIDDEN: readonly Probe[] = [
+  ['an adapter importing the broker storage', 'libs/connector/fs/src/probe.ts', '@pulses/broker-log'],
+  ['the pipeline importing an adapter', 'libs/stream/pipeline/src/probe.ts', '@pulses/connector-fs'],
+  ['a contract importing a utility', 'libs/shared/pulse-model/src/probe.ts', '@pulses/shared-node-platform'],
+  ['the ingestor importing the broker server', 'apps/ingestor/src/probe.ts', '@pulses/broker-server'],
+  ['the stub generator importing an engine', 'apps/stub-generator/src/probe.ts', '@pulses/aggregation-memory'],
+  ['production code importing a test double', 'libs/broker/log/src/probe.ts', '@pulses/testing-sim'],
+  ['the end-to-end suite importing a feature', 'apps/e2e/src/probe.ts', '@pulses/broker-log'],
+  ['a feature importing the logging library', 'libs/broker/log/src/probe-logger.ts', 'pino'],
+];
+
+const ALLOWED: readonly Probe[] = [
+  ['the ingestor importing an adapter', 'apps/ingestor/src/allowed.ts', '@pulses/connector-fs'],
+  ['an adapter importing a contract', 'libs/connector/fs/src/allowed.ts', '@pulses/broker-wire'],
+  ['the service host importing the logging library', 'libs/shared/service-host/src/allowed.ts', 'pino'],
+  ['a spec importing a test double', 'libs/broker/log/src/allowed.spec.ts', '@pulses/testing-sim'],
+];
+
+describe('module boundaries', () => {
+  let scratch: ScratchWorkspace;
+  let violations: ReadonlyMap<string, string>;
+
+  beforeAll(() => {
+    scratch = createScratchWorkspace();
+    const probes = [...FORBIDDEN, ...ALLOWED].map(([, path, imported]) => {
+      scratch.write(path, `import '${imported}';\n`);
+      return path;
+    });
+    // The lint rule reads the project graph that Nx has stored.
+    scratch.run('nx', ['show', 'projects']);
+    const results = JSON.parse(scratch.run('eslint', ['--format', 'json', ...probes])) as LintResult[];
+    violations = new Map(
+      results.map(({ filePath, messages }) => [
+        filePath.slice(scratch.root.length + 1),
+        messages
+          .filter(({ ruleId }) => ruleId === '@nx/enforce-module-boundaries')
+          .map(({ message }) => message)
+          .join('\n'),
+      ]),
+    );
+  }, 120_000);
+
+  afterAll(() => {
+    scratch.remove();
+  });
+
+  it.each(FORBIDDEN)('lint refuses %s', (_title, path) => {
+    expect(violations.get(path)).not.toBe('');
+    expect(violations.get(path)).toBeDefined();
+  });
+
+  it.each(ALLOWED)('lint accepts %s', (_title, path) => {
+    expect(violations.get(path)).toBe('');
+  });
+});
