@@ -1,0 +1,1 @@
+export type { AppendResult, BrokerLog, CommitRequest } from './broker-log';

@@ -1,0 +1,28 @@
+export {
+  COMMAND_LINE_BYTES_MAX,
+  COMMIT_MESSAGE_BYTES_MAX,
+  FRAME_BYTES_MAX,
+  GROUP_NAME_BYTES_MAX,
+  HEAD_INTERVAL_MS,
+  LIST_TOPICS_LIMIT_MAX,
+  MESSAGE_BYTES_MAX,
+  METADATA_BYTES_MAX,
+  POSITIONS_PER_COMMIT_MAX,
+  PREAMBLE,
+  PROTOCOL_VERSION,
+  TOPIC_NAME_BYTES_MAX,
+  TOPICS_PER_COMMIT_MAX,
+} from './limits';
+export type {
+  Incarnation,
+  PositionChange,
+  ProducerStamp,
+  RecordBatch,
+  Request,
+  RequestType,
+  Response,
+  ResponseType,
+  StoredPosition,
+  TopicAppend,
+  TopicInfo,
+} from './messages';
