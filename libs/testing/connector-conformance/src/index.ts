@@ -1,0 +1,2 @@
+export { describeConnector } from './describe-connector';
+export type { ConnectorHarness, OutputStream } from './harness';

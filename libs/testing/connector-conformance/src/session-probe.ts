@@ -1,0 +1,62 @@
+// Small steps that the scenarios are written in.
+
+import type { Connector, OutputCommit, Position, Session, SourceHead, SourceStream } from '@pulses/connector-api';
+
+export interface ReadMessage {
+  readonly offset: number;
+  readonly timestampMs: number;
+  readonly text: string;
+}
+
+/** Opens a session that is expected to become active at once. */
+export function openSession(connector: Connector, sourceTopic: string, group = 'conformance'): Promise<Session> {
+  return connector.openSession({
+    sourceTopic,
+    group,
+    signal: new AbortController().signal,
+    onStandby: () => {
+      throw new Error('another member is active');
+    },
+  });
+}
+
+/** Reads until the first head at which `count` messages have come. */
+export async function readMessages(
+  stream: SourceStream,
+  count: number,
+): Promise<{ messages: ReadMessage[]; head: SourceHead }> {
+  const messages: ReadMessage[] = [];
+  for (;;) {
+    const event = await stream.next();
+    if (event.kind === 'head') {
+      if (messages.length >= count) return { messages, head: event };
+      continue;
+    }
+    let start = event.start;
+    for (let index = 0; index < event.recordCount; index += 1) {
+      const end = event.ends[index];
+      if (end === undefined) throw new Error(`no end for message ${index}`);
+      messages.push({
+        offset: event.baseOffset + index,
+        timestampMs: event.timestampMs,
+        text: Buffer.from(event.bytes.subarray(start, end)).toString('latin1'),
+      });
+      start = end + event.gap;
+    }
+  }
+}
+
+/** Messages as bytes; the text is Latin-1, so that any byte can be written. */
+export function messages(...texts: string[]): Uint8Array[] {
+  return texts.map((text) => Buffer.from(text, 'latin1'));
+}
+
+/** A commit of one grouped line for each tenant, and a position. */
+export function commitOf(tenants: readonly string[], line: string, position: Position): OutputCommit {
+  return {
+    grouped: tenants.map((tenant) => ({ tenant, recordCount: 1, payload: Buffer.from(`${line}\n`) })),
+    aggregated: [],
+    deadLetters: undefined,
+    positions: new Map([['grouped', position]]),
+  };
+}
