@@ -1,0 +1,138 @@
+// TCP and TLS sockets of the operating system.
+//
+// Guarantees: a failure of a socket ends in `onClose(error)`, never in an unhandled event; above `connectionsMax` a new
+// connection is closed at once. Both sides may end their sending half first (half-open).
+
+import { createServer, connect as connectTcp, type Server, type Socket as NodeSocket } from 'node:net';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import { PulsesError } from '@pulses/shared-errors';
+import type { Listener, Network, Socket, SocketHandlers } from '@pulses/shared-ports';
+
+const TLS_VERSION_MIN = 'TLSv1.2';
+
+export const nodeNetwork: Network = {
+  listen: ({ host, port, tls, connectionsMax }, onConnection) =>
+    new Promise<Listener>((resolve, reject) => {
+      const accept = (socket: NodeSocket) => {
+        socket.setNoDelay(true);
+        onConnection(socketOf(socket));
+      };
+      const server: Server = tls
+        ? createTlsServer(
+            { cert: tls.certificatePem, key: tls.privateKeyPem, minVersion: TLS_VERSION_MIN, allowHalfOpen: true },
+            accept,
+          )
+        : createServer({ allowHalfOpen: true, noDelay: true }, accept);
+      server.maxConnections = connectionsMax;
+      server.once('error', (error: NodeJS.ErrnoException) => {
+        reject(listenError(error, host, port));
+      });
+      server.listen({ host, port }, () => {
+        const address = server.address();
+        resolve({
+          port: address !== null && typeof address === 'object' ? address.port : port,
+          close: () =>
+            new Promise((done) => {
+              // Waits for nobody: open connections are their owner's to end.
+              server.close();
+              done();
+            }),
+        });
+      });
+    }),
+
+  connect: ({ host, port, tls, timeoutMs }) =>
+    new Promise<Socket>((resolve, reject) => {
+      const socket: NodeSocket = tls
+        ? connectTls({
+            host,
+            port,
+            minVersion: TLS_VERSION_MIN,
+            ...(tls.caPem === undefined ? {} : { ca: tls.caPem }),
+          })
+        : connectTcp({ host, port, noDelay: true, allowHalfOpen: true });
+      const timer = setTimeout(() => {
+        socket.destroy(new PulsesError('TIMED_OUT', `no answer from ${host}:${port} within ${timeoutMs} ms`));
+      }, timeoutMs);
+      const fail = (error: Error) => {
+        clearTimeout(timer);
+        reject(
+          error instanceof PulsesError
+            ? error
+            : new PulsesError('CONNECTION_LOST', `cannot reach ${host}:${port}: ${describe(error)}`, { cause: error }),
+        );
+      };
+      socket.once('error', fail);
+      socket.once(tls ? 'secureConnect' : 'connect', () => {
+        clearTimeout(timer);
+        socket.off('error', fail);
+        socket.setNoDelay(true);
+        resolve(socketOf(socket));
+      });
+    }),
+};
+
+function describe(error: Error): string {
+  return (error as NodeJS.ErrnoException).code ?? error.message;
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): PulsesError {
+  if (error.code === 'EADDRINUSE')
+    return new PulsesError('ADDRESS_IN_USE', `${host}:${port} is in use by another process`, { cause: error });
+  return new PulsesError('CONFIG_INVALID', `cannot listen on ${host}:${port}: ${describe(error)}`, { cause: error });
+}
+
+function socketOf(socket: NodeSocket): Socket {
+  let failure: Error | undefined;
+  // Until somebody handles the socket its data waits, and an error must not end the process.
+  socket.pause();
+  socket.on('error', (error) => {
+    failure = error;
+  });
+  return {
+    peer: `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? '?'}`,
+    get bufferedBytes() {
+      return socket.writableLength;
+    },
+    handle(handlers: SocketHandlers) {
+      if (socket.closed) {
+        process.nextTick(() => {
+          handlers.onClose(failure);
+        });
+        return;
+      }
+      socket.on('data', (chunk: Buffer) => {
+        handlers.onData(chunk);
+      });
+      socket.on('drain', () => {
+        handlers.onDrain();
+      });
+      socket.on('end', () => {
+        handlers.onEnd();
+      });
+      socket.once('close', () => {
+        handlers.onClose(failure);
+      });
+      socket.resume();
+    },
+    write: (bytes) => socket.writable && socket.write(bytes),
+    cork: () => {
+      socket.cork();
+    },
+    uncork: () => {
+      socket.uncork();
+    },
+    pause: () => {
+      socket.pause();
+    },
+    resume: () => {
+      socket.resume();
+    },
+    end: () => {
+      socket.end();
+    },
+    destroy: () => {
+      socket.destroy();
+    },
+  };
+}
