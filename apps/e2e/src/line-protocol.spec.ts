@@ -1,0 +1,84 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { publishLines, readLines, sendText, subscribe } from './line-client';
+import { startBrokerProcess, type BrokerProcess } from './broker-process';
+
+const hasNetcat = spawnSync('nc', ['-h']).error === undefined;
+
+describe('the original line protocol', () => {
+  let broker: BrokerProcess;
+
+  beforeEach(async () => {
+    broker = await startBrokerProcess();
+  });
+  afterEach(async () => {
+    await broker.stop();
+  });
+
+  it('keeps lines up to the close, drops CR, empty lines and an unterminated last line', async () => {
+    await sendText(broker.port, 'sink-connector_a_b\r\none\r\n\n\r\ntwo\n three \nlost');
+    expect(await readLines(broker.port, 'a_b', 3)).toEqual(['one', 'two', ' three ']);
+    await publishLines(broker.port, 'a_b', ['end']);
+    expect(await readLines(broker.port, 'a_b', 4)).toEqual(['one', 'two', ' three ', 'end']);
+  });
+
+  it('takes lines that come a byte at a time', async () => {
+    const socket = connect(broker.port, '127.0.0.1').setNoDelay(true);
+    const closed = once(socket, 'close');
+    for (const byte of Buffer.from('sink-connector_slow\nhello\r\nworld\n')) {
+      if (!socket.write(Buffer.of(byte))) await once(socket, 'drain');
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    socket.end();
+    socket.resume();
+    await closed;
+    expect(await readLines(broker.port, 'slow', 2)).toEqual(['hello', 'world']);
+  });
+
+  it('sends stored messages and then new ones to a reader that came before the topic', async () => {
+    const subscription = subscribe(broker.port, 'later');
+    await publishLines(broker.port, 'later', ['1']);
+    await subscription.until((lines) => lines.length === 1);
+    await publishLines(broker.port, 'later', ['2', '3']);
+    expect(await subscription.until((lines) => lines.length === 3)).toEqual(['1', '2', '3']);
+    subscription.close();
+  });
+
+  it('gives readers that join during a load everything once and in order', async () => {
+    const count = 20_000;
+    const lines = Array.from({ length: count }, (_, index) => `message ${index}`);
+    const readers = [];
+    const publishing = publishLines(broker.port, 'busy', lines);
+    for (let reader = 0; reader < 20; reader += 1) {
+      readers.push(readLines(broker.port, 'busy', count));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await publishing;
+    for (const read of await Promise.all(readers)) expect(read).toEqual(lines);
+  });
+
+  it('closes only the connection of a line above 4 MiB and keeps what came before', async () => {
+    const limit = 4 * 1024 * 1024;
+    await publishLines(broker.port, 'long', ['x'.repeat(limit)]);
+    await sendText(broker.port, `sink-connector_long\nbefore\n${'y'.repeat(limit + 1)}\nafter\n`).catch(() => undefined);
+    const read = await readLines(broker.port, 'long', 2);
+    expect(read.map((line) => line.slice(0, 6))).toEqual(['xxxxxx', 'before']);
+    expect(read[0]?.length).toBe(limit);
+    await publishLines(broker.port, 'long', ['still here']);
+    expect((await readLines(broker.port, 'long', 3))[2]).toBe('still here');
+  });
+
+  it('answers an unknown first line with one line and closes', async () => {
+    expect(await sendText(broker.port, 'GET / HTTP/1.1\r\n\r\n')).toMatch(/^[^\n]+\n$/);
+    expect(await sendText(broker.port, '')).toBe('');
+  });
+
+  (hasNetcat ? it : it.failing)('works with nc (needs the program nc)', async () => {
+    execFileSync('sh', ['-c', `(echo sink-connector_source.pulses; printf 'a\\nb\\n') | nc -N 127.0.0.1 ${broker.port}`], {
+      timeout: 10_000,
+    });
+    expect(await readLines(broker.port, 'source.pulses', 2)).toEqual(['a', 'b']);
+  });
+});
