@@ -6,5 +6,5 @@ export type {
   WindowDelta,
   WindowSums,
 } from './engine';
-export type { KeyTable } from './key-table';
+export { createKeyTable, type KeyTable, type KeyTableOptions } from './key-table';
 export { windowEndOf, windowStartOf } from './window';
