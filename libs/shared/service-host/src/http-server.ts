@@ -1,0 +1,77 @@
+// Health, readiness and metrics over HTTP.
+//
+// Bounds: connections, header and body sizes, and the time a request may take.
+
+import { fastify } from 'fastify';
+import { PulsesError } from '@pulses/shared-errors';
+import type { Metrics } from './metrics';
+
+/** What `GET /readyz` tells: 200 when ready, else 503 with the reason. */
+export type Readiness = { readonly ready: true; readonly detail?: string } | { readonly ready: false; readonly reason: string };
+
+export interface HttpServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** A GET route of the app's own, answered with JSON. */
+export interface JsonRoute {
+  readonly path: string;
+  /** `query` has one value a name. */
+  handle(query: Readonly<Record<string, string>>): Promise<{ status: number; body: unknown }>;
+}
+
+export interface HttpServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly metrics: Metrics;
+  readiness(): Readiness;
+  readonly routes?: readonly JsonRoute[];
+}
+
+const LIMITS = {
+  connectionTimeout: 10_000,
+  requestTimeout: 10_000,
+  keepAliveTimeout: 5_000,
+  bodyLimit: 1024,
+} as const;
+const CONNECTIONS_MAX = 64;
+
+/** @throws PulsesError ADDRESS_IN_USE or CONFIG_INVALID, naming --http-port or --http-host */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const app = fastify({ ...LIMITS, forceCloseConnections: true, logger: false, exposeHeadRoutes: true });
+  app.server.maxConnections = CONNECTIONS_MAX;
+  app.get('/healthz', () => ({ status: 'ok' }));
+  app.get('/readyz', (_request, reply) => {
+    const readiness = options.readiness();
+    return reply
+      .code(readiness.ready ? 200 : 503)
+      .send(
+        readiness.ready
+          ? { status: 'ready', ...(readiness.detail === undefined ? {} : { detail: readiness.detail }) }
+          : { status: 'not ready', reason: readiness.reason },
+      );
+  });
+  app.get('/metrics', async (_request, reply) => {
+    const { body, contentType } = await options.metrics.text();
+    return reply.type(contentType).send(body);
+  });
+  for (const route of options.routes ?? [])
+    app.get(route.path, async (request, reply) => {
+      const { status, body } = await route.handle(request.query as Record<string, string>);
+      return reply.code(status).send(body);
+    });
+  try {
+    await app.listen({ host: options.host, port: options.port });
+  } catch (error) {
+    const { code = String(error) } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE')
+      throw new PulsesError('ADDRESS_IN_USE', `--http-port: ${options.port} is in use on ${options.host}; allowed: a free port`);
+    throw new PulsesError('CONFIG_INVALID', `--http-host: cannot listen on '${options.host}' port ${options.port} (${code})`);
+  }
+  const address = app.server.address();
+  return {
+    port: address !== null && typeof address === 'object' ? address.port : options.port,
+    close: () => app.close(),
+  };
+}

@@ -1,0 +1,47 @@
+// What the life cycle touches of the process, so that tests can stand in for it.
+
+import { readFileSync } from 'node:fs';
+
+export interface ProcessPort {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Columns of standard output, or 80 when it is no terminal. */
+  readonly columns: number;
+  writeOut(text: string): void;
+  writeError(text: string): void;
+  readFile(path: string): string;
+  onSignal(handler: (signal: 'SIGINT' | 'SIGTERM') => void): void;
+  /** The parent that opened an IPC channel has gone. */
+  onParentGone(handler: () => void): void;
+  onCrash(handler: (error: unknown) => void): void;
+  exit(code: number): void;
+}
+
+export function nodeProcess(): ProcessPort {
+  return {
+    argv: process.argv.slice(2),
+    env: process.env,
+    columns: process.stdout.columns ?? 80,
+    writeOut: (text) => {
+      process.stdout.write(text);
+    },
+    writeError: (text) => {
+      process.stderr.write(text);
+    },
+    readFile: (path) => readFileSync(path, 'utf8'),
+    onSignal: (handler) => {
+      process.on('SIGINT', handler);
+      process.on('SIGTERM', handler);
+    },
+    onParentGone: (handler) => {
+      if (process.channel) process.once('disconnect', handler);
+    },
+    onCrash: (handler) => {
+      process.once('uncaughtException', handler);
+      process.once('unhandledRejection', handler);
+    },
+    exit: (code) => {
+      process.exit(code);
+    },
+  };
+}

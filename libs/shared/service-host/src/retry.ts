@@ -1,0 +1,57 @@
+// Retrying with exponential backoff and full jitter (Brooker, "Exponential Backoff And Jitter", 2015).
+
+import { isPulsesError } from '@pulses/shared-errors';
+import type { Clock, Random } from '@pulses/shared-ports';
+
+export interface RetryOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly signal: AbortSignal;
+  /** Upper bound of the first wait; doubles up to `delayMsMax`. */
+  readonly delayMsMin: number;
+  readonly delayMsMax: number;
+  /** Called before each wait. */
+  onRetry?(error: unknown, attempt: number, delayMs: number): void;
+}
+
+/** The wait before attempt `attempt` (1 for the second try): uniform between 0 and the doubling bound. */
+export function backoffMs(attempt: number, { random, delayMsMin, delayMsMax }: RetryOptions): number {
+  return random.fraction() * Math.min(delayMsMax, delayMsMin * 2 ** Math.min(attempt - 1, 30));
+}
+
+/**
+ * Runs `action` until it succeeds.
+ * @throws the first failure that is not a retriable PulsesError; the signal's reason when it aborts
+ */
+export async function retry<Result>(action: () => Promise<Result>, options: RetryOptions): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    options.signal.throwIfAborted();
+    try {
+      return await action();
+    } catch (error) {
+      if (!isPulsesError(error) || !error.retriable) throw error;
+      const delayMs = backoffMs(attempt, options);
+      options.onRetry?.(error, attempt, delayMs);
+      await delay(delayMs, options.clock, options.signal);
+    }
+  }
+}
+
+/** Waits. @throws the signal's reason when it aborts */
+export function delay(delayMs: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(signal.reason as Error);
+      return;
+    }
+    const abort = () => {
+      timer.cancel();
+      reject(signal.reason as Error);
+    };
+    const timer = clock.setTimer(delayMs, () => {
+      signal.removeEventListener('abort', abort);
+      resolve();
+    });
+    signal.addEventListener('abort', abort, { once: true });
+  });
+}

@@ -1,0 +1,133 @@
+// The life of a service: settings, start, ready, stop.
+//
+// Guarantees: a bad setting ends with one line and exit code 2, damaged data with 3, any other failure with 1; SIGTERM,
+// SIGINT and the loss of a launching parent start a clean stop, which ends with 0, or with 1 when it takes longer than
+// `STOP_MS_MAX`. A second signal exits at once with 130 (SIGINT) or 143 (SIGTERM). A terminal and Nx both pass on the
+// same Ctrl-C, so signals within `SAME_SIGNAL_MS` of the first are one.
+
+import { isPulsesError, type ErrorCode } from '@pulses/shared-errors';
+import { nodeProcess, type ProcessPort } from './process-port';
+import { renderHelp } from './help';
+import { createLogger, LOG_LEVELS, type Logger } from './logger';
+import { choiceSetting } from './setting';
+import { asksFor, parseSettings, type SettingsDefinition, type SettingsOf } from './settings';
+import { version } from './version';
+
+export const STOP_MS_MAX = 10_000;
+const SAME_SIGNAL_MS = 500;
+
+const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
+  CONFIG_INVALID: 2,
+  ADDRESS_IN_USE: 2,
+  DATA_DIR_LOCKED: 2,
+  JOURNAL_CORRUPT: 3,
+};
+
+/** A running service, as its `start` hands it over. */
+export interface Service {
+  /** Settles when the service ends by itself: resolved is a clean end, rejected a failure. Absent: it runs until stopped. */
+  readonly finished?: Promise<void>;
+  /** Ends it cleanly, keeping everything acknowledged. Called once. */
+  stop(): Promise<void>;
+}
+
+export interface ServiceDescription<Definition extends SettingsDefinition> {
+  readonly name: string;
+  readonly summary: string;
+  readonly settings: Definition;
+  start(settings: SettingsOf<Definition>, logger: Logger): Promise<Service>;
+}
+
+/** The settings that every service has. */
+export const commonSettings = {
+  logLevel: choiceSetting({
+    flag: 'log-level',
+    choices: LOG_LEVELS,
+    default: 'info',
+    description: 'Least severe log lines to write, on standard error.',
+  }),
+};
+
+/** The exit code that a failure asks for. */
+export function exitCodeOf(error: unknown): number {
+  return (isPulsesError(error) && EXIT_CODES[error.code]) || 1;
+}
+
+/** Runs a service as this process. Never rejects: it ends in `exit`. */
+export async function runService<Definition extends SettingsDefinition>(
+  description: ServiceDescription<Definition>,
+  host: ProcessPort = nodeProcess(),
+): Promise<void> {
+  if (asksFor('help', host.argv) || asksFor('version', host.argv)) {
+    host.writeOut(asksFor('help', host.argv) ? helpOf(description, host.columns) : `${version}\n`);
+    host.exit(0);
+    return;
+  }
+  try {
+    host.exit(await lifeOf(description, host));
+  } catch (error) {
+    host.writeError(`${description.name}: ${errorLine(error)}\n`);
+    host.exit(exitCodeOf(error));
+  }
+}
+
+/** One line that says what went wrong. */
+export function errorLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/\s*\n\s*/g, ' ');
+}
+
+function helpOf<Definition extends SettingsDefinition>(
+  { name, summary, settings }: ServiceDescription<Definition>,
+  width: number,
+): string {
+  return renderHelp({ ...settings, ...commonSettings }, { usage: `${name} [flags]`, summary, width });
+}
+
+async function lifeOf<Definition extends SettingsDefinition>(
+  description: ServiceDescription<Definition>,
+  host: ProcessPort,
+): Promise<number> {
+  const { values } = parseSettings({ ...description.settings, ...commonSettings }, host);
+  const { logLevel } = values as SettingsOf<typeof commonSettings>;
+  const logger = createLogger({ service: description.name, version, level: logLevel });
+  const stopRequested = listenForStop(host, logger);
+  host.onCrash((error) => {
+    logger.fatal({ err: error }, 'unexpected failure');
+    host.writeError(`${description.name}: ${errorLine(error)}\n`);
+    host.exit(1);
+  });
+
+  // A stop that comes while the service still starts is carried out as soon as it has started.
+  const service = await description.start(values, logger);
+  const finished = service.finished ?? new Promise<never>(() => undefined);
+  const reason = await Promise.race([finished.then(() => 'finished'), stopRequested]);
+  logger.info({ reason }, 'stopping');
+  const overdue = setTimeout(() => {
+    logger.error({ stopMsMax: STOP_MS_MAX }, 'the stop took too long');
+    host.exit(1);
+  }, STOP_MS_MAX);
+  await service.stop();
+  clearTimeout(overdue);
+  logger.info({}, 'stopped');
+  return 0;
+}
+
+function listenForStop(host: ProcessPort, logger: Logger): Promise<string> {
+  return new Promise((resolve) => {
+    let firstAtMs: number | undefined;
+    host.onSignal((signal) => {
+      const nowMs = performance.now();
+      if (firstAtMs === undefined) {
+        firstAtMs = nowMs;
+        resolve(signal);
+      } else if (nowMs - firstAtMs > SAME_SIGNAL_MS) {
+        logger.warn({ signal }, 'second signal: leaving at once');
+        host.exit(signal === 'SIGINT' ? 130 : 143);
+      }
+    });
+    host.onParentGone(() => {
+      resolve('the launching process has gone');
+    });
+  });
+}

@@ -1,0 +1,149 @@
+// One declaration for each setting: flag, variable, type, default, unit and check in one place.
+
+import { z } from 'zod';
+
+/** How a value is written on the command line; shown in the help. */
+export interface SettingKind<Value> {
+  /** Shown in the help, such as `port` or `duration`. */
+  readonly type: string;
+  /** What is allowed, for the error line. */
+  readonly allowed: string;
+  /** Reads the text of a flag or variable. */
+  readonly schema: z.ZodType<Value, string>;
+}
+
+export interface Setting<Value> extends SettingKind<Value> {
+  /** Without dashes; the variable is `PULSES_` and the flag in capitals. */
+  readonly flag: string;
+  readonly description: string;
+  /** As a user would write it; absent: the setting is optional or required. */
+  readonly defaultText?: string;
+  /** True: no default and no value is fine, the value is then undefined. */
+  readonly optional: boolean;
+  /** A flag without a value means `true`. */
+  readonly boolean: boolean;
+  /** Never shown; also read from the file that `<flag>-file` names. */
+  readonly secret: boolean;
+}
+
+interface Common {
+  readonly flag: string;
+  readonly description: string;
+}
+
+interface WithDefault extends Common {
+  readonly default: string;
+}
+
+function setting<Value>(kind: SettingKind<Value>, options: WithDefault): Setting<Value> {
+  const { flag, description } = options;
+  return { ...kind, flag, description, defaultText: options.default, optional: false, boolean: false, secret: false };
+}
+
+/** Makes a setting optional: without a value it is undefined. */
+export function optional<Value>(kind: SettingKind<Value>, options: Common): Setting<Value | undefined> {
+  return { ...kind, ...options, optional: true, boolean: false, secret: false };
+}
+
+const digits = z.string().regex(/^\d{1,15}$/);
+
+/** Whole numbers within bounds. */
+export function integerKind(bounds: { min: number; max: number }): SettingKind<number> {
+  return {
+    type: 'integer',
+    allowed: `a whole number from ${bounds.min} to ${bounds.max}`,
+    schema: digits.transform(Number).pipe(z.number().min(bounds.min).max(bounds.max)),
+  };
+}
+
+/** Any text that is not empty. */
+export const textKind: SettingKind<string> = {
+  type: 'text',
+  allowed: 'text that is not empty',
+  schema: z.string().min(1),
+};
+
+/** One of a few words. */
+export function choiceKind<const Choice extends string>(choices: readonly Choice[]): SettingKind<Choice> {
+  return {
+    type: choices.join('|'),
+    allowed: `one of ${choices.join(', ')}`,
+    schema: z.string().refine((text): text is Choice => (choices as readonly string[]).includes(text)),
+  };
+}
+
+/** `true` or `false`. */
+const booleanKind: SettingKind<boolean> = {
+  type: 'boolean',
+  allowed: 'true or false',
+  schema: z.string().regex(/^(true|false)$/).transform((text) => text === 'true'),
+};
+
+const DURATION_UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const SIZE_UNITS: Readonly<Record<string, number>> = { '': 1, B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
+
+/** A duration such as `500ms`, `5s` or `2m`; the value is whole milliseconds. */
+export function durationKind(bounds: { min: string; max: string }): SettingKind<number> {
+  return {
+    type: 'duration',
+    allowed: `a duration from ${bounds.min} to ${bounds.max}, such as 500ms, 5s or 2m`,
+    schema: quantity(/^(\d{1,12})(ms|s|m|h|d)$/, DURATION_UNITS_MS, bounds),
+  };
+}
+
+/** A size such as `64KiB` or `1MiB`; the value is bytes. */
+export function sizeKind(bounds: { min: string; max: string }): SettingKind<number> {
+  return {
+    type: 'size',
+    allowed: `a size from ${bounds.min} to ${bounds.max}, such as 64KiB or 1MiB`,
+    schema: quantity(/^(\d{1,12})(B|KiB|MiB|GiB|TiB|)$/, SIZE_UNITS, bounds),
+  };
+}
+
+function quantity(
+  pattern: RegExp,
+  units: Readonly<Record<string, number>>,
+  bounds: { min: string; max: string },
+): z.ZodType<number, string> {
+  const read = (text: string): number => {
+    const [, count = '', unit = ''] = pattern.exec(text) ?? [];
+    return Number(count) * (units[unit] ?? NaN);
+  };
+  const [min, max] = [read(bounds.min), read(bounds.max)];
+  return z
+    .string()
+    .regex(pattern)
+    .transform(read)
+    .pipe(z.number().min(min).max(max));
+}
+
+export const textSetting = (options: WithDefault) => setting(textKind, options);
+export const integerSetting = ({ min, max, ...options }: WithDefault & { min: number; max: number }) =>
+  setting(integerKind({ min, max }), options);
+export const portSetting = (options: WithDefault) =>
+  setting({ ...integerKind({ min: 0, max: 65_535 }), type: 'port' }, options);
+export const durationSetting = ({ min, max, ...options }: WithDefault & { min: string; max: string }) =>
+  setting(durationKind({ min, max }), options);
+export const sizeSetting = ({ min, max, ...options }: WithDefault & { min: string; max: string }) =>
+  setting(sizeKind({ min, max }), options);
+export const choiceSetting = <const Choice extends string>({
+  choices,
+  ...options
+}: WithDefault & { choices: readonly Choice[] }) => setting(choiceKind(choices), options);
+/** A setting of a kind of the app's own. */
+export const customSetting = setting;
+
+/** `--flag`, `--flag=true|false` or `--no-flag`; false unless said otherwise. */
+export function booleanSetting(options: Common): Setting<boolean> {
+  return { ...setting(booleanKind, { ...options, default: 'false' }), boolean: true };
+}
+
+/** Text that is never shown, also read from a file (`--<flag>-file`), whose trailing line end is not part of it. */
+export function secretSetting(options: Common): Setting<string | undefined> {
+  return { ...optional(textKind, options), type: 'secret', allowed: 'text that is not empty', secret: true };
+}
+
+/** The environment variable of a flag. */
+export function variableOf(flag: string): string {
+  return `PULSES_${flag.toUpperCase().replaceAll('-', '_')}`;
+}
