@@ -1,3 +1,4 @@
+export { createFrameAssembler, type Frame, type FrameAssembler } from './frame';
 export {
   COMMAND_LINE_BYTES_MAX,
   COMMIT_MESSAGE_BYTES_MAX,
@@ -26,3 +27,7 @@ export type {
   TopicAppend,
   TopicInfo,
 } from './messages';
+export { createLineReader, type LineBlock, type LineReader } from './line-reader';
+export { decodeRequest, decodeResponse, encodeRequest, encodeResponse } from './message-codec';
+export { createOpeningReader, type Opening } from './opening';
+export { checkPayload, checkTopicName, recordEnds, skipRecords } from './payload';

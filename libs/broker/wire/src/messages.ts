@@ -94,7 +94,7 @@ export type Request =
       readonly type: 'fetch';
       readonly topic: string;
       /** '' accepts any; else the stream fails with TOPIC_UNKNOWN when the topic was made again. */
-      readonly incarnation: Incarnation | '';
+      readonly incarnation: Incarnation;
       readonly fromOffset: number;
       /** Payload bytes that the broker may send before it waits for `credit`; a batch may overdraw it once. */
       readonly creditBytes: number;

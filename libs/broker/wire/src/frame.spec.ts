@@ -1,0 +1,84 @@
+import { describe, expect, it } from '@jest/globals';
+import { isPulsesError } from '@pulses/shared-errors';
+import fc from 'fast-check';
+import { createFrameAssembler, type Frame } from './frame';
+import { FRAME_BYTES_MAX } from './limits';
+import { decodeRequest, encodeRequest } from './message-codec';
+import { anyRequest } from './testing/arbitraries';
+
+const bytesOf = (parts: readonly Uint8Array[]) => Buffer.concat(parts);
+
+function assemble(bytes: Uint8Array, chunkSizes: readonly number[]): Frame[] {
+  const assembler = createFrameAssembler();
+  const frames: Frame[] = [];
+  let position = 0;
+  for (let turn = 0; position < bytes.byteLength; turn += 1) {
+    const size = chunkSizes[turn % chunkSizes.length] ?? 1;
+    // A copy, as a socket hands out chunks of its own.
+    frames.push(...assembler.push(bytes.slice(position, position + size)));
+    position += size;
+  }
+  expect(assembler.pendingBytes).toBe(0);
+  return frames;
+}
+
+describe('frames', () => {
+  it('come out as they went in, however the stream is cut', () => {
+    fc.assert(
+      fc.property(
+        fc.array(anyRequest, { minLength: 1, maxLength: 5 }),
+        fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 5 }),
+        (requests, chunkSizes) => {
+          const stream = bytesOf(requests.flatMap((request, index) => encodeRequest(index, request)));
+          const frames = assemble(stream, chunkSizes);
+          expect(frames.map(({ correlation }) => correlation)).toEqual(requests.map((_, index) => index));
+          expect(frames.map((frame) => bytesOf(encodeRequest(frame.correlation, decodeRequest(frame))))).toEqual(
+            requests.map((request, index) => bytesOf(encodeRequest(index, request))),
+          );
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('never come out changed: a mutated stream gives the original, nothing yet, or an error', () => {
+    fc.assert(
+      fc.property(anyRequest, fc.nat(), fc.integer({ min: 1, max: 255 }), (request, at, flip) => {
+        const original = bytesOf(encodeRequest(7, request));
+        const mutated = Buffer.from(original);
+        const position = at % mutated.byteLength;
+        mutated[position] = (mutated[position] ?? 0) ^ flip;
+        try {
+          expect(createFrameAssembler().push(mutated)).toEqual([]);
+        } catch (error) {
+          if (!isPulsesError(error)) throw error;
+          expect(['PROTOCOL_VIOLATION', 'MESSAGE_TOO_LARGE']).toContain(error.code);
+        }
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+
+  it('are refused above the limit before their bytes are held', () => {
+    const header = Buffer.alloc(16);
+    header.writeUInt32LE(FRAME_BYTES_MAX - 3);
+    expect(() => createFrameAssembler().push(header)).toThrow(/at most/);
+    header.writeUInt32LE(FRAME_BYTES_MAX - 4);
+    const assembler = createFrameAssembler();
+    expect(assembler.push(header)).toEqual([]);
+    expect(assembler.pendingBytes).toBe(16);
+  });
+
+  it('may have a body that is not a message, which decoding refuses', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 255 }), fc.uint8Array({ maxLength: 200 }), (type, body) => {
+        try {
+          decodeRequest({ type, correlation: 0, body });
+        } catch (error) {
+          if (!isPulsesError(error)) throw error;
+        }
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+});

@@ -1,0 +1,127 @@
+// Frames: how messages are cut out of a byte stream.
+//
+//   frame = length:u32 crc:u32 type:u8 flags:u8 reserved:u16 correlation:u32 body
+//
+// `length` counts everything behind itself; `crc` is the CRC-32 (IEEE 802.3) of everything behind itself; flags and
+// reserved are 0.
+//
+// Guarantees: a frame comes out whole and as it went in, or the stream fails. Bounds: FRAME_BYTES_MAX; memory for an
+// incomplete frame grows with the bytes that came, not with the length it claims.
+
+import { crc32 } from 'node:zlib';
+import { PulsesError } from '@pulses/shared-errors';
+import { violation } from './body';
+import { FRAME_BYTES_MAX } from './limits';
+
+/** Bytes before the body. */
+export const FRAME_HEADER_BYTES = 16;
+const LENGTH_BYTES = 4;
+const LENGTH_MIN = FRAME_HEADER_BYTES - LENGTH_BYTES;
+const CRC_END = 8;
+
+/** One frame as it came in; `body` is a view that belongs to the caller. */
+export interface Frame {
+  readonly type: number;
+  readonly correlation: number;
+  readonly body: Uint8Array;
+}
+
+/**
+ * Fills in the header at the start of the first part.
+ * @throws PulsesError MESSAGE_TOO_LARGE
+ */
+export function sealFrame(type: number, correlation: number, parts: Uint8Array[]): Uint8Array[] {
+  const [first, ...others] = parts;
+  if (first === undefined) throw new TypeError('the first part holds the header');
+  const total = parts.reduce((bytes, part) => bytes + part.byteLength, 0);
+  if (total > FRAME_BYTES_MAX)
+    throw new PulsesError('MESSAGE_TOO_LARGE', `a frame of ${total} bytes; at most ${FRAME_BYTES_MAX} are allowed`);
+  const header = Buffer.from(first.buffer, first.byteOffset, first.byteLength);
+  header.writeUInt32LE(total - LENGTH_BYTES, 0);
+  header.writeUInt8(type, 8);
+  header.writeUInt8(0, 9);
+  header.writeUInt16LE(0, 10);
+  header.writeUInt32LE(correlation, 12);
+  let crc = crc32(header.subarray(CRC_END));
+  for (const part of others) crc = crc32(part, crc);
+  header.writeUInt32LE(crc, LENGTH_BYTES);
+  return parts;
+}
+
+/** @see createFrameAssembler */
+export interface FrameAssembler {
+  /**
+   * Takes bytes of the stream, answers the frames that are now whole.
+   * @throws PulsesError PROTOCOL_VIOLATION or MESSAGE_TOO_LARGE; the stream is then of no more use
+   */
+  push(chunk: Uint8Array): Frame[];
+  /** Bytes held for a frame that is not whole yet. */
+  readonly pendingBytes: number;
+}
+
+/** Cuts a byte stream into frames. A frame that lies whole in one chunk is not copied; any other is, once. */
+export function createFrameAssembler(): FrameAssembler {
+  let held: Buffer = Buffer.alloc(0);
+  let heldBytes = 0;
+
+  /** Moves bytes of the chunk behind those held, until `target` are held or the chunk ends; answers how many. */
+  const holdUpTo = (target: number, chunk: Buffer, from: number): number => {
+    const count = Math.min(target - heldBytes, chunk.byteLength - from);
+    if (heldBytes + count > held.byteLength) {
+      const grown = Buffer.allocUnsafeSlow(Math.min(target, Math.max(held.byteLength * 2, heldBytes + count)));
+      held.copy(grown, 0, 0, heldBytes);
+      held = grown;
+    }
+    chunk.copy(held, heldBytes, from, from + count);
+    heldBytes += count;
+    return count;
+  };
+
+  return {
+    get pendingBytes() {
+      return heldBytes;
+    },
+    push(bytes) {
+      const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      const frames: Frame[] = [];
+      let position = 0;
+      if (heldBytes > 0) {
+        if (heldBytes < LENGTH_BYTES) position += holdUpTo(LENGTH_BYTES, chunk, position);
+        if (heldBytes < LENGTH_BYTES) return frames;
+        const frameBytes = frameBytesAt(held, 0);
+        position += holdUpTo(frameBytes, chunk, position);
+        if (heldBytes < frameBytes) return frames;
+        frames.push(openFrame(held.subarray(0, frameBytes)));
+        // The frame owns that buffer now.
+        held = Buffer.alloc(0);
+        heldBytes = 0;
+      }
+      while (chunk.byteLength - position >= LENGTH_BYTES) {
+        const frameBytes = frameBytesAt(chunk, position);
+        if (chunk.byteLength - position < frameBytes) break;
+        frames.push(openFrame(chunk.subarray(position, position + frameBytes)));
+        position += frameBytes;
+      }
+      if (position < chunk.byteLength) holdUpTo(chunk.byteLength - position, chunk, position);
+      return frames;
+    },
+  };
+}
+
+function frameBytesAt(bytes: Buffer, position: number): number {
+  const length = bytes.readUInt32LE(position);
+  if (length < LENGTH_MIN) throw violation(`a length of ${length}`);
+  if (length > FRAME_BYTES_MAX - LENGTH_BYTES)
+    throw new PulsesError('MESSAGE_TOO_LARGE', `a frame of ${length} bytes; at most ${FRAME_BYTES_MAX} are allowed`);
+  return LENGTH_BYTES + length;
+}
+
+function openFrame(bytes: Buffer): Frame {
+  if (crc32(bytes.subarray(CRC_END)) !== bytes.readUInt32LE(LENGTH_BYTES)) throw violation('the checksum does not match');
+  if (bytes.readUInt8(9) !== 0 || bytes.readUInt16LE(10) !== 0) throw violation('reserved bits are set');
+  return {
+    type: bytes.readUInt8(8),
+    correlation: bytes.readUInt32LE(12),
+    body: bytes.subarray(FRAME_HEADER_BYTES),
+  };
+}
