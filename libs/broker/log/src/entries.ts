@@ -1,0 +1,78 @@
+// The changes that a journal frame carries, as plain values. docs/formats/journal.md has the bytes.
+//
+// One frame is one atomic step: all its entries take effect or none does. Every entry states its outcome (the
+// offset, the revision, the epoch), so applying it decides nothing.
+
+import type { Incarnation, ProducerStamp } from '@pulses/broker-wire';
+
+export interface TopicCreated {
+  readonly kind: 'topic-created';
+  /** Short name of this incarnation within the log; never used again. */
+  readonly topicId: number;
+  readonly topic: string;
+  readonly incarnation: Incarnation;
+}
+
+/** Messages of one topic. The payload is `bytes[start, start + length)`; the encoder may move it. */
+export interface Appended {
+  readonly kind: 'appended';
+  readonly topicId: number;
+  readonly baseOffset: number;
+  readonly recordCount: number;
+  readonly length: number;
+  bytes: Uint8Array;
+  start: number;
+  /** Absent when nothing is deduplicated. */
+  readonly producer: ProducerStamp | undefined;
+}
+
+export interface PositionSet {
+  readonly name: string;
+  readonly offset: number;
+  readonly revision: number;
+  readonly metadata: string;
+}
+
+export interface PositionsSet {
+  readonly kind: 'positions-set';
+  readonly group: string;
+  readonly topicId: number;
+  readonly positions: readonly PositionSet[];
+}
+
+export interface TopicsDeleted {
+  readonly kind: 'topics-deleted';
+  readonly topicIds: readonly number[];
+}
+
+export interface GroupEpochSet {
+  readonly kind: 'group-epoch-set';
+  readonly group: string;
+  readonly epoch: number;
+}
+
+export interface ProducerRetired {
+  readonly kind: 'producer-retired';
+  readonly id: string;
+  readonly epoch: number;
+}
+
+/** Retention: the messages before `startOffset` are no longer kept. */
+export interface TopicTrimmed {
+  readonly kind: 'topic-trimmed';
+  readonly topicId: number;
+  readonly startOffset: number;
+  /** Bytes of the messages that are no longer kept. */
+  readonly bytesRemoved: number;
+  /** Timestamp of the first message still kept; 0 when none is. */
+  readonly firstTimestampMs: number;
+}
+
+export type Entry =
+  | TopicCreated
+  | Appended
+  | PositionsSet
+  | TopicsDeleted
+  | GroupEpochSet
+  | ProducerRetired
+  | TopicTrimmed;

@@ -1,0 +1,366 @@
+// Journal frames as bytes: the layout is in docs/formats/journal.md.
+//
+//   frame   = header(48) entries payloads
+//   header  = magic u32 · bodyLength u32 · lsn u64 · syncedUpTo u64 · timestampMs u64
+//             · previousCrc u32 · entriesLength u32 · headerCrc u32 · crc u32
+//   body    = entries (entriesLength bytes) payloads (the rest, in the order of their `appended` entries)
+//
+// `headerCrc` covers the header before it, `crc` the header before it and the body; both start from the log's seed, so
+// that a frame of another log, or one that a client sends as a message, is not a frame of this one. `previousCrc`
+// chains the frames: one that is missing or replaced shows.
+//
+// Guarantees: what `encodeFrame` makes, `readFrame` gives back; anything else is undefined, never an exception.
+
+import { crc32 } from 'node:zlib';
+import {
+  bytesOfHex,
+  createFieldReader,
+  createFieldWriter,
+  FieldError,
+  hexOfBytes,
+  putU64,
+  takeU64,
+  utf8,
+  viewOf,
+  type FieldReader,
+  type FieldWriter,
+} from './bytes';
+import type { Appended, Entry } from './entries';
+
+export const FRAME_HEADER_BYTES = 48;
+/** "PJF1" */
+export const FRAME_MAGIC = 0x31464a50;
+/** Above every frame that is ever written: the largest request with its entries. */
+export const FRAME_BODY_BYTES_MAX = 64 * 1024 * 1024;
+
+const HEADER_CRC_AT = 40;
+const CRC_AT = 44;
+
+/** Smaller payloads are copied together, so that the buffers of received bytes can go; larger ones are not copied. */
+const COPY_BYTES_MAX = 16 * 1024;
+
+const KIND = {
+  'topic-created': 1,
+  appended: 2,
+  produced: 3,
+  'positions-set': 4,
+  'topics-deleted': 5,
+  'group-epoch-set': 6,
+  'producer-retired': 7,
+  'topic-trimmed': 8,
+} as const;
+
+export interface FrameHeader {
+  readonly lsn: number;
+  /** Every frame up to this LSN was durable when this one was written. */
+  readonly syncedUpTo: number;
+  readonly timestampMs: number;
+  readonly previousCrc: number;
+  readonly crc: number;
+  /** Header and body. */
+  readonly frameLength: number;
+  readonly entriesLength: number;
+}
+
+export interface Frame extends FrameHeader {
+  readonly entries: Entry[];
+}
+
+export interface EncodedFrame {
+  readonly buffers: Uint8Array[];
+  readonly length: number;
+  readonly crc: number;
+  /** Where the payloads start within the frame. */
+  readonly payloadsAt: number;
+}
+
+/** A payload that would keep much more memory alive than its own length is copied too. */
+function isCopied(entry: Appended): boolean {
+  return entry.length <= COPY_BYTES_MAX || entry.bytes.buffer.byteLength > 2 * entry.length;
+}
+
+/**
+ * A frame as buffers to be written back to back. Payloads that are copied move: their entries then point into the
+ * frame's own buffer, which is not used for anything else.
+ */
+export function encodeFrame(
+  header: { lsn: number; syncedUpTo: number; timestampMs: number; previousCrc: number; seed: number },
+  entries: readonly Entry[],
+): EncodedFrame {
+  const texts: Uint8Array[] = [];
+  let entriesLength = 0;
+  let copied = 0;
+  let payloads = 0;
+  for (const entry of entries) {
+    entriesLength += sizeOfEntry(entry, texts);
+    if (entry.kind !== 'appended') continue;
+    payloads += entry.length;
+    if (isCopied(entry)) copied += entry.length;
+  }
+
+  const payloadsAt = FRAME_HEADER_BYTES + entriesLength;
+  const own = Buffer.allocUnsafeSlow(payloadsAt + copied);
+  const writer = createFieldWriter(own, FRAME_HEADER_BYTES);
+  let nextText = 0;
+  for (const entry of entries) nextText = writeEntry(writer, entry, texts, nextText);
+
+  const buffers: Uint8Array[] = [];
+  let cut = 0;
+  let at = payloadsAt;
+  for (const entry of entries) {
+    if (entry.kind !== 'appended') continue;
+    if (isCopied(entry)) {
+      own.set(entry.bytes.subarray(entry.start, entry.start + entry.length), at);
+      entry.bytes = own;
+      entry.start = at;
+      at += entry.length;
+      continue;
+    }
+    if (at > cut) buffers.push(own.subarray(cut, at));
+    cut = at;
+    buffers.push(entry.bytes.subarray(entry.start, entry.start + entry.length));
+  }
+  if (at > cut) buffers.push(own.subarray(cut, at));
+
+  const view = viewOf(own);
+  view.setUint32(0, FRAME_MAGIC, true);
+  view.setUint32(4, entriesLength + payloads, true);
+  putU64(view, 8, header.lsn);
+  putU64(view, 16, header.syncedUpTo);
+  putU64(view, 24, header.timestampMs);
+  view.setUint32(32, header.previousCrc, true);
+  view.setUint32(36, entriesLength, true);
+  const first = buffers[0]!; // holds the header: `own` is never empty and comes first
+  view.setUint32(HEADER_CRC_AT, crc32(first.subarray(0, HEADER_CRC_AT), header.seed), true);
+  let crc = crc32(first.subarray(0, CRC_AT), header.seed);
+  crc = crc32(first.subarray(FRAME_HEADER_BYTES), crc);
+  for (let index = 1; index < buffers.length; index += 1) crc = crc32(buffers[index]!, crc);
+  view.setUint32(CRC_AT, crc, true);
+  return { buffers, length: payloadsAt + payloads, crc, payloadsAt };
+}
+
+/** The header at `bytes[at]`, when it is whole and valid; says nothing about the body. */
+export function readHeader(bytes: Uint8Array, at: number, seed: number): FrameHeader | undefined {
+  if (at + FRAME_HEADER_BYTES > bytes.length) return undefined;
+  const view = viewOf(bytes);
+  if (view.getUint32(at, true) !== FRAME_MAGIC) return undefined;
+  const headerCrc = crc32(bytes.subarray(at, at + HEADER_CRC_AT), seed);
+  if (view.getUint32(at + HEADER_CRC_AT, true) !== headerCrc) return undefined;
+  const bodyLength = view.getUint32(at + 4, true);
+  const lsn = takeU64(view, at + 8);
+  const syncedUpTo = takeU64(view, at + 16);
+  const timestampMs = takeU64(view, at + 24);
+  const entriesLength = view.getUint32(at + 36, true);
+  if (bodyLength > FRAME_BODY_BYTES_MAX || entriesLength > bodyLength) return undefined;
+  if (Number.isNaN(lsn + syncedUpTo + timestampMs)) return undefined;
+  return {
+    lsn,
+    syncedUpTo,
+    timestampMs,
+    previousCrc: view.getUint32(at + 32, true),
+    crc: view.getUint32(at + CRC_AT, true),
+    frameLength: FRAME_HEADER_BYTES + bodyLength,
+    entriesLength,
+  };
+}
+
+/** The header of the frame at `bytes[at]`, when all of the frame is there and valid. */
+export function checkFrame(bytes: Uint8Array, at: number, seed: number): FrameHeader | undefined {
+  const header = readHeader(bytes, at, seed);
+  if (header === undefined || at + header.frameLength > bytes.length) return undefined;
+  let crc = crc32(bytes.subarray(at, at + CRC_AT), seed);
+  crc = crc32(bytes.subarray(at + FRAME_HEADER_BYTES, at + header.frameLength), crc);
+  return crc === header.crc ? header : undefined;
+}
+
+/** The frame at `bytes[at]`; undefined when it is not a valid one. Payloads are views into `bytes`. */
+export function readFrame(bytes: Uint8Array, at: number, seed: number): Frame | undefined {
+  const header = checkFrame(bytes, at, seed);
+  if (header === undefined) return undefined;
+  const entriesEnd = at + FRAME_HEADER_BYTES + header.entriesLength;
+  const reader = createFieldReader(bytes, at + FRAME_HEADER_BYTES, entriesEnd);
+  const entries: Entry[] = [];
+  let payloadAt = entriesEnd;
+  try {
+    while (reader.at < entriesEnd) {
+      const entry = readEntry(reader, bytes, payloadAt);
+      if (entry.kind === 'appended') payloadAt += entry.length;
+      entries.push(entry);
+    }
+  } catch (error) {
+    if (error instanceof FieldError) return undefined;
+    throw error;
+  }
+  if (payloadAt !== at + header.frameLength) return undefined;
+  return { ...header, entries };
+}
+
+// Grammar of the entries, each after its kind in one byte (text = length u16 · UTF-8):
+//   1 topic-created     topicId u32 · incarnation 16 bytes · topic text
+//   2 appended          topicId u32 · baseOffset u64 · recordCount u32 · length u32
+//   3 produced          producer 16 bytes · epoch u32 · sequence u64 · the fields of `appended`
+//   4 positions-set     group text · topicId u32 · count u16 · count × (name text · offset u64 · revision u64 · metadata text)
+//   5 topics-deleted    count u32 · count × topicId u32
+//   6 group-epoch-set   group text · epoch u32
+//   7 producer-retired  producer 16 bytes · epoch u32
+//   8 topic-trimmed     topicId u32 · startOffset u64 · bytesRemoved u64 · firstTimestampMs u64
+
+/** Size of the entry; pushes its texts as bytes, in the order in which `writeEntry` takes them. */
+function sizeOfEntry(entry: Entry, texts: Uint8Array[]): number {
+  const text = (value: string): number => {
+    const bytes = utf8(value);
+    texts.push(bytes);
+    return 2 + bytes.length;
+  };
+  switch (entry.kind) {
+    case 'topic-created':
+      return 1 + 4 + 16 + text(entry.topic);
+    case 'appended':
+      return 1 + 20 + (entry.producer === undefined ? 0 : 28);
+    case 'positions-set': {
+      let size = 1 + text(entry.group) + 4 + 2;
+      for (const position of entry.positions) size += text(position.name) + 16 + text(position.metadata);
+      return size;
+    }
+    case 'topics-deleted':
+      return 1 + 4 + 4 * entry.topicIds.length;
+    case 'group-epoch-set':
+      return 1 + text(entry.group) + 4;
+    case 'producer-retired':
+      return 1 + 16 + 4;
+    case 'topic-trimmed':
+      return 1 + 4 + 24;
+  }
+}
+
+/** Returns the index of the next text. */
+function writeEntry(to: FieldWriter, entry: Entry, texts: readonly Uint8Array[], textAt: number): number {
+  let next = textAt;
+  const text = (): void => to.short(texts[next++]!); // `sizeOfEntry` pushed it
+  switch (entry.kind) {
+    case 'topic-created':
+      to.u8(KIND['topic-created']);
+      to.u32(entry.topicId);
+      to.raw(bytesOfHex(entry.incarnation));
+      text();
+      break;
+    case 'appended':
+      if (entry.producer === undefined) {
+        to.u8(KIND.appended);
+      } else {
+        to.u8(KIND.produced);
+        to.raw(bytesOfHex(entry.producer.id));
+        to.u32(entry.producer.epoch);
+        to.u64(entry.producer.sequence);
+      }
+      to.u32(entry.topicId);
+      to.u64(entry.baseOffset);
+      to.u32(entry.recordCount);
+      to.u32(entry.length);
+      break;
+    case 'positions-set':
+      to.u8(KIND['positions-set']);
+      text();
+      to.u32(entry.topicId);
+      to.u16(entry.positions.length);
+      for (const position of entry.positions) {
+        text();
+        to.u64(position.offset);
+        to.u64(position.revision);
+        text();
+      }
+      break;
+    case 'topics-deleted':
+      to.u8(KIND['topics-deleted']);
+      to.u32(entry.topicIds.length);
+      for (const topicId of entry.topicIds) to.u32(topicId);
+      break;
+    case 'group-epoch-set':
+      to.u8(KIND['group-epoch-set']);
+      text();
+      to.u32(entry.epoch);
+      break;
+    case 'producer-retired':
+      to.u8(KIND['producer-retired']);
+      to.raw(bytesOfHex(entry.id));
+      to.u32(entry.epoch);
+      break;
+    case 'topic-trimmed':
+      to.u8(KIND['topic-trimmed']);
+      to.u32(entry.topicId);
+      to.u64(entry.startOffset);
+      to.u64(entry.bytesRemoved);
+      to.u64(entry.firstTimestampMs);
+      break;
+  }
+  return next;
+}
+
+function readAppended(from: FieldReader, bytes: Uint8Array, start: number, producer: Appended['producer']): Appended {
+  return {
+    kind: 'appended',
+    topicId: from.u32(),
+    baseOffset: from.u64(),
+    recordCount: from.u32(),
+    length: from.u32(),
+    bytes,
+    start,
+    producer,
+  };
+}
+
+function readEntry(from: FieldReader, bytes: Uint8Array, payloadAt: number): Entry {
+  const kind = from.u8();
+  switch (kind) {
+    case KIND['topic-created']: {
+      const topicId = from.u32();
+      const incarnation = hexOfBytes(from.raw(16));
+      return { kind: 'topic-created', topicId, topic: from.text(), incarnation };
+    }
+    case KIND.appended:
+      return readAppended(from, bytes, payloadAt, undefined);
+    case KIND.produced: {
+      const id = hexOfBytes(from.raw(16));
+      const epoch = from.u32();
+      const sequence = from.u64();
+      return readAppended(from, bytes, payloadAt, { id, epoch, sequence });
+    }
+    case KIND['positions-set']: {
+      const group = from.text();
+      const topicId = from.u32();
+      const positions = Array.from({ length: from.u16() }, () => {
+        const name = from.text();
+        const offset = from.u64();
+        const revision = from.u64();
+        return { name, offset, revision, metadata: from.text() };
+      });
+      return { kind: 'positions-set', group, topicId, positions };
+    }
+    case KIND['topics-deleted']:
+      return { kind: 'topics-deleted', topicIds: readIds(from) };
+    case KIND['group-epoch-set']: {
+      const group = from.text();
+      return { kind: 'group-epoch-set', group, epoch: from.u32() };
+    }
+    case KIND['producer-retired']: {
+      const id = hexOfBytes(from.raw(16));
+      return { kind: 'producer-retired', id, epoch: from.u32() };
+    }
+    case KIND['topic-trimmed']:
+      return {
+        kind: 'topic-trimmed',
+        topicId: from.u32(),
+        startOffset: from.u64(),
+        bytesRemoved: from.u64(),
+        firstTimestampMs: from.u64(),
+      };
+    default:
+      throw new FieldError(`unknown kind of entry ${kind}`);
+  }
+}
+
+function readIds(from: FieldReader): number[] {
+  const count = from.u32();
+  if (count * 4 > from.end - from.at) throw new FieldError('more topic ids than bytes');
+  return Array.from({ length: count }, () => from.u32());
+}

@@ -1,0 +1,65 @@
+// What the log is given: limits with their defaults, and who listens.
+
+import type { Clock, FileSystem, Random } from '@pulses/shared-ports';
+
+/**
+ * When written frames are made durable: before each acknowledgement, every `intervalMs`, or when the system likes.
+ * With the last two an acknowledged message can be lost in a power cut; that is the user's choice.
+ */
+export type FsyncPolicy =
+  | { readonly mode: 'always' }
+  | { readonly mode: 'interval'; readonly intervalMs: number }
+  | { readonly mode: 'never' };
+
+export interface BrokerLogOptions {
+  readonly fsync: FsyncPolicy;
+  /** A journal segment is left for a new one once it is this long. */
+  readonly segmentBytesMax: number;
+  /** Requests that wait are gathered into one frame up to this many bytes. */
+  readonly groupBytesMax: number;
+  /** Payload that may wait for the disk; more is refused with OVERLOADED. */
+  readonly pendingBytesMax: number;
+  /** Newest messages kept in memory for readers. */
+  readonly tailBytesMax: number;
+  readonly topicsMax: number;
+}
+
+const MIB = 1024 * 1024;
+
+export const BROKER_LOG_DEFAULTS: BrokerLogOptions = {
+  fsync: { mode: 'always' },
+  segmentBytesMax: 64 * MIB,
+  groupBytesMax: MIB,
+  pendingBytesMax: 64 * MIB,
+  tailBytesMax: 64 * MIB,
+  topicsMax: 1_000_000,
+};
+
+/** Fields first, like pino. */
+export interface LogLogger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export const SILENT_LOGGER: LogLogger = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** Called on the main path: a hook adds to a counter and returns. */
+export interface LogMetrics {
+  /** An fdatasync of the journal took this long. */
+  fsynced?(seconds: number): void;
+  /** Messages have become durable in a topic. */
+  appended?(topic: string, recordCount: number, bytes: number): void;
+}
+
+export interface OpenBrokerLogOptions {
+  readonly fileSystem: FileSystem;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The data directory. */
+  readonly directory: string;
+  /** What is left out has its default. */
+  readonly options?: Partial<BrokerLogOptions>;
+  readonly logger?: LogLogger;
+  readonly metrics?: LogMetrics;
+}

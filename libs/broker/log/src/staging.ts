@@ -1,0 +1,178 @@
+// Decides, request by request, what a group's frame will hold.
+//
+// A group is the requests that one frame makes durable together. Staging sees the stored state with the effects of
+// the requests staged before in the same group, and changes neither: a group that could not be written is simply
+// forgotten. Each request is decided as a whole before it adds its first entry.
+//
+// Bounds: `topicsMax` topics.
+
+import { PulsesError } from '@pulses/shared-errors';
+import type { ProducerStamp, TopicAppend, TopicInfo } from '@pulses/broker-wire';
+import type { Random } from '@pulses/shared-ports';
+import type { AppendResult, CommitRequest } from './broker-log';
+import { hexOfBytes } from './bytes';
+import type { Entry, PositionSet, TopicTrimmed } from './entries';
+import { createStagedProducers, type StagedProducers } from './staged-producers';
+import { createTopicState, type LogState, type TopicState } from './state';
+import { topicInfo } from './topic-info';
+
+/** Gives the request's result, once the group's frame is durable and applied. */
+export type Outcome<T> = () => T;
+
+export interface Staging {
+  /** Forgets the group before and starts one whose frame has this timestamp. */
+  begin(timestampMs: number): void;
+  readonly entries: readonly Entry[];
+  readonly producers: Pick<StagedProducers, 'refused'>;
+  append(append: TopicAppend, producer: ProducerStamp | undefined): Outcome<AppendResult>;
+  commit(request: CommitRequest): Outcome<{ timestampMs: number }>;
+  createTopic(topic: string): Outcome<TopicInfo>;
+  // The requests below look at the stored state alone: each is the only one of its group.
+  deleteTopics(topics: readonly string[]): Outcome<string[]>;
+  advanceGroupEpoch(group: string): Outcome<number>;
+  retireProducer(id: string, epoch: number): Outcome<void>;
+  /** `trims` are checked by the caller, which knows where segments start. */
+  trim(trims: () => readonly TopicTrimmed[]): Outcome<void>;
+}
+
+export function createStaging(state: LogState, random: Random, topicsMax: number): Staging {
+  let entries: Entry[] = [];
+  let timestampMs = 0;
+  let group = 0;
+  const madeTopics = new Map<string, TopicState>();
+  const revisions = new Map<string, number>();
+  const producers = createStagedProducers(state);
+
+  const topicFor = (name: string): TopicState => {
+    const known = state.topicsByName.get(name) ?? madeTopics.get(name);
+    if (known !== undefined) return known;
+    const created = {
+      kind: 'topic-created',
+      topicId: state.nextTopicId + madeTopics.size,
+      topic: name,
+      incarnation: hexOfBytes(random.bytes(16)),
+    } as const;
+    entries.push(created);
+    const topic = createTopicState(created);
+    madeTopics.set(name, topic);
+    return topic;
+  };
+
+  /** @throws PulsesError OVERLOADED */
+  const checkRoomForTopics = (names: readonly { topic: string }[]): void => {
+    let fresh = 0;
+    for (const { topic } of names) if (!state.topicsByName.has(topic)) fresh += 1;
+    if (fresh > 0 && state.topicsByName.size + madeTopics.size + fresh > topicsMax) {
+      throw new PulsesError('OVERLOADED', `there are ${topicsMax} topics, the limit`);
+    }
+  };
+
+  const addAppend = (append: TopicAppend, producer: ProducerStamp | undefined): number => {
+    const topic = topicFor(append.topic);
+    const baseOffset = topic.stagedIn === group ? topic.stagedNextOffset : topic.nextOffset;
+    topic.stagedIn = group;
+    topic.stagedNextOffset = baseOffset + append.recordCount;
+    entries.push({
+      kind: 'appended',
+      topicId: topic.id,
+      baseOffset,
+      recordCount: append.recordCount,
+      length: append.payload.length,
+      bytes: append.payload,
+      start: 0,
+      producer,
+    });
+    return baseOffset;
+  };
+
+  const checkEpoch = (request: CommitRequest): void => {
+    const epoch = state.groups.get(request.group)?.epoch ?? 0;
+    if (request.groupEpoch !== epoch) {
+      throw new PulsesError('FENCED', `group ${request.group} is in epoch ${epoch}, not ${request.groupEpoch}`);
+    }
+  };
+
+  const checkedPositions = (request: CommitRequest, topic: TopicState): PositionSet[] => {
+    const stored = state.groups.get(request.group)?.positions.get(topic.id);
+    return request.positions.map(({ name, expectedRevision, offset, metadata }) => {
+      const revision = revisions.get(revisionKey(request.group, topic.id, name)) ?? stored?.get(name)?.revision ?? 0;
+      if (revision !== expectedRevision) {
+        throw new PulsesError('POSITION_CONFLICT', `position ${name} is at revision ${revision}, not ${expectedRevision}`);
+      }
+      return { name, offset, revision: revision + 1, metadata };
+    });
+  };
+
+  return {
+    get entries() {
+      return entries;
+    },
+    producers,
+    begin: (at) => {
+      entries = [];
+      timestampMs = at;
+      group += 1;
+      madeTopics.clear();
+      revisions.clear();
+      producers.reset();
+    },
+    append: (append, producer) => {
+      const first = producer === undefined ? undefined : producers.check(producer);
+      if (first !== undefined) return () => ({ ...first, duplicate: true });
+      checkRoomForTopics([append]);
+      const result = { baseOffset: addAppend(append, producer), timestampMs };
+      if (producer !== undefined) producers.accept(producer, result);
+      return () => ({ ...result, duplicate: false });
+    },
+    commit: (request) => {
+      checkEpoch(request);
+      const topic = state.topicsByName.get(request.topic);
+      if (topic?.incarnation !== request.incarnation) {
+        throw new PulsesError('POSITION_CONFLICT', `topic ${request.topic} is not the one of the commit`);
+      }
+      const positions = checkedPositions(request, topic);
+      checkRoomForTopics(request.appends);
+      for (const append of request.appends) addAppend(append, undefined);
+      if (positions.length > 0) {
+        entries.push({ kind: 'positions-set', group: request.group, topicId: topic.id, positions });
+        for (const { name, revision } of positions) revisions.set(revisionKey(request.group, topic.id, name), revision);
+      }
+      const result = { timestampMs };
+      return () => result;
+    },
+    createTopic: (name) => {
+      checkRoomForTopics([{ topic: name }]);
+      topicFor(name);
+      return () => topicInfo(state.topicsByName.get(name)!); // applied just before
+    },
+    deleteTopics: (names) => {
+      const found = [...new Set(names)].filter((name) => state.topicsByName.has(name));
+      const topicIds = found.map((name) => state.topicsByName.get(name)!.id); // filtered just before
+      if (topicIds.length > 0) entries.push({ kind: 'topics-deleted', topicIds });
+      return () => found;
+    },
+    advanceGroupEpoch: (name) => {
+      const epoch = (state.groups.get(name)?.epoch ?? 0) + 1;
+      entries.push({ kind: 'group-epoch-set', group: name, epoch });
+      return () => epoch;
+    },
+    retireProducer: (id, epoch) => {
+      const known = state.producers.get(id);
+      if (known !== undefined && epoch < known.epoch) {
+        throw new PulsesError('FENCED', `producer ${id} is in epoch ${known.epoch}`);
+      }
+      const isRetired = known === undefined && epoch <= (state.retiredProducers.get(id) ?? -1);
+      if (!isRetired) entries.push({ kind: 'producer-retired', id, epoch });
+      return () => undefined;
+    },
+    trim: (trims) => {
+      entries.push(...trims());
+      return () => undefined;
+    },
+  };
+}
+
+/** Names hold no control characters, so the parts cannot run into each other. */
+function revisionKey(group: string, topicId: number, name: string): string {
+  return `${group}\n${topicId}\n${name}`;
+}

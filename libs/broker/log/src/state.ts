@@ -1,0 +1,214 @@
+// Everything that the journal's frames add up to, except the messages themselves: topics, producers, positions and
+// group epochs.
+//
+// Guarantees: `applyFrame` is the only thing that changes a state, and the result depends on the frames alone, so a
+// state rebuilt from the journal equals the one that was running. It decides nothing: what is allowed was decided
+// by staging.ts before the frame was written. A frame that does not fit the state throws StateMismatch, unchanged
+// bytes notwithstanding: it then follows on another state than the one it was written for.
+
+import type { Incarnation } from '@pulses/broker-wire';
+import type { Appended, Entry, TopicCreated } from './entries';
+
+/**
+ * Answers to repeated requests that are kept for each producer: at least as many as a producer may have under way.
+ * A repeat of an older one is refused, not stored again.
+ */
+export const PRODUCER_RESULTS_KEPT = 64;
+
+/** Producers that have said goodbye and are remembered, so that a late request of theirs stays fenced. */
+export const RETIRED_PRODUCERS_KEPT = 10_000;
+
+export interface TopicState {
+  readonly id: number;
+  readonly topic: string;
+  readonly incarnation: Incarnation;
+  startOffset: number;
+  nextOffset: number;
+  bytes: number;
+  firstTimestampMs: number;
+  lastTimestampMs: number;
+  /** The next offset within the group being staged, when `stagedIn` is that group's number; see staging.ts. */
+  stagedNextOffset: number;
+  stagedIn: number;
+}
+
+export interface ProducerResult {
+  readonly baseOffset: number;
+  readonly timestampMs: number;
+}
+
+export interface ProducerState {
+  epoch: number;
+  nextSequence: number;
+  /** The last results, ring by sequence: `results[sequence % PRODUCER_RESULTS_KEPT]`. */
+  readonly results: ProducerResult[];
+}
+
+export interface PositionState {
+  readonly offset: number;
+  readonly revision: number;
+  readonly metadata: string;
+}
+
+export interface GroupState {
+  epoch: number;
+  /** By topic id, then by name. */
+  readonly positions: Map<number, Map<string, PositionState>>;
+}
+
+export interface LogState {
+  /** LSN of the last frame applied; 0 before the first. */
+  lsn: number;
+  lastTimestampMs: number;
+  nextTopicId: number;
+  readonly topicsByName: Map<string, TopicState>;
+  readonly topicsById: Map<number, TopicState>;
+  readonly producers: Map<string, ProducerState>;
+  /** Epoch up to which each retired producer is fenced, oldest first. */
+  readonly retiredProducers: Map<string, number>;
+  readonly groups: Map<string, GroupState>;
+}
+
+/** A valid frame that does not follow on this state: the journal is not the one that the state comes from. */
+export class StateMismatch extends Error {}
+
+export function createState(): LogState {
+  return {
+    lsn: 0,
+    lastTimestampMs: 0,
+    nextTopicId: 1,
+    topicsByName: new Map(),
+    topicsById: new Map(),
+    producers: new Map(),
+    retiredProducers: new Map(),
+    groups: new Map(),
+  };
+}
+
+export function createTopicState(created: Omit<TopicCreated, 'kind'>): TopicState {
+  return {
+    id: created.topicId,
+    topic: created.topic,
+    incarnation: created.incarnation,
+    startOffset: 0,
+    nextOffset: 0,
+    bytes: 0,
+    firstTimestampMs: 0,
+    lastTimestampMs: 0,
+    stagedNextOffset: 0,
+    stagedIn: 0,
+  };
+}
+
+/** @throws StateMismatch */
+export function applyFrame(
+  state: LogState,
+  frame: { readonly lsn: number; readonly timestampMs: number; readonly entries: readonly Entry[] },
+): void {
+  if (frame.lsn !== state.lsn + 1) throw new StateMismatch(`frame ${frame.lsn} after frame ${state.lsn}`);
+  for (const entry of frame.entries) applyEntry(state, entry, frame.timestampMs);
+  state.lsn = frame.lsn;
+  state.lastTimestampMs = frame.timestampMs;
+}
+
+function applyEntry(state: LogState, entry: Entry, timestampMs: number): void {
+  switch (entry.kind) {
+    case 'appended':
+      applyAppended(state, entry, timestampMs);
+      break;
+    case 'positions-set': {
+      const group = groupOf(state, entry.group);
+      const topic = topicOf(state, entry.topicId);
+      const positions = group.positions.get(topic.id) ?? new Map<string, PositionState>();
+      group.positions.set(topic.id, positions);
+      for (const { name, offset, revision, metadata } of entry.positions) {
+        positions.set(name, { offset, revision, metadata });
+      }
+      break;
+    }
+    case 'topic-created': {
+      if (state.topicsByName.has(entry.topic)) throw new StateMismatch(`topic ${entry.topic} exists already`);
+      if (entry.topicId < state.nextTopicId) throw new StateMismatch(`topic id ${entry.topicId} is used`);
+      const topic = createTopicState(entry);
+      state.nextTopicId = entry.topicId + 1;
+      state.topicsByName.set(topic.topic, topic);
+      state.topicsById.set(topic.id, topic);
+      break;
+    }
+    case 'topics-deleted':
+      for (const topicId of entry.topicIds) {
+        const topic = topicOf(state, topicId);
+        state.topicsByName.delete(topic.topic);
+        state.topicsById.delete(topicId);
+        for (const group of state.groups.values()) group.positions.delete(topicId);
+      }
+      break;
+    case 'group-epoch-set':
+      groupOf(state, entry.group).epoch = entry.epoch;
+      break;
+    case 'producer-retired':
+      applyRetired(state, entry.id, entry.epoch);
+      break;
+    case 'topic-trimmed': {
+      const topic = topicOf(state, entry.topicId);
+      topic.startOffset = entry.startOffset;
+      topic.bytes -= entry.bytesRemoved;
+      topic.firstTimestampMs = entry.firstTimestampMs;
+      break;
+    }
+  }
+}
+
+function applyAppended(state: LogState, entry: Appended, timestampMs: number): void {
+  const topic = topicOf(state, entry.topicId);
+  if (entry.baseOffset !== topic.nextOffset) {
+    throw new StateMismatch(`offset ${entry.baseOffset} of ${topic.topic} does not follow ${topic.nextOffset}`);
+  }
+  if (topic.nextOffset === topic.startOffset) topic.firstTimestampMs = timestampMs;
+  topic.nextOffset += entry.recordCount;
+  topic.bytes += entry.length;
+  topic.lastTimestampMs = timestampMs;
+  const stamp = entry.producer;
+  if (stamp === undefined) return;
+  let producer = state.producers.get(stamp.id);
+  if (producer === undefined) {
+    producer = { epoch: stamp.epoch, nextSequence: 0, results: [] };
+    state.producers.set(stamp.id, producer);
+  }
+  if (producer.epoch !== stamp.epoch) {
+    producer.epoch = stamp.epoch;
+    producer.nextSequence = 0;
+    producer.results.length = 0;
+  }
+  if (stamp.sequence !== producer.nextSequence) {
+    throw new StateMismatch(`sequence ${stamp.sequence} of producer ${stamp.id} does not follow`);
+  }
+  producer.results[stamp.sequence % PRODUCER_RESULTS_KEPT] = { baseOffset: entry.baseOffset, timestampMs };
+  producer.nextSequence += 1;
+}
+
+function applyRetired(state: LogState, id: string, epoch: number): void {
+  state.producers.delete(id);
+  state.retiredProducers.delete(id);
+  state.retiredProducers.set(id, epoch);
+  if (state.retiredProducers.size <= RETIRED_PRODUCERS_KEPT) return;
+  for (const oldest of state.retiredProducers.keys()) {
+    state.retiredProducers.delete(oldest);
+    return;
+  }
+}
+
+function topicOf(state: LogState, topicId: number): TopicState {
+  const topic = state.topicsById.get(topicId);
+  if (topic === undefined) throw new StateMismatch(`no topic has the id ${topicId}`);
+  return topic;
+}
+
+function groupOf(state: LogState, name: string): GroupState {
+  let group = state.groups.get(name);
+  if (group === undefined) {
+    group = { epoch: 0, positions: new Map() };
+    state.groups.set(name, group);
+  }
+  return group;
+}
