@@ -103,6 +103,11 @@ export const ERROR_CATALOGUE = {
     retriable: false,
     action: 'Nothing: the ingestor reads the stored position back and goes on from there.',
   },
+  OUTPUT_INVALID: {
+    meaning: 'A line of an output topic is not one that the ingestor writes.',
+    retriable: false,
+    action: 'Find out what else writes to the topic; `pulses audit` names the first difference.',
+  },
   OVERLOADED: {
     meaning: 'A limit on connections, queues or waiting bytes is reached.',
     retriable: true,

@@ -1,0 +1,53 @@
+export {
+  addAmountAt,
+  addAmounts,
+  AMOUNT_BYTES_MAX,
+  AMOUNT_LIMBS,
+  compareAmounts,
+  createAmount,
+  formatAmount,
+  FRACTION_DIGITS_MAX,
+  INTEGER_DIGITS_MAX,
+  isZeroAmount,
+  negateAmount,
+  parseAmount,
+  writeAmount,
+  writeInteger,
+  type Amount,
+} from './amount';
+export { DEAD_LETTER_REASONS, type DeadLetterReason } from './dead-letter-reason';
+export { LABEL_BYTES_MAX, PULSE_BYTES_MAX, PULSE_ID_BYTES_MAX } from './limits';
+export { aggregatedId, createGroupedIds, UUID_BYTES, type GroupedIds, type SourceId } from './object-ids';
+export {
+  aggregatedLine,
+  deadLetterLine,
+  encodeKeyFields,
+  GROUPED_LINE_OVERHEAD_BYTES,
+  secondsText,
+  windowText,
+  writeGroupedLine,
+  type KeySum,
+  type WindowFacts,
+} from './output-lines';
+export { parseAggregatedPulse, parseDeadLetter, parseGroupedPulse } from './output-readers';
+export { createPulseReader, type PulseReader } from './pulse-reader';
+export {
+  aggregatedPulseSchema,
+  deadLetterSchema,
+  groupedPulseSchema,
+  NumberText,
+  parseJsonExactly,
+  pulseSchema,
+  type AggregatedPulse,
+  type DeadLetter,
+  type GroupedPulse,
+} from './schemas';
+export {
+  aggregatedTopic,
+  deadLetterTopic,
+  encodeTenant,
+  groupedTopic,
+  TOPIC_KINDS,
+  topicKindOf,
+  type TopicKind,
+} from './topic-names';

@@ -1,0 +1,44 @@
+// Names of topics. A tenant id becomes part of a name by percent-encoding, so no two tenants share one.
+
+import { hash } from 'node:crypto';
+
+const ENCODED_BYTES_MAX = 180;
+
+const UNRESERVED = new Set(Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'));
+
+/**
+ * The tenant as it stands in topic names: every byte of its UTF-8 outside `A-Z a-z 0-9 - _` as `%XX`; when that is longer
+ * than 180 bytes, `sha256=` and the hex digest of the tenant's bytes (no encoded name holds `=`).
+ */
+export function encodeTenant(tenant: Uint8Array): string {
+  let encoded = '';
+  for (const byte of tenant)
+    encoded += UNRESERVED.has(byte) ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  return encoded.length <= ENCODED_BYTES_MAX ? encoded : `sha256=${hash('sha256', tenant, 'hex')}`;
+}
+
+/** @param tenant as `encodeTenant` gives it */
+export function groupedTopic(tenant: string): string {
+  return `tenants.${tenant}.grouped.pulses`;
+}
+
+/** @param tenant as `encodeTenant` gives it */
+export function aggregatedTopic(tenant: string): string {
+  return `tenants.${tenant}.aggregated.pulses.amount`;
+}
+
+export function deadLetterTopic(sourceTopic: string): string {
+  return `${sourceTopic}.dead-letter`;
+}
+
+export const TOPIC_KINDS = ['source', 'grouped', 'aggregated', 'dead_letter'] as const;
+export type TopicKind = (typeof TOPIC_KINDS)[number];
+
+/** What a topic holds, by its name. */
+export function topicKindOf(topic: string): TopicKind {
+  if (topic.startsWith('tenants.')) {
+    if (topic.endsWith('.grouped.pulses')) return 'grouped';
+    if (topic.endsWith('.aggregated.pulses.amount')) return 'aggregated';
+  }
+  return topic.endsWith('.dead-letter') ? 'dead_letter' : 'source';
+}
