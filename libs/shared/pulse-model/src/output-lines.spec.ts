@@ -1,0 +1,112 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { formatAmount, parseAmount } from './amount';
+import { createGroupedIds } from './object-ids';
+import { aggregatedLine, deadLetterLine, encodeKeyFields, GROUPED_LINE_OVERHEAD_BYTES, secondsText, windowText, writeGroupedLine } from './output-lines';
+import { parseAggregatedPulse, parseDeadLetter, parseGroupedPulse } from './output-readers';
+import { aggregatedTopic, deadLetterTopic, encodeTenant, groupedTopic, topicKindOf } from './topic-names';
+
+const SOURCE = { topic: 'source.pulses', incarnation: '000102030405060708090a0b0c0d0e0f' };
+
+const keyFieldsOf = (tenant: string, sku: string, unit: string) => {
+  const [t, s, u] = [tenant, sku, unit].map((text) => Buffer.from(text)) as [Buffer, Buffer, Buffer];
+  const text = Buffer.concat([t, s, u]);
+  return encodeKeyFields(text, 0, t.length, t.length, t.length + s.length, t.length + s.length, text.length);
+};
+
+function groupedLine(offset: number, tenant: string, sku: string, unit: string, amount: string, timestampS: number): string {
+  const limbs = parseAmount(amount);
+  if (!limbs) throw new Error(`${amount} is an amount`);
+  const keyFields = keyFieldsOf(tenant, sku, unit);
+  const out = new Uint8Array(3 + GROUPED_LINE_OVERHEAD_BYTES + keyFields.byteLength);
+  const end = writeGroupedLine(out, 3, createGroupedIds(SOURCE), offset, keyFields, limbs, 0, timestampS);
+  return Buffer.from(out.subarray(3, end)).toString('utf8');
+}
+
+describe('output lines', () => {
+  it('writes a grouped pulse', () => {
+    expect(groupedLine(0x1a2b3c, 'acme', 'vm "x"', 'h', '1.50', 1_700_000_000)).toBe(
+      '{"object_id":"f30026f8-3a33-8c94-8000-0000001a2b3c","tenant_id":"acme","product_sku":"vm \\"x\\"",' +
+        '"use_unit":"h","used_amount":1.5,"timestamp":1700000000,"source_offset":1715004}\n',
+    );
+  });
+
+  it('writes an aggregated pulse', () => {
+    const key = Buffer.from('key');
+    const window = { source: SOURCE, windowStartMs: 1_700_000_000_000, windowMs: 5000, fromOffset: 10, toOffset: 99 };
+    const sum = { key, keyFields: keyFieldsOf('a', 'b', 'c'), total: '-0.25', pulseCount: 3, firstSeenMs: 1_700_000_000_120, lastSeenMs: 1_700_000_001_000 };
+    expect(aggregatedLine(window, sum).toString()).toBe(
+      '{"object_id":"2403dcd3-0582-81cf-9f87-e781afba8698","tenant_id":"a","product_sku":"b","use_unit":"c",' +
+        '"total_amount":-0.25,"window":"5s","timestamp":1700000005,"window_start":1700000000,"window_end":1700000005,' +
+        '"pulse_count":3,"first_seen":1700000000.12,"last_seen":1700000001,' +
+        '"source":{"topic":"source.pulses","from_offset":10,"to_offset":99}}\n',
+    );
+  });
+
+  it('writes a dead letter', () => {
+    const line = deadLetterLine(7, 'not_json', 'the line is not JSON', Buffer.of(0xff, 0x00), 1_700_000_000_999).toString();
+    expect(line).toBe('{"source_offset":7,"reason":"not_json","detail":"the line is not JSON","raw":"/wA=","timestamp":1700000000}\n');
+    expect(parseDeadLetter(line)).toMatchObject({ source_offset: 7, raw: '/wA=' });
+  });
+
+  it('can be read back exactly', () => {
+    const label = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 30 }).filter((text) => !/\p{Cc}/u.test(text) && text.isWellFormed());
+    fc.assert(
+      fc.property(fc.maxSafeNat(), label, label, label, fc.bigInt({ min: -(10n ** 20n) + 1n, max: 10n ** 20n - 1n }), fc.nat(), (offset, tenant, sku, unit, amount, time) => {
+        const read = parseGroupedPulse(groupedLine(offset, tenant, sku, unit, String(amount), time));
+        expect({ ...read, used_amount: formatAmount(read.used_amount) }).toMatchObject({
+          tenant_id: tenant,
+          product_sku: sku,
+          use_unit: unit,
+          used_amount: String(amount),
+          timestamp: time,
+          source_offset: offset,
+        });
+      }),
+    );
+    expect(() => parseGroupedPulse('{}')).toThrow(/grouped pulse/);
+    expect(() => parseAggregatedPulse('x')).toThrow(/aggregated pulse/);
+  });
+
+  it('shows times and window lengths', () => {
+    expect([0, 1, 10, 1500, 1_700_000_000_000].map(secondsText)).toEqual(['0', '0.001', '0.01', '1.5', '1700000000']);
+    expect([500, 1000, 5000, 60_000, 1500].map(windowText)).toEqual(['500ms', '1s', '5s', '60s', '1500ms']);
+  });
+});
+
+describe('object ids', () => {
+  it('differ for every offset, topic and incarnation, and are UUIDs of version 8', () => {
+    const idOf = (topic: string, incarnation: string, offset: number) => {
+      const out = new Uint8Array(36);
+      createGroupedIds({ topic, incarnation }).write(offset, out, 0);
+      return Buffer.from(out).toString();
+    };
+    const other = 'f'.repeat(32);
+    const ids = [0, 1, 15, 16, 2 ** 32, 2 ** 48, Number.MAX_SAFE_INTEGER].map((offset) => idOf(SOURCE.topic, SOURCE.incarnation, offset));
+    ids.push(idOf('other', SOURCE.incarnation, 0), idOf(SOURCE.topic, other, 0));
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(idOf(SOURCE.topic, SOURCE.incarnation, Number.MAX_SAFE_INTEGER).slice(19)).toBe('801f-ffffffffffff');
+  });
+});
+
+describe('topic names', () => {
+  it('keep tenants apart', () => {
+    expect(encodeTenant(Buffer.from('a.b'))).toBe('a%2Eb');
+    expect(encodeTenant(Buffer.from('ü/_-Z9%'))).toBe('%C3%BC%2F_-Z9%25');
+    expect(encodeTenant(Buffer.from('x'.repeat(180)))).toBe('x'.repeat(180));
+    expect(encodeTenant(Buffer.from('x'.repeat(181)))).toMatch(/^sha256=[0-9a-f]{64}$/);
+    expect(encodeTenant(Buffer.from('.'.repeat(60)))).toBe('%2E'.repeat(60));
+    expect(encodeTenant(Buffer.from('.'.repeat(61)))).toMatch(/^sha256=/);
+  });
+
+  it('tell what a topic holds', () => {
+    expect([groupedTopic('t'), aggregatedTopic('t'), deadLetterTopic('source.pulses'), 'source.pulses', 'x'].map(topicKindOf)).toEqual([
+      'grouped',
+      'aggregated',
+      'dead_letter',
+      'source',
+      'source',
+    ]);
+  });
+});
