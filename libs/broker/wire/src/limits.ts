@@ -18,7 +18,7 @@ export const COMMIT_MESSAGE_BYTES_MAX = 6 * 1024 * 1024;
 export const COMMAND_LINE_BYTES_MAX = 1024;
 
 export const TOPIC_NAME_BYTES_MAX = 249;
-export const GROUP_NAME_BYTES_MAX = 249;
+export const GROUP_NAME_BYTES_MAX = 512;
 export const METADATA_BYTES_MAX = 4 * 1024;
 export const TOPICS_PER_COMMIT_MAX = 100_000;
 export const POSITIONS_PER_COMMIT_MAX = 64;

@@ -15,7 +15,10 @@ export interface RetryOptions {
 }
 
 /** The wait before attempt `attempt` (1 for the second try): uniform between 0 and the doubling bound. */
-export function backoffMs(attempt: number, { random, delayMsMin, delayMsMax }: RetryOptions): number {
+export function backoffMs(
+  attempt: number,
+  { random, delayMsMin, delayMsMax }: Pick<RetryOptions, 'random' | 'delayMsMin' | 'delayMsMax'>,
+): number {
   return random.fraction() * Math.min(delayMsMax, delayMsMin * 2 ** Math.min(attempt - 1, 30));
 }
 

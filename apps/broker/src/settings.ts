@@ -1,0 +1,72 @@
+// What a user can set on a broker.
+
+import {
+  booleanSetting,
+  choiceSetting,
+  durationSetting,
+  integerSetting,
+  optional,
+  portSetting,
+  secretSetting,
+  sizeSetting,
+  textKind,
+  textSetting,
+} from '@pulses/shared-service-host';
+
+export const brokerSettings = {
+  host: textSetting({ flag: 'host', default: '127.0.0.1', description: 'Address to listen on.' }),
+  port: portSetting({ flag: 'port', default: '9000', description: 'TCP port of both protocols; 0 takes a free one.' }),
+  httpHost: textSetting({
+    flag: 'http-host',
+    default: '127.0.0.1',
+    description: 'Address of health, readiness and metrics.',
+  }),
+  httpPort: portSetting({ flag: 'http-port', default: '9001', description: 'HTTP port; 0 takes a free one.' }),
+  dataDir: textSetting({ flag: 'data-dir', default: '.data', description: 'Directory of everything stored.' }),
+  fsync: choiceSetting({
+    flag: 'fsync',
+    choices: ['always', 'interval', 'never'],
+    default: 'always',
+    description:
+      'When messages are made durable: before each acknowledgement, from time to time, or when the system likes. ' +
+      'Only with always does an acknowledgement mean on disk.',
+  }),
+  fsyncIntervalMs: durationSetting({
+    flag: 'fsync-interval',
+    min: '1ms',
+    max: '1m',
+    default: '100ms',
+    description: 'Time between two syncs with --fsync interval.',
+  }),
+  authToken: secretSetting({
+    flag: 'auth-token',
+    description: 'Token that clients must show. The line protocol, which has none, is then refused.',
+  }),
+  tlsCertFile: optional(textKind, { flag: 'tls-cert-file', description: 'PEM file of the TLS certificate; turns TLS on.' }),
+  tlsKeyFile: optional(textKind, { flag: 'tls-key-file', description: 'PEM file of its private key.' }),
+  insecureBind: booleanSetting({
+    flag: 'insecure-bind',
+    description: 'Allows addresses beyond this machine without TLS and authentication: the network is private.',
+  }),
+  connectionsMax: integerSetting({
+    flag: 'connections-max',
+    min: 1,
+    max: 100_000,
+    default: '4096',
+    description: 'Connections at a time; more are closed at once.',
+  }),
+  segmentBytes: sizeSetting({
+    flag: 'segment-bytes',
+    min: '1MiB',
+    max: '1GiB',
+    default: '64MiB',
+    description: 'Length at which a journal file is left for a new one.',
+  }),
+  tailBytes: sizeSetting({
+    flag: 'tail-bytes',
+    min: '1MiB',
+    max: '16GiB',
+    default: '64MiB',
+    description: 'Newest messages kept in memory for readers.',
+  }),
+};

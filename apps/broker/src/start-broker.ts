@@ -1,0 +1,181 @@
+// Wires a broker: storage, then the door, then "ready".
+
+import { openBrokerLog, type BrokerLog, type FsyncPolicy } from '@pulses/broker-log';
+import { createBrokerServer, type ServerObserver } from '@pulses/broker-server';
+import { PulsesError } from '@pulses/shared-errors';
+import { nodeClock, nodeFileSystem, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
+import { TOPIC_KINDS, topicKindOf } from '@pulses/shared-pulse-model';
+import type { TlsServerOptions } from '@pulses/shared-ports';
+import {
+  assertSafeBind,
+  createMetrics,
+  startHttpServer,
+  version,
+  type Logger,
+  type Metrics,
+  type Readiness,
+  type Service,
+  type SettingsOf,
+} from '@pulses/shared-service-host';
+import { readFile } from 'node:fs/promises';
+import type { brokerSettings } from './settings';
+
+export type BrokerSettings = SettingsOf<typeof brokerSettings>;
+
+/** Time for what is under way when the broker stops; the whole stop has 10 s. */
+const CLOSE_GRACE_MS = 5_000;
+
+/** @throws PulsesError for anything that keeps the broker from serving */
+export async function startBroker(settings: BrokerSettings, logger: Logger): Promise<Service> {
+  assertSafe(settings);
+  const tls = await readTls(settings);
+  const metrics = createMetrics();
+  let readiness: Readiness = { ready: false, reason: 'recovering the data directory' };
+  const http = await startHttpServer({
+    host: settings.httpHost,
+    port: settings.httpPort,
+    metrics,
+    readiness: () => readiness,
+  });
+
+  let log: BrokerLog | undefined;
+  try {
+    log = await openLog(settings, logger, metrics);
+    const server = createBrokerServer({
+      log,
+      network: nodeNetwork,
+      clock: nodeClock,
+      logger,
+      observer: observerOf(metrics),
+      serverName: `pulses-broker/${version}`,
+      limits: { connectionsMax: settings.connectionsMax },
+      ...(settings.authToken === undefined ? {} : { authToken: settings.authToken }),
+    });
+    const port = await listen(server, settings, tls);
+    readiness = { ready: true };
+    logger.info(
+      { host: settings.host, port, httpPort: http.port, dataDir: settings.dataDir, fsync: settings.fsync },
+      'broker ready',
+    );
+    const opened = log;
+    return {
+      finished: log.failed.then((error) => {
+        throw error;
+      }),
+      stop: async () => {
+        readiness = { ready: false, reason: 'stopping' };
+        await server.close(CLOSE_GRACE_MS);
+        await opened.close();
+        await http.close();
+      },
+    };
+  } catch (error) {
+    await log?.close();
+    await http.close();
+    throw error;
+  }
+}
+
+function assertSafe(settings: BrokerSettings): void {
+  const { host, httpHost, insecureBind, tlsCertFile, tlsKeyFile, authToken } = settings;
+  if ((tlsCertFile === undefined) !== (tlsKeyFile === undefined))
+    throw new PulsesError('CONFIG_INVALID', '--tls-cert-file and --tls-key-file: only one is given; allowed: both or none');
+  assertSafeBind({
+    flag: 'host',
+    host,
+    protected: tlsCertFile !== undefined && authToken !== undefined,
+    insecureBind,
+    remedy: '--tls-cert-file, --tls-key-file and --auth-token-file together',
+  });
+  assertSafeBind({ flag: 'http-host', host: httpHost, protected: false, insecureBind, remedy: 'a proxy of your own' });
+}
+
+async function readTls({ tlsCertFile, tlsKeyFile }: BrokerSettings): Promise<TlsServerOptions | undefined> {
+  if (tlsCertFile === undefined || tlsKeyFile === undefined) return undefined;
+  return {
+    certificatePem: await readPem('tls-cert-file', tlsCertFile),
+    privateKeyPem: await readPem('tls-key-file', tlsKeyFile),
+  };
+}
+
+async function readPem(flag: string, path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const { code = 'unreadable' } = error as NodeJS.ErrnoException;
+    throw new PulsesError('CONFIG_INVALID', `--${flag}: '${path}' is not valid: a file that can be read (${code})`);
+  }
+}
+
+function openLog(settings: BrokerSettings, logger: Logger, metrics: Metrics): Promise<BrokerLog> {
+  const appended = metrics.labelledCounter('pulses_appended_total', 'Messages stored.', 'topic_kind', TOPIC_KINDS);
+  const fsyncSeconds = metrics.secondsHistogram('pulses_fsync_seconds', 'Time of one fdatasync of the journal.');
+  return openBrokerLog({
+    fileSystem: nodeFileSystem,
+    clock: nodeClock,
+    random: nodeRandom,
+    directory: settings.dataDir,
+    options: {
+      fsync: fsyncPolicyOf(settings),
+      segmentBytesMax: settings.segmentBytes,
+      tailBytesMax: settings.tailBytes,
+    },
+    logger,
+    metrics: {
+      fsynced: (seconds) => {
+        fsyncSeconds.observe(seconds);
+      },
+      appended: (topic, recordCount) => {
+        appended[topicKindOf(topic)].inc(recordCount);
+      },
+    },
+  });
+}
+
+function fsyncPolicyOf({ fsync, fsyncIntervalMs }: BrokerSettings): FsyncPolicy {
+  return fsync === 'interval' ? { mode: 'interval', intervalMs: fsyncIntervalMs } : { mode: fsync };
+}
+
+function observerOf(metrics: Metrics): Partial<ServerObserver> {
+  const refused = metrics.labelledCounter('pulses_connections_refused_total', 'Clients turned away.', 'reason', [
+    'opening',
+    'unauthenticated',
+    'malformed',
+    'overloaded',
+  ]);
+  const linesRefused = metrics.counter('pulses_lines_refused_total', 'Line-protocol lines above the limit.');
+  const slowReaders = metrics.counter('pulses_slow_readers_total', 'Readers that took nothing for a while.');
+  const connections = metrics.gauge('pulses_connections', 'Open connections.');
+  let open = 0;
+  return {
+    connectionOpened: () => {
+      connections.set((open += 1));
+    },
+    connectionClosed: () => {
+      connections.set((open -= 1));
+    },
+    connectionRefused: (reason) => {
+      refused[reason].inc();
+    },
+    lineRefused: () => {
+      linesRefused.inc();
+    },
+    slowReader: () => {
+      slowReaders.inc();
+    },
+  };
+}
+
+async function listen(
+  server: ReturnType<typeof createBrokerServer>,
+  { host, port }: BrokerSettings,
+  tls: TlsServerOptions | undefined,
+): Promise<number> {
+  try {
+    return await server.listen({ host, port, ...(tls === undefined ? {} : { tls }) });
+  } catch (error) {
+    if (error instanceof PulsesError && error.code === 'ADDRESS_IN_USE')
+      throw new PulsesError('ADDRESS_IN_USE', `--port: ${port} is in use on ${host}; allowed: a free port`);
+    throw error;
+  }
+}

@@ -1,0 +1,113 @@
+// One fetch stream as a sequence of events that the consumer pulls.
+//
+// Guarantees: events in the order sent; credit goes back to the broker only for what the consumer took, so at most about
+// `creditBytes` wait here.
+
+import type { RecordBatch, Response } from '@pulses/broker-wire';
+import { PulsesError } from '@pulses/shared-errors';
+import { errorOf } from './error-of';
+
+export type FetchEvent =
+  | { readonly kind: 'records'; readonly batch: RecordBatch }
+  /** See `head` of the protocol. */
+  | { readonly kind: 'head'; readonly nextOffset: number; readonly clockMs: number };
+
+export interface FetchStream {
+  /** The next event; one call at a time. @throws PulsesError when the stream has failed; CONNECTION_LOST after `close` */
+  next(): Promise<FetchEvent>;
+  close(): void;
+}
+
+/** The side that the connection fills. */
+export interface FetchStreamFeed {
+  push(response: Response): 'open' | 'ended';
+  fail(error: PulsesError): void;
+}
+
+interface StreamControl {
+  credit(bytes: number): void;
+  stop(): void;
+}
+
+export function createFetchStream(
+  creditBytes: number,
+  open: (feed: (control: StreamControl) => FetchStreamFeed) => void,
+): FetchStream {
+  const events: FetchEvent[] = [];
+  let failure: PulsesError | undefined;
+  let control: StreamControl = { credit: () => undefined, stop: () => undefined };
+  let takenBytes = 0;
+  let waiting: { resolve(event: FetchEvent): void; reject(error: PulsesError): void } | undefined;
+
+  const give = (event: FetchEvent) => {
+    if (event.kind === 'records') {
+      takenBytes += event.batch.payload.byteLength;
+      // In halves, so that a credit message is rare and the broker never runs dry.
+      if (takenBytes >= creditBytes / 2) {
+        control.credit(takenBytes);
+        takenBytes = 0;
+      }
+    }
+    return event;
+  };
+
+  const arrive = (event: FetchEvent) => {
+    if (waiting !== undefined) {
+      const { resolve } = waiting;
+      waiting = undefined;
+      resolve(give(event));
+      return;
+    }
+    const last = events.at(-1);
+    // Only the newest head matters.
+    if (event.kind === 'head' && last?.kind === 'head') events.pop();
+    events.push(event);
+  };
+
+  const fail = (error: PulsesError) => {
+    failure ??= error;
+    waiting?.reject(failure);
+    waiting = undefined;
+  };
+
+  open((given) => {
+    control = given;
+    return {
+      fail,
+      push(response) {
+        switch (response.type) {
+          case 'records':
+            for (const batch of response.batches) arrive({ kind: 'records', batch });
+            return 'open';
+          case 'head':
+            arrive({ kind: 'head', nextOffset: response.nextOffset, clockMs: response.clockMs });
+            return 'open';
+          case 'fetch-started':
+            return 'open';
+          case 'error':
+            fail(errorOf(response));
+            return 'ended';
+          default:
+            fail(new PulsesError('PROTOCOL_VIOLATION', `${response.type} came on a fetch stream`));
+            return 'ended';
+        }
+      },
+    };
+  });
+
+  return {
+    next() {
+      const event = events.shift();
+      if (event !== undefined) return Promise.resolve(give(event));
+      if (failure !== undefined) return Promise.reject(failure);
+      return new Promise((resolve, reject) => {
+        waiting = { resolve, reject };
+      });
+    },
+    close() {
+      control.stop();
+      events.length = 0;
+      fail(new PulsesError('CONNECTION_LOST', 'the stream was closed'));
+    },
+  };
+}

@@ -1,0 +1,35 @@
+// A broker as a process of its own, for tests of the client.
+
+import { freePort, makeTempDirectory, startApp, type RunningApp } from '@pulses/testing-processes';
+import { join } from 'node:path';
+
+export interface TestBroker {
+  readonly port: number;
+  /** Ends it by SIGKILL and starts it again on the same data. */
+  crash(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startTestBroker(): Promise<TestBroker> {
+  const [port, httpPort] = [await freePort(), await freePort()];
+  const directory = await makeTempDirectory();
+  const start = async (): Promise<RunningApp> => {
+    const args = [`--port=${port}`, `--http-port=${httpPort}`, `--data-dir=${join(directory.path, 'data')}`];
+    const app = startApp({ app: 'broker', args });
+    await app.waitForReady();
+    return app;
+  };
+  let app = await start();
+  return {
+    port,
+    async crash() {
+      app.signal('SIGKILL');
+      await app.exited;
+      app = await start();
+    },
+    async stop() {
+      await app.stop();
+      await directory.remove();
+    },
+  };
+}
