@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { nodeClock, nodeFileSystem, nodeRandom } from '@pulses/shared-node-platform';
-import { openBrokerLog, type BrokerLog, type OpenBrokerLogOptions } from '@pulses/broker-log';
+import { openBrokerLog, type BrokerLog, type OpenBrokerLogOptions } from '../src';
 
 export const isSmoke = process.env['SMOKE'] === '1';
 

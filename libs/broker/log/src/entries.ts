@@ -40,9 +40,16 @@ export interface PositionsSet {
   readonly positions: readonly PositionSet[];
 }
 
+export interface DeletedTopic {
+  readonly topicId: number;
+  readonly topic: string;
+  readonly incarnation: Incarnation;
+}
+
 export interface TopicsDeleted {
   readonly kind: 'topics-deleted';
-  readonly topicIds: readonly number[];
+  /** With names: their files have to go, also when the state does not know them any more. */
+  readonly topics: readonly DeletedTopic[];
 }
 
 export interface GroupEpochSet {

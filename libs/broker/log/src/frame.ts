@@ -25,7 +25,7 @@ import {
   type FieldReader,
   type FieldWriter,
 } from './bytes';
-import type { Appended, Entry } from './entries';
+import type { Appended, DeletedTopic, Entry } from './entries';
 
 export const FRAME_HEADER_BYTES = 48;
 /** "PJF1" */
@@ -200,7 +200,7 @@ export function readFrame(bytes: Uint8Array, at: number, seed: number): Frame | 
 //   2 appended          topicId u32 · baseOffset u64 · recordCount u32 · length u32
 //   3 produced          producer 16 bytes · epoch u32 · sequence u64 · the fields of `appended`
 //   4 positions-set     group text · topicId u32 · count u16 · count × (name text · offset u64 · revision u64 · metadata text)
-//   5 topics-deleted    count u32 · count × topicId u32
+//   5 topics-deleted    count u32 · count × (topicId u32 · incarnation 16 bytes · topic text)
 //   6 group-epoch-set   group text · epoch u32
 //   7 producer-retired  producer 16 bytes · epoch u32
 //   8 topic-trimmed     topicId u32 · startOffset u64 · bytesRemoved u64 · firstTimestampMs u64
@@ -223,7 +223,7 @@ function sizeOfEntry(entry: Entry, texts: Uint8Array[]): number {
       return size;
     }
     case 'topics-deleted':
-      return 1 + 4 + 4 * entry.topicIds.length;
+      return entry.topics.reduce((size, { topic }) => size + 20 + text(topic), 1 + 4);
     case 'group-epoch-set':
       return 1 + text(entry.group) + 4;
     case 'producer-retired':
@@ -272,8 +272,12 @@ function writeEntry(to: FieldWriter, entry: Entry, texts: readonly Uint8Array[],
       break;
     case 'topics-deleted':
       to.u8(KIND['topics-deleted']);
-      to.u32(entry.topicIds.length);
-      for (const topicId of entry.topicIds) to.u32(topicId);
+      to.u32(entry.topics.length);
+      for (const { topicId, incarnation } of entry.topics) {
+        to.u32(topicId);
+        to.raw(bytesOfHex(incarnation));
+        text();
+      }
       break;
     case 'group-epoch-set':
       to.u8(KIND['group-epoch-set']);
@@ -312,11 +316,8 @@ function readAppended(from: FieldReader, bytes: Uint8Array, start: number, produ
 function readEntry(from: FieldReader, bytes: Uint8Array, payloadAt: number): Entry {
   const kind = from.u8();
   switch (kind) {
-    case KIND['topic-created']: {
-      const topicId = from.u32();
-      const incarnation = hexOfBytes(from.raw(16));
-      return { kind: 'topic-created', topicId, topic: from.text(), incarnation };
-    }
+    case KIND['topic-created']:
+      return { kind: 'topic-created', ...readTopic(from) };
     case KIND.appended:
       return readAppended(from, bytes, payloadAt, undefined);
     case KIND.produced: {
@@ -337,7 +338,7 @@ function readEntry(from: FieldReader, bytes: Uint8Array, payloadAt: number): Ent
       return { kind: 'positions-set', group, topicId, positions };
     }
     case KIND['topics-deleted']:
-      return { kind: 'topics-deleted', topicIds: readIds(from) };
+      return { kind: 'topics-deleted', topics: Array.from({ length: countOf(from) }, () => readTopic(from)) };
     case KIND['group-epoch-set']: {
       const group = from.text();
       return { kind: 'group-epoch-set', group, epoch: from.u32() };
@@ -359,8 +360,15 @@ function readEntry(from: FieldReader, bytes: Uint8Array, payloadAt: number): Ent
   }
 }
 
-function readIds(from: FieldReader): number[] {
+function readTopic(from: FieldReader): DeletedTopic {
+  const topicId = from.u32();
+  const incarnation = hexOfBytes(from.raw(16));
+  return { topicId, topic: from.text(), incarnation };
+}
+
+/** A count that the bytes behind it can hold. */
+function countOf(from: FieldReader): number {
   const count = from.u32();
-  if (count * 4 > from.end - from.at) throw new FieldError('more topic ids than bytes');
-  return Array.from({ length: count }, () => from.u32());
+  if (count > from.end - from.at) throw new FieldError('a count is above the bytes behind it');
+  return count;
 }

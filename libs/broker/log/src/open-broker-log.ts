@@ -1,23 +1,22 @@
 // Puts the log together: recovery, the commit queue, the tail and the readers.
 
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
-import { checkTopicName, COMMIT_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX, type StoredPosition } from '@pulses/broker-wire';
+import { checkTopicName, COMMIT_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX, type RecordBatch, type StoredPosition } from '@pulses/broker-wire';
 import { writeAttestation } from './attestation';
 import type { BrokerLog } from './broker-log';
+import { createCheckpointer } from './checkpointer';
 import { createCommitQueue, type QueuedRequest } from './commit-queue';
-import type { Entry } from './entries';
-import { createJournalIndex } from './journal-index';
 import type { WrittenFrame } from './journal-writer';
 import { createListeners } from './listeners';
 import { createLogClock } from './log-clock';
 import { BROKER_LOG_DEFAULTS, SILENT_LOGGER, type OpenBrokerLogOptions } from './options';
-import { recoverJournal } from './recovery';
 import { checkAppend, checkCommit, checkName, checkProducer, checkStamp } from './request-checks';
 import { createStaging } from './staging';
-import { applyFrame, createState, type LogState } from './state';
+import { applyFrame, type LogState, type TopicState } from './state';
+import { openStorage } from './storage';
 import { createSyncTimer } from './sync-timer';
-import { createTail } from './tail';
 import { createTopicList, topicInfo } from './topic-info';
+import { readFiles } from './topic-reader';
 
 /**
  * Opens the data directory, which is made when it does not exist, and reads back what it holds.
@@ -37,59 +36,64 @@ export async function openBrokerLog(given: OpenBrokerLogOptions): Promise<Broker
 }
 
 async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<void>): Promise<BrokerLog> {
-  const { fileSystem, clock, random, directory, logger = SILENT_LOGGER, metrics = {} } = given;
+  const { fileSystem, clock, random, logger = SILENT_LOGGER, metrics = {} } = given;
   const options = { ...BROKER_LOG_DEFAULTS, ...given.options };
-  const journalDirectory = `${directory}/journal`;
-  await fileSystem.makeDirectory(journalDirectory);
-  await fileSystem.syncDirectory(directory);
-
-  const state = createState();
-  const tail = createTail(options.tailBytesMax);
-  const cold = createJournalIndex(fileSystem, directory, journalDirectory);
-  const { writer, lastTimestampMs } = await recoverJournal(
-    {
-      fileSystem,
-      clock,
-      random,
-      logger,
-      dataDirectory: directory,
-      journalDirectory,
-      segmentBytesMax: options.segmentBytesMax,
-      onSync: (seconds) => metrics.fsynced?.(seconds),
-      onFrame: ({ frame, segment, position }) => {
-        const payloadsAt = position + (frame.frameLength - payloadBytes(frame.entries));
-        cold.add(frame.entries, frame.timestampMs, segment.header.firstLsn, payloadsAt);
-      },
-    },
-    state,
-  );
+  let reportFailure: (error: Error) => void = () => undefined;
+  const failed = new Promise<Error>((resolve) => {
+    reportFailure = resolve;
+  });
+  // The materialiser may fail while the rest is still being put together.
+  let earlyFailure: PulsesError | undefined;
+  let onStorageFailed = (error: PulsesError): void => {
+    earlyFailure ??= error;
+  };
+  let onPass = (): void => undefined;
+  const storage = await openStorage(given, options, logger, {
+    onSync: (seconds) => metrics.fsynced?.(seconds),
+    onFailed: (error) => onStorageFailed(error),
+    onPass: () => onPass(),
+  });
+  const { directories, state, tail, store, materialiser, writer, lastTimestampMs } = storage;
   const logClock = createLogClock(clock, lastTimestampMs);
   const staging = createStaging(state, random, options.topicsMax);
   const listeners = createListeners();
   const topicList = createTopicList(state);
 
-  let reportFailure: (error: Error) => void = () => undefined;
-  const failed = new Promise<Error>((resolve) => {
-    reportFailure = resolve;
-  });
-
   const onDurable = (frame: WrittenFrame, timestampMs: number): void => {
     const { entries } = staging;
-    const deleted = deletedTopics(state, entries);
     applyFrame(state, { lsn: frame.lsn, timestampMs, entries });
-    cold.add(entries, timestampMs, frame.segmentFirstLsn, frame.payloadsAt);
+    const changed = new Set<string>();
     for (const entry of entries) {
-      if (entry.kind !== 'appended') continue;
-      tail.release(tail.push(entry, timestampMs, frame.lsn));
-      metrics.appended?.(state.topicsById.get(entry.topicId)!.topic, entry.recordCount, entry.length); // just applied
+      switch (entry.kind) {
+        case 'appended': {
+          const topic = state.topicsById.get(entry.topicId)!; // just applied
+          materialiser.push(topic, tail.push(entry, timestampMs, frame.lsn));
+          metrics.appended?.(topic.topic, entry.recordCount, entry.length);
+          changed.add(topic.topic);
+          break;
+        }
+        case 'topic-created':
+          topicList.changed();
+          changed.add(entry.topic);
+          break;
+        case 'topics-deleted':
+          topicList.changed();
+          for (const topic of entry.topics) {
+            tail.drop(topic.topicId);
+            materialiser.drop(topic);
+            changed.add(topic.topic);
+          }
+          break;
+        case 'topic-trimmed':
+          materialiser.trim(entry.topicId, entry.startOffset);
+          break;
+        case 'positions-set':
+        case 'group-epoch-set':
+        case 'producer-retired':
+          break;
+      }
     }
-    for (const { id } of deleted) {
-      tail.drop(id);
-      cold.drop(id);
-    }
-    if (entries.some((entry) => entry.kind === 'topic-created' || entry.kind === 'topics-deleted')) topicList.changed();
-    for (const topic of changedTopics(state, entries)) listeners.wake(topic);
-    for (const { topic } of deleted) listeners.wake(topic);
+    for (const topic of changed) listeners.wake(topic);
   };
 
   const queue = createCommitQueue({
@@ -104,8 +108,22 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
       logger.error({ code: error.code, reason: error.message }, 'the log has failed');
       reportFailure(error);
     },
-    beforeGroup: () => undefined,
+    beforeGroup: () => materialiser.room(),
   });
+  onStorageFailed = (error) => queue.fail(error);
+  if (earlyFailure !== undefined) queue.fail(earlyFailure);
+  const checkpointer = createCheckpointer({
+    ...storage,
+    fileSystem,
+    clock,
+    logger,
+    queue,
+    journalDirectory: directories.journal,
+    checkpointDirectory: directories.checkpoints,
+    checkpointBytes: options.checkpointBytes,
+    onFailed: (error) => queue.fail(error),
+  });
+  onPass = () => checkpointer.consider();
   const syncTimer = createSyncTimer(clock, options.fsync, () => queue.between(() => writer.sync()), (error) => {
     if (isPulsesError(error)) queue.fail(error);
   });
@@ -114,6 +132,19 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
     stage: QueuedRequest<T>['stage'],
     rest: { payloadBytes?: number; isAlone?: boolean; isRead?: boolean; onRefused?: QueuedRequest<T>['onRefused'] } = {},
   ): Promise<T> => queue.enqueue({ payloadBytes: 0, isAlone: false, isRead: false, ...rest, stage });
+
+  const readCold = async (topic: TopicState, fromOffset: number, bytesMax: number): Promise<RecordBatch[]> => {
+    const files = materialiser.filesOf(topic.id);
+    if (files === undefined) throw new TypeError(`topic ${topic.topic} has messages and no files`);
+    try {
+      return await readFiles(store, files, fromOffset, bytesMax);
+    } catch (error) {
+      // What was read may have gone meanwhile, which is no damage.
+      if (state.topicsById.get(topic.id) !== topic) throw unknownTopic(topic.topic);
+      if (fromOffset < topic.startOffset) throw outOfRange(topic, fromOffset);
+      throw error;
+    }
+  };
 
   return {
     failed,
@@ -154,24 +185,23 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
     positions: async (group, topic) => await enqueue(() => () => storedPositions(state, group, topic), { isRead: true }),
     read: async (name, incarnation, fromOffset, bytesMax) => {
       const topic = state.topicsByName.get(name);
-      if (topic?.incarnation !== incarnation) throw new PulsesError('TOPIC_UNKNOWN', `topic ${name} is not there any more`);
+      if (topic?.incarnation !== incarnation) throw unknownTopic(name);
       if (fromOffset < topic.startOffset || fromOffset > topic.nextOffset || !Number.isSafeInteger(fromOffset)) {
-        throw new PulsesError(
-          'OFFSET_OUT_OF_RANGE',
-          `topic ${name} holds the offsets ${topic.startOffset} to ${topic.nextOffset}, not ${fromOffset}`,
-        );
+        throw outOfRange(topic, fromOffset);
       }
       if (fromOffset === topic.nextOffset) return [];
-      return tail.read(topic.id, fromOffset, bytesMax) ?? (await cold.read(topic.id, fromOffset, bytesMax));
+      return tail.read(topic.id, fromOffset, bytesMax) ?? (await readCold(topic, fromOffset, bytesMax));
     },
     onChange: (topic, listener) => listeners.add(topic, listener),
     clockMs: () => logClock.now(),
     close: async () => {
       syncTimer.stop();
       await queue.close();
+      await checkpointer.close();
+      await materialiser.close();
       try {
         await writer.sync();
-        await writeAttestation(fileSystem, journalDirectory, { lsn: writer.lsn, timestampMs: logClock.now() });
+        await writeAttestation(fileSystem, directories.journal, { lsn: writer.lsn, timestampMs: logClock.now() });
       } catch (error) {
         logger.warn({ reason: String(error) }, 'the log could not be attested on its way out');
       }
@@ -181,29 +211,13 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
   };
 }
 
-function payloadBytes(entries: readonly Entry[]): number {
-  let bytes = 0;
-  for (const entry of entries) if (entry.kind === 'appended') bytes += entry.length;
-  return bytes;
+function unknownTopic(name: string): PulsesError {
+  return new PulsesError('TOPIC_UNKNOWN', `topic ${name} is not there any more`);
 }
 
-/** What is needed of topics that a frame deletes, taken before it is applied. */
-function deletedTopics(state: LogState, entries: readonly Entry[]): { id: number; topic: string }[] {
-  const deleted: { id: number; topic: string }[] = [];
-  for (const entry of entries) {
-    if (entry.kind !== 'topics-deleted') continue;
-    for (const id of entry.topicIds) deleted.push({ id, topic: state.topicsById.get(id)!.topic }); // staged from the state
-  }
-  return deleted;
-}
-
-function changedTopics(state: LogState, entries: readonly Entry[]): Set<string> {
-  const names = new Set<string>();
-  for (const entry of entries) {
-    if (entry.kind === 'topic-created') names.add(entry.topic);
-    else if (entry.kind === 'appended') names.add(state.topicsById.get(entry.topicId)!.topic); // just applied
-  }
-  return names;
+function outOfRange({ topic, startOffset, nextOffset }: TopicState, offset: number): PulsesError {
+  const what = `topic ${topic} holds the offsets ${startOffset} to ${nextOffset}, not ${offset}`;
+  return new PulsesError('OFFSET_OUT_OF_RANGE', what);
 }
 
 function storedPositions(state: LogState, group: string, topic: string): StoredPosition[] {

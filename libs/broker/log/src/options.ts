@@ -21,6 +21,16 @@ export interface BrokerLogOptions {
   readonly pendingBytesMax: number;
   /** Newest messages kept in memory for readers. */
   readonly tailBytesMax: number;
+  /** Messages that may be in memory alone, not yet in the topics' files; beyond it, commits wait. */
+  readonly unwrittenBytesMax: number;
+  /** How far the topics' files trail the newest message. */
+  readonly materialiseDelayMs: number;
+  /** A topic segment is left for a new one once it is this long. */
+  readonly topicSegmentBytesMax: number;
+  /** Journal between two checkpoints: what a start has to read again. */
+  readonly checkpointBytes: number;
+  /** Topic files that stay open. */
+  readonly openFilesMax: number;
   readonly topicsMax: number;
 }
 
@@ -31,7 +41,12 @@ export const BROKER_LOG_DEFAULTS: BrokerLogOptions = {
   segmentBytesMax: 64 * MIB,
   groupBytesMax: MIB,
   pendingBytesMax: 64 * MIB,
-  tailBytesMax: 64 * MIB,
+  tailBytesMax: 48 * MIB,
+  unwrittenBytesMax: 64 * MIB,
+  materialiseDelayMs: 300,
+  topicSegmentBytesMax: 64 * MIB,
+  checkpointBytes: 64 * MIB,
+  openFilesMax: 1_024,
   topicsMax: 1_000_000,
 };
 

@@ -8,7 +8,9 @@
 import type { Clock, FileHandle, FileSystem, Random } from '@pulses/shared-ports';
 import { readAttestation } from './attestation';
 import { writeAll } from './full-io';
-import { scanJournal, type JournalScan, type PlacedFrame } from './journal-scan';
+import type { Checkpoint } from './checkpoint-codec';
+import type { Frame } from './frame';
+import { scanJournal, type JournalScan, type SegmentFile } from './journal-scan';
 import { encodeSegmentHeader, LOG_ID_BYTES, SEGMENT_HEADER_BYTES, segmentName } from './journal-segment';
 import { createJournalWriter, createOrReset, type JournalWriter } from './journal-writer';
 import { createWindowReader } from './journal-window';
@@ -26,12 +28,17 @@ export interface RecoveryOptions {
   readonly journalDirectory: string;
   readonly segmentBytesMax: number;
   readonly onSync: (seconds: number) => void;
-  /** Called for each frame after it was applied to the state. */
-  readonly onFrame: (placed: PlacedFrame) => Promise<void> | void;
+  /** The checkpoint that the state comes from. */
+  readonly checkpoint: Checkpoint | undefined;
+  /** Called for each frame whose messages may not be in the topics' files, after it was applied to the state. */
+  readonly onFrame: (frame: Frame) => Promise<void> | void;
 }
 
 export interface Recovered {
   readonly writer: JournalWriter;
+  readonly logId: Uint8Array;
+  /** Bytes of the frames that were read. */
+  readonly journalBytes: number;
   /** No frame may have an earlier timestamp. */
   readonly lastTimestampMs: number;
 }
@@ -40,7 +47,9 @@ const COPY_BYTES = 4 * 1024 * 1024;
 
 /** @throws PulsesError JOURNAL_CORRUPT; the port's error when a file cannot be made */
 export async function recoverJournal(options: RecoveryOptions, state: LogState): Promise<Recovered> {
-  const { fileSystem, dataDirectory, journalDirectory, logger } = options;
+  const { fileSystem, dataDirectory, journalDirectory, logger, checkpoint } = options;
+  const checkpointLsn = state.lsn;
+  let journalBytes = 0;
   const attestation = await readAttestation(fileSystem, journalDirectory);
   if (attestation === 'damaged') logger.warn({ directory: journalDirectory }, 'the attestation is damaged; it is ignored');
   const attested = attestation === 'damaged' ? undefined : attestation;
@@ -48,16 +57,18 @@ export async function recoverJournal(options: RecoveryOptions, state: LogState):
     fileSystem,
     dataDirectory,
     directory: journalDirectory,
-    afterLsn: state.lsn,
-    attestedLsn: attested?.lsn ?? 0,
-    visit: async (placed) => {
+    afterLsn: checkpoint?.materialisedLsn ?? 0,
+    attestedLsn: Math.max(attested?.lsn ?? 0, checkpointLsn),
+    visit: async ({ frame, segment, position }) => {
       try {
-        applyFrame(state, placed.frame);
+        checkBelongs(checkpoint, checkpointLsn, frame, segment);
+        if (frame.lsn > checkpointLsn) applyFrame(state, frame);
       } catch (error) {
         if (!(error instanceof StateMismatch)) throw error;
-        throw corrupt(dataDirectory, placed.segment.path, placed.position, error.message);
+        throw corrupt(dataDirectory, segment.path, position, error.message);
       }
-      await options.onFrame(placed);
+      journalBytes += frame.frameLength;
+      await options.onFrame(frame);
     },
   });
   if (scan.tornBytes > 0) {
@@ -67,13 +78,29 @@ export async function recoverJournal(options: RecoveryOptions, state: LogState):
     );
   }
   for (const path of scan.unused) await fileSystem.remove(path);
-  const writer = await continueJournal(options, scan);
-  return { writer, lastTimestampMs: Math.max(state.lastTimestampMs, attested?.timestampMs ?? 0) };
+  const logId = scan.logId ?? options.random.bytes(LOG_ID_BYTES);
+  const writer = await continueJournal(options, scan, logId);
+  const lastTimestampMs = Math.max(state.lastTimestampMs, attested?.timestampMs ?? 0);
+  return { writer, logId, journalBytes, lastTimestampMs };
 }
 
-async function continueJournal(options: RecoveryOptions, scan: JournalScan): Promise<JournalWriter> {
+/** @throws StateMismatch when the journal is not the one that the checkpoint was made of */
+function checkBelongs(
+  checkpoint: Checkpoint | undefined,
+  checkpointLsn: number,
+  frame: Frame,
+  { header }: SegmentFile,
+): void {
+  if (checkpoint === undefined) return;
+  const isSameLog = checkpoint.logId.every((byte, index) => byte === header.logId[index]);
+  const isOther =
+    (frame.lsn === checkpointLsn && frame.crc !== checkpoint.frameCrc) ||
+    (frame.lsn === checkpointLsn + 1 && frame.previousCrc !== checkpoint.frameCrc);
+  if (!isSameLog || isOther) throw new StateMismatch(`frame ${frame.lsn} is not the one that the checkpoint knows`);
+}
+
+async function continueJournal(options: RecoveryOptions, scan: JournalScan, logId: Uint8Array): Promise<JournalWriter> {
   const { fileSystem, journalDirectory } = options;
-  const logId = scan.logId ?? options.random.bytes(LOG_ID_BYTES);
   const firstLsn = scan.attested.lsn + 1;
   const path = `${journalDirectory}/${segmentName(firstLsn)}`;
   const temporary = `${path}${TEMPORARY_SUFFIX}`;

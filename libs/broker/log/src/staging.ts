@@ -147,8 +147,11 @@ export function createStaging(state: LogState, random: Random, topicsMax: number
     },
     deleteTopics: (names) => {
       const found = [...new Set(names)].filter((name) => state.topicsByName.has(name));
-      const topicIds = found.map((name) => state.topicsByName.get(name)!.id); // filtered just before
-      if (topicIds.length > 0) entries.push({ kind: 'topics-deleted', topicIds });
+      const deleted = found.map((topic) => {
+        const { id, incarnation } = state.topicsByName.get(topic)!; // filtered just before
+        return { topicId: id, topic, incarnation };
+      });
+      if (deleted.length > 0) entries.push({ kind: 'topics-deleted', topics: deleted });
       return () => found;
     },
     advanceGroupEpoch: (name) => {

@@ -136,9 +136,8 @@ function applyEntry(state: LogState, entry: Entry, timestampMs: number): void {
       break;
     }
     case 'topics-deleted':
-      for (const topicId of entry.topicIds) {
-        const topic = topicOf(state, topicId);
-        state.topicsByName.delete(topic.topic);
+      for (const { topicId } of entry.topics) {
+        state.topicsByName.delete(topicOf(state, topicId).topic);
         state.topicsById.delete(topicId);
         for (const group of state.groups.values()) group.positions.delete(topicId);
       }

@@ -35,6 +35,8 @@ export interface Tail {
   drop(topicId: number): void;
   /** Payload bytes held. */
   readonly bytes: number;
+  /** Payload bytes that are readable nowhere else. */
+  readonly unreleasedBytes: number;
 }
 
 export function createTail(bytesMax: number): Tail {
@@ -42,6 +44,7 @@ export function createTail(bytesMax: number): Tail {
   let oldest: TailBatch | undefined;
   let newest: TailBatch | undefined;
   let bytes = 0;
+  let unreleasedBytes = 0;
 
   const evict = (): void => {
     while (bytes > bytesMax && oldest?.isReleased === true) {
@@ -57,6 +60,9 @@ export function createTail(bytesMax: number): Tail {
   return {
     get bytes() {
       return bytes;
+    },
+    get unreleasedBytes() {
+      return unreleasedBytes;
     },
     push: (entry, timestampMs, lsn) => {
       const { topicId, baseOffset, recordCount, length, start } = entry;
@@ -76,13 +82,16 @@ export function createTail(bytesMax: number): Tail {
       else newest.next = batch;
       newest = batch;
       bytes += length;
+      unreleasedBytes += length;
       const topic = topics.get(topicId);
       if (topic === undefined) topics.set(topicId, { batches: [batch], head: 0 });
       else topic.batches.push(batch);
       return batch;
     },
     release: (batch) => {
+      if (batch.isReleased) return;
       batch.isReleased = true;
+      unreleasedBytes -= batch.length;
       evict();
     },
     read: (topicId, fromOffset, readBytesMax) => {

@@ -82,3 +82,12 @@ export const PRODUCER_ID = '00112233445566778899aabbccddeeff';
 export function stamp(sequence: number, epoch = 0, id = PRODUCER_ID): ProducerStamp {
   return { id, epoch, sequence };
 }
+
+/** Waits for a condition that comes about by itself; fails after ten seconds. */
+export async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
+  const deadlineMs = performance.now() + 10_000;
+  while (!(await condition())) {
+    if (performance.now() > deadlineMs) throw new Error(`did not come about: ${condition.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

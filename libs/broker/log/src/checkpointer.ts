@@ -1,0 +1,130 @@
+// Makes checkpoints, and retires the journal that they replace.
+//
+// A checkpoint says: the state after frame D, and that every message up to frame M is durable in the topics' files. On
+// start the frames after M are read again. The order is what makes it safe: drain to M, synchronise files and names,
+// take the state at a durable D, write the checkpoint whole, and only then let go of segments, and only of those
+// that the older of two generations does not need either.
+//
+// Survives: a crash between any two of these; damage to the newest checkpoint. A full disk postpones a checkpoint.
+
+import { isPulsesError, type PulsesError } from '@pulses/shared-errors';
+import type { Clock, FileSystem } from '@pulses/shared-ports';
+import { encodeCheckpoint } from './checkpoint-codec';
+import { storeCheckpoint } from './checkpoint-store';
+import type { CommitQueue } from './commit-queue';
+import { firstLsnOf, segmentName } from './journal-segment';
+import type { JournalWriter } from './journal-writer';
+import type { Materialiser } from './materialiser';
+import type { LogLogger } from './options';
+import type { LogState } from './state';
+import { isFull, isOutOfDescriptors, storageFailed } from './storage-errors';
+import type { SegmentState } from './topic-files';
+
+const RETRY_MS = 5_000;
+
+export interface CheckpointerOptions {
+  readonly fileSystem: FileSystem;
+  readonly clock: Clock;
+  readonly logger: LogLogger;
+  readonly logId: Uint8Array;
+  readonly state: LogState;
+  readonly writer: JournalWriter;
+  readonly queue: CommitQueue;
+  readonly materialiser: Materialiser;
+  readonly journalDirectory: string;
+  readonly checkpointDirectory: string;
+  /** Journal written between two checkpoints. */
+  readonly checkpointBytes: number;
+  /** The checkpoint that the log was opened with, D and M, and the bytes of journal behind it. */
+  readonly opened: { readonly lsn: number; readonly materialisedLsn: number; readonly journalBytes: number };
+  readonly onFailed: (error: PulsesError) => void;
+}
+
+export interface Checkpointer {
+  /** Starts a checkpoint when enough journal was written; call often. */
+  consider(): void;
+  /** Makes a checkpoint now. @throws the port's error, when it has to wait for room */
+  run(): Promise<void>;
+  /** Waits for one under way; starts none. */
+  close(): Promise<void>;
+}
+
+export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
+  const { fileSystem, clock, logger, state, writer, queue, materialiser } = options;
+  const { journalDirectory, checkpointDirectory } = options;
+  let running: Promise<void> | undefined;
+  let isClosed = false;
+  let notBeforeMs = -Infinity;
+  let bytesAtLast = -options.opened.journalBytes;
+  /** M by D, of the checkpoints that are known to be valid. */
+  const materialisedLsns = new Map([[options.opened.lsn, options.opened.materialisedLsn]]);
+
+  const retire = async (upToLsn: number): Promise<void> => {
+    const firstLsns = (await fileSystem.list(journalDirectory))
+      .map(firstLsnOf)
+      .filter((lsn) => lsn !== undefined)
+      .sort((left, right) => left - right);
+    for (const [index, firstLsn] of firstLsns.entries()) {
+      const next = firstLsns[index + 1];
+      // A segment holds the frames up to where the next one starts.
+      if (next === undefined || next > upToLsn + 1) break;
+      await fileSystem.remove(`${journalDirectory}/${segmentName(firstLsn)}`);
+    }
+  };
+
+  const checkpoint = async (): Promise<void> => {
+    const bytesWritten = writer.bytesWritten;
+    const materialisedLsn = await materialiser.drain();
+    await materialiser.sync();
+    const taken = await queue.between(async () => {
+      await writer.sync();
+      const segments = new Map<number, SegmentState[]>();
+      for (const topicId of state.topicsById.keys()) {
+        const files = materialiser.filesOf(topicId);
+        if (files !== undefined) segments.set(topicId, files.segments);
+      }
+      const { logId } = options;
+      return {
+        lsn: state.lsn,
+        bytes: encodeCheckpoint({ logId, state, frameCrc: writer.crc, materialisedLsn, segments }),
+      };
+    });
+    const kept = await storeCheckpoint(fileSystem, checkpointDirectory, taken.lsn, taken.bytes);
+    materialisedLsns.set(taken.lsn, materialisedLsn);
+    const olderNeeds = materialisedLsns.get(kept.at(-1)!); // the new one is among them
+    if (kept.length > 1 && olderNeeds !== undefined) await retire(olderNeeds);
+    for (const lsn of materialisedLsns.keys()) if (!kept.includes(lsn)) materialisedLsns.delete(lsn);
+    bytesAtLast = bytesWritten;
+    logger.info({ lsn: taken.lsn, materialisedLsn, bytes: taken.bytes.length }, 'checkpoint');
+  };
+
+  const onError = (error: unknown): void => {
+    notBeforeMs = clock.monotonicMs() + RETRY_MS;
+    if (isPulsesError(error, 'SHUTTING_DOWN')) return;
+    if (isFull(error) || isOutOfDescriptors(error)) {
+      logger.warn({ reason: String(error) }, 'the checkpoint has to wait');
+      return;
+    }
+    options.onFailed(storageFailed('the checkpoint failed', error));
+  };
+
+  const run = (): Promise<void> => {
+    running ??= checkpoint().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+
+  return {
+    consider: () => {
+      if (isClosed || running !== undefined || writer.bytesWritten - bytesAtLast < options.checkpointBytes) return;
+      if (clock.monotonicMs() < notBeforeMs) return;
+      run().catch(onError);
+    },
+    run,
+    close: async () => {
+      isClosed = true;
+      await running?.catch(() => undefined);
+    },
+  };
+}

@@ -1,0 +1,103 @@
+// Open files of the topics, the least recently used of which are closed when there are too many.
+//
+// Guarantees: a file stays open while someone uses it; one descriptor a file. When the system has no descriptor
+// left, the idle ones are given back and the open is tried once more.
+// Bounds: `openMax` idle files, and those in use at the moment.
+
+import type { FileHandle, FileSystem } from '@pulses/shared-ports';
+import { isOutOfDescriptors } from './storage-errors';
+
+interface CachedFile {
+  readonly handle: Promise<FileHandle>;
+  users: number;
+  isForgotten: boolean;
+}
+
+export interface HandleCache {
+  /** Opens the file for reading and writing unless it is open, and keeps it open while `work` runs. */
+  use<T>(path: string, work: (handle: FileHandle) => Promise<T>): Promise<T>;
+  /** Makes the file, empty, whether or not it exists. */
+  reset<T>(path: string, work: (handle: FileHandle) => Promise<T>): Promise<T>;
+  /** Closes the file when its last user is done: it was removed. */
+  forget(path: string): Promise<void>;
+  /** Closes what is not in use. */
+  shed(): Promise<void>;
+  readonly size: number;
+}
+
+export function createHandleCache(
+  fileSystem: FileSystem,
+  openMax: number,
+  makeEmpty: (fileSystem: FileSystem, path: string) => Promise<FileHandle>,
+): HandleCache {
+  // In order of use, oldest first.
+  const files = new Map<string, CachedFile>();
+
+  const shedTo = async (countMax: number): Promise<void> => {
+    const closing: Promise<void>[] = [];
+    for (const [path, file] of files) {
+      if (files.size <= countMax) break;
+      if (file.users > 0) continue;
+      files.delete(path);
+      closing.push(file.handle.then((handle) => handle.close()));
+    }
+    await Promise.all(closing);
+  };
+
+  const openOrShed = async (open: () => Promise<FileHandle>): Promise<FileHandle> => {
+    try {
+      return await open();
+    } catch (error) {
+      if (!isOutOfDescriptors(error)) throw error;
+      await shedTo(0);
+      return await open();
+    }
+  };
+
+  const run = async <T>(path: string, open: () => Promise<FileHandle>, work: (handle: FileHandle) => Promise<T>): Promise<T> => {
+    let file = files.get(path);
+    if (file === undefined) {
+      file = { handle: openOrShed(open), users: 0, isForgotten: false };
+    } else {
+      files.delete(path);
+    }
+    files.set(path, file);
+    file.users += 1;
+    let handle: FileHandle;
+    try {
+      handle = await file.handle;
+    } catch (error) {
+      if (files.get(path) === file) files.delete(path);
+      throw error;
+    }
+    try {
+      return await work(handle);
+    } finally {
+      file.users -= 1;
+      if (file.users === 0 && file.isForgotten) await handle.close();
+      if (files.size > openMax) await shedTo(openMax);
+    }
+  };
+
+  return {
+    get size() {
+      return files.size;
+    },
+    use: (path, work) => run(path, () => fileSystem.open(path, 'write'), work),
+    reset: async (path, work) => {
+      const isOpen = files.has(path);
+      return await run(path, () => makeEmpty(fileSystem, path), async (handle) => {
+        if (isOpen) await handle.truncate(0);
+        return await work(handle);
+      });
+    },
+    forget: async (path) => {
+      const file = files.get(path);
+      if (file === undefined) return;
+      files.delete(path);
+      file.isForgotten = true;
+      if (file.users === 0) await (await file.handle).close();
+    },
+    shed: () => shedTo(0),
+  };
+}

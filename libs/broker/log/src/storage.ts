@@ -1,0 +1,146 @@
+// The log's data directory, opened: checkpoint, journal and topic files put together into the state, the tail and the
+// materialiser that go on from there.
+//
+//   journal/       segments of frames, and `attested`
+//   checkpoints/   two generations
+//   topics/        a directory for each topic
+
+import type { PulsesError } from '@pulses/shared-errors';
+import type { Checkpoint } from './checkpoint-codec';
+import { loadCheckpoint, removeTemporaries } from './checkpoint-store';
+import type { Frame } from './frame';
+import { createHandleCache } from './handle-cache';
+import { createOrReset, type JournalWriter } from './journal-writer';
+import { createMaterialiser, type Materialiser } from './materialiser';
+import type { BrokerLogOptions, LogLogger, OpenBrokerLogOptions } from './options';
+import { recoverJournal } from './recovery';
+import { createState, type LogState } from './state';
+import { createTail, type Tail } from './tail';
+import { createTopicFiles, writtenOffset, type TopicStore } from './topic-files';
+
+export interface Directories {
+  readonly data: string;
+  readonly journal: string;
+  readonly checkpoints: string;
+  readonly topics: string;
+}
+
+export interface Storage {
+  readonly directories: Directories;
+  readonly state: LogState;
+  readonly tail: Tail;
+  readonly store: TopicStore;
+  readonly materialiser: Materialiser;
+  readonly writer: JournalWriter;
+  readonly logId: Uint8Array;
+  readonly lastTimestampMs: number;
+  /** See CheckpointerOptions. */
+  readonly opened: { readonly lsn: number; readonly materialisedLsn: number; readonly journalBytes: number };
+}
+
+export interface StorageHooks {
+  readonly onSync: (seconds: number) => void;
+  readonly onPass: () => void;
+  readonly onFailed: (error: PulsesError) => void;
+}
+
+export function directoriesOf(data: string): Directories {
+  return { data, journal: `${data}/journal`, checkpoints: `${data}/checkpoints`, topics: `${data}/topics` };
+}
+
+/** @throws PulsesError JOURNAL_CORRUPT; the port's error when the directory cannot be used */
+export async function openStorage(
+  given: OpenBrokerLogOptions,
+  options: BrokerLogOptions,
+  logger: LogLogger,
+  hooks: StorageHooks,
+): Promise<Storage> {
+  const { fileSystem, clock, random } = given;
+  const directories = directoriesOf(given.directory);
+  for (const directory of [directories.journal, directories.checkpoints, directories.topics]) {
+    await fileSystem.makeDirectory(directory);
+  }
+  await fileSystem.syncDirectory(directories.data);
+  await removeTemporaries(fileSystem, directories.checkpoints);
+  await removeTemporaries(fileSystem, directories.journal);
+
+  const checkpoint = await loadCheckpoint(fileSystem, directories.checkpoints, directories.data, logger);
+  const state = checkpoint?.state ?? createState();
+  const opened = { lsn: state.lsn, materialisedLsn: checkpoint?.materialisedLsn ?? 0 };
+  const tail = createTail(options.tailBytesMax);
+  const store: TopicStore = {
+    fileSystem,
+    cache: createHandleCache(fileSystem, options.openFilesMax, createOrReset),
+    dataDirectory: directories.data,
+    topicsDirectory: directories.topics,
+    segmentBytesMax: options.topicSegmentBytesMax,
+    unsyncedDirectories: new Set(),
+  };
+  let pushedLsn = opened.materialisedLsn;
+  const materialiser = createMaterialiser({
+    store,
+    clock,
+    tail,
+    logger,
+    delayMs: options.materialiseDelayMs,
+    unwrittenBytesMax: options.unwrittenBytesMax,
+    pushedLsn: () => Math.max(pushedLsn, state.lsn),
+    ...hooks,
+  });
+  adoptFiles(checkpoint, store, materialiser);
+  const recovered = await recoverJournal(
+    {
+      fileSystem,
+      clock,
+      random,
+      logger,
+      dataDirectory: directories.data,
+      journalDirectory: directories.journal,
+      segmentBytesMax: options.segmentBytesMax,
+      onSync: hooks.onSync,
+      checkpoint,
+      onFrame: async (frame) => {
+        replayFrame(frame, state, tail, materialiser);
+        pushedLsn = frame.lsn;
+        await roomOrFull(materialiser);
+      },
+    },
+    state,
+  );
+  materialiser.recovered();
+  return { directories, state, tail, store, materialiser, ...recovered, opened: { ...opened, ...recovered } };
+}
+
+function adoptFiles(checkpoint: Checkpoint | undefined, store: TopicStore, materialiser: Materialiser): void {
+  if (checkpoint === undefined) return;
+  for (const topic of checkpoint.state.topicsById.values()) {
+    materialiser.adopt(createTopicFiles(store, topic, checkpoint.segments.get(topic.id)));
+  }
+}
+
+/** Brings the files up to a frame that the state has already; the checkpoint's files may hold a part of it. */
+function replayFrame(frame: Frame, state: LogState, tail: Tail, materialiser: Materialiser): void {
+  for (const entry of frame.entries) {
+    if (entry.kind === 'topics-deleted') for (const topic of entry.topics) materialiser.drop(topic);
+    if (entry.kind === 'topic-trimmed') materialiser.trim(entry.topicId, entry.startOffset);
+    if (entry.kind !== 'appended') continue;
+    const topic = state.topicsById.get(entry.topicId);
+    const end = entry.baseOffset + entry.recordCount;
+    // Deleted later, or trimmed later, or in the files.
+    if (topic === undefined || end <= topic.startOffset) continue;
+    const files = materialiser.filesOf(topic.id);
+    if (files !== undefined && end <= writtenOffset(files)) continue;
+    materialiser.push(topic, tail.push(entry, frame.timestampMs, frame.lsn));
+  }
+}
+
+/** On a full disk the rest of the journal stays in memory: it cannot grow meanwhile. */
+async function roomOrFull(materialiser: Materialiser): Promise<void> {
+  let room: Promise<void> | undefined;
+  try {
+    room = materialiser.room();
+  } catch {
+    return;
+  }
+  await room;
+}

@@ -1,0 +1,273 @@
+// The files of one topic: segments of readable lines, each with an index beside it.
+//
+// Guarantees: a segment's state moves only after both its files were written, so a failed write leaves the state where
+// it was and the next one goes to the same place; what lies in the files beyond the state is never read, and is cut
+// off before the first write after a start. Nothing here is durable before `syncFiles`: until then the journal is.
+// One writer for each topic.
+
+import { crc32 } from 'node:zlib';
+import type { FileSystem } from '@pulses/shared-ports';
+import { writeAll } from './full-io';
+import type { HandleCache } from './handle-cache';
+import { countLines, type StoredBatch } from './record-cut';
+import { corrupt, isMissing, storageFailed, systemCode } from './storage-errors';
+import { encodeBlocks, encodeIndexHeader, indexPosition, type Block } from './topic-index';
+import { parseTopicFileName, topicDirectoryName, topicFileName, type TopicFileKind } from './topic-names';
+
+/** How far a segment reaches. */
+export interface SegmentMark {
+  readonly nextOffset: number;
+  readonly length: number;
+  readonly entries: number;
+  readonly lastTimestampMs: number;
+}
+
+export interface SegmentState {
+  readonly baseOffset: number;
+  readonly firstTimestampMs: number;
+  written: SegmentMark;
+  /** What is known to be durable; undefined before the first sync. */
+  synced: SegmentMark | undefined;
+}
+
+export interface TopicFiles {
+  readonly topicId: number;
+  readonly topic: string;
+  readonly incarnation: string;
+  readonly directory: string;
+  readonly segments: SegmentState[];
+  /** True when the files may hold more than the state says, from before the last stop. */
+  needsTidy: boolean;
+  /** True once the topic was deleted: its files go. */
+  isDropped: boolean;
+  /** Where readers went on from last: entry numbers by offset, a few. */
+  hints: Map<number, { readonly segment: SegmentState; readonly entry: number }> | undefined;
+}
+
+export interface TopicStore {
+  readonly fileSystem: FileSystem;
+  readonly cache: HandleCache;
+  readonly dataDirectory: string;
+  readonly topicsDirectory: string;
+  readonly segmentBytesMax: number;
+  /** Directories where names were made or removed since they were synchronised. */
+  readonly unsyncedDirectories: Set<string>;
+}
+
+/** Blocks are no longer than this, unless one message is: what a reader has to load to check one message. */
+export const BLOCK_BYTES_MAX = 256 * 1024;
+const WRITE_BYTES_MAX = 4 * 1024 * 1024;
+const LINE_FEED = 0x0a;
+
+export function createTopicFiles(
+  store: TopicStore,
+  topic: { readonly id: number; readonly topic: string; readonly incarnation: string },
+  segments: SegmentState[] = [],
+): TopicFiles {
+  return {
+    topicId: topic.id,
+    topic: topic.topic,
+    incarnation: topic.incarnation,
+    directory: `${store.topicsDirectory}/${topicDirectoryName(topic.topic)}`,
+    segments,
+    needsTidy: false,
+    isDropped: false,
+    hints: undefined,
+  };
+}
+
+export function filePath(files: TopicFiles, segment: Pick<SegmentState, 'baseOffset'>, kind: TopicFileKind): string {
+  return `${files.directory}/${topicFileName(segment.baseOffset, files.incarnation, kind)}`;
+}
+
+/** The offset that the files end at. */
+export function writtenOffset(files: TopicFiles): number {
+  return files.segments.at(-1)?.written.nextOffset ?? 0;
+}
+
+/**
+ * Appends the batches, which follow on what is written.
+ * @param onWritten called with the number of batches each time that some are in the files
+ */
+export async function writeBatches(
+  store: TopicStore,
+  files: TopicFiles,
+  batches: readonly StoredBatch[],
+  onWritten: (count: number) => void,
+): Promise<void> {
+  if (files.needsTidy) await tidyFiles(store, files);
+  for (let from = 0; from < batches.length; ) {
+    let to = from;
+    let bytes = 0;
+    while (to < batches.length && (to === from || bytes + batches[to]!.length <= WRITE_BYTES_MAX)) {
+      bytes += batches[to]!.length; // to < length
+      to += 1;
+    }
+    await writeSome(store, files, batches.slice(from, to));
+    onWritten(to - from);
+    from = to;
+  }
+}
+
+async function writeSome(store: TopicStore, files: TopicFiles, batches: readonly StoredBatch[]): Promise<void> {
+  const last = files.segments.at(-1);
+  const isFull = last === undefined || last.written.length >= store.segmentBytesMax;
+  const segment = isFull ? await addSegment(store, files, batches[0]!) : last; // callers give at least one
+  const { written } = segment;
+  const blocks = planBlocks(batches, written.length);
+  const payloads = batches.map(({ bytes, start, length }) => bytes.subarray(start, start + length));
+  await store.cache.use(filePath(files, segment, 'ndjson'), (handle) => writeAll(handle, payloads, written.length));
+  await store.cache.use(filePath(files, segment, 'index'), (handle) =>
+    writeAll(handle, [encodeBlocks(blocks)], indexPosition(written.entries)),
+  );
+  const end = blocks.at(-1)!; // at least one batch makes at least one block
+  segment.written = {
+    nextOffset: end.baseOffset + end.recordCount,
+    length: end.position + end.length,
+    entries: written.entries + blocks.length,
+    lastTimestampMs: end.timestampMs,
+  };
+}
+
+async function addSegment(store: TopicStore, files: TopicFiles, first: StoredBatch): Promise<SegmentState> {
+  // Every time: it may have been empty for a while, and gone with an earlier topic of the same name.
+  await store.fileSystem.makeDirectory(files.directory);
+  store.unsyncedDirectories.add(store.topicsDirectory).add(files.directory);
+  const { baseOffset, timestampMs } = first;
+  const header = encodeIndexHeader({ ...files, baseOffset });
+  await store.cache.reset(filePath(files, first, 'index'), (handle) => writeAll(handle, [header], 0));
+  await store.cache.reset(filePath(files, first, 'ndjson'), () => Promise.resolve());
+  const segment: SegmentState = {
+    baseOffset,
+    firstTimestampMs: timestampMs,
+    written: { nextOffset: baseOffset, length: 0, entries: 0, lastTimestampMs: timestampMs },
+    synced: undefined,
+  };
+  files.segments.push(segment);
+  return segment;
+}
+
+/** Neighbours with one timestamp become one block as far as it stays small; a large batch becomes several. */
+export function planBlocks(batches: readonly StoredBatch[], position: number): Block[] {
+  const blocks: Block[] = [];
+  let at = position;
+  for (const batch of batches) {
+    let { baseOffset, recordCount, start, length } = batch;
+    const { timestampMs } = batch;
+    while (length > 0) {
+      const isSplit = length > BLOCK_BYTES_MAX;
+      const piece = isSplit ? pieceOf(batch.bytes, start, length) : { length, recordCount };
+      const bytes = batch.bytes.subarray(start, start + piece.length);
+      const before = blocks.at(-1);
+      const isMerged = before?.timestampMs === timestampMs && before.length + piece.length <= BLOCK_BYTES_MAX;
+      const block: Block = isMerged
+        ? {
+            ...before,
+            length: before.length + piece.length,
+            recordCount: before.recordCount + piece.recordCount,
+            payloadCrc: crc32(bytes, before.payloadCrc),
+          }
+        : { baseOffset, timestampMs, position: at, ...piece, payloadCrc: crc32(bytes) };
+      blocks[isMerged ? blocks.length - 1 : blocks.length] = block;
+      at += piece.length;
+      start += piece.length;
+      length -= piece.length;
+      baseOffset += piece.recordCount;
+      recordCount -= piece.recordCount;
+    }
+  }
+  return blocks;
+}
+
+/** The first messages of a payload that fit a block, yet at least one. */
+function pieceOf(bytes: Uint8Array, start: number, length: number): { length: number; recordCount: number } {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset + start, length);
+  const lastFit = buffer.lastIndexOf(LINE_FEED, BLOCK_BYTES_MAX - 1);
+  const end = (lastFit === -1 ? buffer.indexOf(LINE_FEED) : lastFit) + 1;
+  return { length: end, recordCount: countLines(buffer, end) };
+}
+
+/**
+ * Makes the bytes of what is written durable, and says so in `synced`; names are the caller's. Writes may go on
+ * beside it.
+ * @throws PulsesError STORAGE_FAILED when an fdatasync fails; the port's error when a file cannot be opened
+ */
+export async function syncFiles(store: TopicStore, files: TopicFiles): Promise<void> {
+  for (const segment of [...files.segments]) {
+    const mark = segment.written;
+    if (segment.synced?.length === mark.length) continue;
+    try {
+      await syncFile(store, filePath(files, segment, 'ndjson'));
+      await syncFile(store, filePath(files, segment, 'index'));
+    } catch (error) {
+      // Retention or a deletion was quicker.
+      if (isMissing(error) && (files.isDropped || !files.segments.includes(segment))) continue;
+      throw error;
+    }
+    segment.synced = mark;
+  }
+}
+
+async function syncFile(store: TopicStore, path: string): Promise<void> {
+  await store.cache.use(path, async (handle) => {
+    try {
+      await handle.datasync();
+    } catch (error) {
+      throw storageFailed(`fdatasync of ${path} failed`, error);
+    }
+  });
+}
+
+/**
+ * Removes the topic's files that its segments do not name, and cuts off what the newest holds beyond its state.
+ * @throws PulsesError JOURNAL_CORRUPT when a file is shorter than its state
+ */
+export async function tidyFiles(store: TopicStore, files: TopicFiles): Promise<void> {
+  const { fileSystem, cache, dataDirectory } = store;
+  const known = new Set(files.segments.map(({ baseOffset }) => baseOffset));
+  for (const name of await listOrNone(fileSystem, files.directory)) {
+    const parsed = parseTopicFileName(name);
+    if (parsed?.incarnationPart !== files.incarnation.slice(0, 8) || known.has(parsed.baseOffset)) continue;
+    const path = `${files.directory}/${name}`;
+    await cache.forget(path);
+    await fileSystem.remove(path);
+    store.unsyncedDirectories.add(files.directory);
+  }
+  const newest = files.segments.at(-1);
+  if (newest !== undefined && files.needsTidy) {
+    const { length, entries } = newest.written;
+    await cutFile(store, dataDirectory, filePath(files, newest, 'ndjson'), length);
+    await cutFile(store, dataDirectory, filePath(files, newest, 'index'), indexPosition(entries));
+  }
+  files.needsTidy = false;
+}
+
+/** Removes the directory of a deleted topic, unless its successor uses it. */
+export async function removeTopicDirectory(store: TopicStore, files: TopicFiles): Promise<void> {
+  try {
+    await store.fileSystem.removeDirectory(files.directory);
+    store.unsyncedDirectories.delete(files.directory);
+    store.unsyncedDirectories.add(store.topicsDirectory);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST' && code !== 'ENOENT') throw error;
+  }
+}
+
+async function cutFile(store: TopicStore, dataDirectory: string, path: string, length: number): Promise<void> {
+  const size = await store.cache.use(path, async (handle) => {
+    const current = await handle.size();
+    if (current > length) await handle.truncate(length);
+    return current;
+  });
+  if (size < length) throw corrupt(dataDirectory, path, size, `the file should hold ${length} bytes`);
+}
+
+async function listOrNone(fileSystem: FileSystem, directory: string): Promise<string[]> {
+  try {
+    return await fileSystem.list(directory);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
