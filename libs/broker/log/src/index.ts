@@ -8,3 +8,4 @@ export {
   type LogMetrics,
   type OpenBrokerLogOptions,
 } from './options';
+export type { RetentionPolicy } from './retention';

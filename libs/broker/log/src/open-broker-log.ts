@@ -12,6 +12,7 @@ import { createLogClock } from './log-clock';
 import { BROKER_LOG_DEFAULTS, SILENT_LOGGER, type OpenBrokerLogOptions } from './options';
 import { checkAppend, checkCommit, checkName, checkProducer, checkStamp } from './request-checks';
 import { createStaging } from './staging';
+import { createRetention } from './retention';
 import { applyFrame, type LogState, type TopicState } from './state';
 import { openStorage } from './storage';
 import { createSyncTimer } from './sync-timer';
@@ -133,6 +134,16 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
     rest: { payloadBytes?: number; isAlone?: boolean; isRead?: boolean; onRefused?: QueuedRequest<T>['onRefused'] } = {},
   ): Promise<T> => queue.enqueue({ payloadBytes: 0, isAlone: false, isRead: false, ...rest, stage });
 
+  const retention = createRetention({
+    clock,
+    state,
+    filesOf: (topicId) => materialiser.filesOf(topicId),
+    policyOf: (topic) => given.retention?.(topic),
+    intervalMs: options.retentionIntervalMs,
+    nowMs: () => logClock.now(),
+    store: (trims) => enqueue(() => staging.trim(trims), { isAlone: true }),
+  });
+
   const readCold = async (topic: TopicState, fromOffset: number, bytesMax: number): Promise<RecordBatch[]> => {
     const files = materialiser.filesOf(topic.id);
     if (files === undefined) throw new TypeError(`topic ${topic.topic} has messages and no files`);
@@ -196,6 +207,7 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
     clockMs: () => logClock.now(),
     close: async () => {
       syncTimer.stop();
+      retention.stop();
       await queue.close();
       await checkpointer.close();
       await materialiser.close();

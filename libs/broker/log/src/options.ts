@@ -1,6 +1,7 @@
 // What the log is given: limits with their defaults, and who listens.
 
 import type { Clock, FileSystem, Random } from '@pulses/shared-ports';
+import type { RetentionPolicy } from './retention';
 
 /**
  * When written frames are made durable: before each acknowledgement, every `intervalMs`, or when the system likes.
@@ -29,6 +30,8 @@ export interface BrokerLogOptions {
   readonly topicSegmentBytesMax: number;
   /** Journal between two checkpoints: what a start has to read again. */
   readonly checkpointBytes: number;
+  /** How often retention looks for messages that need not be kept. */
+  readonly retentionIntervalMs: number;
   /** Topic files that stay open. */
   readonly openFilesMax: number;
   readonly topicsMax: number;
@@ -46,6 +49,7 @@ export const BROKER_LOG_DEFAULTS: BrokerLogOptions = {
   materialiseDelayMs: 300,
   topicSegmentBytesMax: 64 * MIB,
   checkpointBytes: 64 * MIB,
+  retentionIntervalMs: 60_000,
   openFilesMax: 1_024,
   topicsMax: 1_000_000,
 };
@@ -75,6 +79,8 @@ export interface OpenBrokerLogOptions {
   readonly directory: string;
   /** What is left out has its default. */
   readonly options?: Partial<BrokerLogOptions>;
+  /** What of a topic may go; undefined, and absent, keeps everything. Asked often: it has to be quick. */
+  readonly retention?: (topic: string) => RetentionPolicy | undefined;
   readonly logger?: LogLogger;
   readonly metrics?: LogMetrics;
 }

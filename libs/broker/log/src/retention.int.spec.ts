@@ -1,0 +1,95 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BrokerLog } from './broker-log';
+import type { OpenBrokerLogOptions } from './options';
+import { openLog, publish, readMessages, settableClock, temporaryDirectories, until } from './testing/log-fixture';
+
+const OPTIONS = {
+  topicSegmentBytesMax: 1_000,
+  materialiseDelayMs: 2,
+  retentionIntervalMs: 5,
+  tailBytesMax: 0,
+  checkpointBytes: 4_000,
+};
+
+const directories = temporaryDirectories();
+let open: BrokerLog | undefined;
+
+async function start(directory: string, rest: Partial<OpenBrokerLogOptions>): Promise<BrokerLog> {
+  open = await openLog(directory, { options: OPTIONS, ...rest });
+  return open;
+}
+
+afterEach(async () => {
+  await open?.close();
+  await directories.removeAll();
+});
+
+const text = (at: number): string => `${at}-${'x'.repeat(90)}`;
+
+async function fill(log: BrokerLog, topic: string, from: number, count: number): Promise<string[]> {
+  const messages = Array.from({ length: count }, (_, index) => text(from + index));
+  for (const one of messages) await publish(log, topic, [one]);
+  return messages;
+}
+
+const segmentsOf = async (directory: string, topic: string): Promise<string[]> =>
+  (await readdir(join(directory, 'topics', topic))).filter((name) => name.endsWith('.ndjson')).sort();
+
+describe('retention', () => {
+  it('lets the oldest segments go while the topic is too long, keeps offsets, and says the same after a restart', async () => {
+    const directory = await directories.make();
+    const retention = () => ({ bytes: 3_000 });
+    let log = await start(directory, { retention });
+    const messages = await fill(log, 'a', 0, 100);
+    await until(async () => (log.topic('a')?.bytes ?? Infinity) <= 3_000 && (await segmentsOf(directory, 'a')).length <= 4);
+    const info = log.topic('a')!;
+    expect(info.startOffset).toBeGreaterThan(50);
+    expect(info.nextOffset).toBe(100);
+    expect(info.bytes).toBe(Buffer.byteLength(messages.slice(info.startOffset).map((one) => `${one}\n`).join('')));
+    await expect(log.read('a', info.incarnation, info.startOffset - 1, 100)).rejects.toMatchObject({ code: 'OFFSET_OUT_OF_RANGE' });
+    await log.close();
+    log = await start(directory, {});
+    expect(log.topic('a')).toEqual(info);
+    expect(await readMessages(log, 'a')).toEqual(messages.slice(info.startOffset));
+  });
+
+  it('lets everything go when all of it is old, and goes on at the next offset', async () => {
+    const directory = await directories.make();
+    const clock = settableClock(1_000_000);
+    const log = await start(directory, { clock, retention: (topic) => (topic === 'a' ? { ageMs: 10_000 } : undefined) });
+    await fill(log, 'a', 0, 30);
+    const kept = await fill(log, 'b', 0, 30);
+    clock.setMs(1_020_000);
+    await until(() => log.topic('a')?.startOffset === 30);
+    expect(log.topic('a')).toMatchObject({ startOffset: 30, nextOffset: 30, bytes: 0, firstTimestampMs: 0 });
+    const fresh = await fill(log, 'a', 30, 3);
+    expect(await readMessages(log, 'a')).toEqual(fresh);
+    expect(log.topic('a')).toMatchObject({ startOffset: 30, firstTimestampMs: 1_020_000 });
+    expect(await readMessages(log, 'b')).toEqual(kept);
+    await until(async () => (await segmentsOf(directory, 'a')).length === 1);
+  });
+
+  it('never goes past the position of a group', async () => {
+    const directory = await directories.make();
+    const clock = settableClock(1_000_000);
+    const log = await start(directory, { clock, retention: () => ({ ageMs: 1 }) });
+    const { incarnation } = await log.createTopic('a');
+    const groupEpoch = await log.advanceGroupEpoch('g');
+    const base = { group: 'g', groupEpoch, topic: 'a', incarnation, appends: [] };
+    const position = (name: string, expectedRevision: number, offset: number) => ({ name, expectedRevision, offset, metadata: '' });
+    await log.commit({ ...base, positions: [position('p', 0, 35), position('q', 0, 30)] });
+    const messages = await fill(log, 'a', 0, 40);
+    clock.setMs(2_000_000);
+    await until(() => (log.topic('a')?.startOffset ?? 0) > 0);
+    // Later looks change nothing.
+    await publish(log, 'b', ['1']);
+    await publish(log, 'b', ['2']);
+    const { startOffset } = log.topic('a')!;
+    expect(startOffset).toBeLessThanOrEqual(30);
+    expect(await readMessages(log, 'a')).toEqual(messages.slice(startOffset));
+    await log.commit({ ...base, positions: [position('q', 1, 40), position('p', 1, 40)] });
+    await until(() => log.topic('a')?.startOffset === 40);
+  });
+});
