@@ -6,13 +6,12 @@ import {
   AMOUNT_LIMBS,
   compareAmounts,
   createAmount,
-  formatAmount,
   isZeroAmount,
   negateAmount,
-  parseAmount,
-  writeInteger,
   type Amount,
 } from './amount';
+import { parseAmount } from './amount-reading';
+import { formatAmount, writeInteger } from './amount-writing';
 
 // The oracle: amounts as BigInt counts of 10^-30, worked out from their text.
 const SCALE = 30n;

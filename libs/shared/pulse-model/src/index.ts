@@ -1,20 +1,17 @@
 export {
   addAmountAt,
   addAmounts,
-  AMOUNT_BYTES_MAX,
   AMOUNT_LIMBS,
   compareAmounts,
   createAmount,
-  formatAmount,
   FRACTION_DIGITS_MAX,
   INTEGER_DIGITS_MAX,
   isZeroAmount,
   negateAmount,
-  parseAmount,
-  writeAmount,
-  writeInteger,
   type Amount,
 } from './amount';
+export { parseAmount, parseSum } from './amount-reading';
+export { AMOUNT_BYTES_MAX, formatAmount, writeAmount, writeInteger } from './amount-writing';
 export { DEAD_LETTER_REASONS, type DeadLetterReason } from './dead-letter-reason';
 export { LABEL_BYTES_MAX, PULSE_BYTES_MAX, PULSE_ID_BYTES_MAX } from './limits';
 export { aggregatedId, createGroupedIds, UUID_BYTES, type GroupedIds, type SourceId } from './object-ids';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { formatAmount, parseAmount } from './amount';
+import { parseAmount } from './amount-reading';
+import { formatAmount } from './amount-writing';
 import { createGroupedIds } from './object-ids';
 import { aggregatedLine, deadLetterLine, encodeKeyFields, GROUPED_LINE_OVERHEAD_BYTES, secondsText, windowText, writeGroupedLine } from './output-lines';
 import { parseAggregatedPulse, parseDeadLetter, parseGroupedPulse } from './output-readers';

@@ -1,7 +1,7 @@
 // Output lines, bytes to bytes. Each line's keys stand in the order of contract section 2, so that equal values are equal
 // bytes.
 
-import { AMOUNT_BYTES_MAX, writeAmount, writeInteger } from './amount';
+import { AMOUNT_BYTES_MAX, writeAmount, writeInteger } from './amount-writing';
 import type { DeadLetterReason } from './dead-letter-reason';
 import { aggregatedId, UUID_BYTES, type GroupedIds, type SourceId } from './object-ids';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { formatAmount } from './amount';
+import { formatAmount } from './amount-writing';
 import type { DeadLetterReason } from './dead-letter-reason';
 import { createPulseReader, type PulseReader } from './pulse-reader';
 import { parseJsonExactly, pulseSchema } from './schemas';

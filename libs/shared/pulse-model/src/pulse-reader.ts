@@ -1,12 +1,27 @@
 // The codec of pulses: one pass over the bytes of a message, no object for any of them.
 //
 // Guarantees: accepts exactly the messages of `pulseSchema` (and of contract section 2), with the values it reads; never
-// throws on any input; takes time linear in the length. The common shape (known keys, no escapes, ASCII) is read in place;
-// everything else is decided by `readSlowly`, in the fixed order of DEAD_LETTER_REASONS.
+// throws on any input; takes time linear in the length. A pulse without escapes in its own keys and strings and with few
+// unknown keys is read in place; every other message is decided by the slow reader, in the order of DEAD_LETTER_REASONS.
 
-import { AMOUNT_LIMBS, readAmount, scanNumber, type Amount } from './amount';
+import { AMOUNT_LIMBS, type Amount } from './amount';
+import { readNumber } from './amount-reading';
 import type { DeadLetterReason } from './dead-letter-reason';
+import { BACKSLASH, CLOSE_BRACE, COLON, COMMA, OPEN_BRACE, QUOTE, skipCharacter, skipSpace, skipValue } from './json-scanner';
 import { LABEL_BYTES_MAX, PULSE_BYTES_MAX, PULSE_ID_BYTES_MAX } from './limits';
+import {
+  AMOUNT,
+  PULSE_ID,
+  PULSE_KEYS,
+  pulseKeyOf,
+  REQUIRED_FIELDS,
+  SKU,
+  startsWith,
+  TENANT,
+  TIMESTAMP,
+  UNIT,
+  type PulseKey,
+} from './pulse-keys';
 import { readSlowly } from './slow-reader';
 
 /** A pulse read, or the reason why a message is none. Valid until the next `read`. */
@@ -24,50 +39,22 @@ export interface PulseReader {
   /** AMOUNT_LIMBS limbs. */
   readonly amount: Amount;
   reason: DeadLetterReason;
-  /** The reason for people; holds no bytes of the message. */
+  /** The reason for people: what is wrong and where. A pure function of the message. */
   detail: string;
 }
 
-const QUOTE = 34;
-const BACKSLASH = 92;
-const COMMA = 44;
-const COLON = 58;
-const OPEN_BRACE = 123;
-const CLOSE_BRACE = 125;
-const SPACE = 32;
-const DELETE = 127;
+/** The field of a key that is none of ours. */
+const UNKNOWN = 0;
+/** More unknown keys than this go the slow way, which looks for duplicates in linear time. */
+const UNKNOWN_KEYS_MAX = 8;
+const MEMBERS_MAX = PULSE_KEYS.length + UNKNOWN_KEYS_MAX;
 
-const TENANT = 1;
-const SKU = 2;
-const UNIT = 4;
-const AMOUNT = 8;
-const PULSE_ID = 16;
-const TIMESTAMP = 32;
-const REQUIRED = TENANT | SKU | UNIT | AMOUNT;
+/** 1 for ASCII that stands for itself in a string: no control character, quote or backslash. */
+const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x20 && byte < 0x7f && byte !== QUOTE && byte !== BACKSLASH ? 1 : 0,
+);
 
-interface KnownKey {
-  readonly name: Uint8Array;
-  readonly field: number;
-}
-
-/** Known keys by length; those of one length differ in their first or second byte or are compared in turn. */
-const KEYS_BY_LENGTH: readonly (readonly KnownKey[])[] = (() => {
-  const fields: Readonly<Record<string, number>> = {
-    tenant_id: TENANT,
-    product_sku: SKU,
-    use_unity: UNIT,
-    use_unit: UNIT,
-    used_ammount: AMOUNT,
-    used_amount: AMOUNT,
-    pulse_id: PULSE_ID,
-    timestamp: TIMESTAMP,
-  };
-  const byLength: KnownKey[][] = Array.from({ length: 16 }, () => []);
-  for (const [name, field] of Object.entries(fields)) byLength[name.length]?.push({ name: Buffer.from(name), field });
-  return byLength;
-})();
-
-const timestampScratch = new Float64Array(AMOUNT_LIMBS);
+const timestamp: Amount = new Float64Array(AMOUNT_LIMBS);
 
 class Reader implements PulseReader {
   text: Uint8Array = new Uint8Array(0);
@@ -77,9 +64,15 @@ class Reader implements PulseReader {
   skuEnd = 0;
   unitStart = 0;
   unitEnd = 0;
-  readonly amount = new Float64Array(AMOUNT_LIMBS);
+  readonly amount: Amount = new Float64Array(AMOUNT_LIMBS);
   reason: DeadLetterReason = 'not_json';
   detail = '';
+
+  /** What the key of the n-th member will be: what it was the last time. */
+  private readonly guesses: PulseKey[] = Array.from({ length: MEMBERS_MAX }, (_, index) => PULSE_KEYS[index] ?? PULSE_KEYS[0]!);
+  /** Start and end of each unknown key of this message. */
+  private readonly unknownKeys = new Int32Array(2 * UNKNOWN_KEYS_MAX);
+  private unknownCount = 0;
 
   read(bytes: Uint8Array, start: number, end: number): boolean {
     if (end - start > PULSE_BYTES_MAX) {
@@ -95,63 +88,91 @@ class Reader implements PulseReader {
     let at = skipSpace(bytes, start, end);
     if (at >= end || bytes[at] !== OPEN_BRACE) return false;
     let seen = 0;
-    do {
+    this.unknownCount = 0;
+    for (let member = 0; ; member += 1) {
       at = skipSpace(bytes, at + 1, end);
-      if (at >= end || bytes[at] !== QUOTE) return false;
-      const keyStart = at + 1;
-      const keyEnd = stringEnd(bytes, keyStart, end);
-      if (keyEnd < 0) return false;
-      const field = fieldOf(bytes, keyStart, keyEnd);
-      if (field === 0 || (seen & field) !== 0) return false;
+      let field = UNKNOWN;
+      const guess = this.guesses[member];
+      if (guess === undefined) return false;
+      if (startsWith(bytes, at, end, guess.token)) {
+        field = guess.field;
+        at += guess.token.length;
+      } else {
+        const keyEnd = skipPlainString(bytes, at, end);
+        if (keyEnd < 0) return false;
+        const key = pulseKeyOf(bytes, at, keyEnd);
+        if (key !== undefined) {
+          this.guesses[member] = key;
+          field = key.field;
+        } else if (!this.isNewUnknownKey(bytes, at, keyEnd)) return false;
+        at = skipSpace(bytes, keyEnd, end);
+        if (at >= end || bytes[at] !== COLON) return false;
+        at += 1;
+      }
+      if ((seen & field) !== 0) return false;
       seen |= field;
-      at = skipSpace(bytes, keyEnd + 1, end);
-      if (at >= end || bytes[at] !== COLON) return false;
-      at = this.readValue(field, bytes, skipSpace(bytes, at + 1, end), end);
+      at = this.readValue(field, bytes, skipSpace(bytes, at, end), end);
       if (at < 0) return false;
       at = skipSpace(bytes, at, end);
-    } while (at < end && bytes[at] === COMMA);
-    if (at >= end || bytes[at] !== CLOSE_BRACE || (seen & REQUIRED) !== REQUIRED) return false;
-    if (skipSpace(bytes, at + 1, end) !== end) return false;
+      if (at >= end) return false;
+      if (bytes[at] !== COMMA) break;
+    }
+    if (bytes[at] !== CLOSE_BRACE || (seen & REQUIRED_FIELDS) !== REQUIRED_FIELDS) return false;
     this.text = bytes;
-    return true;
+    return skipSpace(bytes, at + 1, end) === end;
   }
 
-  /** Position behind the value, or -1. */
-  private readValue(field: number, bytes: Uint8Array, at: number, end: number): number {
-    if (at >= end) return -1;
-    if (bytes[at] !== QUOTE) {
-      if (field !== AMOUNT && field !== TIMESTAMP) return -1;
-      const numberEnd = scanNumber(bytes, at, end);
-      if (numberEnd === at) return -1;
-      return readAmount(bytes, at, numberEnd, field === AMOUNT ? this.amount : timestampScratch) ? numberEnd : -1;
+  /** Position behind the value; negative when it is not of the common shape. */
+  private readValue(field: number, bytes: Uint8Array, start: number, end: number): number {
+    if (field === UNKNOWN) return skipValue(bytes, start, end);
+    if (start >= end) return -1;
+    if (bytes[start] !== QUOTE) {
+      if (field === AMOUNT) return readNumber(bytes, start, end, this.amount);
+      return field === TIMESTAMP ? readNumber(bytes, start, end, timestamp) : -1;
     }
-    const valueStart = at + 1;
-    const valueEnd = stringEnd(bytes, valueStart, end);
-    if (valueEnd <= valueStart || valueEnd - valueStart > LABEL_BYTES_MAX) return -1;
+    const behind = skipPlainString(bytes, start, end);
+    const textStart = start + 1;
+    const textEnd = behind - 1;
+    const length = textEnd - textStart;
+    if (length < 1 || length > LABEL_BYTES_MAX) return -1;
     switch (field) {
       case TENANT:
-        this.tenantStart = valueStart;
-        this.tenantEnd = valueEnd;
-        break;
+        this.tenantStart = textStart;
+        this.tenantEnd = textEnd;
+        return behind;
       case SKU:
-        this.skuStart = valueStart;
-        this.skuEnd = valueEnd;
-        break;
+        this.skuStart = textStart;
+        this.skuEnd = textEnd;
+        return behind;
       case UNIT:
-        this.unitStart = valueStart;
-        this.unitEnd = valueEnd;
-        break;
+        this.unitStart = textStart;
+        this.unitEnd = textEnd;
+        return behind;
       case AMOUNT:
-        if (scanNumber(bytes, valueStart, valueEnd) !== valueEnd) return -1;
-        if (!readAmount(bytes, valueStart, valueEnd, this.amount)) return -1;
-        break;
+        return readNumber(bytes, textStart, textEnd, this.amount) === textEnd ? behind : -1;
       case PULSE_ID:
-        if (valueEnd - valueStart > PULSE_ID_BYTES_MAX) return -1;
-        break;
+        return length <= PULSE_ID_BYTES_MAX ? behind : -1;
       default:
         return -1;
     }
-    return valueEnd + 1;
+  }
+
+  /** Notes an unknown key; false when it stood before or when there are too many to tell quickly. */
+  private isNewUnknownKey(bytes: Uint8Array, start: number, end: number): boolean {
+    const keys = this.unknownKeys;
+    for (let index = 0; index < 2 * this.unknownCount; index += 2) {
+      const otherStart = keys[index] as number;
+      const length = (keys[index + 1] as number) - otherStart;
+      if (length !== end - start) continue;
+      let same = 0;
+      while (same < length && bytes[start + same] === bytes[otherStart + same]) same += 1;
+      if (same === length) return false;
+    }
+    if (this.unknownCount === UNKNOWN_KEYS_MAX) return false;
+    keys[2 * this.unknownCount] = start;
+    keys[2 * this.unknownCount + 1] = end;
+    this.unknownCount += 1;
+    return true;
   }
 }
 
@@ -160,34 +181,19 @@ export function createPulseReader(): PulseReader {
   return new Reader();
 }
 
-function skipSpace(bytes: Uint8Array, start: number, end: number): number {
-  let at = start;
-  while (at < end && (bytes[at] as number) <= SPACE) {
+/** Position behind a string without escapes and control characters; negative when it is none. */
+function skipPlainString(bytes: Uint8Array, start: number, end: number): number {
+  if (start >= end || bytes[start] !== QUOTE) return -1;
+  for (let at = start + 1; at < end; ) {
     const byte = bytes[at] as number;
-    if (byte !== SPACE && byte !== 9 && byte !== 10 && byte !== 13) return at;
-    at += 1;
-  }
-  return at;
-}
-
-/** Position of the closing quote; -1 when there is none or a byte needs a second look. */
-function stringEnd(bytes: Uint8Array, start: number, end: number): number {
-  for (let at = start; at < end; at += 1) {
-    const byte = bytes[at] as number;
-    if (byte === QUOTE) return at;
-    if (byte < SPACE || byte >= DELETE || byte === BACKSLASH) return -1;
+    if (PLAIN[byte] === 1) at += 1;
+    else if (byte === QUOTE) return at + 1;
+    else {
+      // U+0080 to U+009F, the control characters beyond ASCII, start with 0xC2.
+      if (byte < 0x80 || (byte === 0xc2 && (bytes[at + 1] as number) < 0xa0)) return -1;
+      at = skipCharacter(bytes, at, end);
+      if (at < 0) return -1;
+    }
   }
   return -1;
-}
-
-function fieldOf(bytes: Uint8Array, start: number, end: number): number {
-  const candidates = KEYS_BY_LENGTH[end - start];
-  if (candidates === undefined) return 0;
-  for (let index = 0; index < candidates.length; index += 1) {
-    const { name, field } = candidates[index] as KnownKey;
-    let matched = 0;
-    while (matched < name.length && bytes[start + matched] === name[matched]) matched += 1;
-    if (matched === name.length) return field;
-  }
-  return 0;
 }

@@ -4,7 +4,7 @@
 // A number keeps the text it was written in (`NumberText`), since an amount must never become a double.
 
 import { z } from 'zod';
-import { parseAmount } from './amount';
+import { parseAmount } from './amount-reading';
 import { LABEL_BYTES_MAX, PULSE_ID_BYTES_MAX } from './limits';
 
 /** A JSON number as its source text. */

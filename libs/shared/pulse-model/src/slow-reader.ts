@@ -1,14 +1,19 @@
-// The pulses and dead letters that are not of the common shape: escapes, other alphabets, unknown keys, faults.
+// The messages that are not of the common shape: escapes, many unknown keys, and everything that is not a pulse.
 //
-// Linear in the length and without recursion, so neither many keys nor deep nesting can stall or overflow it.
+// Decides in the order of DEAD_LETTER_REASONS, the fields one after the other: tenant_id, product_sku, use_unity,
+// used_ammount, pulse_id, timestamp. Linear in the length and without recursion, so that neither many keys nor deep nesting
+// can stall or overflow it.
 
 import { isUtf8 } from 'node:buffer';
-import { readAmount, scanNumber, type Amount } from './amount';
+import { AMOUNT_LIMBS, FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, type Amount } from './amount';
+import { readAmount, scanNumber } from './amount-reading';
 import type { DeadLetterReason } from './dead-letter-reason';
+import { OPEN_BRACE, QUOTE, skipSpace, skipValue } from './json-scanner';
+import { holdsControl, holdsLoneSurrogate, unescaped } from './json-strings';
 import { LABEL_BYTES_MAX, PULSE_ID_BYTES_MAX } from './limits';
-import { topLevelMembers, type Member } from './top-level-members';
+import { keyOf, keyOfMember, listMembers, type Member } from './object-members';
 
-/** What the slow path fills in: see PulseReader. */
+/** What is filled in: see PulseReader. */
 export interface PulseFields {
   text: Uint8Array;
   tenantStart: number;
@@ -30,56 +35,70 @@ class Rejection {
   ) {}
 }
 
-const scratchAmount: Amount = new Float64Array(4);
+type Members = ReadonlyMap<string, Member>;
+
+const memberKey = (name: string): string => keyOf(Buffer.from(name));
+const TENANT_ID = memberKey('tenant_id');
+const PRODUCT_SKU = memberKey('product_sku');
+const USE_UNITY = memberKey('use_unity');
+const USE_UNIT = memberKey('use_unit');
+const USED_AMMOUNT = memberKey('used_ammount');
+const USED_AMOUNT = memberKey('used_amount');
+const PULSE_ID = memberKey('pulse_id');
+const TIMESTAMP = memberKey('timestamp');
+
+const BYTE_ORDER_MARK = Buffer.from('\ufeff');
+const SHOWN_CHARACTERS_MAX = 40;
+
+const scratchAmount: Amount = new Float64Array(AMOUNT_LIMBS);
 
 /** True: a pulse, and its fields are set. False: `reason` and `detail` are. */
 export function readSlowly(fields: PulseFields, bytes: Uint8Array, start: number, end: number): boolean {
   const message = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
-  const rejection = decide(fields, message);
+  const members = readObject(message);
+  const rejection = members instanceof Rejection ? members : readFields(fields, message, members);
   if (rejection === undefined) return true;
   fields.reason = rejection.reason;
   fields.detail = rejection.detail;
   return false;
 }
 
-function decide(fields: PulseFields, message: Buffer): Rejection | undefined {
+/** The members of a message that is one JSON object without duplicate keys. */
+function readObject(message: Buffer): Members | Rejection {
   if (!isUtf8(message)) return new Rejection('invalid_utf8', 'the line is not valid UTF-8');
-  let json: unknown;
-  try {
-    // The default parser checks the syntax of the whole line; its values are not used, since they may be rounded.
-    json = JSON.parse(message.toString('utf8'));
-  } catch {
-    return new Rejection('not_json', message[0] === 0xef ? 'the line starts with a byte-order mark' : 'the line is not JSON');
-  }
-  if (typeof json !== 'object' || json === null || Array.isArray(json))
-    return new Rejection('not_object', 'the line is JSON, but not an object');
+  if (message.subarray(0, BYTE_ORDER_MARK.byteLength).equals(BYTE_ORDER_MARK))
+    return new Rejection('not_json', 'the line starts with a byte-order mark');
+  const size = message.byteLength;
+  const start = skipSpace(message, 0, size);
+  const isObject = start < size && message[start] === OPEN_BRACE;
+  const list: Member[] = [];
+  const valueEnd = isObject ? listMembers(message, start, size, list) : skipValue(message, start, size);
+  const behind = valueEnd < 0 ? valueEnd : skipSpace(message, valueEnd, size);
+  if (behind !== size) return new Rejection('not_json', `the line stops being JSON at byte ${behind < 0 ? ~behind : behind}`);
+  if (!isObject) return new Rejection('not_object', 'the line is JSON, but not an object');
 
   const members = new Map<string, Member>();
-  for (const member of topLevelMembers(message)) {
-    if (members.has(member.key)) return new Rejection('duplicate_key', `the key ${show(member.key)} stands twice`);
-    members.set(member.key, member);
+  for (const member of list) {
+    const key = keyOfMember(message, member);
+    if (members.has(key)) return new Rejection('duplicate_key', `the key ${shown(key)} stands twice`);
+    members.set(key, member);
   }
-  for (const [ours, theirs] of [['use_unity', 'use_unit'], ['used_ammount', 'used_amount']] as const)
-    if (members.has(ours) && members.has(theirs))
-      return new Rejection('conflicting_keys', `both ${ours} and ${theirs} are given`);
-  return readFields(fields, message, members);
+  return members;
 }
 
-function readFields(
-  fields: PulseFields,
-  message: Buffer,
-  members: ReadonlyMap<string, Member>,
-): Rejection | undefined {
-  const tenant = readLabel(message, 'tenant_id', members.get('tenant_id'));
+function readFields(fields: PulseFields, message: Buffer, members: Members): Rejection | undefined {
+  if (members.has(USE_UNITY) && members.has(USE_UNIT)) return conflict('use_unity', 'use_unit');
+  if (members.has(USED_AMMOUNT) && members.has(USED_AMOUNT)) return conflict('used_ammount', 'used_amount');
+  const tenant = readLabel(message, 'tenant_id', members.get(TENANT_ID));
   if (tenant instanceof Rejection) return tenant;
-  const sku = readLabel(message, 'product_sku', members.get('product_sku'));
+  const sku = readLabel(message, 'product_sku', members.get(PRODUCT_SKU));
   if (sku instanceof Rejection) return sku;
-  const unit = readLabel(message, 'use_unity', members.get('use_unity') ?? members.get('use_unit'));
+  const unit = readLabel(message, 'use_unity', members.get(USE_UNITY) ?? members.get(USE_UNIT));
   if (unit instanceof Rejection) return unit;
   const rejection =
-    readAmountField(message, members.get('used_ammount') ?? members.get('used_amount'), fields.amount) ??
-    checkPulseId(message, members.get('pulse_id')) ??
-    checkTimestamp(message, members.get('timestamp'));
+    readAmountField(message, members.get(USED_AMMOUNT) ?? members.get(USED_AMOUNT), fields.amount) ??
+    checkPulseId(message, members.get(PULSE_ID)) ??
+    checkTimestamp(message, members.get(TIMESTAMP));
   if (rejection) return rejection;
 
   fields.text = Buffer.concat([tenant, sku, unit]);
@@ -92,31 +111,30 @@ function readFields(
 
 function readLabel(message: Buffer, key: string, member: Member | undefined): Buffer | Rejection {
   const text = readText(message, key, member, LABEL_BYTES_MAX);
-  if (text instanceof Rejection) return text;
-  if (/\p{Cc}/u.test(text.toString('utf8'))) return new Rejection('invalid_value', `${key} holds a control character`);
-  return text;
+  if (text instanceof Rejection || !holdsControl(text)) return text;
+  return new Rejection('invalid_value', `${key} holds a control character`);
 }
 
 function readText(message: Buffer, key: string, member: Member | undefined, bytesMax: number): Buffer | Rejection {
   if (member === undefined) return new Rejection('missing_key', `${key} is missing`);
   const text = stringOf(message, member);
   if (text === undefined) return new Rejection('wrong_type', `${key} is not a string`);
-  if (!text.isWellFormed()) return new Rejection('invalid_value', `${key} holds a lone surrogate`);
-  const bytes = Buffer.from(text, 'utf8');
-  if (bytes.byteLength < 1 || bytes.byteLength > bytesMax)
-    return new Rejection('invalid_value', `${key} has ${bytes.byteLength} bytes; 1 to ${bytesMax} are allowed`);
-  return bytes;
+  if (holdsLoneSurrogate(text)) return new Rejection('invalid_value', `${key} holds half a surrogate pair`);
+  if (text.byteLength < 1 || text.byteLength > bytesMax)
+    return new Rejection('invalid_value', `${key} has ${text.byteLength} bytes; 1 to ${bytesMax} are allowed`);
+  return text;
 }
 
 function readAmountField(message: Buffer, member: Member | undefined, amount: Amount): Rejection | undefined {
   if (member === undefined) return new Rejection('missing_key', 'used_ammount is missing');
   const text = stringOf(message, member);
-  const digits = text === undefined ? message.subarray(member.valueStart, member.valueEnd) : Buffer.from(text, 'utf8');
-  if (scanNumber(digits, 0, digits.byteLength) !== digits.byteLength || digits.byteLength === 0)
+  const digits = text ?? message.subarray(member.valueStart, member.valueEnd);
+  const size = digits.byteLength;
+  if (size === 0 || scanNumber(digits, 0, size) !== size)
     return text === undefined
       ? new Rejection('wrong_type', 'used_ammount is neither a number nor a string')
       : new Rejection('invalid_value', 'used_ammount is a string that does not hold a number');
-  return readAmount(digits, 0, digits.byteLength, amount) ? undefined : outOfRange('used_ammount');
+  return readAmount(digits, 0, size, amount) ? undefined : outOfRange('used_ammount');
 }
 
 function checkPulseId(message: Buffer, member: Member | undefined): Rejection | undefined {
@@ -132,16 +150,23 @@ function checkTimestamp(message: Buffer, member: Member | undefined): Rejection 
   return readAmount(message, valueStart, valueEnd, scratchAmount) ? undefined : outOfRange('timestamp');
 }
 
+function conflict(ours: string, theirs: string): Rejection {
+  return new Rejection('conflicting_keys', `both ${ours} and ${theirs} are given`);
+}
+
 function outOfRange(key: string): Rejection {
-  return new Rejection('number_out_of_range', `${key} has more than 20 integer or 30 fraction digits`);
+  const limits = `${INTEGER_DIGITS_MAX} integer or ${FRACTION_DIGITS_MAX} fraction digits`;
+  return new Rejection('number_out_of_range', `${key} has more than ${limits}`);
 }
 
-/** The value as text without escapes when it is a string. */
-function stringOf(message: Buffer, { valueStart, valueEnd }: Member): string | undefined {
-  return message[valueStart] === 34 ? (JSON.parse(message.toString('utf8', valueStart, valueEnd)) as string) : undefined;
+/** The value's text without escapes when it is a string. */
+function stringOf(message: Buffer, { valueStart, valueEnd }: Member): Buffer | undefined {
+  return message[valueStart] === QUOTE ? unescaped(message.subarray(valueStart + 1, valueEnd - 1)) : undefined;
 }
 
-/** A key for the detail: short, without control characters. */
-function show(key: string): string {
-  return JSON.stringify(key.length > 40 ? `${key.slice(0, 40)}…` : key);
+/** A key of a member as people read it: short, quoted, without control characters. */
+function shown(memberKey: string): string {
+  const name = [...Buffer.from(memberKey, 'latin1').toString('utf8', 1, 4 * SHOWN_CHARACTERS_MAX)];
+  const cut = name.length > SHOWN_CHARACTERS_MAX ? `${name.slice(0, SHOWN_CHARACTERS_MAX).join('')}…` : name.join('');
+  return JSON.stringify(cut);
 }
