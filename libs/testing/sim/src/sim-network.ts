@@ -1,0 +1,253 @@
+// A network inside the process, whose connections are cut and chopped as a test says.
+//
+// Guarantees: bytes arrive in order and once, in chunks of the size asked for, or not at all once the connection is cut. Like a
+// real one it has a receive buffer of its own, so a peer that does not read makes the writer's bytes wait.
+// Not modelled: delay. Everything moves one chunk at a time, in turns of the event loop.
+
+import { PulsesError } from '@pulses/shared-errors';
+import type { Network, Random, Socket, SocketHandlers } from '@pulses/shared-ports';
+
+/** What is to happen to one connection. */
+export interface LinkPlan {
+  /** Chunks have 1 to this many bytes, at random; the default delivers what is there. */
+  readonly chunkBytesMax?: number;
+  /** Breaks the connection for both sides once so many bytes were delivered to the listening side. */
+  readonly cutAfterBytesToServer?: number;
+  /** The same for the connecting side. */
+  readonly cutAfterBytesToClient?: number;
+}
+
+export interface SimNetwork extends Network {
+  /** Breaks every open connection. */
+  cutAll(): void;
+  readonly openLinks: number;
+}
+
+const RECEIVE_BUFFER_BYTES = 256 * 1024;
+const WRITE_HIGH_WATER_BYTES = 64 * 1024;
+const CHUNK_BYTES = 64 * 1024;
+
+/** @param plan called for each connection, with its number from 0 */
+export function createSimNetwork(random: Random, plan: (connection: number) => LinkPlan = () => ({})): SimNetwork {
+  const listeners = new Map<number, (socket: Socket) => void>();
+  const links = new Set<Link>();
+  let connections = 0;
+  let nextPort = 20_000;
+  return {
+    listen: ({ port: asked, connectionsMax }, onConnection) => {
+      const port = asked === 0 ? (nextPort += 1) : asked;
+      if (listeners.has(port)) return Promise.reject(new PulsesError('ADDRESS_IN_USE'));
+      let open = 0;
+      listeners.set(port, (socket) => {
+        open += 1;
+        if (open > connectionsMax) socket.destroy();
+        else onConnection(socket);
+      });
+      const close = () => {
+        listeners.delete(port);
+        return Promise.resolve();
+      };
+      return Promise.resolve({ port, close });
+    },
+    connect: ({ port }) => {
+      const accept = listeners.get(port);
+      if (accept === undefined) return Promise.reject(new PulsesError('CONNECTION_LOST', `nobody listens on ${port}`));
+      const link = createLink(random, plan(connections), connections, () => links.delete(link));
+      connections += 1;
+      links.add(link);
+      accept(link.server);
+      return Promise.resolve(link.client);
+    },
+    cutAll: () => {
+      for (const link of [...links]) link.cut();
+    },
+    get openLinks() {
+      return links.size;
+    },
+  };
+}
+
+interface Link {
+  readonly client: Socket;
+  readonly server: Socket;
+  cut(): void;
+}
+
+/** One end: what it has written and the system has not taken, and what has arrived and it has not read. */
+interface End {
+  handlers: SocketHandlers | undefined;
+  outgoing: Uint8Array[];
+  outgoingBytes: number;
+  incoming: Uint8Array[];
+  incomingBytes: number;
+  deliveredBytes: number;
+  readonly cutAfterBytes: number;
+  owesDrain: boolean;
+  corks: number;
+  isPaused: boolean;
+  hasEnded: boolean;
+  hasHeardEnd: boolean;
+  isDestroyed: boolean;
+  hasClosed: boolean;
+}
+
+function createEnd(cutAfterBytes = Infinity): End {
+  return {
+    handlers: undefined,
+    outgoing: [],
+    outgoingBytes: 0,
+    incoming: [],
+    incomingBytes: 0,
+    deliveredBytes: 0,
+    cutAfterBytes,
+    owesDrain: false,
+    corks: 0,
+    isPaused: false,
+    hasEnded: false,
+    hasHeardEnd: false,
+    isDestroyed: false,
+    hasClosed: false,
+  };
+}
+
+function createLink(random: Random, plan: LinkPlan, number: number, onClosed: () => void): Link {
+  const client = createEnd(plan.cutAfterBytesToClient);
+  const server = createEnd(plan.cutAfterBytesToServer);
+  let isScheduled = false;
+  let moved = false;
+
+  const close = (end: End, error?: Error): void => {
+    if (end.hasClosed) return;
+    end.isDestroyed = true;
+    if (end.handlers === undefined) return; // told when it listens
+    end.hasClosed = true;
+    moved = true;
+    end.handlers.onClose(error);
+    if (client.hasClosed && server.hasClosed) onClosed();
+  };
+
+  const cut = (): void => {
+    const error = new Error('ECONNRESET');
+    for (const end of [client, server]) {
+      end.outgoing = [];
+      end.incoming = [];
+      close(end, error);
+    }
+  };
+
+  const transmit = (from: End, to: End): void => {
+    while (from.corks === 0 && from.outgoing.length > 0 && to.incomingBytes < RECEIVE_BUFFER_BYTES) {
+      const bytes = from.outgoing.shift()!; // not empty
+      from.outgoingBytes -= bytes.length;
+      to.incoming.push(bytes);
+      to.incomingBytes += bytes.length;
+      moved = true;
+    }
+    if (from.owesDrain && from.outgoingBytes === 0 && !from.isDestroyed) {
+      from.owesDrain = false;
+      moved = true;
+      from.handlers?.onDrain();
+    }
+  };
+
+  const deliver = (to: End): void => {
+    const first = to.incoming[0];
+    if (first === undefined || to.isPaused || to.isDestroyed || to.handlers === undefined) return;
+    const wanted = plan.chunkBytesMax === undefined ? CHUNK_BYTES : 1 + Math.floor(random.fraction() * plan.chunkBytesMax);
+    const taken = Math.min(wanted, first.length, to.cutAfterBytes - to.deliveredBytes);
+    if (taken === first.length) to.incoming.shift();
+    else to.incoming[0] = first.subarray(taken);
+    to.incomingBytes -= taken;
+    to.deliveredBytes += taken;
+    moved = true;
+    // A copy: the receiver owns what it gets.
+    if (taken > 0) to.handlers.onData(Uint8Array.from(first.subarray(0, taken)));
+    if (to.deliveredBytes >= to.cutAfterBytes) cut();
+  };
+
+  const hearEnd = (from: End, to: End): void => {
+    const isOver = (from.hasEnded || from.isDestroyed) && from.outgoing.length === 0 && to.incoming.length === 0;
+    if (!isOver || to.hasHeardEnd || to.isDestroyed || to.isPaused || to.handlers === undefined) return;
+    to.hasHeardEnd = true;
+    moved = true;
+    to.handlers.onEnd();
+  };
+
+  const step = (): void => {
+    isScheduled = false;
+    moved = false;
+    for (const [from, to] of [[client, server], [server, client]] as const) {
+      transmit(from, to);
+      deliver(to);
+      hearEnd(from, to);
+      if (from.isDestroyed) close(from);
+      if (from.hasEnded && from.hasHeardEnd && from.outgoing.length === 0) close(from);
+    }
+    if (moved) schedule();
+  };
+
+  const schedule = (): void => {
+    if (isScheduled) return;
+    isScheduled = true;
+    setImmediate(step);
+  };
+
+  const socketOf = (end: End, other: End, peer: string): Socket => ({
+    peer,
+    get bufferedBytes() {
+      return end.outgoingBytes;
+    },
+    handle: (handlers) => {
+      end.handlers = handlers;
+      schedule();
+    },
+    write: (bytes) => {
+      if (end.hasEnded || end.isDestroyed) return false;
+      schedule();
+      if (other.isDestroyed) {
+        // The peer is gone: its system answers with a reset.
+        setImmediate(cut);
+        return false;
+      }
+      end.outgoing.push(bytes);
+      end.outgoingBytes += bytes.length;
+      if (end.outgoingBytes < WRITE_HIGH_WATER_BYTES) return true;
+      end.owesDrain = true;
+      return false;
+    },
+    cork: () => {
+      end.corks += 1;
+    },
+    uncork: () => {
+      end.corks = Math.max(0, end.corks - 1);
+      schedule();
+    },
+    pause: () => {
+      end.isPaused = true;
+    },
+    resume: () => {
+      end.isPaused = false;
+      schedule();
+    },
+    end: () => {
+      end.hasEnded = true;
+      end.corks = 0;
+      schedule();
+    },
+    destroy: () => {
+      if (end.isDestroyed) return;
+      end.isDestroyed = true;
+      end.outgoing = [];
+      end.outgoingBytes = 0;
+      // Bytes that nobody will read are answered with a reset.
+      if (end.incoming.length > 0) setImmediate(cut);
+      schedule();
+    },
+  });
+
+  return {
+    client: socketOf(client, server, `sim-server:${number}`),
+    server: socketOf(server, client, `sim-client:${number}`),
+    cut,
+  };
+}
