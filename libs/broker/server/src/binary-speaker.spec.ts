@@ -1,0 +1,256 @@
+import { describe, expect, it } from '@jest/globals';
+import { encodeRequest, FRAME_BYTES_MAX, PROTOCOL_VERSION, type Request } from '@pulses/broker-wire';
+import { PulsesError } from '@pulses/shared-errors';
+import { settle } from '@pulses/testing-sim';
+import { startHarness } from './testing/harness';
+import { lines, produce } from './testing/wire-client';
+
+const listAll: Request = { type: 'list-topics', prefix: '', after: '', limit: 100 };
+
+function bytesOf(correlation: number, request: Request): Buffer {
+  return Buffer.concat(encodeRequest(correlation, request));
+}
+
+describe('a connection of the binary protocol', () => {
+  it('answers each kind of request', async () => {
+    const harness = await startHarness();
+    const client = await harness.wire();
+    expect(client.heard[0]?.response).toEqual({
+      type: 'hello-ok',
+      protocolVersion: PROTOCOL_VERSION,
+      server: 'broker under test',
+      frameBytesMax: FRAME_BYTES_MAX,
+      messageBytesMax: 4 * 1024 * 1024,
+    });
+    const created = await client.request({ type: 'create-topic', topic: 'source' });
+    if (created.type !== 'topic') throw new Error('no topic');
+    const { incarnation } = created.topic;
+    expect(await client.request(produce('source', 0, 'a', 'b'))).toMatchObject({ type: 'produced', baseOffset: 0 });
+    expect(await client.request(produce('source', 0, 'a', 'b'))).toMatchObject({ baseOffset: 0, duplicate: true });
+    const joined = await client.request({ type: 'join-group', group: 'g', member: 'm', leaseMs: 1000 });
+    expect(joined).toEqual({ type: 'group-joined', groupEpoch: 1 });
+    expect(await client.request({ type: 'heartbeat', group: 'g', groupEpoch: 1 })).toEqual({ type: 'done' });
+    const committed = await client.request({
+      type: 'commit',
+      group: 'g',
+      groupEpoch: 1,
+      topic: 'source',
+      incarnation,
+      positions: [{ name: 'grouped', expectedRevision: 0, offset: 2, metadata: 'm' }],
+      appends: [{ topic: 'out', ...lines('x') }],
+    });
+    expect(committed).toMatchObject({ type: 'committed' });
+    expect(await client.request({ type: 'read-positions', group: 'g', topic: '' })).toMatchObject({
+      positions: [{ group: 'g', topic: 'source', incarnation, name: 'grouped', offset: 2, revision: 1, metadata: 'm' }],
+    });
+    expect(await client.request(listAll)).toMatchObject({ topics: [{ topic: 'out' }, { topic: 'source' }], more: false });
+    expect(await client.request({ type: 'leave-group', group: 'g', groupEpoch: 1 })).toEqual({ type: 'done' });
+    expect(await client.request({ type: 'delete-topics', topics: ['out', 'none'] })).toEqual({ type: 'done' });
+    expect(await client.request(listAll)).toMatchObject({ topics: [{ topic: 'source' }] });
+    expect(await client.request({ type: 'ping' })).toEqual({ type: 'pong', clockMs: harness.clock.nowMs() });
+  });
+
+  it('lets requests take effect in the order sent, also those that look at what is stored', async () => {
+    const harness = await startHarness();
+    const client = await harness.wire();
+    harness.log.holdDisk();
+    client.send({ type: 'create-topic', topic: 'a' });
+    const first = client.send(listAll);
+    client.send({ type: 'create-topic', topic: 'b' });
+    const second = client.send(listAll);
+    client.send({ type: 'delete-topics', topics: ['a', 'b'] });
+    const third = client.send(listAll);
+    await settle(20);
+    expect(client.heard).toHaveLength(1);
+    harness.log.releaseDisk();
+    const namesOf = async (correlation: number) => (await client.answer(correlation, 'topics')).topics.map(({ topic }) => topic);
+    expect(await namesOf(first)).toEqual(['a']);
+    expect(await namesOf(second)).toEqual(['a', 'b']);
+    expect(await namesOf(third)).toEqual([]);
+  });
+
+  it('stores produce requests in the order sent while earlier ones wait for the disk', async () => {
+    const harness = await startHarness();
+    const client = await harness.wire();
+    const sent = Array.from({ length: 50 }, (_, index) => client.send(produce('t', index, `m${index}`)));
+    const offsets = await Promise.all(sent.map(async (id) => (await client.answer(id, 'produced')).baseOffset));
+    expect(offsets).toEqual(sent.map((_, index) => index));
+  });
+
+  it('answers a request that fails with its code, and goes on', async () => {
+    const harness = await startHarness();
+    const client = await harness.wire();
+    harness.log.refuseWith(new PulsesError('STORAGE_FULL', 'no room'));
+    expect(await client.request(produce('t', 0, 'a'))).toEqual({ type: 'error', code: 'STORAGE_FULL', message: 'no room' });
+    harness.log.refuseWith(undefined);
+    expect(await client.request(produce('t', 0, 'a'))).toMatchObject({ type: 'produced', duplicate: false });
+    const foreign = { type: 'heartbeat', group: 'g', groupEpoch: 7 } as const;
+    expect(await client.request(foreign)).toMatchObject({ type: 'error', code: 'FENCED' });
+    expect(await client.request({ ...produce('t', 1, 'a'), topic: 'a\u0000b' } as Request)).toMatchObject({ code: 'TOPIC_INVALID' });
+    expect(await client.request({ type: 'ping' })).toMatchObject({ type: 'pong' });
+  });
+
+  it('fences commits of anybody but the active member', async () => {
+    const harness = await startHarness();
+    const [a, b] = [await harness.wire(), await harness.wire()];
+    const commit = (groupEpoch: number): Request => ({
+      type: 'commit',
+      group: 'g',
+      groupEpoch,
+      topic: 's',
+      incarnation: '0'.repeat(31) + '1',
+      positions: [],
+      appends: [{ topic: 'out', ...lines('x') }],
+    });
+    expect(await a.request(commit(0))).toMatchObject({ code: 'FENCED' });
+    await a.request({ type: 'join-group', group: 'g', member: 'a', leaseMs: 1000 });
+    const waiting = b.send({ type: 'join-group', group: 'g', member: 'b', leaseMs: 1000 });
+    expect(await a.request(commit(1))).toMatchObject({ type: 'committed' });
+    await harness.clock.advance(1000);
+    expect(await b.answer(waiting, 'group-joined')).toMatchObject({ groupEpoch: 2 });
+    expect(await a.request(commit(1))).toMatchObject({ code: 'FENCED' });
+    expect(await a.request({ type: 'heartbeat', group: 'g', groupEpoch: 1 })).toMatchObject({ code: 'FENCED' });
+    expect(await b.request(commit(2))).toMatchObject({ type: 'committed' });
+    expect(harness.log.topic('out')?.nextOffset).toBe(2);
+  });
+
+  it.each(['end', 'destroy'] as const)('hands the group on when the active member is gone (%s)', async (how) => {
+    const harness = await startHarness();
+    const [a, b] = [await harness.wire(), await harness.wire()];
+    await a.request({ type: 'join-group', group: 'g', member: 'a', leaseMs: 60_000 });
+    const waiting = b.send({ type: 'join-group', group: 'g', member: 'b', leaseMs: 60_000 });
+    a.socket[how]();
+    expect(await b.answer(waiting, 'group-joined')).toMatchObject({ groupEpoch: 2 });
+  });
+
+  it('shows a new member every commit that was accepted before', async () => {
+    const harness = await startHarness();
+    const [a, b] = [await harness.wire(), await harness.wire()];
+    const created = await a.request({ type: 'create-topic', topic: 's' });
+    if (created.type !== 'topic') throw new Error('no topic');
+    await a.request({ type: 'join-group', group: 'g', member: 'a', leaseMs: 60_000 });
+    const waiting = b.send({ type: 'join-group', group: 'g', member: 'b', leaseMs: 60_000 });
+    harness.log.holdDisk();
+    a.send({
+      type: 'commit',
+      group: 'g',
+      groupEpoch: 1,
+      topic: 's',
+      incarnation: created.topic.incarnation,
+      positions: [{ name: 'p', expectedRevision: 0, offset: 9, metadata: '' }],
+      appends: [],
+    });
+    await settle();
+    a.socket.destroy();
+    await settle();
+    harness.log.releaseDisk();
+    await b.answer(waiting, 'group-joined');
+    expect(await b.request({ type: 'read-positions', group: 'g', topic: 's' })).toMatchObject({ positions: [{ offset: 9 }] });
+  });
+
+  it.each<[string, Buffer]>([
+    ['a wrong checksum', Buffer.concat([bytesOf(9, { type: 'ping' }).subarray(0, 4), Buffer.from('BAD!'), bytesOf(9, { type: 'ping' }).subarray(8)])],
+    ['an absurd length', Buffer.from('ffffffff00000000', 'hex')],
+    ['a length of nothing', Buffer.from('0000000000000000', 'hex')],
+    ['text', Buffer.from('GET / HTTP/1.1\r\nHost: nobody\r\n\r\n')],
+  ])('answers %s with an error under id 0 and ends that connection alone', async (_, bytes) => {
+    const harness = await startHarness();
+    const [bad, good] = [await harness.wire(), await harness.wire()];
+    bad.sendBytes(bytes);
+    expect((await bad.answer(0, 'error')).code).toMatch(/^(PROTOCOL_VIOLATION|MESSAGE_TOO_LARGE)$/);
+    await bad.until(() => bad.hasEnded);
+    expect(await good.request({ type: 'ping' })).toMatchObject({ type: 'pong' });
+  });
+
+  it('refuses a version it does not speak, a second hello, and requests before the hello', async () => {
+    const harness = await startHarness();
+    const old = await harness.wire({ greets: false });
+    const hello = old.send({ type: 'hello', protocolVersion: PROTOCOL_VERSION + 1, client: 'c', token: '' });
+    expect(await old.answer(hello, 'error')).toMatchObject({ code: 'VERSION_UNSUPPORTED' });
+    await old.until(() => old.hasEnded);
+
+    const twice = await harness.wire();
+    const second = twice.send({ type: 'hello', protocolVersion: PROTOCOL_VERSION, client: 'c', token: '' });
+    expect(await twice.answer(second, 'error')).toMatchObject({ code: 'PROTOCOL_VIOLATION' });
+    await twice.until(() => twice.hasEnded);
+
+    const hasty = await harness.wire({ greets: false });
+    const ping = hasty.send({ type: 'ping' });
+    expect(await hasty.answer(ping, 'error')).toMatchObject({ code: 'PROTOCOL_VIOLATION' });
+    await hasty.until(() => hasty.hasEnded);
+  });
+
+  it('drops a client that does not complete a frame in time, however busily it drips', async () => {
+    const harness = await startHarness();
+    const client = await harness.wire();
+    const frame = bytesOf(5, produce('t', 0, 'a message of some length'));
+    for (const byte of frame.subarray(0, 31)) {
+      client.sendBytes(Uint8Array.of(byte));
+      await harness.clock.advance(1000);
+    }
+    expect(await client.answer(0, 'error')).toMatchObject({ code: 'PROTOCOL_VIOLATION' });
+    await client.until(() => client.hasEnded);
+    expect(harness.log.topic('t')).toBeUndefined();
+  });
+
+  it('does not hold the time against a client in which the server itself did not read', async () => {
+    const harness = await startHarness({ limits: { requestsMax: 1 } });
+    const client = await harness.wire();
+    harness.log.holdDisk();
+    const first = client.send(produce('t', 0, 'a'));
+    await settle();
+    const second = bytesOf(77, produce('t', 1, 'b'));
+    client.sendBytes(second.subarray(0, 20));
+    await harness.clock.advance(120_000);
+    harness.log.releaseDisk();
+    await client.answer(first, 'produced');
+    await harness.clock.advance(29_000);
+    client.sendBytes(second.subarray(20));
+    expect(await client.answer(77, 'produced')).toMatchObject({ baseOffset: 1 });
+  });
+
+  it('stops reading while too much waits for the disk, and loses nothing', async () => {
+    const harness = await startHarness({ limits: { connectionInputBytesMax: 100_000 } });
+    const client = await harness.wire();
+    harness.log.holdDisk();
+    const message = 'x'.repeat(20_000);
+    const ids = Array.from({ length: 200 }, (_, index) => client.send(produce('t', index, message)));
+    await settle(500);
+    expect(harness.log.pendingCount).toBeLessThan(20);
+    expect(client.socket.bufferedBytes).toBeGreaterThan(1_000_000);
+    harness.log.releaseDisk();
+    for (const id of ids) await client.answer(id, 'produced');
+    expect(harness.log.topic('t')?.nextOffset).toBe(200);
+  });
+
+  it('does not let answers pile up for a client that does not read them', async () => {
+    const harness = await startHarness();
+    const topics = Array.from({ length: 1000 }, (_, index) => `topic-${'n'.repeat(200)}-${index}`);
+    for (const topic of topics) void harness.log.createTopic(topic);
+    await settle();
+    const client = await harness.wire();
+    client.socket.pause();
+    let listings = 0;
+    const spied = harness.log.topics;
+    harness.log.topics = (query) => {
+      listings += 1;
+      return spied(query);
+    };
+    const ids = Array.from({ length: 100 }, () => client.send({ type: 'list-topics', prefix: '', after: '', limit: 1000 }));
+    await settle(200);
+    expect(listings).toBeLessThan(10);
+    client.socket.resume();
+    for (const id of ids) await client.answer(id, 'topics');
+    expect(listings).toBe(100);
+  });
+
+  it('ends with its reason a connection whose request fails in a way nobody foresaw', async () => {
+    const harness = await startHarness();
+    const [client, other] = [await harness.wire(), await harness.wire()];
+    harness.log.createTopic = () => Promise.reject(new Error('a bug'));
+    client.send({ type: 'create-topic', topic: 't' });
+    await client.until(() => client.hasEnded || client.isClosed);
+    expect(harness.events).toContainEqual(expect.objectContaining({ level: 'error' }));
+    expect(await other.request({ type: 'ping' })).toMatchObject({ type: 'pong' });
+  });
+});

@@ -1,0 +1,251 @@
+// One connection that speaks the broker's own protocol: frames in, answers out, and how fast.
+//
+// Guarantees: nothing is done for a client before its hello was accepted. A request that can't be done gets `error`
+// under its correlation id; bytes that are no valid frame get `error` under id 0 and end this connection alone.
+// Bounds: the connection is read only while its requests, their bytes, all connections' bytes and what waits to be
+// sent are within their limits; a frame has to be complete in time.
+
+import {
+  createFrameAssembler,
+  decodeRequest,
+  encodeResponse,
+  FRAME_BYTES_MAX,
+  MESSAGE_BYTES_MAX,
+  PROTOCOL_VERSION,
+  type Frame,
+  type Request,
+  type Response,
+} from '@pulses/broker-wire';
+import { isPulsesError, PulsesError } from '@pulses/shared-errors';
+import type { Connection, Speaker } from './connection';
+import type { ServerContext } from './context';
+import { createDeadline } from './deadline';
+import { createFetchStreams } from './fetch-streams';
+import type { RefusalReason } from './observer';
+import { createRequestFlow, type IncomingRequest } from './request-flow';
+import { perform, type PlainRequest } from './requests';
+
+/** What a request costs in memory beside its bytes. */
+const REQUEST_OVERHEAD_BYTES = 512;
+
+export function createBinarySpeaker(context: ServerContext, connection: Connection): Speaker {
+  const { clock, groups, limits, requestBudget } = context;
+  const { outbox } = connection;
+  const owner = {};
+  const assembler = createFrameAssembler();
+  let isGreeted = false;
+  let isPaused = false;
+  /** No more requests are taken: the client or the server is leaving, or the client was refused. */
+  let isLeaving = false;
+  let isClosed = false;
+
+  const send = (correlation: number, response: Response): void => {
+    outbox.send(encodeResponse(correlation, response));
+  };
+
+  const sendError = (correlation: number, error: PulsesError): void => {
+    send(correlation, { type: 'error', code: error.code, message: error.message });
+  };
+
+  const streams = createFetchStreams(context, outbox, send, (error) => {
+    connection.crashed(error);
+  });
+
+  const answerWith = async (correlation: number, response: Response | Promise<Response>): Promise<void> => {
+    try {
+      send(correlation, await response);
+    } catch (error) {
+      failed(correlation, error);
+    }
+  };
+
+  const failed = (correlation: number, error: unknown): void => {
+    if (isPulsesError(error)) sendError(correlation, error);
+    else connection.crashed(error);
+  };
+
+  const start = ({ correlation, request }: IncomingRequest): Promise<void> | undefined => {
+    try {
+      switch (request.type) {
+        case 'hello':
+          refuse('malformed', correlation, new PulsesError('PROTOCOL_VIOLATION', 'a second hello'));
+          return undefined;
+        case 'fetch':
+          streams.open(correlation, request);
+          return undefined;
+        case 'credit':
+          streams.credit(correlation, request.bytes);
+          return undefined;
+        case 'stop-fetch':
+          streams.stop(correlation);
+          return undefined;
+        default:
+          return startPlain(correlation, request);
+      }
+    } catch (error) {
+      failed(correlation, error);
+      return undefined;
+    }
+  };
+
+  const startPlain = (correlation: number, request: PlainRequest): Promise<void> | undefined => {
+    const response = perform(context, owner, request);
+    if (response instanceof Promise) return answerWith(correlation, response);
+    send(correlation, response);
+    return undefined;
+  };
+
+  const mayStart = (): boolean => !outbox.isBlocked;
+
+  const flow = createRequestFlow(mayStart, start, () => {
+    account.set(isLeaving ? 0 : assembler.pendingBytes, flow.bytes);
+    if (isClosed) closeAccount();
+    else if (isLeaving) finishWhenAnswered();
+    else steer();
+  });
+
+  const account = requestBudget.open({
+    onFullChanged: () => {
+      steer();
+    },
+    onEvicted: () => {
+      refuse('overloaded', 0, new PulsesError('OVERLOADED', 'the broker has no room for this unfinished frame'));
+    },
+  });
+
+  const frameDeadline = createDeadline(clock, limits.frameCompletionMs, () => {
+    refuse('malformed', 0, new PulsesError('PROTOCOL_VIOLATION', 'the frame was not complete in time'));
+  });
+
+  /** Reads or waits, as the limits say. */
+  const steer = (): void => {
+    if (isLeaving || isClosed) return;
+    const mustPause =
+      requestBudget.isFull ||
+      outbox.isBlocked ||
+      flow.count >= limits.requestsMax ||
+      flow.bytes > limits.connectionInputBytesMax;
+    if (mustPause === isPaused) return;
+    isPaused = mustPause;
+    if (mustPause) {
+      frameDeadline.stop();
+      connection.pause();
+    } else {
+      if (assembler.pendingBytes > 0) frameDeadline.start();
+      connection.resume();
+    }
+  };
+
+  const closeAccount = (): void => {
+    if (flow.count === 0) account.close();
+  };
+
+  const finishWhenAnswered = (): void => {
+    if (flow.count === 0) connection.finish();
+  };
+
+  /** Takes no further requests; those under way are answered, memberships and streams end. */
+  const leave = (reason: PulsesError, streamError?: PulsesError): void => {
+    if (isLeaving) return;
+    isLeaving = true;
+    frameDeadline.dispose();
+    connection.pause();
+    for (const { correlation } of flow.drain()) sendError(correlation, reason);
+    streams.close(streamError);
+    groups.leaveAll(owner, reason);
+    account.set(0, flow.bytes);
+    finishWhenAnswered();
+  };
+
+  const refuse = (reason: RefusalReason, correlation: number, error: PulsesError): void => {
+    if (isLeaving) return;
+    connection.refused(reason, error);
+    sendError(correlation, error);
+    leave(error);
+    connection.finish();
+  };
+
+  const greet = (correlation: number, request: Request): void => {
+    if (request.type !== 'hello') {
+      const code = context.asksForToken ? 'UNAUTHENTICATED' : 'PROTOCOL_VIOLATION';
+      refuse(context.asksForToken ? 'unauthenticated' : 'malformed', correlation, new PulsesError(code, 'the first request has to be hello'));
+    } else if (request.protocolVersion !== PROTOCOL_VERSION) {
+      const detail = `version ${request.protocolVersion} of the protocol was asked for, ${PROTOCOL_VERSION} is spoken here`;
+      refuse('malformed', correlation, new PulsesError('VERSION_UNSUPPORTED', detail));
+    } else if (!context.authenticate(request.token)) {
+      refuse('unauthenticated', correlation, new PulsesError('UNAUTHENTICATED'));
+    } else {
+      isGreeted = true;
+      connection.opened();
+      send(correlation, {
+        type: 'hello-ok',
+        protocolVersion: PROTOCOL_VERSION,
+        server: context.serverName,
+        frameBytesMax: FRAME_BYTES_MAX,
+        messageBytesMax: MESSAGE_BYTES_MAX,
+      });
+    }
+  };
+
+  const onFrame = (frame: Frame): void => {
+    let request: Request;
+    try {
+      request = decodeRequest(frame);
+    } catch (error) {
+      if (!isPulsesError(error)) throw error;
+      if (!isGreeted || error.code === 'PROTOCOL_VIOLATION') refuse('malformed', 0, error);
+      else sendError(frame.correlation, error);
+      return;
+    }
+    if (isGreeted) flow.push({ correlation: frame.correlation, request, bytes: frame.body.length + REQUEST_OVERHEAD_BYTES });
+    else greet(frame.correlation, request);
+  };
+
+  return {
+    onData: (bytes) => {
+      if (isLeaving) return;
+      const pendingBefore = assembler.pendingBytes;
+      let frames: readonly Frame[];
+      try {
+        frames = assembler.push(bytes);
+      } catch (error) {
+        if (!isPulsesError(error)) throw error;
+        refuse('malformed', 0, error);
+        return;
+      }
+      for (const frame of frames) {
+        if (isLeaving) return;
+        onFrame(frame);
+      }
+      if (isLeaving) return;
+      const pending = assembler.pendingBytes;
+      if (!isGreeted && pending > limits.helloBytesMax) {
+        refuse('malformed', 0, new PulsesError('PROTOCOL_VIOLATION', 'the first frame is too long for a hello'));
+        return;
+      }
+      if (pending === 0) frameDeadline.stop();
+      else if (frames.length > 0 || pendingBefore === 0) frameDeadline.start();
+      account.set(pending, flow.bytes);
+      steer();
+    },
+    onDrain: () => {
+      streams.onDrain();
+      flow.resume();
+      account.set(isLeaving ? 0 : assembler.pendingBytes, flow.bytes);
+      steer();
+    },
+    onEnd: () => {
+      // The end of the client's side is its leave: a killed client shows no other sign.
+      leave(new PulsesError('CONNECTION_LOST', 'the client has ended the connection'));
+    },
+    onClose: () => {
+      isClosed = true;
+      leave(new PulsesError('CONNECTION_LOST', 'the connection is closed'));
+      closeAccount();
+    },
+    onServerClosing: () => {
+      const reason = new PulsesError('SHUTTING_DOWN');
+      leave(reason, reason);
+    },
+  };
+}

@@ -1,0 +1,106 @@
+// The broker's door: accepts connections, and knows all of them.
+//
+// Guarantees: `close` takes no new connection or request, lets what was taken on be stored and acknowledged, and has
+// closed every connection when it resolves, after `graceMs` at the latest.
+
+import type { BrokerLog } from '@pulses/broker-log';
+import type { Clock, Listener, Network, TlsServerOptions } from '@pulses/shared-ports';
+import { createAuthenticator } from './authenticate';
+import { serveConnection, type ServedConnection } from './connection';
+import type { ServerContext, ServerLogger } from './context';
+import { createGroups } from './groups';
+import { createInputBudget } from './input-budget';
+import { DEFAULT_LIMITS, type ServerLimits } from './limits';
+import { SILENT_OBSERVER, type ServerObserver } from './observer';
+
+/** Below this, reading the log for a reader costs more than it brings. */
+const READ_BYTES_MIN = 16 * 1024;
+
+export interface BrokerServerOptions {
+  readonly log: BrokerLog;
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly logger: ServerLogger;
+  readonly observer?: Partial<ServerObserver>;
+  /** Name and version, shown to clients. */
+  readonly serverName: string;
+  /** Clients must show this token; the line protocol, which has none, is refused. */
+  readonly authToken?: string;
+  /** What is left out has its default. */
+  readonly limits?: Partial<ServerLimits>;
+}
+
+export interface BrokerServer {
+  /**
+   * Resolves to the bound port. Once.
+   * @throws PulsesError ADDRESS_IN_USE
+   */
+  listen(address: { host: string; port: number; tls?: TlsServerOptions }): Promise<number>;
+  /** Open connections. */
+  readonly connectionCount: number;
+  /** Does not close the log. */
+  close(graceMs: number): Promise<void>;
+}
+
+export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
+  const { log, network, clock, logger, serverName, authToken } = options;
+  const limits: ServerLimits = { ...DEFAULT_LIMITS, ...options.limits };
+  const connections = new Set<ServedConnection>();
+  let listener: Listener | undefined;
+  let isClosing = false;
+  let onAllGone: (() => void) | undefined;
+
+  const context: ServerContext = {
+    log,
+    clock,
+    logger,
+    observer: { ...SILENT_OBSERVER, ...options.observer },
+    limits,
+    serverName,
+    asksForToken: authToken !== undefined,
+    authenticate: createAuthenticator(authToken),
+    groups: createGroups(log, clock, limits),
+    requestBudget: createInputBudget(limits.requestBytesMax),
+    sinkBudget: createInputBudget(limits.sinkBytesMax),
+    readBytes: () => {
+      const share = Math.floor(limits.outputBytesMax / Math.max(1, connections.size));
+      return Math.max(READ_BYTES_MIN, Math.min(limits.readBytesMax, share));
+    },
+  };
+
+  return {
+    get connectionCount() {
+      return connections.size;
+    },
+    listen: async (address) => {
+      if (listener !== undefined) throw new TypeError('the server listens already');
+      listener = await network.listen({ ...address, connectionsMax: limits.connectionsMax }, (socket) => {
+        if (isClosing) {
+          socket.destroy();
+          return;
+        }
+        const connection = serveConnection(context, socket, () => {
+          connections.delete(connection);
+          if (connections.size === 0) onAllGone?.();
+        });
+        connections.add(connection);
+      });
+      return listener.port;
+    },
+    close: async (graceMs) => {
+      isClosing = true;
+      await listener?.close();
+      if (connections.size === 0) return;
+      const allGone = new Promise<void>((resolve) => {
+        onAllGone = resolve;
+      });
+      const timer = clock.setTimer(graceMs, () => {
+        logger.warn({ connections: connections.size }, 'closed connections that did not finish in time');
+        for (const connection of [...connections]) connection.destroy();
+      });
+      for (const connection of [...connections]) connection.close();
+      await allGone;
+      timer.cancel();
+    },
+  };
+}

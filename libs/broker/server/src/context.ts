@@ -1,0 +1,31 @@
+// What every connection of a server shares.
+
+import type { BrokerLog } from '@pulses/broker-log';
+import type { Clock } from '@pulses/shared-ports';
+import type { Logger } from '@pulses/shared-service-host';
+import type { Authenticator } from './authenticate';
+import type { Groups } from './groups';
+import type { InputBudget } from './input-budget';
+import type { ServerLimits } from './limits';
+import type { ServerObserver } from './observer';
+
+export type ServerLogger = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
+
+export interface ServerContext {
+  readonly log: BrokerLog;
+  readonly clock: Clock;
+  readonly logger: ServerLogger;
+  readonly observer: ServerObserver;
+  readonly limits: ServerLimits;
+  /** Name and version, for `hello-ok`. */
+  readonly serverName: string;
+  /** True when clients must show a token. */
+  readonly asksForToken: boolean;
+  readonly authenticate: Authenticator;
+  readonly groups: Groups;
+  /** Apart, so that sinks which wait for a full disk do not keep commits and heartbeats from being read. */
+  readonly requestBudget: InputBudget;
+  readonly sinkBudget: InputBudget;
+  /** How much one reader may take from the log at once, with the connections there are now. */
+  readBytes(): number;
+}

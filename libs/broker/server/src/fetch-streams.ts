@@ -1,0 +1,204 @@
+// The fetch streams of one connection.
+//
+// Each stream pulls `[next, high watermark)` from the log with its own cursor; a change of the topic only wakes it up.
+// Streams take turns, one read of the log at a time, and only while the connection takes what was sent: a slow reader
+// costs one read and what the socket holds, and slows nobody else.
+//
+// Guarantees: a stream's messages are gapless, in order and without duplicates. `head` is a proof: everything below
+// `nextOffset` was sent before it, and no message at or above it has a timestamp before `clockMs`. The argument:
+//   1. `log.clockMs()` is read first. The log promises that no message which becomes visible after that call has an
+//      earlier timestamp; a message that is sequenced and not yet durable counts, since the log's clock stands
+//      still at its timestamp until it is visible.
+//   2. The high watermark is looked up after it, and equals `next`. So every message at or above `next` becomes visible after 1.
+//   3. Everything below `next` is already in the outbox, which keeps the order.
+
+import { HEAD_INTERVAL_MS, type Incarnation, type Request, type Response } from '@pulses/broker-wire';
+import { isPulsesError, PulsesError } from '@pulses/shared-errors';
+import type { Timer } from '@pulses/shared-ports';
+import type { ServerContext } from './context';
+import type { Outbox } from './outbox';
+
+type FetchRequest = Extract<Request, { type: 'fetch' }>;
+
+export interface FetchStreams {
+  /**
+   * Opens a stream that answers under the correlation id.
+   * @throws PulsesError TOPIC_UNKNOWN, OFFSET_OUT_OF_RANGE, OVERLOADED, PROTOCOL_VIOLATION (the id has a stream already)
+   */
+  open(correlation: number, request: FetchRequest): void;
+  /** Credit for a stream that has ended meanwhile is passed over. */
+  credit(correlation: number, bytes: number): void;
+  /** Ends the stream with `done`; a stream that has ended meanwhile has had its answer. */
+  stop(correlation: number): void;
+  /** The connection takes bytes again. */
+  onDrain(): void;
+  /** Ends all streams, with an answer when `error` is given. */
+  close(error?: PulsesError): void;
+}
+
+interface Stream {
+  readonly correlation: number;
+  readonly topic: string;
+  readonly incarnation: Incarnation;
+  next: number;
+  creditBytes: number;
+  /** A head is owed as soon as everything was sent. */
+  headDue: boolean;
+  headTimer: Timer | undefined;
+  isReady: boolean;
+  isOpen: boolean;
+  unsubscribe(): void;
+}
+
+/** @param onCrash called with a failure that is no PulsesError */
+export function createFetchStreams(
+  context: ServerContext,
+  outbox: Outbox,
+  send: (correlation: number, response: Response) => void,
+  onCrash: (error: unknown) => void,
+): FetchStreams {
+  const { log, clock, limits } = context;
+  const streams = new Map<number, Stream>();
+  const ready: Stream[] = [];
+  let isPumping = false;
+
+  const remove = (stream: Stream): void => {
+    stream.isOpen = false;
+    stream.headTimer?.cancel();
+    stream.unsubscribe();
+    streams.delete(stream.correlation);
+  };
+
+  const fail = (stream: Stream, error: PulsesError): void => {
+    remove(stream);
+    send(stream.correlation, { type: 'error', code: error.code, message: error.message });
+  };
+
+  const wake = (stream: Stream): void => {
+    if (!stream.isOpen || stream.isReady) return;
+    stream.isReady = true;
+    ready.push(stream);
+    void pump();
+  };
+
+  const sendHead = (stream: Stream, clockMs: number): void => {
+    stream.headDue = false;
+    send(stream.correlation, { type: 'head', nextOffset: stream.next, clockMs });
+    stream.headTimer?.cancel();
+    stream.headTimer = clock.setTimer(
+      HEAD_INTERVAL_MS,
+      () => {
+        stream.headDue = true;
+        wake(stream);
+      },
+      { keepAlive: false },
+    );
+  };
+
+  /** One turn: one read's worth of messages, or a head, or nothing. */
+  const step = async (stream: Stream): Promise<void> => {
+    const clockMs = log.clockMs();
+    const info = log.topic(stream.topic);
+    if (info?.incarnation !== stream.incarnation) {
+      throw new PulsesError('TOPIC_UNKNOWN', `topic ${stream.topic} was deleted`);
+    }
+    if (stream.next === info.nextOffset) {
+      if (stream.headDue) sendHead(stream, clockMs);
+      return;
+    }
+    if (stream.creditBytes <= 0) return;
+    const bytesMax = Math.min(stream.creditBytes, context.readBytes());
+    const batches = await log.read(stream.topic, stream.incarnation, stream.next, bytesMax);
+    if (!stream.isOpen || batches.length === 0) return;
+    for (const batch of batches) {
+      stream.next = batch.baseOffset + batch.recordCount;
+      stream.creditBytes -= batch.payload.length;
+    }
+    send(stream.correlation, { type: 'records', batches });
+    stream.headDue = true;
+    wake(stream);
+  };
+
+  const pump = async (): Promise<void> => {
+    if (isPumping) return;
+    isPumping = true;
+    await Promise.resolve(); // not inside the log's own call of a listener
+    while (!outbox.isBlocked) {
+      const stream = ready.shift();
+      if (stream === undefined) break;
+      stream.isReady = false;
+      if (!stream.isOpen) continue;
+      try {
+        await step(stream);
+      } catch (error) {
+        if (!isPulsesError(error)) onCrash(error);
+        else if (stream.isOpen) fail(stream, error);
+      }
+    }
+    isPumping = false;
+  };
+
+  return {
+    open: (correlation, request) => {
+      if (streams.has(correlation)) {
+        throw new PulsesError('PROTOCOL_VIOLATION', `correlation id ${correlation} has a stream already`);
+      }
+      if (streams.size >= limits.streamsPerConnectionMax) {
+        throw new PulsesError('OVERLOADED', `a connection has at most ${limits.streamsPerConnectionMax} streams`);
+      }
+      const info = log.topic(request.topic);
+      if (info === undefined || (request.incarnation !== '' && request.incarnation !== info.incarnation)) {
+        throw new PulsesError('TOPIC_UNKNOWN', `topic ${request.topic} does not exist, or was made again`);
+      }
+      if (request.fromOffset < info.startOffset || request.fromOffset > info.nextOffset) {
+        throw new PulsesError(
+          'OFFSET_OUT_OF_RANGE',
+          `topic ${request.topic} holds ${info.startOffset} to ${info.nextOffset}, not ${request.fromOffset}`,
+        );
+      }
+      const stream: Stream = {
+        correlation,
+        topic: request.topic,
+        incarnation: info.incarnation,
+        next: request.fromOffset,
+        creditBytes: request.creditBytes,
+        headDue: true,
+        headTimer: undefined,
+        isReady: false,
+        isOpen: true,
+        unsubscribe: log.onChange(request.topic, () => {
+          wake(stream);
+        }),
+      };
+      streams.set(correlation, stream);
+      send(correlation, {
+        type: 'fetch-started',
+        incarnation: info.incarnation,
+        startOffset: info.startOffset,
+        nextOffset: info.nextOffset,
+      });
+      wake(stream);
+    },
+    credit: (correlation, bytes) => {
+      const stream = streams.get(correlation);
+      if (stream === undefined) return;
+      stream.creditBytes = Math.min(stream.creditBytes + bytes, Number.MAX_SAFE_INTEGER);
+      wake(stream);
+    },
+    stop: (correlation) => {
+      const stream = streams.get(correlation);
+      if (stream === undefined) return;
+      remove(stream);
+      send(correlation, { type: 'done' });
+    },
+    onDrain: () => {
+      void pump();
+    },
+    close: (error) => {
+      for (const stream of [...streams.values()]) {
+        if (error === undefined) remove(stream);
+        else fail(stream, error);
+      }
+    },
+  };
+}

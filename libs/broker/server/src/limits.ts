@@ -1,0 +1,61 @@
+// Every bound of the server, finite by default.
+
+export interface ServerLimits {
+  readonly connectionsMax: number;
+  /** From the accept until the client has said what it speaks and, in the binary protocol, its hello. */
+  readonly openingMs: number;
+  /** Bytes of the binary protocol that a client may send before its hello has been accepted. */
+  readonly helloBytesMax: number;
+  /** From the first byte of a frame to its last; time in which the server itself does not read does not count. */
+  readonly frameCompletionMs: number;
+  /** How long a refused client may take to read the reason before the connection is dropped. */
+  readonly lingerMs: number;
+  /** Requests of one connection that wait for an answer. */
+  readonly requestsMax: number;
+  /** Bytes received over one connection and not yet stored; one frame may overdraw it. */
+  readonly connectionInputBytesMax: number;
+  /**
+   * The same over all connections of the binary protocol, and over all sinks of the line protocol. Keep the sum below
+   * what the log lets wait, so that clients are slowed, not refused.
+   */
+  readonly requestBytesMax: number;
+  readonly sinkBytesMax: number;
+  /** A line-protocol sink's lines go to the log in blocks of about this size, when they come faster than it stores. */
+  readonly sinkBlockBytesMax: number;
+  /** Bytes read from the log at once for one reader; less when there are many connections. */
+  readonly readBytesMax: number;
+  /** Bytes that all connections together may keep waiting for slow readers; each connection gets an equal share. */
+  readonly outputBytesMax: number;
+  /** A reader that takes nothing for so long is reported as slow. */
+  readonly slowReaderMs: number;
+  readonly streamsPerConnectionMax: number;
+  readonly groupsPerConnectionMax: number;
+  readonly leaseMsMax: number;
+  /** First wait of a line-protocol sink before it tries again to store; doubles up to `sinkRetryMsMax`. */
+  readonly sinkRetryMsMin: number;
+  readonly sinkRetryMsMax: number;
+  /** While the server closes, a line-protocol sink from which nothing came for so long counts as finished. */
+  readonly sinkQuietMs: number;
+}
+
+export const DEFAULT_LIMITS: ServerLimits = {
+  connectionsMax: 5000,
+  openingMs: 10_000,
+  helloBytesMax: 16 * 1024,
+  frameCompletionMs: 30_000,
+  lingerMs: 1000,
+  requestsMax: 1024,
+  connectionInputBytesMax: 8 * 1024 * 1024,
+  requestBytesMax: 24 * 1024 * 1024,
+  sinkBytesMax: 24 * 1024 * 1024,
+  sinkBlockBytesMax: 1024 * 1024,
+  readBytesMax: 256 * 1024,
+  outputBytesMax: 48 * 1024 * 1024,
+  slowReaderMs: 5000,
+  streamsPerConnectionMax: 256,
+  groupsPerConnectionMax: 64,
+  leaseMsMax: 300_000,
+  sinkRetryMsMin: 50,
+  sinkRetryMsMax: 1000,
+  sinkQuietMs: 100,
+};

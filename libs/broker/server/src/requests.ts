@@ -1,0 +1,78 @@
+// What each request of the binary protocol does; the streams of `fetch` are in fetch-streams.ts.
+
+import type { Request, Response } from '@pulses/broker-wire';
+import type { ServerContext } from './context';
+import type { MemberOwner } from './groups';
+
+type StreamRequest = Extract<Request, { type: 'hello' | 'fetch' | 'credit' | 'stop-fetch' }>;
+
+/** A request with one answer, which `perform` gives. */
+export type PlainRequest = Exclude<Request, StreamRequest>;
+
+/** Requests that change what is stored. The log does them in the order of the calls, also while earlier ones wait. */
+export function isChange(request: Request): boolean {
+  switch (request.type) {
+    case 'produce':
+    case 'retire-producer':
+    case 'commit':
+    case 'create-topic':
+    case 'delete-topics':
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Requests that look at what is stored now, and so have to wait for the changes sent before them. */
+export function isLook(request: Request): boolean {
+  return request.type === 'list-topics' || request.type === 'read-positions' || request.type === 'fetch';
+}
+
+/**
+ * Starts the request before it returns, so that requests take effect in the order of the calls.
+ * @throws PulsesError, also as a rejection: the answer is then `error`
+ */
+export function perform(
+  context: ServerContext,
+  owner: MemberOwner,
+  request: PlainRequest,
+): Response | Promise<Response> {
+  const { log, groups } = context;
+  switch (request.type) {
+    case 'produce': {
+      const { topic, recordCount, payload } = request;
+      return log
+        .append({ topic, recordCount, payload }, request.producer)
+        .then((result) => ({ type: 'produced', ...result }));
+    }
+    case 'retire-producer':
+      return log.retireProducer(request.id, request.epoch).then(done);
+    case 'commit':
+      groups.renew(request.group, request.groupEpoch);
+      return log.commit(request).then(({ timestampMs }) => ({ type: 'committed', timestampMs }));
+    case 'read-positions':
+      return log.positions(request.group, request.topic).then((positions) => ({ type: 'positions', positions }));
+    case 'list-topics': {
+      const { prefix, after, limit } = request;
+      return { type: 'topics', ...log.topics({ prefix, after, limit }) };
+    }
+    case 'create-topic':
+      return log.createTopic(request.topic).then((topic) => ({ type: 'topic', topic }));
+    case 'delete-topics':
+      return log.deleteTopics(request.topics).then(done);
+    case 'join-group':
+      return groups.join(owner, request).then((groupEpoch) => ({ type: 'group-joined', groupEpoch }));
+    case 'heartbeat':
+      groups.renew(request.group, request.groupEpoch);
+      return done();
+    case 'leave-group':
+      groups.leave(request.group, request.groupEpoch);
+      return done();
+    case 'ping':
+      return { type: 'pong', clockMs: log.clockMs() };
+  }
+}
+
+function done(): Response {
+  return { type: 'done' };
+}

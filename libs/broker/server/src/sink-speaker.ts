@@ -1,0 +1,164 @@
+// One connection of the line protocol's sending side: every line is a message for its topic.
+//
+// Guarantees: the messages whose line end has arrived are stored in order, also after the client has closed or the connection
+// broke. One append is under way at a time, so a refused one (a full disk, an overloaded log) is tried again before
+// anything behind it. No byte is ever sent; our side ends once everything is stored, so a client that waits for the
+// end of the connection knows that it is.
+// Does not survive: lines still waiting when the process is killed; this protocol has no acknowledgements.
+// Bounds: bytes waiting here and over all sinks; beyond, the client is not read. A line above MESSAGE_BYTES_MAX ends
+// the connection after the lines before it.
+
+import { createLineReader, type LineBlock } from '@pulses/broker-wire';
+import { isPulsesError } from '@pulses/shared-errors';
+import type { Connection, Speaker } from './connection';
+import type { ServerContext } from './context';
+import { createDeadline } from './deadline';
+
+export function createSinkSpeaker(context: ServerContext, connection: Connection, topic: string): Speaker {
+  const { clock, limits, log, logger, observer, sinkBudget } = context;
+  const { peer } = connection;
+  const reader = createLineReader();
+  let waiting: LineBlock[] = [];
+  /** Complete lines that are not stored yet. */
+  let linesBytes = 0;
+  let isStoring = false;
+  let isPaused = false;
+  let isClosed = false;
+  /** Set once no more lines are taken: what to do when those taken are stored. */
+  let whenStored: (() => void) | undefined;
+
+  const account = sinkBudget.open({
+    onFullChanged: () => {
+      steer();
+    },
+    onEvicted: () => {
+      observer.connectionRefused('overloaded');
+      logger.warn({ peer, topic }, 'closed a sink: there is no room for its unfinished line');
+      takeNoMore(connection.destroy);
+    },
+  });
+
+  const quietDeadline = createDeadline(clock, limits.sinkQuietMs, () => {
+    takeNoMore(connection.finish);
+  });
+  let isServerClosing = false;
+
+  const steer = (): void => {
+    account.set(whenStored === undefined ? reader.pendingBytes : 0, linesBytes);
+    if (whenStored !== undefined || isClosed) return;
+    const mustPause = sinkBudget.isFull || linesBytes > limits.connectionInputBytesMax;
+    if (mustPause !== isPaused) {
+      isPaused = mustPause;
+      if (mustPause) connection.pause();
+      else connection.resume();
+    }
+    if (!isServerClosing) return;
+    if (isPaused) quietDeadline.stop();
+    else quietDeadline.start();
+  };
+
+  const takeNoMore = (then: () => void): void => {
+    if (whenStored !== undefined) return;
+    whenStored = then;
+    quietDeadline.dispose();
+    steer();
+    if (!isStoring) then();
+  };
+
+  const take = (block: LineBlock | undefined): void => {
+    if (block === undefined) return;
+    waiting.push(block);
+    linesBytes += block.payload.length;
+    void storeAll();
+  };
+
+  const storeAll = async (): Promise<void> => {
+    if (isStoring) return;
+    isStoring = true;
+    try {
+      while (waiting.length > 0) {
+        const block = joinBlocks(waiting, limits.sinkBlockBytesMax);
+        await store(block);
+        linesBytes -= block.payload.length;
+        steer();
+      }
+    } catch (error) {
+      logger.warn({ peer, topic, bytes: linesBytes, err: error }, 'lines of a sink could not be stored');
+      waiting = [];
+      linesBytes = 0;
+      takeNoMore(connection.destroy);
+    }
+    isStoring = false;
+    if (isClosed) account.close();
+    else whenStored?.();
+  };
+
+  /** Stores the block, however long the log has no room. @throws what another try would not change */
+  const store = async (block: LineBlock): Promise<void> => {
+    let delayMs = limits.sinkRetryMsMin;
+    for (;;) {
+      try {
+        await log.append({ topic, ...block });
+        return;
+      } catch (error) {
+        if (!isPulsesError(error) || !error.retriable || error.code === 'SHUTTING_DOWN') throw error;
+        if (delayMs === limits.sinkRetryMsMin) {
+          logger.warn({ peer, topic, code: error.code }, 'lines of a sink wait until there is room again');
+        }
+      }
+      await new Promise<void>((resolve) => {
+        clock.setTimer(delayMs, resolve, { keepAlive: false });
+      });
+      delayMs = Math.min(delayMs * 2, limits.sinkRetryMsMax);
+    }
+  };
+
+  return {
+    onData: (bytes) => {
+      if (whenStored !== undefined) return;
+      try {
+        take(reader.push(bytes));
+      } catch (error) {
+        if (!isPulsesError(error)) throw error;
+        observer.lineRefused();
+        logger.warn({ peer, topic, code: error.code, detail: error.message }, 'closed a sink for a line that is too long');
+        connection.pause();
+        take(reader.blockBeforeFailure);
+        takeNoMore(connection.destroy);
+        return;
+      }
+      steer();
+    },
+    onDrain: () => undefined,
+    onEnd: () => {
+      takeNoMore(connection.finish);
+    },
+    onClose: () => {
+      isClosed = true;
+      takeNoMore(() => undefined);
+      if (!isStoring) account.close();
+    },
+    onServerClosing: () => {
+      // What has arrived is still in the system's buffers: read until nothing more comes.
+      isServerClosing = true;
+      steer();
+    },
+  };
+}
+
+/** Takes blocks from the front and makes them one, up to the size, yet at least one block. */
+function joinBlocks(blocks: LineBlock[], bytesMax: number): LineBlock {
+  let count = 0;
+  let bytes = 0;
+  let recordCount = 0;
+  for (const block of blocks) {
+    if (count > 0 && bytes + block.payload.length > bytesMax) break;
+    count += 1;
+    bytes += block.payload.length;
+    recordCount += block.recordCount;
+  }
+  const taken = blocks.splice(0, count);
+  const [first] = taken;
+  if (count === 1 && first !== undefined) return first;
+  return { recordCount, payload: Buffer.concat(taken.map(({ payload }) => payload), bytes) };
+}

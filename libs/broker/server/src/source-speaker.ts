@@ -1,0 +1,83 @@
+// One connection of the line protocol's receiving side: every message of a topic, from the first that is kept, then
+// new ones as they come.
+//
+// Guarantees: gapless, in order, without duplicates: the stream pulls from the log with its own cursor, and a change of the
+// topic only wakes it up. A topic that does not exist yet is waited for; when it is deleted, the connection ends.
+// What the client sends is thrown away. A client that ends only its sending side (`nc -N` at the end of its input)
+// still receives: the stream goes on until the client closes, which shows as a failed write.
+// Bounds: one read of the log beyond what the socket holds.
+
+import type { Incarnation } from '@pulses/broker-wire';
+import { isPulsesError } from '@pulses/shared-errors';
+import type { Connection, Speaker } from './connection';
+import type { ServerContext } from './context';
+
+export function createSourceSpeaker(context: ServerContext, connection: Connection, topic: string): Speaker {
+  const { log, logger } = context;
+  const { outbox, peer } = connection;
+  let cursor: { readonly incarnation: Incarnation; next: number } | undefined;
+  let isPumping = false;
+  let isOver = false;
+
+  const end = (): void => {
+    isOver = true;
+    unsubscribe();
+    connection.finish();
+  };
+
+  /** Sends one read's worth; false when there is nothing to send. */
+  const step = async (): Promise<boolean> => {
+    const info = log.topic(topic);
+    if (cursor === undefined) {
+      if (info === undefined) return false;
+      cursor = { incarnation: info.incarnation, next: info.startOffset };
+    }
+    if (info?.incarnation !== cursor.incarnation) {
+      end();
+      return false;
+    }
+    if (cursor.next === info.nextOffset) return false;
+    const batches = await log.read(topic, cursor.incarnation, cursor.next, context.readBytes());
+    const last = batches.at(-1);
+    if (isOver || last === undefined) return false;
+    cursor.next = last.baseOffset + last.recordCount;
+    outbox.send(batches.map(({ payload }) => payload));
+    return true;
+  };
+
+  const pump = async (): Promise<void> => {
+    if (isPumping) return;
+    isPumping = true;
+    await Promise.resolve(); // not inside the log's own call of a listener
+    try {
+      while (!isOver && !outbox.isBlocked && (await step()));
+    } catch (error) {
+      if (!isPulsesError(error)) connection.crashed(error);
+      else if (!isOver) {
+        if (error.code !== 'TOPIC_UNKNOWN') {
+          logger.warn({ peer, topic, code: error.code, detail: error.message }, 'closed a reader that can not go on');
+        }
+        end();
+      }
+    }
+    isPumping = false;
+  };
+
+  const unsubscribe = log.onChange(topic, () => {
+    void pump();
+  });
+  void pump();
+
+  return {
+    onData: () => undefined,
+    onDrain: () => {
+      void pump();
+    },
+    onEnd: () => undefined,
+    onClose: () => {
+      isOver = true;
+      unsubscribe();
+    },
+    onServerClosing: end,
+  };
+}
