@@ -1,0 +1,60 @@
+// Commits under way: several at a time, in order, within bounds.
+//
+// Guarantees: after the first failure nothing more is sent, and every later call rejects with that failure.
+
+import type { OutputCommit, Session } from '@pulses/connector-api';
+import type { Clock } from '@pulses/shared-ports';
+
+export interface CommitFlow {
+  /**
+   * Hands a commit on, waiting first until fewer than `underWayMax` are under way. `settled` runs when it is stored, or
+   * has failed. @throws the flow's failure
+   */
+  send(commit: OutputCommit, settled: () => void): Promise<void>;
+  /** Waits until nothing is under way. @throws the flow's failure */
+  drain(): Promise<void>;
+}
+
+export interface CommitFlowOptions {
+  readonly session: Session;
+  readonly clock: Clock;
+  readonly underWayMax: number;
+  stored(seconds: number): void;
+}
+
+export function createCommitFlow({ session, clock, underWayMax, stored }: CommitFlowOptions): CommitFlow {
+  let underWay = 0;
+  let failure: { readonly error: unknown } | undefined;
+  let wake: () => void = () => undefined;
+
+  const untilFewerThan = async (bound: number): Promise<void> => {
+    while (failure === undefined && underWay >= bound)
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    if (failure !== undefined) throw failure.error;
+  };
+
+  const store = async (commit: OutputCommit, settled: () => void): Promise<void> => {
+    const startMs = clock.monotonicMs();
+    try {
+      await session.commit(commit);
+      stored((clock.monotonicMs() - startMs) / 1000);
+    } catch (error) {
+      failure ??= { error };
+    } finally {
+      underWay -= 1;
+      settled();
+      wake();
+    }
+  };
+
+  return {
+    async send(commit, settled) {
+      await untilFewerThan(underWayMax);
+      underWay += 1;
+      void store(commit, settled);
+    },
+    drain: () => untilFewerThan(1),
+  };
+}

@@ -1,0 +1,137 @@
+// The grouped lines and dead letters of one commit.
+//
+// Lines are written in source order into the first half of a buffer; at the end they are moved, tenant by tenant, into the
+// second half, so a thousand tenants cost no more memory than one. A batch is used again once its commit has settled.
+
+import type { TenantOutput } from '@pulses/connector-api';
+import { GROUPED_LINE_OVERHEAD_BYTES, writeGroupedLine, type GroupedIds } from '@pulses/shared-pulse-model';
+
+const LINE_BYTES_TYPICAL = 128;
+
+export interface BatchOutputs {
+  readonly grouped: TenantOutput[];
+  readonly deadLetters: { readonly recordCount: number; readonly payload: Uint8Array } | undefined;
+}
+
+export class OutputBatch {
+  private readonly buffer: Buffer;
+  private readonly lineEnds: Int32Array;
+  private readonly lineTenants: Int32Array;
+  private lineCount = 0;
+  private usedBytes = 0;
+  private deadLetters: Buffer[] = [];
+  private deadLetterBytes = 0;
+  /** By tenant index: lines and bytes in this batch; zero between batches. */
+  private tenantLines = new Int32Array(1024);
+  private tenantBytes = new Int32Array(1024);
+
+  /** @param bytesMax grouped lines held at most; dead letters count as well, but a single one may go beyond */
+  constructor(private readonly bytesMax: number) {
+    this.buffer = Buffer.allocUnsafeSlow(2 * bytesMax);
+    const linesMax = Math.ceil(bytesMax / LINE_BYTES_TYPICAL);
+    this.lineEnds = new Int32Array(linesMax);
+    this.lineTenants = new Int32Array(linesMax);
+  }
+
+  get isEmpty(): boolean {
+    return this.lineCount === 0 && this.deadLetters.length === 0;
+  }
+
+  get lines(): number {
+    return this.lineCount;
+  }
+
+  /** True when a line of these key fields fits. */
+  hasRoomFor(keyFields: Uint8Array): boolean {
+    return (
+      this.lineCount < this.lineEnds.length &&
+      this.usedBytes + this.deadLetterBytes + GROUPED_LINE_OVERHEAD_BYTES + keyFields.length <= this.bytesMax
+    );
+  }
+
+  /** True when the dead letters alone fill it. */
+  get isFull(): boolean {
+    return this.usedBytes + this.deadLetterBytes >= this.bytesMax;
+  }
+
+  addGrouped(
+    tenant: number,
+    ids: GroupedIds,
+    offset: number,
+    keyFields: Uint8Array,
+    amount: Float64Array,
+    timestampS: number,
+  ): void {
+    this.usedBytes = writeGroupedLine(this.buffer, this.usedBytes, ids, offset, keyFields, amount, 0, timestampS);
+    this.lineEnds[this.lineCount] = this.usedBytes;
+    this.lineTenants[this.lineCount] = tenant;
+    this.lineCount += 1;
+  }
+
+  addDeadLetter(line: Buffer): void {
+    this.deadLetters.push(line);
+    this.deadLetterBytes += line.byteLength;
+  }
+
+  /** The outputs; they refer to this batch's buffer until `clear`. `tenants` are the names by index. */
+  finish(tenants: readonly string[]): BatchOutputs {
+    return {
+      grouped: this.groupByTenant(tenants),
+      deadLetters:
+        this.deadLetters.length === 0
+          ? undefined
+          : { recordCount: this.deadLetters.length, payload: Buffer.concat(this.deadLetters) },
+    };
+  }
+
+  clear(): void {
+    this.lineCount = 0;
+    this.usedBytes = 0;
+    this.deadLetters = [];
+    this.deadLetterBytes = 0;
+  }
+
+  /** A counting sort: sizes by tenant, then places, then one move for each line. */
+  private groupByTenant(tenants: readonly string[]): TenantOutput[] {
+    if (tenants.length > this.tenantLines.length) {
+      this.tenantLines = new Int32Array(tenants.length * 2);
+      this.tenantBytes = new Int32Array(tenants.length * 2);
+    }
+    const { buffer, lineEnds, lineTenants, tenantLines, tenantBytes } = this;
+    const touched: number[] = [];
+    for (let line = 0, start = 0; line < this.lineCount; line += 1) {
+      const tenant = lineTenants[line] as number;
+      if (tenantLines[tenant] === 0) touched.push(tenant);
+      tenantLines[tenant] = (tenantLines[tenant] as number) + 1;
+      const end = lineEnds[line] as number;
+      tenantBytes[tenant] = (tenantBytes[tenant] as number) + end - start;
+      start = end;
+    }
+    let place = this.bytesMax;
+    const outputs = touched.map((tenant) => {
+      const bytes = tenantBytes[tenant] as number;
+      const output = {
+        tenant: tenants[tenant] as string,
+        recordCount: tenantLines[tenant] as number,
+        payload: buffer.subarray(place, place + bytes),
+      };
+      // From here on: where the tenant's next line goes.
+      tenantBytes[tenant] = place;
+      place += bytes;
+      return output;
+    });
+    for (let line = 0, start = 0; line < this.lineCount; line += 1) {
+      const tenant = lineTenants[line] as number;
+      const end = lineEnds[line] as number;
+      const target = tenantBytes[tenant] as number;
+      buffer.copyWithin(target, start, end);
+      tenantBytes[tenant] = target + end - start;
+      start = end;
+    }
+    for (const tenant of touched) {
+      tenantLines[tenant] = 0;
+      tenantBytes[tenant] = 0;
+    }
+    return outputs;
+  }
+}

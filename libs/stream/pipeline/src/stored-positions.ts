@@ -1,0 +1,63 @@
+// The pipeline's two positions on its source, as the connector stores them.
+//
+//   grouped    next source offset whose grouped line or dead letter is not stored
+//   windowed   first source offset of the oldest window whose sums are not all stored; its metadata, JSON, says which
+//              window that is and how many of its keys, in order of first appearance, are stored already
+
+import type { Position, Session } from '@pulses/connector-api';
+import { PulsesError } from '@pulses/shared-errors';
+import { z } from 'zod';
+
+export const GROUPED = 'grouped';
+export const WINDOWED = 'windowed';
+
+const windowProgressSchema = z.strictObject({
+  window_start_ms: z.int().nonnegative(),
+  window_ms: z.int().positive(),
+  emitted_keys: z.int().positive(),
+});
+
+/** A window of which some keys are emitted. */
+export interface WindowProgress {
+  readonly windowStartMs: number;
+  readonly windowMs: number;
+  readonly emittedKeys: number;
+}
+
+export interface StoredPositions {
+  readonly groupedOffset: number;
+  readonly windowedOffset: number;
+  readonly progress: WindowProgress | undefined;
+}
+
+/** @throws PulsesError PROTOCOL_VIOLATION when the metadata is not ours */
+export function readPositions({ positions, startOffset }: Session): StoredPositions {
+  const windowed = positions.get(WINDOWED);
+  return {
+    groupedOffset: positions.get(GROUPED)?.offset ?? startOffset,
+    windowedOffset: windowed?.offset ?? startOffset,
+    progress: windowed === undefined || windowed.metadata === '' ? undefined : parseProgress(windowed.metadata),
+  };
+}
+
+export function groupedPosition(offset: number): Position {
+  return { offset, metadata: '' };
+}
+
+export function windowedPosition(offset: number, progress: WindowProgress | undefined): Position {
+  if (progress === undefined) return { offset, metadata: '' };
+  const { windowStartMs, windowMs, emittedKeys } = progress;
+  return {
+    offset,
+    metadata: JSON.stringify({ window_start_ms: windowStartMs, window_ms: windowMs, emitted_keys: emittedKeys }),
+  };
+}
+
+function parseProgress(metadata: string): WindowProgress {
+  try {
+    const parsed = windowProgressSchema.parse(JSON.parse(metadata));
+    return { windowStartMs: parsed.window_start_ms, windowMs: parsed.window_ms, emittedKeys: parsed.emitted_keys };
+  } catch (error) {
+    throw new PulsesError('PROTOCOL_VIOLATION', 'the metadata of the position windowed is not readable', { cause: error });
+  }
+}
