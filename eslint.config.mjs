@@ -39,7 +39,7 @@ const boundaries = ({ testFiles }) => {
 export default tseslint.config(
   { ignores: ['**/dist/**', '**/node_modules/**', '**/.nx/**', '**/tmp/**', '**/.data/**'] },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,mts}'],
     extends: [...tseslint.configs.recommendedTypeChecked],
     plugins: { '@nx': nx },
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: workspaceRoot } },
@@ -64,5 +64,5 @@ export default tseslint.config(
     files: ['**/*.spec.ts'],
     rules: { '@typescript-eslint/require-await': 'off' },
   },
-  { files: ['tools/**/*.ts', '**/bench/**/*.ts'], rules: { 'no-console': 'off' } },
+  { files: ['tools/**/*.{ts,mts}', '**/bench/**/*.ts'], rules: { 'no-console': 'off' } },
 );

@@ -1,14 +1,12 @@
 // What a user can set on the stub generator.
 
+import { brokerClientSettings } from '@pulses/connector-fs';
 import {
   booleanSetting,
   customSetting,
   integerKind,
   integerSetting,
   optional,
-  portSetting,
-  secretSetting,
-  textKind,
   textSetting,
   type SettingKind,
 } from '@pulses/shared-service-host';
@@ -36,8 +34,7 @@ const skewKind: SettingKind<number> = {
 };
 
 export const generatorSettings = {
-  host: textSetting({ flag: 'host', default: '127.0.0.1', description: 'Host of the broker.' }),
-  port: portSetting({ flag: 'port', default: '9000', description: 'Port of the broker.' }),
+  ...brokerClientSettings,
   sourceTopic: textSetting({ flag: 'source-topic', default: 'source.pulses', description: 'Topic to publish to.' }),
   tenants: integerSetting({ flag: 'tenants', min: 1, max: 1_000_000, default: '10', description: 'Number of tenants.' }),
   skus: integerSetting({ flag: 'skus', min: 1, max: 100_000, default: '50', description: 'Number of SKUs.' }),
@@ -63,7 +60,4 @@ export const generatorSettings = {
     default: '0',
     description: 'Zipf exponent of the tenants: 0 makes all alike, 1 gives the first far more pulses than the last.',
   }),
-  authToken: secretSetting({ flag: 'auth-token', description: 'Token to show to the broker.' }),
-  tls: booleanSetting({ flag: 'tls', description: 'Connect with TLS.' }),
-  tlsCaFile: optional(textKind, { flag: 'tls-ca-file', description: 'PEM file of certificates to trust; turns TLS on.' }),
 };

@@ -62,6 +62,8 @@ export interface Session {
   readonly startOffset: number;
   /** As stored when this session became active; includes every commit of earlier members that was ever accepted. */
   readonly positions: ReadonlyMap<string, Position>;
+  /** The offset that the source's next message gets, as of now; for metrics. */
+  sourceHead(): Promise<number>;
   /** Reads the source from an offset. One stream at a time. */
   read(fromOffset: number): SourceStream;
   /**

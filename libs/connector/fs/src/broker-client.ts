@@ -52,6 +52,8 @@ export interface BrokerClient {
   readPositions(group: string, topic: string): Promise<readonly StoredPosition[]>;
   /** All topics whose name starts with `prefix`, in name order. */
   listTopics(prefix: string): Promise<TopicInfo[]>;
+  /** One topic, undefined when there is none of that name. */
+  topic(name: string): Promise<TopicInfo | undefined>;
   createTopic(topic: string): Promise<TopicInfo>;
   deleteTopics(topics: readonly string[]): Promise<void>;
   /** Resolves to the group's epoch once this is the active member, however long that takes. */
@@ -259,6 +261,11 @@ function clientOf(connection: Connection): BrokerClient {
         topics.push(...page.topics);
         if (!page.more) return topics;
       }
+    },
+    async topic(name) {
+      // A name sorts before every longer one that starts with it.
+      const { topics } = await request('topics', { type: 'list-topics', prefix: name, after: '', limit: 1 });
+      return topics[0]?.topic === name ? topics[0] : undefined;
     },
     createTopic: async (topic) => (await request('topic', { type: 'create-topic', topic })).topic,
     async deleteTopics(topics) {

@@ -141,6 +141,11 @@ function sessionOf(
     source,
     startOffset,
     positions,
+    async sourceHead() {
+      const topic = await client.topic(source.topic);
+      if (topic === undefined) throw new PulsesError('TOPIC_UNKNOWN', `the topic '${source.topic}' was deleted`);
+      return topic.nextOffset;
+    },
     read: (fromOffset) => sourceStreamOf(client.fetch(source.topic, source.incarnation, fromOffset, prefetchBytes)),
     async commit(commit) {
       if (failure !== undefined) throw failure;

@@ -27,7 +27,7 @@ export interface Metrics {
   ): Readonly<Record<Value, CounterHandle>>;
   gauge(name: string, help: string): GaugeHandle;
   /** A gauge whose value is asked for when metrics are read. */
-  observedGauge(name: string, help: string, read: () => number): void;
+  observedGauge(name: string, help: string, read: () => number | Promise<number>): void;
   /** Seconds, with buckets from 100 µs to 10 s. */
   secondsHistogram(name: string, help: string): HistogramHandle;
   /** The Prometheus text format, and its content type. */
@@ -57,8 +57,8 @@ export function createMetrics(): Metrics {
         name,
         help,
         registers,
-        collect() {
-          this.set(read());
+        async collect() {
+          this.set(await read());
         },
       });
     },

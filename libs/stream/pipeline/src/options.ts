@@ -22,7 +22,8 @@ export interface PipelineObserver {
 export type PipelineState =
   | { readonly kind: 'connecting'; readonly reason: string }
   | { readonly kind: 'standby' }
-  | { readonly kind: 'active' };
+  /** `sourceHead`: see the session of the connector. */
+  | { readonly kind: 'active'; sourceHead(): Promise<number> };
 
 export interface PipelineLimits {
   /** Output bytes of a commit, about; a dead letter may go beyond. */

@@ -47,7 +47,7 @@ async function runOneSession(options: PipelineOptions, signal: AbortSignal): Pro
     },
   });
   try {
-    observer.state({ kind: 'active' });
+    observer.state({ kind: 'active', sourceHead: () => session.sourceHead() });
     logger.info(
       { group, ...session.source, positions: Object.fromEntries(session.positions) },
       'session active',

@@ -76,6 +76,15 @@ export function describeConnector(
       expect(head.clockMs).toBeGreaterThanOrEqual(times.at(-1) ?? Infinity);
     });
 
+    it('tells the head of the source', async () => {
+      const session = await open();
+      const before = await session.sourceHead();
+      await harness.publish(topic, messages('m0', 'm1'));
+      const { head } = await readMessages(session.read(session.startOffset), 2);
+      expect(await session.sourceHead()).toBe(head.nextOffset);
+      expect(before).toBe(session.startOffset);
+    });
+
     it('starts in the middle of a stored run', async () => {
       await harness.publish(topic, messages('m0', 'm1', 'm2', 'm3', 'm4'));
       const session = await open();

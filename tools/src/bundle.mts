@@ -1,4 +1,4 @@
-// Bundles one app into one file: node tools/src/bundle.ts apps/<app>
+// Bundles one app into one file: node tools/src/bundle.mts apps/<app>
 //
 // Guarantees: dist/apps/<app>/main.js runs alone, with no node_modules beside it, and an older Node gets
 // a line that says which version is needed and exit code 2.
@@ -15,7 +15,7 @@ const versionGate =
   `process.stderr.write('Node.js ${NODE_MAJOR_MIN} or newer is needed; this is '+process.versions.node+'\\n');process.exit(2)}`;
 
 const projectRoot = process.argv[2];
-if (!projectRoot) throw new TypeError('usage: bundle.ts <project root>');
+if (!projectRoot) throw new TypeError('usage: bundle.mts <project root>');
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
 
 await build({

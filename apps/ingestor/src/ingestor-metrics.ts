@@ -1,0 +1,69 @@
+// What the pipeline does, as metrics and as readiness.
+
+import { DEAD_LETTER_REASONS } from '@pulses/shared-pulse-model';
+import type { Metrics, Readiness } from '@pulses/shared-service-host';
+import type { PipelineObserver, PipelineState } from '@pulses/stream-pipeline';
+
+export interface IngestorMetrics {
+  readonly observer: PipelineObserver;
+  readiness(): Readiness;
+}
+
+export function createIngestorMetrics(metrics: Metrics, sourceTopic: string): IngestorMetrics {
+  const grouped = metrics.counter('pulses_grouped_total', 'Grouped lines committed.');
+  const aggregated = metrics.counter('pulses_aggregated_total', 'Window sums committed.');
+  const deadLettered = metrics.labelledCounter(
+    'pulses_dead_lettered_total',
+    'Messages that are not pulses.',
+    'reason',
+    DEAD_LETTER_REASONS,
+  );
+  const commitSeconds = metrics.secondsHistogram('pulses_commit_seconds', 'Time from sending a commit to its answer.');
+  const openKeys = metrics.gauge('pulses_open_window_keys', 'Keys of the open window.');
+  let state: PipelineState = { kind: 'connecting', reason: 'no session yet' };
+  let readUpTo = 0;
+  let lag = 0;
+  metrics.observedGauge('pulses_source_lag', 'Source messages stored and not yet read.', async () => {
+    if (state.kind === 'active') {
+      const head = await state.sourceHead().catch(() => undefined);
+      if (head !== undefined) lag = Math.max(0, head - readUpTo);
+    }
+    return lag;
+  });
+
+  return {
+    observer: {
+      grouped: (count) => {
+        grouped.inc(count);
+      },
+      deadLettered: (reason) => {
+        deadLettered[reason].inc();
+      },
+      aggregated: (count) => {
+        aggregated.inc(count);
+      },
+      committed: (seconds) => {
+        commitSeconds.observe(seconds);
+      },
+      openKeys: (count) => {
+        openKeys.set(count);
+      },
+      readUpTo: (offset) => {
+        readUpTo = offset;
+      },
+      state: (next) => {
+        state = next;
+      },
+    },
+    readiness() {
+      switch (state.kind) {
+        case 'active':
+          return { ready: true, detail: 'active' };
+        case 'standby':
+          return { ready: true, detail: `standby: another member reads ${sourceTopic}` };
+        case 'connecting':
+          return { ready: false, reason: state.reason };
+      }
+    },
+  };
+}

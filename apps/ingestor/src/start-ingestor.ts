@@ -1,0 +1,92 @@
+// Wires an ingestor: connector, engine, pipeline, HTTP, and the stub generator when asked for.
+
+import { createMemoryEngine } from '@pulses/aggregation-memory';
+import { brokerAddressOf, connectBroker, createFsConnector } from '@pulses/connector-fs';
+import { PulsesError } from '@pulses/shared-errors';
+import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
+import {
+  assertSafeBind,
+  createMetrics,
+  startHttpServer,
+  version,
+  type Logger,
+  type Service,
+  type SettingsOf,
+} from '@pulses/shared-service-host';
+import { runPipeline } from '@pulses/stream-pipeline';
+import { createIngestorMetrics } from './ingestor-metrics';
+import type { ingestorSettings } from './settings';
+import { startStub } from './stub-process';
+
+export type IngestorSettings = SettingsOf<typeof ingestorSettings>;
+
+/** @throws PulsesError for a setting that can't be met; a broker that is not there yet is waited for */
+export async function startIngestor(settings: IngestorSettings, logger: Logger): Promise<Service> {
+  assertSettings(settings);
+  const address = await brokerAddressOf(settings);
+  const metrics = createMetrics();
+  const { observer, readiness } = createIngestorMetrics(metrics, settings.sourceTopic);
+  const http = await startHttpServer({ host: settings.httpHost, port: settings.httpPort, metrics, readiness });
+
+  const connector = createFsConnector({
+    connect: () =>
+      connectBroker({ ...address, network: nodeNetwork, clock: nodeClock, clientName: `pulses-ingestor/${version}` }),
+    clock: nodeClock,
+    member: `pid-${process.pid}`,
+  });
+  const engine = createMemoryEngine();
+  const abort = new AbortController();
+  logger.info(
+    {
+      broker: `${settings.host}:${settings.port}`,
+      sourceTopic: settings.sourceTopic,
+      group: settings.group,
+      engine: engine.name,
+      windowMs: settings.flushIntervalMs,
+      httpPort: http.port,
+    },
+    'ingestor starting',
+  );
+  const running = runPipeline(
+    {
+      connector,
+      engine,
+      sourceTopic: settings.sourceTopic,
+      group: settings.group,
+      windowMs: settings.flushIntervalMs,
+      clock: nodeClock,
+      random: nodeRandom,
+      logger,
+      observer,
+    },
+    abort.signal,
+  );
+  const stub = settings.stub ? startStub(settings, logger) : undefined;
+  const end = async () => {
+    await stub?.stop();
+    await connector.close();
+    await engine.close();
+    await http.close();
+  };
+  return {
+    finished: running.catch(async (error: unknown) => {
+      await end();
+      throw error;
+    }),
+    async stop() {
+      abort.abort(new Error('the ingestor stops'));
+      await running;
+      await end();
+    },
+  };
+}
+
+function assertSettings({ connector, engine, stub, stubClean, httpHost, insecureBind }: IngestorSettings): void {
+  if (connector !== 'fs')
+    throw new PulsesError('CONFIG_INVALID', `--connector: '${connector}' is not part of this version; allowed: fs`);
+  if (engine !== 'memory')
+    throw new PulsesError('CONFIG_INVALID', `--engine: '${engine}' is not part of this version; allowed: memory`);
+  if (stubClean && !stub)
+    throw new PulsesError('CONFIG_INVALID', "--stub-clean: 'true' deletes all topics; allowed: only together with --stub");
+  assertSafeBind({ flag: 'http-host', host: httpHost, protected: false, insecureBind, remedy: 'a proxy of your own' });
+}

@@ -1,0 +1,55 @@
+// The stub generator as a process beside the ingestor.
+//
+// Guarantees: it ends when it is told to, and by itself when the ingestor has gone (its channel closes).
+
+import { PulsesError } from '@pulses/shared-errors';
+import { nodeClock } from '@pulses/shared-node-platform';
+import type { Logger } from '@pulses/shared-service-host';
+import { fork } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { IngestorSettings } from './start-ingestor';
+
+/** Where the bundles of two apps stand to each other. */
+const BUNDLE = join(__dirname, '../stub-generator/main.js');
+const STOP_MS_MAX = 7_000;
+
+/** @throws PulsesError CONFIG_INVALID when the generator's bundle is not there */
+export function startStub(settings: IngestorSettings, logger: Logger): { stop(): Promise<void> } {
+  if (!existsSync(BUNDLE))
+    throw new PulsesError('CONFIG_INVALID', `--stub: 'true' needs the stub generator's bundle, ${BUNDLE}; allowed: false without it`);
+  const child = fork(BUNDLE, flagsOf(settings), {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, ...(settings.authToken === undefined ? {} : { PULSES_AUTH_TOKEN: settings.authToken }) },
+  });
+  let isStopping = false;
+  const exited = new Promise<void>((resolve) => {
+    child.once('exit', (code, signal) => {
+      if (!isStopping) logger.error({ code, signal }, 'the stub generator has ended');
+      resolve();
+    });
+  });
+  return {
+    async stop() {
+      isStopping = true;
+      child.kill('SIGTERM');
+      const overdue = nodeClock.setTimer(STOP_MS_MAX, () => child.kill('SIGKILL'));
+      await exited;
+      overdue.cancel();
+    },
+  };
+}
+
+function flagsOf(settings: IngestorSettings): string[] {
+  const { host, port, tls, tlsCaFile, sourceTopic, stubTenants, stubSkus, stubClean } = settings;
+  return [
+    `--host=${host}`,
+    `--port=${port}`,
+    `--tls=${tls}`,
+    ...(tlsCaFile === undefined ? [] : [`--tls-ca-file=${tlsCaFile}`]),
+    `--source-topic=${sourceTopic}`,
+    `--tenants=${stubTenants}`,
+    `--skus=${stubSkus}`,
+    `--clean=${stubClean}`,
+  ];
+}

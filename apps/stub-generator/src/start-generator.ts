@@ -1,0 +1,106 @@
+// Wires a stub generator: a broker's address, a load, a producer, and the totals at the end.
+
+import { brokerAddressOf, connectBroker, createProducer, type BrokerClient } from '@pulses/connector-fs';
+import { isPulsesError } from '@pulses/shared-errors';
+import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
+import { formatAmount } from '@pulses/shared-pulse-model';
+import { retry, version, type Logger, type Service, type SettingsOf } from '@pulses/shared-service-host';
+import { createLoadModel } from './load-model';
+import { startProgress } from './progress';
+import { createTotals, publishLoad, secondsOf, type Totals } from './publish-load';
+import type { generatorSettings } from './settings';
+
+export type GeneratorSettings = SettingsOf<typeof generatorSettings>;
+
+const RETRY = { delayMsMin: 100, delayMsMax: 5_000 };
+/** Time for answers that are still on their way when the generator is stopped; the whole stop has 10 s. */
+const DRAIN_MS = 5_000;
+/** Topics named in one request. */
+const DELETED_AT_ONCE = 1_000;
+
+/** @throws PulsesError CONFIG_INVALID */
+export async function startGenerator(settings: GeneratorSettings, logger: Logger): Promise<Service> {
+  const address = await brokerAddressOf(settings);
+  const connect = () =>
+    connectBroker({ ...address, network: nodeNetwork, clock: nodeClock, clientName: `pulses-stub-generator/${version}` });
+  const abort = new AbortController();
+  const totals = createTotals();
+  const progress = startProgress(totals, settings.count, nodeClock);
+  const producer = createProducer({
+    connect,
+    topic: settings.sourceTopic,
+    clock: nodeClock,
+    random: nodeRandom,
+    onRetry: (error, delayMs) => {
+      logger.warn({ code: error.code, reason: error.message, delayMs: Math.round(delayMs) }, 'broker not reached; trying again');
+    },
+  });
+
+  const run = async () => {
+    if (settings.clean) await deleteAllTopics(connect, logger, abort.signal);
+    logger.info({ topic: settings.sourceTopic, rate: settings.rate === Infinity ? 'max' : settings.rate, seed: settings.seed }, 'publishing');
+    await publishLoad({
+      producer,
+      model: createLoadModel(settings),
+      totals,
+      rate: settings.rate,
+      count: settings.count ?? Infinity,
+      clock: nodeClock,
+      signal: abort.signal,
+    });
+  };
+
+  const running = run();
+  return {
+    finished: running.then(
+      () => undefined,
+      (error: unknown) => {
+        if (abort.signal.aborted) return;
+        progress.stop();
+        printTotals(totals);
+        throw error;
+      },
+    ),
+    async stop() {
+      abort.abort();
+      const overdue = nodeClock.setTimer(DRAIN_MS, () => {
+        producer.abort();
+      });
+      await running.catch(() => undefined);
+      await producer.close();
+      overdue.cancel();
+      progress.stop();
+      printTotals(totals);
+    },
+  };
+}
+
+async function deleteAllTopics(connect: () => Promise<BrokerClient>, logger: Logger, signal: AbortSignal): Promise<void> {
+  const remove = async () => {
+    const client = await connect();
+    try {
+      const names = (await client.listTopics('')).map(({ topic }) => topic);
+      for (let start = 0; start < names.length; start += DELETED_AT_ONCE)
+        await client.deleteTopics(names.slice(start, start + DELETED_AT_ONCE));
+      return names.length;
+    } finally {
+      client.close();
+    }
+  };
+  const onRetry = (error: unknown) => {
+    logger.warn({ reason: isPulsesError(error) ? error.message : String(error) }, 'broker not reached; trying again');
+  };
+  const count = await retry(remove, { ...RETRY, clock: nodeClock, random: nodeRandom, signal, onRetry });
+  logger.info({ count }, 'topics deleted');
+}
+
+function printTotals(totals: Totals): void {
+  const { sent, acknowledged, amount } = totals;
+  const line = {
+    pulses_sent: sent,
+    pulses_acked: acknowledged,
+    amount_acked: formatAmount(amount),
+    seconds: Number(secondsOf(totals).toFixed(3)),
+  };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
