@@ -1,11 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { provideNetcat } from '@pulses/testing-services';
+import { execFileSync } from 'node:child_process';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { publishLines, readLines, sendText, subscribe } from './line-client';
 import { startBrokerProcess, type BrokerProcess } from './broker-process';
-
-const hasNetcat = spawnSync('nc', ['-h']).error === undefined;
 
 describe('the original line protocol', () => {
   let broker: BrokerProcess;
@@ -75,10 +74,13 @@ describe('the original line protocol', () => {
     expect(await sendText(broker.port, '')).toBe('');
   });
 
-  (hasNetcat ? it : it.failing)('works with nc (needs the program nc)', async () => {
-    execFileSync('sh', ['-c', `(echo sink-connector_source.pulses; printf 'a\\nb\\n') | nc -N 127.0.0.1 ${broker.port}`], {
-      timeout: 10_000,
-    });
+  it('works with nc', async () => {
+    const { path, env } = await provideNetcat();
+    const netcat = (script: string) =>
+      execFileSync('sh', ['-c', script], { encoding: 'utf8', timeout: 10_000, env: { ...process.env, ...env, NC: path } });
+    netcat(`(echo sink-connector_source.pulses; printf 'a\\nb\\n') | "$NC" -N 127.0.0.1 ${broker.port}`);
     expect(await readLines(broker.port, 'source.pulses', 2)).toEqual(['a', 'b']);
+    const read = netcat(`echo source-connector_source.pulses | "$NC" 127.0.0.1 ${broker.port} | head -n 2`);
+    expect(read).toBe('a\nb\n');
   });
 });

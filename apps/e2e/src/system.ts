@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 export interface System {
   readonly port: number;
+  readonly ingestorHttpPort: number;
   readonly dataDir: string;
   readonly broker: RunningApp;
   readonly ingestor: RunningApp;
@@ -31,6 +32,7 @@ export async function startSystem(options: { ingestorArgs?: readonly string[] } 
   await running.ingestor.waitForReady();
   return {
     port,
+    ingestorHttpPort: ingestorHttp,
     dataDir,
     get broker() {
       return running.broker;

@@ -1,0 +1,2 @@
+export { provideNetcat } from './netcat';
+export { provideProgram, type Program, type ProgramSource } from './program';

@@ -1,0 +1,27 @@
+import { describe, expect, it } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
+import { provideNetcat, provideProgram } from '.';
+
+describe('programs for tests', () => {
+  it('takes one from the PATH as it is', async () => {
+    const { path, env } = await provideProgram({ program: 'sh', packages: [] });
+    expect(execFileSync(path, ['-c', 'echo here'], { encoding: 'utf8' })).toBe('here\n');
+    expect(env).toEqual({});
+  });
+
+  it('unpacks one that is not there, also when two ask at once', async () => {
+    const [first, second] = await Promise.all([provideNetcat(), provideNetcat()]);
+    expect(second.path).toBe(first.path);
+    const help = execFileSync('sh', ['-c', `'${first.path}' -h 2>&1; true`], {
+      encoding: 'utf8',
+      env: { ...process.env, ...first.env },
+    });
+    expect(help).toContain('-N');
+  });
+
+  it('says how to get one that can not be had', async () => {
+    await expect(provideProgram({ program: 'no-such-program', packages: ['no-such-package'] })).rejects.toThrow(
+      /no-such-program is needed.*apt-get install no-such-package/,
+    );
+  });
+});
