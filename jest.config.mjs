@@ -11,6 +11,7 @@ export default {
   testMatch: ['<rootDir>/**/*.spec.ts'],
   testPathIgnorePatterns: ['/node_modules/', '\\.docs\\.spec\\.ts$'],
   transform: {
+    '\\.lua$': join(workspaceRoot, 'tools/src/lua-text.cjs'),
     '^.+\\.ts$': [
       '@swc/jest',
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' }, module: { type: 'commonjs' }, sourceMaps: 'inline' },
@@ -19,5 +20,6 @@ export default {
   moduleNameMapper: Object.fromEntries(
     Object.entries(compilerOptions.paths).map(([name, [path]]) => [`^${name}$`, join(workspaceRoot, path)]),
   ),
-  testTimeout: 60_000,
+  // A guard against what never ends, not a measure: machines are slow at times.
+  testTimeout: 240_000,
 };

@@ -33,6 +33,7 @@ try {
       platform: 'node',
       format: 'esm',
       target: 'node24',
+      loader: { '.lua': 'text' },
       // Some packages load Node's modules with require.
       banner: { js: "import { createRequire } from 'node:module';const require=createRequire(import.meta.url);" },
       tsconfig: 'tsconfig.base.json',

@@ -16,6 +16,7 @@ const FORBIDDEN: readonly Probe[] = [
   ['the stub generator importing an engine', 'apps/stub-generator/src/probe.ts', '@pulses/aggregation-memory'],
   ['production code importing a test double', 'libs/broker/log/src/probe.ts', '@pulses/testing-sim'],
   ['the end-to-end suite importing a feature', 'apps/e2e/src/probe.ts', '@pulses/broker-log'],
+  ['a connector importing the Redis client', 'libs/connector/fs/src/probe-redis.ts', 'ioredis'],
   ['a feature importing the logging library', 'libs/broker/log/src/probe-logger.ts', 'pino'],
 ];
 
@@ -23,6 +24,7 @@ const ALLOWED: readonly Probe[] = [
   ['the ingestor importing an adapter', 'apps/ingestor/src/allowed.ts', '@pulses/connector-fs'],
   ['an adapter importing a contract', 'libs/connector/fs/src/allowed.ts', '@pulses/broker-wire'],
   ['the service host importing the logging library', 'libs/shared/service-host/src/allowed.ts', 'pino'],
+  ['an engine importing the Redis client', 'libs/aggregation/redis/src/allowed.ts', 'ioredis'],
   ['a spec importing a test double', 'libs/broker/log/src/allowed.spec.ts', '@pulses/testing-sim'],
 ];
 

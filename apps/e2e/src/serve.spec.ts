@@ -61,7 +61,8 @@ describe('nx serve ingestor', () => {
     expect((await processesWith(marker)).length).toBeGreaterThanOrEqual(4);
 
     // As a terminal does it: the whole foreground process group.
-    process.kill(-(nx.pid ?? 0), 'SIGINT');
+    if (nx.pid === undefined) throw new Error('nx did not start');
+    process.kill(-nx.pid, 'SIGINT');
     await ended;
     while ((await processesWith(marker)).length > 0) await new Promise((resolve) => setTimeout(resolve, 50));
     expect(await processesWith(marker)).toEqual([]);

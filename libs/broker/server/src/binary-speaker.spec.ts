@@ -180,6 +180,18 @@ describe('a connection of the binary protocol', () => {
     await hasty.until(() => hasty.hasEnded);
   });
 
+  it('refuses a second fetch under one correlation id, whose answers nobody could tell apart', async () => {
+    const harness = await startHarness();
+    const client = await harness.wire();
+    await client.request(produce('t', 0, 'a'));
+    const fetch = { type: 'fetch', topic: 't', incarnation: '', fromOffset: 0, creditBytes: 1_000 } as const;
+    const correlation = client.send(fetch);
+    await client.answer(correlation, 'head');
+    client.send(fetch, correlation);
+    expect(await client.answer(0, 'error')).toMatchObject({ code: 'PROTOCOL_VIOLATION' });
+    await client.until(() => client.hasEnded);
+  });
+
   it('drops a client that does not complete a frame in time, however busily it drips', async () => {
     const harness = await startHarness();
     const client = await harness.wire();

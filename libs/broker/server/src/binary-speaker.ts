@@ -71,7 +71,11 @@ export function createBinarySpeaker(context: ServerContext, connection: Connecti
           refuse('malformed', correlation, new PulsesError('PROTOCOL_VIOLATION', 'a second hello'));
           return undefined;
         case 'fetch':
-          streams.open(correlation, request);
+          // Two streams under one id could not be told apart.
+          if (streams.has(correlation)) {
+            const detail = `correlation id ${correlation} has a stream already`;
+            refuse('malformed', 0, new PulsesError('PROTOCOL_VIOLATION', detail));
+          } else streams.open(correlation, request);
           return undefined;
         case 'credit':
           streams.credit(correlation, request.bytes);

@@ -22,10 +22,11 @@ type FetchRequest = Extract<Request, { type: 'fetch' }>;
 
 export interface FetchStreams {
   /**
-   * Opens a stream that answers under the correlation id.
-   * @throws PulsesError TOPIC_UNKNOWN, OFFSET_OUT_OF_RANGE, OVERLOADED, PROTOCOL_VIOLATION (the id has a stream already)
+   * Opens a stream that answers under the correlation id, which must have none.
+   * @throws PulsesError TOPIC_UNKNOWN, OFFSET_OUT_OF_RANGE, OVERLOADED
    */
   open(correlation: number, request: FetchRequest): void;
+  has(correlation: number): boolean;
   /** Credit for a stream that has ended meanwhile is passed over. */
   credit(correlation: number, bytes: number): void;
   /** Ends the stream with `done`; a stream that has ended meanwhile has had its answer. */
@@ -140,9 +141,6 @@ export function createFetchStreams(
 
   return {
     open: (correlation, request) => {
-      if (streams.has(correlation)) {
-        throw new PulsesError('PROTOCOL_VIOLATION', `correlation id ${correlation} has a stream already`);
-      }
       if (streams.size >= limits.streamsPerConnectionMax) {
         throw new PulsesError('OVERLOADED', `a connection has at most ${limits.streamsPerConnectionMax} streams`);
       }
@@ -179,6 +177,7 @@ export function createFetchStreams(
       });
       wake(stream);
     },
+    has: (correlation) => streams.has(correlation),
     credit: (correlation, bytes) => {
       const stream = streams.get(correlation);
       if (stream === undefined) return;

@@ -18,6 +18,8 @@ export type Opening =
 const COMMANDS = { 'sink-connector': 'sink', 'source-connector': 'source' } as const;
 const LINE_FEED = 10;
 
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** Reads openings from chunks of any size; after the first that is not `incomplete` it is done. */
 export function createOpeningReader(): { push(chunk: Uint8Array): Opening } {
   let held: Buffer = Buffer.alloc(0);
@@ -43,7 +45,14 @@ function openingOf(bytes: Buffer): Opening {
     return bytes.byteLength < COMMAND_LINE_BYTES_MAX
       ? { kind: 'incomplete' }
       : { kind: 'invalid', reason: `the first line is longer than ${COMMAND_LINE_BYTES_MAX} bytes` };
-  return commandOf(bytes.toString('utf8', 0, lineEnd).replace(/\r$/, ''), bytes.subarray(lineEnd + 1));
+  let line: string;
+  try {
+    line = decoder.decode(bytes.subarray(0, lineEnd));
+  } catch {
+    // Read leniently, two names of other bytes could become one.
+    return { kind: 'invalid', reason: 'the first line is not UTF-8' };
+  }
+  return commandOf(line.replace(/\r$/, ''), bytes.subarray(lineEnd + 1));
 }
 
 function commandOf(line: string, rest: Uint8Array): Opening {

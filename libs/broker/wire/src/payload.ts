@@ -8,6 +8,7 @@ const LINE_FEED = 10;
 
 /** @throws PulsesError PROTOCOL_VIOLATION or MESSAGE_TOO_LARGE unless `payload` is `recordCount` messages within the limit */
 export function checkPayload(payload: Uint8Array, recordCount: number, messageBytesMax: number): void {
+  if (recordCount === 0) throw violation('no message was sent');
   let start = 0;
   let count = 0;
   while (start < payload.byteLength) {
