@@ -6,13 +6,15 @@
 // may run between `add`s of the next. The sums are a pure function of the log: whatever an engine loses is rebuilt from it.
 //
 // What a rejection asks of the pipeline: reopen the session, and with it the engine, then start again from the stored
-// positions or from what `open` reports. OVERLOADED/CONNECTION_LOST are retriable; the engine never drops an add silently.
+// positions or from what `open` reports. CONNECTION_LOST, TIMED_OUT and OVERLOADED say that the add may or may not have
+// been done, POSITION_CONFLICT that it does not fit what was added before; the engine never drops an add silently, and
+// never adds a part of one.
 
 import type { KeyTable } from './key-table';
 
 /** What an engine can do; the conformance suite skips a scenario only through this manifest. */
 export interface EngineSupports {
-  /** Sums outlive the ingestor's process, so that `open` can report them. */
+  /** Sums outlive the ingestor's process and `close`, so that `open` can report them. */
   readonly survivesRestart: boolean;
 }
 
@@ -24,20 +26,22 @@ export interface EngineSource {
   readonly windowMs: number;
 }
 
-/** The open window as an engine that survived has it. */
+/** A window as an engine that survived has it. */
 export interface EngineState {
   readonly windowStartMs: number;
   /** First source offset that the window read. */
   readonly fromOffset: number;
   /** Everything below this source offset, and nothing above, is in the sums. */
   readonly nextOffset: number;
-  /** The window's keys, ids in order of first appearance. */
+  /** The keys that have sums, ids in order of first appearance. The pipeline copies what it needs. */
   readonly keys: KeyTable;
 }
 
 /**
  * What a run of source messages `[fromOffset, nextOffset)` adds to one window, summed by key. Columns hold `length` rows;
- * row `i` is about key `ids[i]` of `keys`.
+ * row `i` is about key `ids[i]` of `keys`, each key in one row at most. An id that no delta of the window has named yet
+ * follows on the ids named so far; `keys` may know further keys already. A delta
+ * of no rows only moves the window's `nextOffset`.
  */
 export interface WindowDelta {
   readonly windowStartMs: number;
@@ -66,18 +70,30 @@ export interface WindowSums {
 export interface AggregationEngine {
   readonly name: string;
   readonly supports: EngineSupports;
-  /** Starts on a source. Resolves to the open window when the engine still has it whole, else clears and resolves to undefined. */
-  open(source: EngineSource): Promise<EngineState | undefined>;
+  /**
+   * Starts on a source, which will be read from `fromOffset` on: the first offset of the oldest window whose sums are not
+   * all stored. Resolves to the window that starts there, sealed or not, when the engine still has it whole, and forgets
+   * every other window of the source; else forgets them all and resolves to undefined.
+   */
+  open(source: EngineSource, fromOffset: number): Promise<EngineState | undefined>;
   /**
    * Adds a delta. The engine takes what it needs before it returns, so the columns may be reused at once; the promise, if
-   * there is one, resolves when the next delta may come. A delta whose `nextOffset` was already applied changes nothing.
+   * there is one, resolves when the next delta may come. The first delta of a window may start anywhere. A later one
+   * whose `nextOffset` was already applied changes nothing; one whose `fromOffset` is where the last one ended is added.
+   *
+   * @throws PulsesError POSITION_CONFLICT for any other one (a gap, a part that is added already) and when the window is
+   * sealed; nothing is changed
    */
   add(delta: WindowDelta): Promise<void> | void;
-  /** Ends the window: waits for every add and freezes it. Resolves to the number of its keys. */
+  /**
+   * Ends the window: waits for every add and freezes it. Resolves to the number of its keys, those that a delta named: 0
+   * for a window without adds. Sealing again changes nothing.
+   */
   seal(windowStartMs: number): Promise<number>;
-  /** Reads a slice of a sealed window, or of the open one (then as far as it is applied). */
+  /** Reads a slice of a sealed window, or of the open one (then as far as it is applied). @throws TypeError outside of it */
   sums(windowStartMs: number, fromId: number, toId: number): Promise<WindowSums>;
-  /** Forgets a sealed window. */
+  /** Forgets a window, so that one of the same start (and another length) can begin anew; nothing when there is none. */
   drop(windowStartMs: number): Promise<void>;
+  /** Ends the engine's use; what survives a restart stays. */
   close(): Promise<void>;
 }

@@ -102,9 +102,33 @@ describe('key table', () => {
     expect(idOf(table, keyOf('3', long, 'GB'))).toBe(2);
   });
 
+  it('fills its bytes to the last one, whatever the doublings, and keeps every key', () => {
+    // 267 bytes a key; the most is no power of two, and the last key ends exactly there.
+    const count = 700;
+    const table = createKeyTable({ keysMax: 10_000, bytesMax: 267 * count });
+    const key = (i: number): Key => keyOf(`${i}`.padStart(6, '0'), 'x'.repeat(250), 'hours');
+    for (let i = 0; i < count; i++) expect(idOf(table, key(i))).toBe(i);
+    expect(catchCode(() => idOf(table, key(count)))).toBe('OVERLOADED');
+    expect(table.size).toBe(count);
+    for (let i = 0; i < count; i++) expect(hexOf(table.bytesOf(i))).toBe(layoutOf(key(i)));
+  });
+
+  it('knows each key at every size around its doublings', () => {
+    for (const size of [511, 512, 513, 1023, 1024, 1025, 2048, 2049]) {
+      const table = createKeyTable({ keysMax: size, hashSeed: [size, 1] });
+      const key = (i: number): Key => keyOf('t', `${i}`, 'GB');
+      for (let i = 0; i < size; i++) idOf(table, key(i));
+      for (let i = 0; i < size; i++) if (idOf(table, key(i)) !== i) throw new Error(`key ${i} of ${size} was lost`);
+      expect(catchCode(() => idOf(table, key(size)))).toBe('OVERLOADED');
+    }
+  });
+
   it('rejects a senseless bound and an unknown id as programmer errors', () => {
     for (const keysMax of [0, -1, 1.5, Number.NaN, 2 ** 22 + 1]) {
       expect(() => createKeyTable({ keysMax })).toThrow(TypeError);
+    }
+    for (const bytesMax of [0, 1.5, Number.NaN, 2 ** 32]) {
+      expect(() => createKeyTable({ keysMax: 1, bytesMax })).toThrow(TypeError);
     }
     const table = createKeyTable({ keysMax: 1 });
     expect(() => table.bytesOf(0)).toThrow(TypeError);

@@ -30,7 +30,7 @@ export interface KeyTable {
 export interface KeyTableOptions {
   /** Most keys held; at most 2^22. */
   readonly keysMax: number;
-  /** Most bytes of keys held, OVERLOADED beyond; 1 GiB when absent. */
+  /** Most bytes of keys held, OVERLOADED beyond; less than 4 GiB, 1 GiB when absent. */
   readonly bytesMax?: number;
   /** Secret of the hash, two 32-bit integers; it changes neither ids nor bytes. */
   readonly hashSeed?: readonly [number, number];
@@ -38,6 +38,8 @@ export interface KeyTableOptions {
 
 const KEYS_MAX_LIMIT = 2 ** 22;
 const BYTES_MAX_DEFAULT = 2 ** 30;
+/** Places in the arena are held in 32 bits. */
+const BYTES_MAX_LIMIT = 2 ** 32 - 1;
 const LENGTH_BYTES = 2;
 const RANGE_BYTES_MAX = 0xffff;
 const SLOTS_AT_FIRST_LOG2 = 10;
@@ -49,12 +51,15 @@ const ARENA_AT_FIRST = 64 * 1024;
  * A slot is two integers, the key's hash and its id + 1 (0: free), so that a probe reads one cache line and a growing
  * table never reads a key again. A key stands in one arena of bytes, in order of ids.
  *
- * @throws TypeError when `keysMax` is not an integer from 1 to 2^22
+ * @throws TypeError when `keysMax` is not an integer from 1 to 2^22, or `bytesMax` none from 1 to 2^32 - 1
  */
 export function createKeyTable(options: KeyTableOptions): KeyTable {
   const { keysMax, bytesMax = BYTES_MAX_DEFAULT, hashSeed = [0, 0] } = options;
   if (!Number.isInteger(keysMax) || keysMax < 1 || keysMax > KEYS_MAX_LIMIT) {
     throw new TypeError(`keysMax must be an integer from 1 to ${KEYS_MAX_LIMIT}, got ${keysMax}`);
+  }
+  if (!Number.isInteger(bytesMax) || bytesMax < 1 || bytesMax > BYTES_MAX_LIMIT) {
+    throw new TypeError(`bytesMax must be an integer from 1 to ${BYTES_MAX_LIMIT}, got ${bytesMax}`);
   }
   return new OpenAddressingTable(keysMax, bytesMax, hashCoefficients(hashSeed[0], hashSeed[1]));
 }

@@ -3,18 +3,15 @@
 // Guarantees: a delta is added once, whole. Does not survive the process; the pipeline rebuilds from the log.
 // Bounds: the key table's.
 
-import type {
-  AggregationEngine,
-  EngineSource,
-  WindowDelta,
-  WindowSums,
-} from '@pulses/aggregation-api';
+import type { AggregationEngine, WindowDelta, WindowSums } from '@pulses/aggregation-api';
+import { PulsesError } from '@pulses/shared-errors';
 import { addAmountAt, AMOUNT_LIMBS } from '@pulses/shared-pulse-model';
 
 const KEYS_AT_FIRST = 1024;
 
 interface WindowColumns {
   keyCount: number;
+  isSealed: boolean;
   /** Everything below this source offset is in the sums. */
   nextOffset: number;
   limbs: Float64Array;
@@ -35,23 +32,27 @@ export function createMemoryEngine(): AggregationEngine {
   return {
     name: 'memory',
     supports: { survivesRestart: false },
-    open(_source: EngineSource) {
+    open() {
       windows.clear();
       return Promise.resolve(undefined);
     },
     add(delta) {
-      let window = windows.get(delta.windowStartMs);
-      if (window === undefined) {
-        window = emptyColumns();
-        windows.set(delta.windowStartMs, window);
-      }
+      const window = windows.get(delta.windowStartMs) ?? emptyColumns(delta.fromOffset);
       if (delta.nextOffset <= window.nextOffset) return;
-      window.nextOffset = delta.nextOffset;
-      reserve(window, delta.keys.size);
+      if (window.isSealed || delta.fromOffset !== window.nextOffset) throw conflict(delta, window);
+      windows.set(delta.windowStartMs, window);
       addRows(window, delta);
+      window.nextOffset = delta.nextOffset;
     },
-    seal: (windowStartMs) => Promise.resolve(windows.get(windowStartMs)?.keyCount ?? 0),
-    sums: (windowStartMs, fromId, toId) => Promise.resolve(sliceOf(windowAt(windowStartMs), fromId, toId)),
+    seal(windowStartMs) {
+      const window = windows.get(windowStartMs);
+      if (window === undefined) return Promise.resolve(0);
+      window.isSealed = true;
+      return Promise.resolve(window.keyCount);
+    },
+    async sums(windowStartMs, fromId, toId) {
+      return Promise.resolve(sliceOf(windowAt(windowStartMs), fromId, toId));
+    },
     drop(windowStartMs) {
       windows.delete(windowStartMs);
       return Promise.resolve();
@@ -63,10 +64,18 @@ export function createMemoryEngine(): AggregationEngine {
   };
 }
 
-function emptyColumns(): WindowColumns {
+function conflict(delta: WindowDelta, { isSealed, nextOffset }: WindowColumns): PulsesError {
+  return new PulsesError(
+    'POSITION_CONFLICT',
+    `offsets ${delta.fromOffset} to ${delta.nextOffset} can't be added: the window is ${isSealed ? 'sealed' : 'summed'} up to ${nextOffset}`,
+  );
+}
+
+function emptyColumns(fromOffset: number): WindowColumns {
   return {
     keyCount: 0,
-    nextOffset: 0,
+    isSealed: false,
+    nextOffset: fromOffset,
     limbs: new Float64Array(KEYS_AT_FIRST * AMOUNT_LIMBS),
     counts: new Float64Array(KEYS_AT_FIRST),
     firstSeenMs: new Float64Array(KEYS_AT_FIRST),
@@ -75,7 +84,6 @@ function emptyColumns(): WindowColumns {
 }
 
 function reserve(window: WindowColumns, keyCount: number): void {
-  window.keyCount = Math.max(window.keyCount, keyCount);
   if (keyCount <= window.counts.length) return;
   const capacity = Math.max(keyCount, window.counts.length * 2);
   const grow = (column: Float64Array, width: number) => {
@@ -90,6 +98,7 @@ function reserve(window: WindowColumns, keyCount: number): void {
 }
 
 function addRows(window: WindowColumns, delta: WindowDelta): void {
+  reserve(window, delta.keys.size);
   const { limbs, counts, firstSeenMs, lastSeenMs } = window;
   for (let row = 0; row < delta.length; row += 1) {
     const id = delta.ids[row] as number;
@@ -98,6 +107,7 @@ function addRows(window: WindowColumns, delta: WindowDelta): void {
     if (counts[id] === 0) firstSeenMs[id] = delta.firstSeenMs[row] as number;
     lastSeenMs[id] = delta.lastSeenMs[row] as number;
     counts[id] = (counts[id] as number) + (delta.counts[row] as number);
+    if (id >= window.keyCount) window.keyCount = id + 1;
   }
 }
 

@@ -8,9 +8,9 @@ import type { Clock } from '@pulses/shared-ports';
 export interface CommitFlow {
   /**
    * Hands a commit on, waiting first until fewer than `underWayMax` are under way. `settled` runs when it is stored, or
-   * has failed. @throws the flow's failure
+   * is not known to be. @throws the flow's failure
    */
-  send(commit: OutputCommit, settled: () => void): Promise<void>;
+  send(commit: OutputCommit, settled: (isStored: boolean) => void): Promise<void>;
   /** Waits until nothing is under way. @throws the flow's failure */
   drain(): Promise<void>;
 }
@@ -35,16 +35,18 @@ export function createCommitFlow({ session, clock, underWayMax, stored }: Commit
     if (failure !== undefined) throw failure.error;
   };
 
-  const store = async (commit: OutputCommit, settled: () => void): Promise<void> => {
+  const store = async (commit: OutputCommit, settled: (isStored: boolean) => void): Promise<void> => {
     const startMs = clock.monotonicMs();
+    let isStored = false;
     try {
       await session.commit(commit);
+      isStored = true;
       stored((clock.monotonicMs() - startMs) / 1000);
     } catch (error) {
       failure ??= { error };
     } finally {
       underWay -= 1;
-      settled();
+      settled(isStored);
       wake();
     }
   };

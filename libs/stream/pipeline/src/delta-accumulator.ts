@@ -2,7 +2,7 @@
 //
 // Nothing is allocated for a pulse. Bounds: rows are handed to the engine at `rowsMax` at the latest.
 
-import type { KeyTable, WindowDelta } from '@pulses/aggregation-api';
+import { createKeyTable, type KeyTable, type WindowDelta } from '@pulses/aggregation-api';
 import { addAmountAt, AMOUNT_LIMBS } from '@pulses/shared-pulse-model';
 
 const NO_ROW = -1;
@@ -13,7 +13,7 @@ export class DeltaAccumulator implements WindowDelta {
   fromOffset = 0;
   nextOffset = 0;
   length = 0;
-  keys: KeyTable;
+  keys: KeyTable = createKeyTable({ keysMax: 1 });
   readonly ids: Int32Array;
   readonly limbs: Float64Array;
   readonly counts: Float64Array;
@@ -22,11 +22,7 @@ export class DeltaAccumulator implements WindowDelta {
   /** Row of each key id. */
   private rows = new Int32Array(1024).fill(NO_ROW);
 
-  constructor(
-    private readonly rowsMax: number,
-    keys: KeyTable,
-  ) {
-    this.keys = keys;
+  constructor(private readonly rowsMax: number) {
     this.ids = new Int32Array(rowsMax);
     this.limbs = new Float64Array(rowsMax * AMOUNT_LIMBS);
     this.counts = new Float64Array(rowsMax);

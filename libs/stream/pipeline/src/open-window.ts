@@ -1,7 +1,21 @@
 // The window that is being read: its keys, and for each key what its output lines need.
 
 import { createKeyTable, type KeyTable } from '@pulses/aggregation-api';
-import { encodeKeyFields, encodeTenant, type PulseReader } from '@pulses/shared-pulse-model';
+import { isPulsesError, PulsesError } from '@pulses/shared-errors';
+import { encodeKeyFields, encodeTenant, LABEL_BYTES_MAX, type PulseReader } from '@pulses/shared-pulse-model';
+
+/** The most bytes of a key's fields: their names, and three labels in quotes of which every byte is escaped. */
+export const KEY_FIELDS_BYTES_MAX = '"tenant_id":,"product_sku":,"use_unit":'.length + 3 * (2 + 2 * LABEL_BYTES_MAX);
+
+/**
+ * The window has more keys than it may. The next session would read the same ones, so it is not retriable.
+ * @see PipelineLimits.openKeysMax
+ */
+export class WindowFullError extends PulsesError {
+  override get retriable(): boolean {
+    return false;
+  }
+}
 
 export interface OpenWindowOptions {
   readonly startMs: number;
@@ -11,6 +25,8 @@ export interface OpenWindowOptions {
   /** Keys whose sums an earlier session has emitted already. */
   readonly emittedKeys: number;
   readonly keysMax: number;
+  /** Secret of the key table; it changes no output. */
+  readonly hashSeed: readonly [number, number];
 }
 
 export class OpenWindow {
@@ -29,36 +45,67 @@ export class OpenWindow {
   readonly tenants: string[] = [];
   private readonly tenantIndexes = new Map<string, number>();
 
-  constructor({ startMs, windowMs, fromOffset, emittedKeys, keysMax }: OpenWindowOptions) {
+  constructor({ startMs, windowMs, fromOffset, emittedKeys, keysMax, hashSeed }: OpenWindowOptions) {
     this.startMs = startMs;
     this.windowMs = windowMs;
     this.fromOffset = fromOffset;
     this.nextOffset = fromOffset;
     this.emittedKeys = emittedKeys;
-    this.keys = createKeyTable({ keysMax });
+    this.keys = createKeyTable({ keysMax, hashSeed });
   }
 
   get endMs(): number {
     return this.startMs + this.windowMs;
   }
 
-  /** The id of the key of the pulse just read. @throws PulsesError OVERLOADED above `keysMax` */
+  /** The id of the key of the pulse just read. @throws WindowFullError when there is no room for it */
   keyOf(reader: PulseReader): number {
     const { text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd } = reader;
-    const id = this.keys.idOf(text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd);
-    if (id === this.keyFields.length) this.describeKey(id, reader);
-    return id;
+    return this.idOf(text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd);
   }
 
-  private describeKey(id: number, reader: PulseReader): void {
-    const { text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd } = reader;
-    this.keyFields.push(encodeKeyFields(text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd));
+  /** Takes the keys that an engine has kept, under their ids. */
+  takeKeys(keys: KeyTable): void {
+    for (let id = 0; id < keys.size; id += 1) {
+      const bytes = keys.bytesOf(id);
+      const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      const tenantEnd = 2 + view.readUInt16LE(0);
+      const skuEnd = tenantEnd + 2 + view.readUInt16LE(tenantEnd);
+      this.idOf(view, 2, tenantEnd, tenantEnd + 2, skuEnd, skuEnd + 2, view.byteLength);
+    }
+  }
+
+  private idOf(
+    text: Uint8Array,
+    tenantStart: number,
+    tenantEnd: number,
+    skuStart: number,
+    skuEnd: number,
+    unitStart: number,
+    unitEnd: number,
+  ): number {
+    try {
+      const id = this.keys.idOf(text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd);
+      if (id < this.keyFields.length) return id;
+      this.keyFields.push(encodeKeyFields(text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd));
+      this.noteTenant(id, text.subarray(tenantStart, tenantEnd));
+      return id;
+    } catch (error) {
+      if (!isPulsesError(error, 'OVERLOADED')) throw error;
+      throw new WindowFullError(
+        'OVERLOADED',
+        `the window from ${this.startMs} ms on has more keys (tenant, SKU, unit) than it may hold, ${this.keys.size}; shorten the window`,
+        { cause: error },
+      );
+    }
+  }
+
+  private noteTenant(id: number, tenant: Uint8Array): void {
     if (id >= this.tenantOfKey.length) {
       const grown = new Int32Array(this.tenantOfKey.length * 2);
       grown.set(this.tenantOfKey);
       this.tenantOfKey = grown;
     }
-    const tenant = text.subarray(tenantStart, tenantEnd);
     // One character a byte: two tenants share this text only when their bytes are the same.
     const bytes = Buffer.from(tenant.buffer, tenant.byteOffset, tenant.byteLength).toString('latin1');
     let index = this.tenantIndexes.get(bytes);

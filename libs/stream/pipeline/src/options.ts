@@ -3,17 +3,21 @@
 import type { AggregationEngine } from '@pulses/aggregation-api';
 import type { Connector } from '@pulses/connector-api';
 import type { Clock, Random } from '@pulses/shared-ports';
-import type { DeadLetterReason } from '@pulses/shared-pulse-model';
+import { GROUPED_LINE_OVERHEAD_BYTES, type DeadLetterReason } from '@pulses/shared-pulse-model';
 import type { Logger } from '@pulses/shared-service-host';
+import { KEY_FIELDS_BYTES_MAX } from './open-window';
 
-/** Counts and times for metrics; called for each batch or commit, never for each pulse. */
+/**
+ * Counts and times for metrics; called for each batch or commit, never for each pulse. Counted is what a commit holds, once
+ * its answer says that it is stored; so a commit whose answer was lost is in the outputs and not in the counts.
+ */
 export interface PipelineObserver {
   grouped(count: number): void;
   deadLettered(reason: DeadLetterReason): void;
   aggregated(count: number): void;
   committed(seconds: number): void;
   openKeys(count: number): void;
-  /** Offset behind the last message read. */
+  /** Offset behind the last message read; goes back where a session reads again. */
   readUpTo(offset: number): void;
   state(state: PipelineState): void;
 }
@@ -26,7 +30,7 @@ export type PipelineState =
   | { readonly kind: 'active'; sourceHead(): Promise<number> };
 
 export interface PipelineLimits {
-  /** Output bytes of a commit, about; a dead letter may go beyond. */
+  /** Output bytes of a commit, about; a dead letter may go beyond. At least COMMIT_BYTES_MIN. */
   readonly commitBytes: number;
   /** Time after which a commit is sent although it is smaller; looked at whenever something arrives. */
   readonly commitIntervalMs: number;
@@ -35,7 +39,12 @@ export interface PipelineLimits {
   readonly openKeysMax: number;
   /** Keys gathered before the engine hears of them. */
   readonly deltaRowsMax: number;
+  /** Keys whose sums go into one commit. */
+  readonly sumsMax: number;
 }
+
+/** What the longest grouped line takes: a commit that has no room for it would wait for room for ever. */
+export const COMMIT_BYTES_MIN = GROUPED_LINE_OVERHEAD_BYTES + KEY_FIELDS_BYTES_MAX;
 
 export const PIPELINE_LIMITS: PipelineLimits = {
   commitBytes: 2 * 1024 * 1024,
@@ -43,7 +52,18 @@ export const PIPELINE_LIMITS: PipelineLimits = {
   commitsUnderWayMax: 3,
   openKeysMax: 2_000_000,
   deltaRowsMax: 16_384,
+  sumsMax: 8_192,
 };
+
+/** The limits with their defaults. @throws TypeError for one that the pipeline could not work with */
+export function limitsOf(given: Partial<PipelineLimits> = {}): PipelineLimits {
+  const limits = { ...PIPELINE_LIMITS, ...given };
+  const least = { commitBytes: COMMIT_BYTES_MIN, commitIntervalMs: 0, commitsUnderWayMax: 1, openKeysMax: 1, deltaRowsMax: 1, sumsMax: 1 };
+  for (const name of Object.keys(least) as (keyof PipelineLimits)[])
+    if (!Number.isInteger(limits[name]) || limits[name] < least[name])
+      throw new TypeError(`${name} must be an integer from ${least[name]} on, got ${limits[name]}`);
+  return limits;
+}
 
 export interface PipelineOptions {
   readonly connector: Connector;

@@ -4,7 +4,12 @@
 // second half, so a thousand tenants cost no more memory than one. A batch is used again once its commit has settled.
 
 import type { TenantOutput } from '@pulses/connector-api';
-import { GROUPED_LINE_OVERHEAD_BYTES, writeGroupedLine, type GroupedIds } from '@pulses/shared-pulse-model';
+import {
+  GROUPED_LINE_OVERHEAD_BYTES,
+  writeGroupedLine,
+  type DeadLetterReason,
+  type GroupedIds,
+} from '@pulses/shared-pulse-model';
 
 const LINE_BYTES_TYPICAL = 128;
 
@@ -20,6 +25,7 @@ export class OutputBatch {
   private lineCount = 0;
   private usedBytes = 0;
   private deadLetters: Buffer[] = [];
+  private deadLetterReasons: DeadLetterReason[] = [];
   private deadLetterBytes = 0;
   /** By tenant index: lines and bytes in this batch; zero between batches. */
   private tenantLines = new Int32Array(1024);
@@ -37,8 +43,14 @@ export class OutputBatch {
     return this.lineCount === 0 && this.deadLetters.length === 0;
   }
 
+  /** Grouped lines held. */
   get lines(): number {
     return this.lineCount;
+  }
+
+  /** One for each dead letter held. */
+  get reasons(): readonly DeadLetterReason[] {
+    return this.deadLetterReasons;
   }
 
   /** True when a line of these key fields fits. */
@@ -68,8 +80,9 @@ export class OutputBatch {
     this.lineCount += 1;
   }
 
-  addDeadLetter(line: Buffer): void {
+  addDeadLetter(line: Buffer, reason: DeadLetterReason): void {
     this.deadLetters.push(line);
+    this.deadLetterReasons.push(reason);
     this.deadLetterBytes += line.byteLength;
   }
 
@@ -88,6 +101,7 @@ export class OutputBatch {
     this.lineCount = 0;
     this.usedBytes = 0;
     this.deadLetters = [];
+    this.deadLetterReasons = [];
     this.deadLetterBytes = 0;
   }
 

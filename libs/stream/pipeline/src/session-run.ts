@@ -3,7 +3,7 @@
 // Guarantees: a grouped line or dead letter is committed once, together with the position behind it; a window's sums are
 // committed once, after the log has proven that the window is over. Nothing but the log decides a byte of the outputs.
 
-import { windowStartOf } from '@pulses/aggregation-api';
+import { windowStartOf, type EngineState } from '@pulses/aggregation-api';
 import type { OutputCommit, Session, SourceRecords } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import { createGroupedIds, createPulseReader, deadLetterLine, type GroupedIds } from '@pulses/shared-pulse-model';
@@ -12,6 +12,7 @@ import { DeltaAccumulator } from './delta-accumulator';
 import { OpenWindow } from './open-window';
 import type { PipelineLimits, PipelineOptions } from './options';
 import { OutputBatch } from './output-batch';
+import { isMendable } from './session-failure';
 import { GROUPED, groupedPosition, readPositions, type StoredPositions } from './stored-positions';
 import { emitWindow } from './window-emitter';
 
@@ -22,8 +23,10 @@ export async function runSession(
   limits: PipelineLimits,
   signal: AbortSignal,
 ): Promise<void> {
-  const run = new SessionRun(session, options, limits, readPositions(session));
-  await run.start();
+  const { engine, group, windowMs } = options;
+  const stored = readPositions(session);
+  const kept = await engine.open({ ...session.source, group, windowMs }, stored.windowedOffset);
+  const run = new SessionRun(session, options, limits, stored, kept);
   const stream = session.read(run.readFrom);
   const stop = () => {
     stream.close();
@@ -36,7 +39,7 @@ export async function runSession(
       else await run.takeHead(event.clockMs);
     }
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!signal.aborted) throw await firstCause(error, session, run);
   } finally {
     signal.removeEventListener('abort', stop);
     stream.close();
@@ -44,19 +47,33 @@ export async function runSession(
   await run.drain();
 }
 
+/**
+ * What a failed session rejects with. A commit that is refused ends the session, so the stream may fail before the refusal
+ * is heard of, with an error that says less: the one that no new session can mend goes first.
+ */
+async function firstCause(error: unknown, session: Session, run: SessionRun): Promise<unknown> {
+  if (!isMendable(error)) return error;
+  await session.close();
+  const commitFailure: unknown = await run.drain().catch((failure: unknown) => failure);
+  return commitFailure === undefined || isMendable(commitFailure) ? error : commitFailure;
+}
+
 class SessionRun {
+  /** Where the log is read from. */
   readonly readFrom: number;
   private readonly reader = createPulseReader();
   private readonly ids: GroupedIds;
   private readonly flow: CommitFlow;
   /** Batches that no commit holds. */
-  private readonly freeBatches: OutputBatch[];
+  private readonly freeBatches: OutputBatch[] = [];
   private batch: OutputBatch;
   private batchStartMs: number;
   private readonly delta: DeltaAccumulator;
   private window: OpenWindow | undefined;
-  /** Messages below it have their output lines. */
-  private groupedOffset: number;
+  /** Messages below it have their output lines since an earlier session. */
+  private readonly groupedOffset: number;
+  /** Messages below it are in the engine's sums since an earlier session. */
+  private readonly summedOffset: number;
   private nextOffset: number;
 
   constructor(
@@ -64,11 +81,13 @@ class SessionRun {
     private readonly options: PipelineOptions,
     private readonly limits: PipelineLimits,
     private readonly stored: StoredPositions,
+    kept: EngineState | undefined,
   ) {
     const { clock, observer } = options;
-    this.readFrom = stored.windowedOffset;
-    this.nextOffset = stored.windowedOffset;
     this.groupedOffset = Math.max(stored.groupedOffset, stored.windowedOffset);
+    this.summedOffset = kept?.nextOffset ?? stored.windowedOffset;
+    this.readFrom = kept === undefined ? stored.windowedOffset : Math.min(this.groupedOffset, kept.nextOffset);
+    this.nextOffset = this.readFrom;
     this.ids = createGroupedIds(session.source);
     this.flow = createCommitFlow({
       session,
@@ -79,16 +98,16 @@ class SessionRun {
       },
     });
     this.batch = new OutputBatch(limits.commitBytes);
-    this.freeBatches = [];
     this.batchStartMs = clock.monotonicMs();
-    const firstWindow = this.openWindow(0);
-    this.delta = new DeltaAccumulator(limits.deltaRowsMax, firstWindow.keys);
-  }
-
-  async start(): Promise<void> {
-    const { engine, group, windowMs } = this.options;
-    const { topic, incarnation } = this.session.source;
-    await engine.open({ topic, incarnation, group, windowMs });
+    this.delta = new DeltaAccumulator(limits.deltaRowsMax);
+    if (kept !== undefined) {
+      this.window = this.openWindow(kept.windowStartMs, stored.windowedOffset);
+      this.window.takeKeys(kept.keys);
+      this.window.nextOffset = this.readFrom;
+      this.delta.startWindow(this.window.startMs, this.window.keys, this.summedOffset);
+    }
+    observer.readUpTo(this.readFrom);
+    observer.openKeys(this.window?.keys.size ?? 0);
   }
 
   async takeRecords(records: SourceRecords): Promise<void> {
@@ -116,7 +135,7 @@ class SessionRun {
 
   /** The hot loop: takes messages from `index` on until all are taken, or batch or delta are full; answers the next index. */
   private takeSome(records: SourceRecords, index: number): number {
-    const { reader, ids, batch, delta, groupedOffset } = this;
+    const { reader, ids, batch, delta, groupedOffset, summedOffset } = this;
     const window = this.window as OpenWindow;
     const { bytes, ends, gap, recordCount, baseOffset, timestampMs } = records;
     const timestampS = Math.floor(timestampMs / 1000);
@@ -132,11 +151,11 @@ class SessionRun {
           if (!batch.hasRoomFor(keyFields)) break;
           batch.addGrouped(window.tenantOfKey[key] as number, ids, offset, keyFields, reader.amount, timestampS);
         }
-        delta.add(key, reader.amount, timestampMs);
+        if (offset >= summedOffset) delta.add(key, reader.amount, timestampMs);
       } else if (offset >= groupedOffset) {
         if (batch.isFull) break;
-        batch.addDeadLetter(deadLetterLine(offset, reader.reason, reader.detail, bytes.subarray(start, end), timestampMs));
-        this.options.observer.deadLettered(reader.reason);
+        const raw = bytes.subarray(start, end);
+        batch.addDeadLetter(deadLetterLine(offset, reader.reason, reader.detail, raw, timestampMs), reader.reason);
       }
       start = end + gap;
     }
@@ -150,24 +169,27 @@ class SessionRun {
   private async enterWindowOf(timestampMs: number): Promise<void> {
     if (this.window !== undefined && timestampMs >= this.window.endMs) await this.closeWindow();
     if (this.window === undefined) {
-      this.window = this.openWindow(timestampMs);
+      this.window = this.openWindow(timestampMs, this.nextOffset);
       this.delta.startWindow(this.window.startMs, this.window.keys, this.window.fromOffset);
     }
-    if (timestampMs < this.window.startMs)
-      throw new PulsesError('PROTOCOL_VIOLATION', `log time ran back to ${timestampMs}, before ${this.window.startMs}`);
+    const { startMs, endMs } = this.window;
+    if (timestampMs < startMs || timestampMs >= endMs)
+      throw new PulsesError('PROTOCOL_VIOLATION', `log time ${timestampMs} is not in the window from ${startMs} to ${endMs}`);
   }
 
-  private openWindow(timestampMs: number): OpenWindow {
-    const { progress } = this.stored;
+  private openWindow(timestampMs: number, fromOffset: number): OpenWindow {
+    const { stored, options, limits } = this;
     // A window of which an earlier session has emitted a part keeps the length it had then.
-    const resumed = progress !== undefined && this.nextOffset === this.stored.windowedOffset ? progress : undefined;
-    const windowMs = resumed?.windowMs ?? this.options.windowMs;
+    const resumed = fromOffset === stored.windowedOffset ? stored.progress : undefined;
+    const windowMs = resumed?.windowMs ?? options.windowMs;
+    const seed = Buffer.from(options.random.bytes(8));
     return new OpenWindow({
       startMs: resumed?.windowStartMs ?? windowStartOf(timestampMs, windowMs),
       windowMs,
-      fromOffset: this.nextOffset,
+      fromOffset,
       emittedKeys: resumed?.emittedKeys ?? 0,
-      keysMax: this.limits.openKeysMax,
+      keysMax: limits.openKeysMax,
+      hashSeed: [seed.readInt32LE(0), seed.readInt32LE(4)],
     });
   }
 
@@ -177,8 +199,14 @@ class SessionRun {
     await this.flushDelta();
     await this.flushBatch();
     const { engine, observer } = this.options;
-    const emitted = await emitWindow(engine, this.session.source, window, (commit) => this.flow.send(commit, () => undefined));
-    observer.aggregated(emitted);
+    await emitWindow(engine, this.session.source, window, this.limits.sumsMax, (commit, lineCount) =>
+      this.flow.send(commit, (isStored) => {
+        if (isStored) observer.aggregated(lineCount);
+      }),
+    );
+    // Only sums that are stored may be forgotten; an engine that survives a crash has them until then.
+    await this.flow.drain();
+    await engine.drop(window.startMs);
     observer.openKeys(0);
     this.window = undefined;
   }
@@ -193,20 +221,28 @@ class SessionRun {
   /** Sends what is in the batch, with the position behind it. */
   private async flushBatch(): Promise<void> {
     const { batch, window } = this;
-    this.batchStartMs = this.options.clock.monotonicMs();
+    const { observer, clock, engine } = this.options;
+    this.batchStartMs = clock.monotonicMs();
     if (batch.isEmpty || window === undefined) return;
     const commit: OutputCommit = {
       ...batch.finish(window.tenants),
       aggregated: [],
       positions: new Map([[GROUPED, groupedPosition(this.nextOffset)]]),
     };
-    this.options.observer.grouped(batch.lines);
-    this.options.observer.openKeys(window.keys.size);
-    this.groupedOffset = this.nextOffset;
+    observer.openKeys(window.keys.size);
     this.batch = this.freeBatches.pop() ?? new OutputBatch(this.limits.commitBytes);
-    await this.flow.send(commit, () => {
+    await this.flow.send(commit, (isStored) => {
+      if (isStored) this.countStored(batch);
       batch.clear();
       this.freeBatches.push(batch);
     });
+    // What survives should not be far behind what is committed.
+    if (engine.supports.survivesRestart) await this.flushDelta();
+  }
+
+  private countStored(batch: OutputBatch): void {
+    const { observer } = this.options;
+    observer.grouped(batch.lines);
+    for (const reason of batch.reasons) observer.deadLettered(reason);
   }
 }

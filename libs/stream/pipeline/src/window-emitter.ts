@@ -5,11 +5,11 @@
 
 import type { AggregationEngine } from '@pulses/aggregation-api';
 import type { OutputCommit, SourceIdentity, TenantOutput } from '@pulses/connector-api';
+import { PulsesError } from '@pulses/shared-errors';
 import { aggregatedLine, AMOUNT_LIMBS, formatAmount, type WindowFacts } from '@pulses/shared-pulse-model';
 import type { OpenWindow } from './open-window';
 import { WINDOWED, windowedPosition } from './stored-positions';
 
-const KEYS_A_COMMIT_MAX = 8192;
 /** Above it a commit is sent although it has fewer keys: they may be kilobytes long. */
 const BYTES_A_COMMIT_MAX = 4 * 1024 * 1024;
 
@@ -18,14 +18,23 @@ interface Slice {
   readonly toId: number;
 }
 
-/** Emits what is left of a sealed window through `send`; answers how many lines that were. */
+/**
+ * Seals a window and emits what is left of it through `send`, at most `sumsMax` lines at a time.
+ * @throws PulsesError PROTOCOL_VIOLATION when the engine does not have the window's keys
+ */
 export async function emitWindow(
   engine: AggregationEngine,
   source: SourceIdentity,
   window: OpenWindow,
-  send: (commit: OutputCommit) => Promise<void>,
-): Promise<number> {
+  sumsMax: number,
+  send: (commit: OutputCommit, lineCount: number) => Promise<void>,
+): Promise<void> {
   const keyCount = await engine.seal(window.startMs);
+  if (keyCount !== window.keys.size || keyCount < window.emittedKeys)
+    throw new PulsesError(
+      'PROTOCOL_VIOLATION',
+      `the window from ${window.startMs} ms on has ${window.keys.size} keys, the engine ${keyCount}; ${window.emittedKeys} are emitted`,
+    );
   const facts: WindowFacts = {
     source,
     windowStartMs: window.startMs,
@@ -35,7 +44,8 @@ export async function emitWindow(
   };
   let nextId = window.emittedKeys;
   do {
-    const slice = await nextSlice(engine, window, facts, nextId, keyCount);
+    const slice = await nextSlice(engine, window, facts, nextId, Math.min(keyCount, nextId + sumsMax));
+    const lineCount = slice.toId - nextId;
     nextId = slice.toId;
     const position =
       nextId === keyCount
@@ -45,15 +55,9 @@ export async function emitWindow(
             windowMs: window.windowMs,
             emittedKeys: nextId,
           });
-    await send({
-      grouped: [],
-      aggregated: slice.aggregated,
-      deadLetters: undefined,
-      positions: new Map([[WINDOWED, position]]),
-    });
+    const positions = new Map([[WINDOWED, position]]);
+    await send({ grouped: [], aggregated: slice.aggregated, deadLetters: undefined, positions }, lineCount);
   } while (nextId < keyCount);
-  await engine.drop(window.startMs);
-  return keyCount - window.emittedKeys;
 }
 
 async function nextSlice(
@@ -61,10 +65,9 @@ async function nextSlice(
   window: OpenWindow,
   facts: WindowFacts,
   fromId: number,
-  keyCount: number,
+  toIdMax: number,
 ): Promise<Slice> {
-  const toIdMax = Math.min(keyCount, fromId + KEYS_A_COMMIT_MAX);
-  if (fromId >= toIdMax) return { aggregated: [], toId: keyCount };
+  if (fromId === toIdMax) return { aggregated: [], toId: toIdMax };
   const sums = await engine.sums(window.startMs, fromId, toIdMax);
   const linesByTenant = new Map<number, Buffer[]>();
   let bytes = 0;

@@ -1,0 +1,122 @@
+// A pipeline that runs against a sim log, and the test's hand on its time.
+
+import type { AggregationEngine } from '@pulses/aggregation-api';
+import { createReferenceEngine } from '@pulses/testing-aggregation-conformance';
+import { createSimClock, createSimRandom, type SimClock } from '@pulses/testing-sim';
+import type { PipelineLimits, PipelineState } from '../options';
+import { runPipeline } from '../run-pipeline';
+import type { SimLog } from './sim-log';
+
+export const WINDOW_MS = 5_000;
+/** Steps of the clock after which a run that gets nowhere is given up. */
+const STEPS_MAX = 500;
+const STEP_MS = 200;
+
+export interface RigOptions {
+  readonly log: SimLog;
+  readonly engine?: AggregationEngine;
+  readonly limits?: Partial<PipelineLimits>;
+  readonly windowMs?: number;
+  readonly seed?: number;
+}
+
+export interface Rig {
+  readonly clock: SimClock;
+  readonly counts: { grouped: number; aggregated: number; readUpTo: number; openKeys: number };
+  readonly deadLetters: string[];
+  readonly states: PipelineState[];
+  readonly warnings: { readonly code: string; readonly delayMs: number }[];
+  /** Settles as `runPipeline` does. */
+  readonly finished: Promise<void>;
+  /** Lets the pipeline run until the condition holds. @throws when it never does, or what the pipeline rejects with */
+  until(condition: () => boolean): Promise<void>;
+  /** Until every message has its outputs and every window is closed. */
+  untilDone(): Promise<void>;
+  /** Lets the pipeline do what it can without anything new. */
+  idle(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function startRig({ log, engine = createReferenceEngine(), limits = {}, windowMs = WINDOW_MS, seed = 1 }: RigOptions): Rig {
+  const clock = createSimClock();
+  const abort = new AbortController();
+  const counts = { grouped: 0, aggregated: 0, readUpTo: 0, openKeys: 0 };
+  const deadLetters: string[] = [];
+  const states: PipelineState[] = [];
+  const warnings: { code: string; delayMs: number }[] = [];
+  const silent = () => undefined;
+  let ended: { readonly error?: unknown } | undefined;
+
+  const finished = runPipeline(
+    {
+      connector: log.connector,
+      engine,
+      sourceTopic: log.sourceTopic,
+      group: 'ingestor',
+      windowMs,
+      clock,
+      random: createSimRandom(seed),
+      logger: {
+        debug: silent,
+        info: silent,
+        warn: (fields) => warnings.push(fields as { code: string; delayMs: number }),
+        error: silent,
+        fatal: silent,
+      },
+      observer: {
+        grouped: (count) => (counts.grouped += count),
+        aggregated: (count) => (counts.aggregated += count),
+        deadLettered: (reason) => deadLetters.push(reason),
+        committed: silent,
+        openKeys: (count) => (counts.openKeys = count),
+        readUpTo: (offset) => (counts.readUpTo = offset),
+        state: (state) => states.push(state),
+      },
+      limits,
+    },
+    abort.signal,
+  );
+  finished.then(
+    () => {
+      ended = {};
+    },
+    (error: unknown) => {
+      ended = { error };
+    },
+  );
+
+  const until = async (condition: () => boolean): Promise<void> => {
+    for (let step = 0; step < STEPS_MAX; step += 1) {
+      if (condition()) return;
+      if (ended !== undefined) await finished;
+      await clock.advance(STEP_MS);
+    }
+    throw new Error(`the pipeline got no further; positions: ${JSON.stringify([...log.positions])}`);
+  };
+
+  return {
+    clock,
+    counts,
+    deadLetters,
+    states,
+    warnings,
+    finished,
+    until,
+    untilDone: () =>
+      until(() => {
+        const { length } = log.messages;
+        const windowed = log.positions.get('windowed');
+        return log.positions.get('grouped')?.offset === length && windowed?.offset === length && windowed.metadata === '';
+      }),
+    idle: () => clock.advance(STEP_MS),
+    async stop() {
+      abort.abort(new Error('the test is over'));
+      await finished;
+    },
+  };
+}
+
+/** The line of a pulse; the amount as a string, so that JSON.parse reads it exactly. */
+export function line(tenant: string, sku: string, amount: string | number, unit = 'GB'): string {
+  return JSON.stringify({ tenant_id: tenant, product_sku: sku, used_ammount: String(amount), use_unity: unit });
+}

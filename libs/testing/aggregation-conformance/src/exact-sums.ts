@@ -1,0 +1,34 @@
+// The suite's own arithmetic: amounts as BigInt counts of 10^-30, and their limbs. Shares no code with the engines.
+
+/** Limbs of an amount, as WindowDelta and WindowSums have them: worth 10^15, 1, 10^-15 and 10^-30. */
+const LIMBS = 4;
+const BASE = 10n ** 15n;
+
+/** 20 integer digits and 30 fraction digits, all nines. */
+export const AMOUNT_MAX = 10n ** 50n - 1n;
+
+/** Sets amount `row` of a column; what does not fit the lower limbs goes into the first. */
+export function setAmount(limbs: Float64Array, row: number, amount: bigint): void {
+  let rest = amount;
+  for (let limb = LIMBS - 1; limb > 0; limb -= 1) {
+    // `+ 0`: never -0.
+    limbs[row * LIMBS + limb] = Number(rest % BASE) + 0;
+    rest /= BASE;
+  }
+  limbs[row * LIMBS] = Number(rest) + 0;
+}
+
+/** Amount `row` of a column, whatever the signs of its limbs. @throws Error for a limb that is no exact integer */
+export function amountAt(limbs: Float64Array, row: number): bigint {
+  let amount = 0n;
+  for (let limb = 0; limb < LIMBS; limb += 1) {
+    const value = limbs[row * LIMBS + limb];
+    if (value === undefined || !Number.isSafeInteger(value)) throw new Error(`limb ${limb} of row ${row} is ${value}`);
+    amount = amount * BASE + BigInt(value);
+  }
+  return amount;
+}
+
+export function columnOf(length: number): Float64Array {
+  return new Float64Array(length * LIMBS);
+}

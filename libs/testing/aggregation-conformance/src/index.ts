@@ -1,0 +1,3 @@
+export { describeAggregationEngine } from './describe-engine';
+export type { EngineHarness } from './harness';
+export { createEngineStore, createReferenceEngine, type EngineStore } from './reference-engine';
