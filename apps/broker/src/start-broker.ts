@@ -18,6 +18,7 @@ import {
   type SettingsOf,
 } from '@pulses/shared-service-host';
 import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
 import type { brokerSettings } from './settings';
 
 export type BrokerSettings = SettingsOf<typeof brokerSettings>;
@@ -92,10 +93,18 @@ function assertSafe(settings: BrokerSettings): void {
 
 async function readTls({ tlsCertFile, tlsKeyFile }: BrokerSettings): Promise<TlsServerOptions | undefined> {
   if (tlsCertFile === undefined || tlsKeyFile === undefined) return undefined;
-  return {
-    certificatePem: await readPem('tls-cert-file', tlsCertFile),
-    privateKeyPem: await readPem('tls-key-file', tlsKeyFile),
-  };
+  const certificatePem = await readPem('tls-cert-file', tlsCertFile);
+  const privateKeyPem = await readPem('tls-key-file', tlsKeyFile);
+  try {
+    createSecureContext({ cert: certificatePem, key: privateKeyPem });
+  } catch (error) {
+    throw new PulsesError(
+      'CONFIG_INVALID',
+      `--tls-cert-file and --tls-key-file: '${tlsCertFile}' and '${tlsKeyFile}' are not valid: ` +
+        `a certificate and its key in PEM (${(error as Error).message})`,
+    );
+  }
+  return { certificatePem, privateKeyPem };
 }
 
 async function readPem(flag: string, path: string): Promise<string> {
@@ -176,6 +185,8 @@ async function listen(
   } catch (error) {
     if (error instanceof PulsesError && error.code === 'ADDRESS_IN_USE')
       throw new PulsesError('ADDRESS_IN_USE', `--port: ${port} is in use on ${host}; allowed: a free port`);
+    if (error instanceof PulsesError && error.code === 'CONFIG_INVALID')
+      throw new PulsesError('CONFIG_INVALID', `--host: '${host}' is not valid: an address of this machine (${error.message})`);
     throw error;
   }
 }

@@ -6,7 +6,7 @@
 import { createServer, connect as connectTcp, type Server, type Socket as NodeSocket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { PulsesError } from '@pulses/shared-errors';
-import type { Listener, Network, Socket, SocketHandlers } from '@pulses/shared-ports';
+import type { Listener, Network, Socket, SocketHandlers, TlsServerOptions } from '@pulses/shared-ports';
 
 const TLS_VERSION_MIN = 'TLSv1.2';
 
@@ -17,14 +17,10 @@ export const nodeNetwork: Network = {
         socket.setNoDelay(true);
         onConnection(socketOf(socket));
       };
-      const server: Server = tls
-        ? createTlsServer(
-            { cert: tls.certificatePem, key: tls.privateKeyPem, minVersion: TLS_VERSION_MIN, allowHalfOpen: true },
-            accept,
-          )
-        : createServer({ allowHalfOpen: true, noDelay: true }, accept);
+      const server: Server = tls ? tlsServer(tls, accept) : createServer({ allowHalfOpen: true, noDelay: true }, accept);
       server.maxConnections = connectionsMax;
-      server.once('error', (error: NodeJS.ErrnoException) => {
+      // Stays for good: a connection that could not be accepted is an error of the listener too.
+      server.on('error', (error: NodeJS.ErrnoException) => {
         reject(listenError(error, host, port));
       });
       server.listen({ host, port }, () => {
@@ -43,14 +39,10 @@ export const nodeNetwork: Network = {
 
   connect: ({ host, port, tls, timeoutMs }) =>
     new Promise<Socket>((resolve, reject) => {
+      const halfOpen = { host, port, allowHalfOpen: true };
       const socket: NodeSocket = tls
-        ? connectTls({
-            host,
-            port,
-            minVersion: TLS_VERSION_MIN,
-            ...(tls.caPem === undefined ? {} : { ca: tls.caPem }),
-          })
-        : connectTcp({ host, port, noDelay: true, allowHalfOpen: true });
+        ? connectTls({ ...halfOpen, minVersion: TLS_VERSION_MIN, ...(tls.caPem === undefined ? {} : { ca: tls.caPem }) })
+        : connectTcp({ ...halfOpen, noDelay: true });
       const timer = setTimeout(() => {
         socket.destroy(new PulsesError('TIMED_OUT', `no answer from ${host}:${port} within ${timeoutMs} ms`));
       }, timeoutMs);
@@ -71,6 +63,18 @@ export const nodeNetwork: Network = {
       });
     }),
 };
+
+function tlsServer({ certificatePem, privateKeyPem }: TlsServerOptions, accept: (socket: NodeSocket) => void): Server {
+  try {
+    // Node takes empty text for "none" and would turn every client away.
+    if (certificatePem === '' || privateKeyPem === '') throw new Error('a file is empty');
+    return createTlsServer({ cert: certificatePem, key: privateKeyPem, minVersion: TLS_VERSION_MIN, allowHalfOpen: true }, accept);
+  } catch (error) {
+    throw new PulsesError('CONFIG_INVALID', `the TLS certificate and its private key are not usable: ${describe(error as Error)}`, {
+      cause: error,
+    });
+  }
+}
 
 function describe(error: Error): string {
   return (error as NodeJS.ErrnoException).code ?? error.message;

@@ -58,7 +58,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   });
   for (const route of options.routes ?? [])
     app.get(route.path, async (request, reply) => {
-      const { status, body } = await route.handle(request.query as Record<string, string>);
+      const { status, body } = await route.handle(lastOfEach(request.query as Record<string, string | string[]>));
       return reply.code(status).send(body);
     });
   try {
@@ -74,4 +74,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     port: address !== null && typeof address === 'object' ? address.port : options.port,
     close: () => app.close(),
   };
+}
+
+/** Of a name that stands twice in a query, the last value, as with flags. */
+function lastOfEach(query: Readonly<Record<string, string | string[]>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(query).map(([name, value]) => [name, [value].flat().at(-1) ?? '']));
 }

@@ -98,17 +98,25 @@ async function lifeOf<Definition extends SettingsDefinition>(
     host.exit(1);
   });
 
-  // A stop that comes while the service still starts is carried out as soon as it has started.
-  const service = await description.start(values, logger);
-  const finished = service.finished ?? new Promise<never>(() => undefined);
-  const reason = await Promise.race([finished.then(() => 'finished'), stopRequested]);
-  logger.info({ reason }, 'stopping');
-  const overdue = setTimeout(() => {
-    logger.error({ stopMsMax: STOP_MS_MAX }, 'the stop took too long');
-    host.exit(1);
-  }, STOP_MS_MAX);
-  await service.stop();
-  clearTimeout(overdue);
+  let overdue: NodeJS.Timeout | undefined;
+  const limitStop = () => {
+    overdue ??= setTimeout(() => {
+      logger.error({ stopMsMax: STOP_MS_MAX }, 'the stop took too long');
+      host.exit(1);
+    }, STOP_MS_MAX);
+  };
+  void stopRequested.then(limitStop);
+  try {
+    // A stop that comes while the service still starts is carried out as soon as it has started.
+    const service = await description.start(values, logger);
+    const finished = service.finished ?? new Promise<never>(() => undefined);
+    const reason = await Promise.race([finished.then(() => 'finished'), stopRequested]);
+    logger.info({ reason }, 'stopping');
+    limitStop();
+    await service.stop();
+  } finally {
+    clearTimeout(overdue);
+  }
   logger.info({}, 'stopped');
   return 0;
 }

@@ -80,8 +80,12 @@ function readFlags(
     const negated = token.name.startsWith('no-') && booleans.has(token.name.slice(3));
     const flag = negated ? token.name.slice(3) : token.name;
     if (!known.has(flag) || token.rawName.length === 2) throw unknownFlag(token.rawName, [...known, ...OWN_FLAGS]);
+    if (negated && token.value !== undefined)
+      throw new PulsesError('CONFIG_INVALID', `${token.rawName}: '${token.value}' is not valid: no value, or --${flag}=true|false`);
+    // `--host --port 1`: the next flag is not the value; one that starts with dashes is written with `=`.
+    const isNextFlag = token.inlineValue === false && token.value.startsWith('--');
     if (negated) flags.set(flag, 'false');
-    else if (token.value !== undefined) flags.set(flag, token.value);
+    else if (token.value !== undefined && !isNextFlag) flags.set(flag, token.value);
     else if (booleans.has(flag)) {
       flags.set(flag, 'true');
       bareBoolean = flag;
@@ -117,26 +121,38 @@ function valueOf(setting: Setting<unknown>, flags: ReadonlyMap<string, string>, 
   );
 }
 
+/** What the user gave, and the flag or variable that gave it. */
+interface Given {
+  readonly text: string;
+  readonly origin: string;
+}
+
 function givenText(
   setting: Setting<unknown>,
   flags: ReadonlyMap<string, string>,
   sources: SettingsSources,
-): { text: string; origin: string } | undefined {
-  const lookUp = (flag: string) => {
-    const fromFlag = flags.get(flag);
-    if (fromFlag !== undefined) return { text: fromFlag, origin: `--${flag}` };
-    const variable = variableOf(flag);
-    const fromEnvironment = sources.env[variable];
-    return fromEnvironment ? { text: fromEnvironment, origin: variable } : undefined;
+): Given | undefined {
+  const { flag, secret } = setting;
+  const fromFlag = (name: string): Given | undefined => {
+    const text = flags.get(name);
+    return text === undefined ? undefined : { text, origin: `--${name}` };
   };
-  const direct = lookUp(setting.flag);
-  if (direct || !setting.secret) return direct;
-  const file = lookUp(`${setting.flag}-file`);
-  if (!file) return undefined;
+  const fromVariable = (name: string): Given | undefined => {
+    const text = sources.env[variableOf(name)];
+    return text ? { text, origin: variableOf(name) } : undefined;
+  };
+  const fromFile = (file: Given | undefined) => file && { text: readSecret(file, sources), origin: file.origin };
+  if (!secret) return fromFlag(flag) ?? fromVariable(flag);
+  return (
+    fromFlag(flag) ?? fromFile(fromFlag(`${flag}-file`)) ?? fromVariable(flag) ?? fromFile(fromVariable(`${flag}-file`))
+  );
+}
+
+function readSecret({ text: path, origin }: Given, { readFile }: SettingsSources): string {
   try {
-    return { text: sources.readFile(file.text).replace(/\r?\n$/, ''), origin: file.origin };
+    return readFile(path).replace(/\r?\n$/, '');
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? 'unreadable';
-    throw new PulsesError('CONFIG_INVALID', `${file.origin}: '${file.text}' is not valid: a file that can be read (${reason})`);
+    throw new PulsesError('CONFIG_INVALID', `${origin}: '${path}' is not valid: a file that can be read (${reason})`);
   }
 }

@@ -1,4 +1,6 @@
+export { makeCertificate, type Certificate } from './certificate';
 export { freePort, makeTempDirectory, type TempDirectory } from './places';
+export { makeProgram, type Program } from './program';
 export {
   bundlePath,
   startApp,

@@ -15,7 +15,8 @@ const READY_POLL_MS = 25;
 export type AppName = 'broker' | 'ingestor' | 'stub-generator' | 'cli';
 
 export interface StartOptions {
-  readonly app: AppName;
+  /** Which bundle; `program` is one that `mainPath` names. */
+  readonly app: AppName | 'program';
   readonly args?: readonly string[];
   /** Added to a minimal environment (PATH, HOME); nothing else of the test's environment is seen. */
   readonly env?: Readonly<Record<string, string>>;
@@ -50,12 +51,12 @@ export interface RunningApp {
 
 const running = new Set<RunningApp>();
 
-/** Directory that holds nx.json, above this file. */
+/** Directory that holds nx.json: the working directory, or the nearest above it. */
 export function workspaceRoot(): string {
-  let directory = __dirname;
+  let directory = process.cwd();
   while (!existsSync(join(directory, 'nx.json'))) {
     const parent = dirname(directory);
-    if (parent === directory) throw new Error('no nx.json above the tests');
+    if (parent === directory) throw new Error('no nx.json in the working directory or above');
     directory = parent;
   }
   return directory;
@@ -73,7 +74,7 @@ export async function stopAll(): Promise<void> {
 
 export function startApp(options: StartOptions): RunningApp {
   const args = options.args ?? [];
-  const child: ChildProcess = spawn(process.execPath, [options.mainPath ?? bundlePath(options.app), ...args], {
+  const child: ChildProcess = spawn(process.execPath, [pathOf(options), ...args], {
     cwd: options.cwd,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -168,6 +169,12 @@ export function startApp(options: StartOptions): RunningApp {
   };
   running.add(app);
   return app;
+}
+
+function pathOf({ app, mainPath }: StartOptions): string {
+  if (mainPath !== undefined) return mainPath;
+  if (app === 'program') throw new TypeError('a program needs a mainPath');
+  return bundlePath(app);
 }
 
 function httpPortOf({ args = [], env = {} }: StartOptions): string {

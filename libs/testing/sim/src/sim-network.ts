@@ -29,7 +29,7 @@ const CHUNK_BYTES = 64 * 1024;
 
 /** @param plan called for each connection, with its number from 0 */
 export function createSimNetwork(random: Random, plan: (connection: number) => LinkPlan = () => ({})): SimNetwork {
-  const listeners = new Map<number, (socket: Socket) => void>();
+  const listeners = new Map<number, (link: Link) => void>();
   const links = new Set<Link>();
   let connections = 0;
   let nextPort = 20_000;
@@ -38,10 +38,11 @@ export function createSimNetwork(random: Random, plan: (connection: number) => L
       const port = asked === 0 ? (nextPort += 1) : asked;
       if (listeners.has(port)) return Promise.reject(new PulsesError('ADDRESS_IN_USE'));
       let open = 0;
-      listeners.set(port, (socket) => {
+      listeners.set(port, (link) => {
         open += 1;
-        if (open > connectionsMax) socket.destroy();
-        else onConnection(socket);
+        link.onceClosed(() => (open -= 1));
+        if (open > connectionsMax) link.server.destroy();
+        else onConnection(link.server);
       });
       const close = () => {
         listeners.delete(port);
@@ -52,10 +53,11 @@ export function createSimNetwork(random: Random, plan: (connection: number) => L
     connect: ({ port }) => {
       const accept = listeners.get(port);
       if (accept === undefined) return Promise.reject(new PulsesError('CONNECTION_LOST', `nobody listens on ${port}`));
-      const link = createLink(random, plan(connections), connections, () => links.delete(link));
+      const link = createLink(random, plan(connections), connections);
       connections += 1;
       links.add(link);
-      accept(link.server);
+      link.onceClosed(() => links.delete(link));
+      accept(link);
       return Promise.resolve(link.client);
     },
     cutAll: () => {
@@ -71,6 +73,8 @@ interface Link {
   readonly client: Socket;
   readonly server: Socket;
   cut(): void;
+  /** Calls back once neither side is open. */
+  onceClosed(run: () => void): void;
 }
 
 /** One end: what it has written and the system has not taken, and what has arrived and it has not read. */
@@ -88,6 +92,7 @@ interface End {
   hasEnded: boolean;
   hasHeardEnd: boolean;
   isDestroyed: boolean;
+  failure: Error | undefined;
   hasClosed: boolean;
 }
 
@@ -106,32 +111,38 @@ function createEnd(cutAfterBytes = Infinity): End {
     hasEnded: false,
     hasHeardEnd: false,
     isDestroyed: false,
+    failure: undefined,
     hasClosed: false,
   };
 }
 
-function createLink(random: Random, plan: LinkPlan, number: number, onClosed: () => void): Link {
+function createLink(random: Random, plan: LinkPlan, number: number): Link {
   const client = createEnd(plan.cutAfterBytesToClient);
   const server = createEnd(plan.cutAfterBytesToServer);
+  const onClosed: (() => void)[] = [];
   let isScheduled = false;
   let moved = false;
 
   const close = (end: End, error?: Error): void => {
     if (end.hasClosed) return;
     end.isDestroyed = true;
+    end.failure ??= error;
+    if (client.isDestroyed && server.isDestroyed) for (const run of onClosed.splice(0)) run();
     if (end.handlers === undefined) return; // told when it listens
     end.hasClosed = true;
     moved = true;
-    end.handlers.onClose(error);
-    if (client.hasClosed && server.hasClosed) onClosed();
+    end.handlers.onClose(end.failure);
   };
 
   const cut = (): void => {
     const error = new Error('ECONNRESET');
     for (const end of [client, server]) {
       end.outgoing = [];
+      end.outgoingBytes = 0;
       end.incoming = [];
-      close(end, error);
+      end.incomingBytes = 0;
+      // Who has dropped the connection itself hears of no failure.
+      close(end, end.isDestroyed ? undefined : error);
     }
   };
 
@@ -249,5 +260,8 @@ function createLink(random: Random, plan: LinkPlan, number: number, onClosed: ()
     client: socketOf(client, server, `sim-server:${number}`),
     server: socketOf(server, client, `sim-client:${number}`),
     cut,
+    onceClosed: (run) => {
+      onClosed.push(run);
+    },
   };
 }

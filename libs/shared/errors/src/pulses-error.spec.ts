@@ -1,0 +1,54 @@
+import { describe, expect, it } from '@jest/globals';
+import { ERROR_CATALOGUE, isErrorCode, type ErrorCode } from './catalogue';
+import { isPulsesError, PulsesError } from './pulses-error';
+
+const CODES = Object.keys(ERROR_CATALOGUE) as ErrorCode[];
+
+describe('the error catalogue', () => {
+  it.each(CODES)('says of %s in full sentences what happened and what to do', (code) => {
+    const { meaning, action } = ERROR_CATALOGUE[code];
+    expect(code).toMatch(/^[A-Z]+(_[A-Z]+)*$/);
+    for (const sentence of [meaning, action]) expect(sentence).toMatch(/^[A-Z][^|\n]*\.$/);
+  });
+
+  it('knows its own codes and no property of objects', () => {
+    expect(CODES.every(isErrorCode)).toBe(true);
+    expect(['', 'FENCED ', 'fenced', 'toString', '__proto__', 'constructor'].filter(isErrorCode)).toEqual([]);
+  });
+
+  it('asks to retry exactly what can succeed without a change', () => {
+    expect(CODES.filter((code) => ERROR_CATALOGUE[code].retriable)).toEqual([
+      'STORAGE_FULL',
+      'CONNECTION_LOST',
+      'TIMED_OUT',
+      'OVERLOADED',
+      'SHUTTING_DOWN',
+    ]);
+  });
+});
+
+describe('a Pulses error', () => {
+  it('carries code, detail and cause', () => {
+    const cause = new Error('below');
+    const error = new PulsesError('STORAGE_FULL', 'no space for 5 bytes', { cause });
+    expect(error).toMatchObject({ name: 'PulsesError', code: 'STORAGE_FULL', message: 'no space for 5 bytes', retriable: true, cause });
+    expect(error).toBeInstanceOf(Error);
+    expect(error.stack).toContain('PulsesError: no space for 5 bytes');
+  });
+
+  it('has the meaning of its code for a message when nothing else is known', () => {
+    const error = new PulsesError('FENCED');
+    expect(error.message).toBe(ERROR_CATALOGUE.FENCED.meaning);
+    expect(error.retriable).toBe(false);
+    expect(Object.hasOwn(error, 'cause')).toBe(false);
+  });
+
+  it('is told from other errors, and by its code', () => {
+    const error: unknown = new PulsesError('FENCED');
+    expect(isPulsesError(error)).toBe(true);
+    expect(isPulsesError(error, 'FENCED')).toBe(true);
+    expect(isPulsesError(error, 'OVERLOADED')).toBe(false);
+    for (const other of [Object.assign(new Error('x'), { code: 'FENCED' }), { code: 'FENCED' }, 'FENCED', undefined, null])
+      expect(isPulsesError(other, 'FENCED')).toBe(false);
+  });
+});

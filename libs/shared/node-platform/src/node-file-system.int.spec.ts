@@ -1,0 +1,153 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { makeTempDirectory, type TempDirectory } from '@pulses/testing-processes';
+import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { nodeFileSystem } from './node-file-system';
+
+const text = (content: string) => Buffer.from(content);
+
+describe('files of the system', () => {
+  let directory: TempDirectory;
+  const at = (name: string) => join(directory.path, name);
+  const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);
+
+  beforeEach(async () => {
+    directory = await makeTempDirectory();
+  });
+  afterEach(() => directory.remove());
+
+  it('are made for their owner alone, readable and writable', async () => {
+    const file = await nodeFileSystem.open(at('new'), 'create');
+    expect(await file.write(text('hello'), 0)).toBe(5);
+    const into = Buffer.alloc(5);
+    expect(await file.read(into, 0)).toBe(5);
+    expect(into.toString()).toBe('hello');
+    await file.close();
+    expect(await modeOf(at('new'))).toBe('600');
+  });
+
+  it('are not made over another, nor opened when there is none', async () => {
+    await writeFile(at('old'), 'kept');
+    await expect(nodeFileSystem.open(at('old'), 'create')).rejects.toMatchObject({ code: 'EEXIST' });
+    expect(await readFile(at('old'), 'utf8')).toBe('kept');
+    for (const mode of ['read', 'write'] as const)
+      await expect(nodeFileSystem.open(at('none'), mode)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('that are opened for reading can not be written', async () => {
+    await writeFile(at('f'), 'kept');
+    const file = await nodeFileSystem.open(at('f'), 'read');
+    await expect(file.write(text('x'), 0)).rejects.toMatchObject({ code: 'EBADF' });
+    await expect(file.writev([text('x')], 0)).rejects.toMatchObject({ code: 'EBADF' });
+    await expect(file.truncate(0)).rejects.toMatchObject({ code: 'EINVAL' });
+    await file.close();
+    expect(await readFile(at('f'), 'utf8')).toBe('kept');
+  });
+
+  it('that are opened for writing keep what is in them', async () => {
+    await writeFile(at('f'), 'abcdef');
+    const file = await nodeFileSystem.open(at('f'), 'write');
+    expect(await file.size()).toBe(6);
+    await file.write(text('XY'), 2);
+    await file.datasync();
+    await file.close();
+    expect(await readFile(at('f'), 'utf8')).toBe('abXYef');
+  });
+
+  it('are written in place and from many buffers', async () => {
+    const file = await nodeFileSystem.open(at('f'), 'create');
+    expect(await file.writev([text('ab'), text(''), text('cde')], 3)).toBe(5);
+    expect(await file.size()).toBe(8);
+    await file.close();
+    expect(await readFile(at('f'))).toEqual(text('\0\0\0abcde'));
+  });
+
+  it('are read short at their end, and with 0 behind it', async () => {
+    await writeFile(at('f'), 'abcdef');
+    const file = await nodeFileSystem.open(at('f'), 'read');
+    const into = Buffer.alloc(4, '.');
+    expect(await file.read(into, 4)).toBe(2);
+    expect(into.toString()).toBe('ef..');
+    expect(await file.read(into, 6)).toBe(0);
+    expect(await file.read(into, 100)).toBe(0);
+    expect(into.toString()).toBe('ef..');
+    await file.close();
+  });
+
+  it('are cut and grown with zeros', async () => {
+    await writeFile(at('f'), 'abcdef');
+    const file = await nodeFileSystem.open(at('f'), 'write');
+    await file.truncate(2);
+    expect(await file.size()).toBe(2);
+    await file.truncate(4);
+    await file.close();
+    expect(await readFile(at('f'))).toEqual(text('ab\0\0'));
+  });
+
+  it('are not reached through a symbolic link, broken or not', async () => {
+    await writeFile(at('target'), 'kept');
+    await symlink(at('target'), at('link'));
+    await symlink(at('nowhere'), at('broken'));
+    for (const mode of ['read', 'write'] as const)
+      await expect(nodeFileSystem.open(at('link'), mode)).rejects.toMatchObject({ code: 'ELOOP' });
+    for (const link of ['link', 'broken'])
+      await expect(nodeFileSystem.open(at(link), 'create')).rejects.toMatchObject({ code: 'EEXIST' });
+    expect(await nodeFileSystem.exists(at('nowhere'))).toBe(false);
+  });
+
+  it('are listed, renamed over others and removed', async () => {
+    await writeFile(at('a'), 'new');
+    await writeFile(at('b'), 'old');
+    await nodeFileSystem.rename(at('a'), at('b'));
+    expect(await nodeFileSystem.list(directory.path)).toEqual(['b']);
+    expect(await readFile(at('b'), 'utf8')).toBe('new');
+    await nodeFileSystem.remove(at('b'));
+    expect(await nodeFileSystem.list(directory.path)).toEqual([]);
+    await expect(nodeFileSystem.remove(at('b'))).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(nodeFileSystem.rename(at('a'), at('b'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('exist, do not, or can not be known', async () => {
+    await writeFile(at('f'), '');
+    expect(await nodeFileSystem.exists(at('f'))).toBe(true);
+    expect(await nodeFileSystem.exists(directory.path)).toBe(true);
+    expect(await nodeFileSystem.exists(at('none'))).toBe(false);
+    await expect(nodeFileSystem.exists(at('f/below'))).rejects.toMatchObject({ code: 'ENOTDIR' });
+  });
+});
+
+describe('directories of the system', () => {
+  let directory: TempDirectory;
+  const at = (name: string) => join(directory.path, name);
+
+  beforeEach(async () => {
+    directory = await makeTempDirectory();
+  });
+  afterEach(() => directory.remove());
+
+  it('are made with their parents, for their owner alone; one that exists is left as it is', async () => {
+    await nodeFileSystem.makeDirectory(at('a/b/c'));
+    for (const path of ['a', 'a/b', 'a/b/c']) expect(((await stat(at(path))).mode & 0o777).toString(8)).toBe('700');
+    await mkdir(at('shared'), { mode: 0o755 });
+    await writeFile(at('shared/f'), '');
+    await nodeFileSystem.makeDirectory(at('shared'));
+    expect(await nodeFileSystem.list(at('shared'))).toEqual(['f']);
+  });
+
+  it('are removed only when they are empty', async () => {
+    await nodeFileSystem.makeDirectory(at('d'));
+    await writeFile(at('d/f'), '');
+    await expect(nodeFileSystem.removeDirectory(at('d'))).rejects.toMatchObject({ code: 'ENOTEMPTY' });
+    await nodeFileSystem.remove(at('d/f'));
+    await nodeFileSystem.removeDirectory(at('d'));
+    expect(await nodeFileSystem.exists(at('d'))).toBe(false);
+  });
+
+  it('are synchronised, and refused when they are none', async () => {
+    await writeFile(at('f'), '');
+    await expect(nodeFileSystem.syncDirectory(directory.path)).resolves.toBeUndefined();
+    await expect(nodeFileSystem.syncDirectory(at('f'))).rejects.toMatchObject({ code: 'ENOTDIR' });
+    await expect(nodeFileSystem.syncDirectory(at('none'))).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(nodeFileSystem.list(at('none'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});

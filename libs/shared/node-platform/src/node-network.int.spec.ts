@@ -1,0 +1,306 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { freePort, makeCertificate, makeTempDirectory, type Certificate, type TempDirectory } from '@pulses/testing-processes';
+import type { Listener, Socket } from '@pulses/shared-ports';
+import { nodeNetwork } from './node-network';
+import { watch } from './testing/watched-socket';
+
+const HOST = '127.0.0.1';
+const TIMEOUT_MS = 20_000;
+
+const text = (content: string) => Buffer.from(content);
+
+describe('the network of the system', () => {
+  const listeners: Listener[] = [];
+  const sockets: Socket[] = [];
+  let directory: TempDirectory;
+  let certificate: Certificate;
+
+  beforeAll(async () => {
+    directory = await makeTempDirectory();
+    certificate = await makeCertificate(directory.path);
+  });
+  afterAll(() => directory.remove());
+  afterEach(async () => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+    for (const listener of listeners.splice(0)) await listener.close();
+  });
+
+  /** Listens; `next` waits for the next connection that comes in. */
+  async function listen({ secure = false, connectionsMax = 100 } = {}) {
+    const arrived: Socket[] = [];
+    const waiting: ((socket: Socket) => void)[] = [];
+    const listener = await nodeNetwork.listen(
+      { host: HOST, port: 0, connectionsMax, ...(secure ? { tls: certificate } : {}) },
+      (socket) => {
+        sockets.push(socket);
+        const waiter = waiting.shift();
+        if (waiter) waiter(socket);
+        else arrived.push(socket);
+      },
+    );
+    listeners.push(listener);
+    const next = () =>
+      new Promise<Socket>((resolve) => {
+        const socket = arrived.shift();
+        if (socket) resolve(socket);
+        else waiting.push(resolve);
+      });
+    return { port: listener.port, listener, next };
+  }
+
+  async function connect(port: number, secure = false) {
+    const tls = secure ? { tls: { caPem: certificate.certificatePem } } : {};
+    const socket = await nodeNetwork.connect({ host: HOST, port, timeoutMs: TIMEOUT_MS, ...tls });
+    sockets.push(socket);
+    return socket;
+  }
+
+  async function pair(secure = false) {
+    const { port, next } = await listen({ secure });
+    const [client, server] = await Promise.all([connect(port, secure), next()]);
+    return { client, server, port };
+  }
+
+  /** Turns of the event loop in which a connection of its own has carried bytes both ways. */
+  async function otherTraffic(): Promise<void> {
+    const { client, server } = await pair();
+    const [left, right] = [watch(client), watch(server)];
+    for (let round = 1; round <= 20; round += 1) {
+      client.write(text('x'));
+      await right.untilReceived(round);
+      server.write(text('y'));
+      await left.untilReceived(round);
+    }
+  }
+
+  describe.each([
+    ['TCP', false],
+    ['TLS', true],
+  ])('over %s', (_name, secure) => {
+    it('carries bytes both ways, in order, and names the peer', async () => {
+      const { client, server, port } = await pair(secure);
+      expect(client.peer).toBe(`${HOST}:${port}`);
+      expect(server.peer).toMatch(/^127\.0\.0\.1:\d+$/);
+      const [left, right] = [watch(client), watch(server, (bytes) => server.write(bytes))];
+      const sent = Buffer.alloc(3 * 1024 * 1024, 'abcdefghijk');
+      client.write(sent);
+      await left.untilReceived(sent.byteLength);
+      expect(left.received.equals(sent)).toBe(true);
+      expect(right.received.equals(sent)).toBe(true);
+    });
+
+    it('keeps what comes until somebody listens', async () => {
+      const { client, server } = await pair(secure);
+      client.write(text('early'));
+      client.end();
+      await otherTraffic();
+      const right = watch(server);
+      await right.ended;
+      expect(right.received.toString()).toBe('early');
+    });
+
+    it('lets either side end first: the other may still send', async () => {
+      for (const [first, second] of await Promise.all([
+        pair(secure).then(({ client, server }) => [client, server] as const),
+        pair(secure).then(({ client, server }) => [server, client] as const),
+      ])) {
+        const [left, right] = [watch(first), watch(second)];
+        first.write(text('question'));
+        first.end();
+        await right.ended;
+        await otherTraffic();
+        expect(right.heard).toEqual(['data', 'end']);
+        second.write(text('answer'));
+        second.end();
+        expect(await left.closed).toBeUndefined();
+        expect(await right.closed).toBeUndefined();
+        expect([left.received.toString(), right.received.toString()]).toEqual(['answer', 'question']);
+        expect([left.heard, right.heard]).toEqual([
+          ['data', 'end', 'close'],
+          ['data', 'end', 'close'],
+        ]);
+      }
+    });
+
+    it('says nothing while it is paused, makes the writer wait, and loses nothing', async () => {
+      const { client, server } = await pair(secure);
+      const left = watch(client);
+      let isSlow = true;
+      const right = watch(server, () => {
+        if (isSlow) server.pause();
+      });
+      const chunk = Buffer.alloc(64 * 1024, 'abcdefghijk');
+      let chunks = 0;
+      // More than the system's buffers hold.
+      while (chunks < 512) {
+        client.write(chunk);
+        chunks += 1;
+      }
+      await right.untilReceived(1);
+      await otherTraffic();
+      const held = right.received.byteLength;
+      await otherTraffic();
+      expect(right.received.byteLength).toBe(held);
+      expect(held).toBeLessThanOrEqual(chunk.byteLength);
+      expect(client.write(text('last'))).toBe(false);
+      expect(client.bufferedBytes).toBeGreaterThan(chunk.byteLength);
+      expect(left.heard).toEqual([]);
+
+      const total = chunks * chunk.byteLength + 4;
+      isSlow = false;
+      server.resume();
+      await right.untilReceived(total);
+      await left.drained;
+      expect(client.bufferedBytes).toBe(0);
+      const expected = Buffer.concat([...Array.from({ length: chunks }, () => chunk), text('last')]);
+      expect(right.received.equals(expected)).toBe(true);
+    });
+
+    it('gathers what is written between cork and uncork', async () => {
+      const { client, server } = await pair(secure);
+      const right = watch(server);
+      client.cork();
+      for (const letter of ['a', 'b', 'c']) client.write(text(letter));
+      await otherTraffic();
+      expect(right.heard).toEqual([]);
+      expect(client.bufferedBytes).toBe(3);
+      client.uncork();
+      await right.untilReceived(3);
+      expect(right.received.toString()).toBe('abc');
+    });
+
+    it('tells both sides, once, when one drops the connection', async () => {
+      const { client, server } = await pair(secure);
+      const [left, right] = [watch(client), watch(server)];
+      client.destroy();
+      expect(await left.closed).toBeUndefined();
+      await right.ended;
+      server.end();
+      await right.closed;
+      client.destroy();
+      expect(client.write(text('x'))).toBe(false);
+      await otherTraffic();
+      expect([left.heard, right.heard]).toEqual([['close'], ['end', 'close']]);
+    });
+  });
+
+  it('tells who listens late that the connection is over', async () => {
+    const { client, server } = await pair();
+    client.destroy();
+    await watch(server).ended;
+    await otherTraffic();
+    const late = watch(client);
+    expect(await late.closed).toBeUndefined();
+    expect(late.heard).toEqual(['close']);
+  });
+
+  it('tells the writer what broke the connection', async () => {
+    const { client, server } = await pair();
+    const left = watch(client);
+    // More than a reader that waits takes: the system answers with a reset when that reader goes.
+    client.write(Buffer.alloc(1024 * 1024));
+    await otherTraffic();
+    server.destroy();
+    expect(await left.closed).toMatchObject({ code: 'ECONNRESET' });
+    expect(left.heard.at(-1)).toBe('close');
+  });
+
+  it('drops what is queued when it is destroyed, and sends it when it is ended', async () => {
+    const dropped = await pair();
+    const bytes = Buffer.alloc(16 * 1024 * 1024);
+    dropped.client.write(bytes);
+    dropped.client.destroy();
+    const right = watch(dropped.server);
+    await right.ended;
+    expect(right.received.byteLength).toBeLessThan(bytes.byteLength);
+
+    const ended = await pair();
+    ended.client.write(bytes);
+    ended.client.end();
+    const other = watch(ended.server);
+    await other.ended;
+    expect(other.received.byteLength).toBe(bytes.byteLength);
+  });
+
+  it('closes connections above the limit at once, and takes new ones when others have gone', async () => {
+    const { port, next } = await listen({ connectionsMax: 1 });
+    const first = watch(await connect(port));
+    const served = watch(await next());
+    const refused = watch(await connect(port));
+    await Promise.race([refused.ended, refused.closed]);
+    expect(refused.received.byteLength).toBe(0);
+    first.socket.end();
+    await served.ended;
+    served.socket.end();
+    await served.closed;
+    await connect(port);
+    expect((await next()).peer).toMatch(/^127/);
+  });
+
+  it('goes on with open connections when the listener closes, and takes no new one', async () => {
+    const { port, next, listener } = await listen();
+    const [client, server] = await Promise.all([connect(port), next()]);
+    const right = watch(server);
+    await listener.close();
+    await listener.close();
+    await expect(connect(port)).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
+    client.write(text('still here'));
+    await right.untilReceived(10);
+  });
+
+  it('refuses to listen where another does, and on an address that is not ours', async () => {
+    const { port } = await listen();
+    await expect(nodeNetwork.listen({ host: HOST, port, connectionsMax: 1 }, () => undefined)).rejects.toMatchObject({
+      code: 'ADDRESS_IN_USE',
+      message: `${HOST}:${port} is in use by another process`,
+    });
+    // An address of the range for documents (RFC 5737), which no machine has.
+    const elsewhere = nodeNetwork.listen({ host: '192.0.2.1', port: 0, connectionsMax: 1 }, () => undefined);
+    await expect(elsewhere).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+
+  it('says that a peer which does not listen is out of reach', async () => {
+    const port = await freePort();
+    await expect(connect(port)).rejects.toMatchObject({
+      code: 'CONNECTION_LOST',
+      retriable: true,
+      message: `cannot reach ${HOST}:${port}: ECONNREFUSED`,
+      cause: { code: 'ECONNREFUSED' },
+    });
+  });
+
+  it('gives up on a peer that accepts and then does not answer', async () => {
+    const { port } = await listen();
+    const silent = nodeNetwork.connect({ host: HOST, port, tls: {}, timeoutMs: 50 });
+    await expect(silent).rejects.toMatchObject({ code: 'TIMED_OUT', message: `no answer from ${HOST}:${port} within 50 ms` });
+  });
+
+  it('trusts no certificate that it was not told to', async () => {
+    const { port } = await listen({ secure: true });
+    const distrustful = nodeNetwork.connect({ host: HOST, port, tls: {}, timeoutMs: TIMEOUT_MS });
+    await expect(distrustful).rejects.toMatchObject({ code: 'CONNECTION_LOST', cause: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' } });
+  });
+
+  it('turns a plain client away from a TLS door, and reaches no plain one with TLS', async () => {
+    const secure = await listen({ secure: true });
+    const plain = watch(await connect(secure.port));
+    plain.socket.write(text('sink-connector_source.pulses\nplain\n'));
+    await Promise.race([plain.ended, plain.closed]);
+
+    const open = await listen();
+    const refused = connect(open.port, true);
+    const server = watch(await open.next());
+    await server.untilReceived(1);
+    server.socket.write(text('not TLS\n'));
+    await expect(refused).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
+  });
+
+  it.each([
+    ['no PEM', 'x', 'x'],
+    ['nothing', '', ''],
+  ])('refuses a certificate that is none: %s', async (_name, certificatePem, privateKeyPem) => {
+    const options = { host: HOST, port: 0, connectionsMax: 1, tls: { certificatePem, privateKeyPem } };
+    const listening = nodeNetwork.listen(options, () => undefined).then((listener) => listeners.push(listener));
+    await expect(listening).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+});

@@ -1,0 +1,121 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { startHttpServer, type HttpServer, type HttpServerOptions, type Readiness } from './http-server';
+import { createMetrics } from './metrics';
+
+const open: HttpServer[] = [];
+
+async function serve(options: Partial<HttpServerOptions> = {}) {
+  const server = await startHttpServer({
+    host: '127.0.0.1',
+    port: 0,
+    metrics: createMetrics(),
+    readiness: () => ({ ready: true }),
+    ...options,
+  });
+  open.push(server);
+  return { server, get: (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${server.port}${path}`, init) };
+}
+
+describe('the HTTP server of a service', () => {
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((server) => server.close()));
+  });
+
+  it('answers healthz while the process lives, ready or not', async () => {
+    const { get } = await serve({ readiness: () => ({ ready: false, reason: 'recovering' }) });
+    const response = await get('/healthz');
+    expect([response.status, await response.json()]).toEqual([200, { status: 'ok' }]);
+  });
+
+  it('answers readyz with 503 and the reason, then with 200', async () => {
+    let readiness: Readiness = { ready: false, reason: 'recovering the data directory' };
+    const { get } = await serve({ readiness: () => readiness });
+    const before = await get('/readyz');
+    expect([before.status, await before.json()]).toEqual([503, { status: 'not ready', reason: 'recovering the data directory' }]);
+    readiness = { ready: true };
+    const ready = await get('/readyz');
+    expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready' }]);
+    readiness = { ready: true, detail: 'standing by' };
+    const standby = await get('/readyz');
+    expect([standby.status, await standby.json()]).toEqual([200, { status: 'ready', detail: 'standing by' }]);
+    expect((await get('/readyz', { method: 'HEAD' })).status).toBe(200);
+  });
+
+  it('shows metrics as Prometheus text', async () => {
+    const metrics = createMetrics();
+    metrics.counter('pulses_grouped_total', 'Pulses grouped.').inc(3);
+    const { get } = await serve({ metrics });
+    const response = await get('/metrics');
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+    expect((await response.text()).split('\n')).toContain('pulses_grouped_total 3');
+  });
+
+  it('answers routes of the app with JSON; a query has one value a name', async () => {
+    const { get } = await serve({
+      routes: [{ path: '/totals', handle: (query) => Promise.resolve({ status: 202, body: { query } }) }],
+    });
+    const response = await get('/totals?tenant=a%2Eb&unit=x&unit=h&empty=&__proto__=p');
+    expect(response.status).toBe(202);
+    expect(response.headers.get('content-type')).toMatch(/^application\/json/);
+    expect(await response.text()).toBe('{"query":{"tenant":"a.b","unit":"h","empty":"","__proto__":"p"}}');
+  });
+
+  it('survives a route that fails, unknown paths, other methods and bytes that are no request', async () => {
+    const { get, server } = await serve({
+      routes: [{ path: '/broken', handle: () => Promise.reject(new Error('broken')) }],
+    });
+    expect((await get('/broken')).status).toBe(500);
+    expect((await get('/none')).status).toBe(404);
+    expect((await get('/metrics', { method: 'POST', body: 'x' })).status).toBe(404);
+    expect((await get('/metrics', { method: 'POST', body: 'x'.repeat(10_000) })).status).toBe(413);
+    await new Promise<void>((resolve) => {
+      const socket = connect(server.port, '127.0.0.1', () => socket.write('\0\0\0\r\n\r\n'));
+      socket.on('error', () => undefined).on('data', () => undefined);
+      socket.once('close', () => {
+        resolve();
+      });
+    });
+    expect((await get('/healthz')).status).toBe(200);
+  });
+
+  it('names --http-port when the address is in use', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const { port } = other.address() as AddressInfo;
+    await expect(serve({ port })).rejects.toMatchObject({
+      code: 'ADDRESS_IN_USE',
+      message: `--http-port: ${port} is in use on 127.0.0.1; allowed: a free port`,
+    });
+    other.close();
+  });
+
+  // An address of the range for documents (RFC 5737), which no machine has.
+  it('names --http-host when it is not an address of this machine', async () => {
+    await expect(serve({ host: '192.0.2.1' })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: "--http-host: cannot listen on '192.0.2.1' port 0 (EADDRNOTAVAIL)",
+    });
+  });
+
+  it('closes although a client is in the middle of a request', async () => {
+    const { server } = await serve();
+    const socket = connect(server.port, '127.0.0.1');
+    const closed = new Promise<void>((resolve) => {
+      socket.once('close', () => {
+        resolve();
+      });
+    });
+    socket.on('error', () => undefined).resume();
+    await new Promise<void>((resolve) => {
+      socket.once('data', () => {
+        resolve();
+      });
+      socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHo');
+    });
+    await server.close();
+    await closed;
+    await expect(fetch(`http://127.0.0.1:${server.port}/healthz`)).rejects.toThrow();
+  });
+});

@@ -1,0 +1,130 @@
+// A service as a process of its own: real signals, real standard streams.
+
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { makeProgram, makeTempDirectory, stopAll, type Program, type TempDirectory } from '@pulses/testing-processes';
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import { once } from 'node:events';
+
+const SECRET = 'hunter2';
+
+const SOURCE = `
+import { booleanSetting, runService, textSetting } from '@pulses/shared-service-host';
+
+void runService({
+  name: 'sample',
+  summary: 'A service of a test.',
+  settings: {
+    crash: booleanSetting({ flag: 'crash', description: 'Throws where nobody catches.' }),
+    reject: booleanSetting({ flag: 'reject', description: 'Rejects where nobody catches.' }),
+    word: textSetting({ flag: 'word', default: 'x', description: 'A word to print at the end.' }),
+  },
+  start: (settings, logger) => {
+    const keepAlive = setInterval(() => undefined, 60_000);
+    logger.warn(
+      { token: '${SECRET}', password: '${SECRET}', authToken: '${SECRET}', nested: { token: '${SECRET}' }, tenant: 't' },
+      'secrets',
+    );
+    logger.debug({}, 'unseen');
+    if (settings.crash) setImmediate(() => { throw new Error('nobody\\n catches'); });
+    if (settings.reject) void Promise.reject(new Error('nobody\\n catches'));
+    process.stdout.write('started\\n');
+    process.send?.('started');
+    logger.info({}, 'ready');
+    return Promise.resolve({
+      stop: () => {
+        clearInterval(keepAlive);
+        process.stdout.write(settings.word + '\\n');
+        return Promise.resolve();
+      },
+    });
+  },
+});
+`;
+
+describe('a service process', () => {
+  let directory: TempDirectory;
+  let program: Program;
+
+  beforeAll(async () => {
+    directory = await makeTempDirectory();
+    program = await makeProgram(directory.path, SOURCE);
+  });
+  const children: ChildProcess[] = [];
+  afterAll(async () => {
+    for (const child of children) child.kill('SIGKILL');
+    await stopAll();
+    await directory.remove();
+  });
+
+  /** Starts it as a launcher does: with a channel, over which it says that it has started. */
+  async function launch(stdio: StdioOptions): Promise<ChildProcess> {
+    const child = spawn(process.execPath, [program.path], { stdio });
+    children.push(child);
+    await once(child, 'message');
+    return child;
+  }
+
+  it('logs one JSON object a line on standard error, and nothing else there', async () => {
+    const app = program.start();
+    await app.waitForOutput(/ready/);
+    expect(await app.stop()).toEqual({ code: 0, signal: null });
+    expect(app.stdout).toBe('started\nx\n');
+    const lines = app.stderr.trimEnd().split('\n');
+    const events = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(events.map(({ level, msg }) => [level, msg])).toEqual([
+      ['warn', 'secrets'],
+      ['info', 'ready'],
+      ['info', 'stopping'],
+      ['info', 'stopped'],
+    ]);
+    for (const event of events) {
+      expect(event).toMatchObject({ service: 'sample', version: '0.0.0-unbundled', pid: app.pid });
+      expect(event['time']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    }
+  });
+
+  it('never logs a secret', async () => {
+    const app = program.start();
+    await app.waitForOutput(/ready/);
+    await app.stop();
+    expect(app.stderr).not.toContain(SECRET);
+    expect(app.stderr).toContain('"tenant":"t"');
+  });
+
+  it('keeps to the log level', async () => {
+    const app = program.start({ args: ['--log-level=debug'] });
+    await app.waitForOutput(/unseen/);
+    await app.stop();
+    const silent = program.start({ env: { PULSES_LOG_LEVEL: 'fatal' } });
+    await silent.waitForOutput(/started/);
+    expect(await silent.stop()).toEqual({ code: 0, signal: null });
+    expect(silent.stderr).toBe('');
+  });
+
+  it.each(['crash', 'reject'])('ends with 1 and says why after a failure that nobody catches: %s', async (how) => {
+    const app = program.start({ args: [`--${how}`] });
+    expect(await app.exited).toEqual({ code: 1, signal: null });
+    const lines = app.stderr.trimEnd().split('\n');
+    expect(lines.at(-1)).toBe('sample: nobody catches');
+    expect(JSON.parse(lines.at(-2) ?? '')).toMatchObject({ level: 'fatal', msg: 'unexpected failure', err: { type: 'Error' } });
+  });
+
+  it('prints the whole help into a pipe', async () => {
+    const app = program.start({ args: ['--help'] });
+    expect(await app.exited).toEqual({ code: 0, signal: null });
+    expect(app.stdout.endsWith('Prints the version.\n')).toBe(true);
+  });
+
+  it('stops cleanly although nobody reads its log any more', async () => {
+    const child = await launch(['ignore', 'pipe', 'pipe', 'ipc']);
+    child.stderr?.destroy();
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+
+  it('stops cleanly when the process that launched it has gone', async () => {
+    const child = await launch(['ignore', 'ignore', 'ignore', 'ipc']);
+    child.disconnect();
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+});

@@ -1,0 +1,254 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  booleanSetting,
+  choiceSetting,
+  durationSetting,
+  integerSetting,
+  optional,
+  portSetting,
+  secretSetting,
+  sizeSetting,
+  textKind,
+  textSetting,
+} from './setting';
+import { asksFor, parseSettings, type SettingsSources } from './settings';
+
+const about = { description: 'A setting.' };
+
+const definition = {
+  host: textSetting({ flag: 'host', default: '127.0.0.1', ...about }),
+  port: portSetting({ flag: 'port', default: '9000', ...about }),
+  tenants: integerSetting({ flag: 'stub-tenants', min: 1, max: 100, default: '10', ...about }),
+  intervalMs: durationSetting({ flag: 'flush-interval', min: '10ms', max: '1h', default: '5s', ...about }),
+  bytes: sizeSetting({ flag: 'tail-bytes', min: '1KiB', max: '1GiB', default: '64MiB', ...about }),
+  engine: choiceSetting({ flag: 'engine', choices: ['memory', 'redis'], default: 'memory', ...about }),
+  stub: booleanSetting({ flag: 'stub', ...about }),
+  url: optional(textKind, { flag: 'redis-url', ...about }),
+  token: secretSetting({ flag: 'auth-token', ...about }),
+};
+
+const SECRET = 'hunter2-hunter2';
+
+const parse = (argv: readonly string[], sources: Partial<SettingsSources> = {}) =>
+  parseSettings(definition, {
+    argv,
+    env: {},
+    readFile: () => {
+      throw new Error('no test gave a file');
+    },
+    ...sources,
+  });
+
+const valuesOf = (argv: readonly string[], env: SettingsSources['env'] = {}) => parse(argv, { env }).values;
+
+function refusal(argv: readonly string[], sources: Partial<SettingsSources> = {}): string {
+  try {
+    parse(argv, sources);
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID' });
+    return (error as Error).message;
+  }
+  throw new Error(`${argv.join(' ')} was accepted`);
+}
+
+describe('settings', () => {
+  it('have their defaults, and undefined where there is none', () => {
+    expect(valuesOf([])).toEqual({
+      host: '127.0.0.1',
+      port: 9000,
+      tenants: 10,
+      intervalMs: 5000,
+      bytes: 64 * 2 ** 20,
+      engine: 'memory',
+      stub: false,
+      url: undefined,
+      token: undefined,
+    });
+  });
+
+  it('take the flag before the environment before the default', () => {
+    const env = { PULSES_STUB_TENANTS: '20', PULSES_PORT: '7000' };
+    expect(valuesOf(['--stub-tenants=30'], env)).toMatchObject({ tenants: 30, port: 7000, host: '127.0.0.1' });
+  });
+
+  it('read flags with and without an equals sign; of two the last counts', () => {
+    expect(valuesOf(['--host', 'a', '--port=1', '--host=b=c'])).toMatchObject({ host: 'b=c', port: 1 });
+  });
+
+  it('take an empty environment variable for none', () => {
+    expect(valuesOf([], { PULSES_HOST: '', PULSES_PORT: '', PULSES_STUB: '' })).toMatchObject({ host: '127.0.0.1', port: 9000 });
+  });
+
+  it('refuse an empty flag', () => {
+    expect(refusal(['--host='])).toBe("--host: '' is not valid: text that is not empty");
+  });
+
+  it.each<[readonly string[], boolean]>([
+    [['--stub'], true],
+    [['--stub=true'], true],
+    [['--stub=false'], false],
+    [['--stub', 'true'], true],
+    [['--stub', 'false'], false],
+    [['--no-stub'], false],
+    [['--stub', '--no-stub'], false],
+    [['--no-stub', '--stub'], true],
+    [['--stub', '--port', '1'], true],
+  ])('read %j as stub %s, whatever the environment says', (argv, stub) => {
+    expect(valuesOf(argv, { PULSES_STUB: String(!stub) })).toMatchObject({ stub });
+  });
+
+  it.each<[readonly string[], RegExp]>([
+    [['--stub=yes'], /^--stub: 'yes' .*true or false/],
+    [['--stub', 'yes'], /^'yes': unexpected argument/],
+    [['--no-stub=false'], /^--no-stub: 'false' .*--stub=true\|false/],
+    [['--no-stub', 'false'], /^'false': unexpected argument/],
+    [['--no-host'], /^--no-host: unknown flag/],
+  ])('refuse %j', (argv, line) => {
+    expect(refusal(argv)).toMatch(line);
+  });
+
+  it.each<[string, string]>([
+    ['--prot', '--port'],
+    ['--stub-tenant', '--stub-tenants'],
+    ['--flushinterval', '--flush-interval'],
+    ['--hlep', '--help'],
+    ['--auth-token-fil', '--auth-token-file'],
+  ])('name the nearest flag for the unknown %s', (unknown, near) => {
+    expect(refusal([`${unknown}=1`])).toBe(`${unknown}: unknown flag; did you mean ${near}? (see --help)`);
+  });
+
+  it('suggest nothing for a flag that is near to none', () => {
+    expect(refusal(['--watermelon'])).toBe('--watermelon: unknown flag (see --help)');
+  });
+
+  it.each(['-p', '-p9000', '-h', '-x'])('refuse the short flag %s', (flag) => {
+    expect(refusal([flag])).toMatch(/^-\w: unknown flag/);
+  });
+
+  it('say that a value is missing, at the end and before the next flag', () => {
+    expect(refusal(['--host'])).toBe('--host: a value is missing');
+    expect(refusal(['--host', '--port', '1'])).toBe('--host: a value is missing');
+    expect(refusal(['--host', '--'])).toBe('--host: a value is missing');
+    expect(valuesOf(['--host=--port'])).toMatchObject({ host: '--port' });
+    expect(valuesOf(['--host', '-'])).toMatchObject({ host: '-' });
+  });
+
+  it('require what has neither default nor value', () => {
+    const { defaultText: _none, ...name } = textSetting({ flag: 'name', default: '', ...about });
+    expect(() => parseSettings({ name }, { argv: [], env: {}, readFile: () => '' })).toThrow(
+      '--name: a value is needed: text that is not empty',
+    );
+  });
+});
+
+describe('arguments that are not flags', () => {
+  it('are refused unless the program takes some', () => {
+    expect(refusal(['stray'])).toBe("'stray': unexpected argument; see --help");
+    const positionals = { names: ['TOPIC'] };
+    expect(parse(['a', '--port', '1'], { positionals })).toMatchObject({ positionals: ['a'], values: { port: 1 } });
+    expect(refusal(['a', 'b'], { positionals })).toMatch(/^'b': unexpected argument/);
+  });
+
+  it('are everything behind a lone --', () => {
+    const positionals = { names: ['A', 'B'] };
+    expect(parse(['--stub', '--', 'false', '--port'], { positionals })).toMatchObject({
+      positionals: ['false', '--port'],
+      values: { stub: true, port: 9000 },
+    });
+  });
+
+  it('do not ask for help', () => {
+    expect(asksFor('help', ['--port', '1', '--help'])).toBe(true);
+    expect(asksFor('help', ['-h'])).toBe(true);
+    expect(asksFor('version', ['--version'])).toBe(true);
+    expect(asksFor('version', ['-h'])).toBe(false);
+    expect(asksFor('help', ['--', '--help'])).toBe(false);
+  });
+});
+
+describe('values', () => {
+  it.each<[string, string, number]>([
+    ['--port', '0', 0],
+    ['--port', '65535', 65_535],
+    ['--stub-tenants', '1', 1],
+    ['--stub-tenants', '100', 100],
+    ['--flush-interval', '10ms', 10],
+    ['--flush-interval', '500ms', 500],
+    ['--flush-interval', '2m', 120_000],
+    ['--flush-interval', '1h', 3_600_000],
+    ['--flush-interval', '3600s', 3_600_000],
+    ['--tail-bytes', '1024', 1024],
+    ['--tail-bytes', '1024B', 1024],
+    ['--tail-bytes', '1KiB', 1024],
+    ['--tail-bytes', '1MiB', 2 ** 20],
+    ['--tail-bytes', '1GiB', 2 ** 30],
+  ])('%s takes %s', (flag, text, value) => {
+    expect(Object.values(valuesOf([flag, text]))).toContain(value);
+  });
+
+  const ALLOWED: Readonly<Record<string, string>> = {
+    '--port': 'a whole number from 0 to 65535',
+    '--stub-tenants': 'a whole number from 1 to 100',
+    '--flush-interval': 'a duration from 10ms to 1h, such as 500ms, 5s or 2m',
+    '--tail-bytes': 'a size from 1KiB to 1GiB, such as 64KiB or 1MiB',
+    '--engine': 'one of memory, redis',
+  };
+
+  it.each<[string, readonly string[]]>([
+    ['--port', ['65536', '-1', '1.5', 'nine', '0x10', '1e3', ' 1', '999999999999999999999']],
+    ['--stub-tenants', ['0', '101', '1_000']],
+    ['--flush-interval', ['5', '9ms', '3601s', '2h', '1.5s', '5 s', '-5s', '5S', 's', '1w']],
+    ['--tail-bytes', ['1023', '2GiB', '1MB', '1mib', '1.5MiB', 'KiB', '1TiB']],
+    ['--engine', ['paper', 'Memory', 'memory ', 'toString']],
+  ])('%s names what is allowed', (flag, texts) => {
+    for (const text of texts) expect(refusal([`${flag}=${text}`])).toBe(`${flag}: '${text}' is not valid: ${ALLOWED[flag] ?? ''}`);
+  });
+
+  it('name the variable that gave a bad one', () => {
+    expect(refusal([], { env: { PULSES_PORT: '70000' } })).toBe("PULSES_PORT: '70000' is not valid: a whole number from 0 to 65535");
+  });
+});
+
+describe('secrets', () => {
+  const files: Readonly<Record<string, string>> = { '/token': `${SECRET}\n`, '/dos': `${SECRET}\r\n`, '/empty': '\n', '/two': 'a\n\n' };
+  const readFile = (path: string): string => {
+    const text = files[path];
+    if (text === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+    return text;
+  };
+  const tokenOf = (argv: readonly string[], env: SettingsSources['env'] = {}) => parse(argv, { env, readFile }).values.token;
+
+  it('come from a flag, a variable or a file, whose line end is not part of them', () => {
+    expect(tokenOf([`--auth-token=${SECRET}`])).toBe(SECRET);
+    expect(tokenOf([], { PULSES_AUTH_TOKEN: SECRET })).toBe(SECRET);
+    expect(tokenOf(['--auth-token-file', '/token'])).toBe(SECRET);
+    expect(tokenOf(['--auth-token-file', '/dos'])).toBe(SECRET);
+    expect(tokenOf([], { PULSES_AUTH_TOKEN_FILE: '/token' })).toBe(SECRET);
+    expect(tokenOf(['--auth-token-file', '/two'])).toBe('a\n');
+  });
+
+  it('take the flag of a file before the variable of the secret itself', () => {
+    expect(tokenOf(['--auth-token-file', '/token'], { PULSES_AUTH_TOKEN: 'other' })).toBe(SECRET);
+    expect(tokenOf(['--auth-token', 'direct', '--auth-token-file', '/token'])).toBe('direct');
+    expect(tokenOf([], { PULSES_AUTH_TOKEN: 'direct', PULSES_AUTH_TOKEN_FILE: '/token' })).toBe('direct');
+  });
+
+  it('name a file that can not be read or is empty', () => {
+    expect(refusal(['--auth-token-file', '/none'], { readFile })).toBe(
+      "--auth-token-file: '/none' is not valid: a file that can be read (ENOENT)",
+    );
+    expect(refusal([], { readFile, env: { PULSES_AUTH_TOKEN_FILE: '/empty' } })).toBe(
+      'PULSES_AUTH_TOKEN_FILE: the value given is not valid: text that is not empty',
+    );
+  });
+
+  it('never show in an error', () => {
+    const strict = { token: { ...definition.token, schema: textKind.schema.refine((text) => text.length > 100) } };
+    for (const argv of [[`--auth-token=${SECRET}`], ['--auth-token', SECRET]])
+      expect(() => parseSettings(strict, { argv, env: {}, readFile })).toThrow(
+        '--auth-token: the value given is not valid: text that is not empty',
+      );
+    expect(refusal([`--auth-tokne=${SECRET}`])).not.toContain(SECRET);
+    expect(refusal(['--auth-tokne', SECRET])).not.toContain(SECRET);
+  });
+});

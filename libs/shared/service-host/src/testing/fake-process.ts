@@ -1,0 +1,55 @@
+// A process that a test holds in its hands: what it prints, how it ends, and what happens to it.
+
+import type { ProcessPort } from '../process-port';
+
+export interface FakeProcess extends ProcessPort {
+  readonly out: string;
+  readonly error: string;
+  /** Exit codes in the order asked for; a real process knows only the first. */
+  readonly exitCodes: readonly number[];
+  signal(name: 'SIGINT' | 'SIGTERM'): void;
+  loseParent(): void;
+  crash(error: unknown): void;
+}
+
+export function createFakeProcess(argv: readonly string[], env: ProcessPort['env'] = {}): FakeProcess {
+  const written = { out: '', error: '' };
+  const exitCodes: number[] = [];
+  const onSignal: ((name: 'SIGINT' | 'SIGTERM') => void)[] = [];
+  const onParentGone: (() => void)[] = [];
+  const onCrash: ((error: unknown) => void)[] = [];
+  return {
+    argv,
+    env,
+    columns: 80,
+    writeOut: (text) => {
+      written.out += text;
+    },
+    writeError: (text) => {
+      written.error += text;
+    },
+    readFile: (path) => {
+      throw Object.assign(new Error(path), { code: 'ENOENT' });
+    },
+    onSignal: (handler) => onSignal.push(handler),
+    onParentGone: (handler) => onParentGone.push(handler),
+    onCrash: (handler) => onCrash.push(handler),
+    exit: (code) => exitCodes.push(code),
+    get out() {
+      return written.out;
+    },
+    get error() {
+      return written.error;
+    },
+    exitCodes,
+    signal: (name) => {
+      for (const handler of onSignal) handler(name);
+    },
+    loseParent: () => {
+      for (const handler of onParentGone) handler();
+    },
+    crash: (error) => {
+      for (const handler of onCrash) handler(error);
+    },
+  };
+}
