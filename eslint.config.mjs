@@ -6,23 +6,23 @@ import tseslint from 'typescript-eslint';
 
 const workspaceRoot = dirname(fileURLToPath(import.meta.url));
 // Which kind of project may import which: the table of docs/architecture.md.
-const { types, scopes, packageOwners } = JSON.parse(
+const { types, scopes, packageOwners, scopePackageOwners } = JSON.parse(
   readFileSync(join(workspaceRoot, 'tools/src/boundaries.json'), 'utf8'),
 );
 const TEST_FILES = ['**/*.spec.ts', '**/bench/**/*.ts', '**/*.bench.ts', '**/testing/**/*.ts'];
 
-const packagesOfOthers = (type) =>
-  Object.entries(packageOwners)
-    .filter(([owner]) => owner !== type)
+const packagesOfOthers = (owners, name) =>
+  Object.entries(owners)
+    .filter(([owner]) => owner !== name)
     .flatMap(([, packages]) => packages);
 
 // Test and bench files may also use the testing projects.
 const boundaries = ({ testFiles }) => {
-  const constraints = (axis, table) =>
+  const constraints = (axis, table, owners) =>
     Object.entries(table).map(([name, allowed]) => ({
       sourceTag: `${axis}:${name}`,
       onlyDependOnLibsWithTags: [...allowed, ...(testFiles ? ['testing'] : [])].map((tag) => `${axis}:${tag}`),
-      ...(axis === 'type' ? { bannedExternalImports: packagesOfOthers(name) } : {}),
+      bannedExternalImports: packagesOfOthers(owners, name),
     }));
   return {
     '@nx/enforce-module-boundaries': [
@@ -30,7 +30,7 @@ const boundaries = ({ testFiles }) => {
       {
         enforceBuildableLibDependency: false,
         allow: [],
-        depConstraints: [...constraints('type', types), ...constraints('scope', scopes)],
+        depConstraints: [...constraints('type', types, packageOwners), ...constraints('scope', scopes, scopePackageOwners)],
       },
     ],
   };

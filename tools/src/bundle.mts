@@ -30,7 +30,6 @@ await build({
   define: { PULSES_VERSION: JSON.stringify(version) },
   loader: { '.lua': 'text' },
   legalComments: 'none',
-  keepNames: true,
   tsconfig: 'tsconfig.base.json',
   logLevel: 'warning',
 });

@@ -70,7 +70,8 @@ export interface BrokerLog {
    * Durable messages from `fromOffset` on: the first batch starts exactly there; together at most `bytesMax` of payload,
    * yet at least one message; empty at the high watermark.
    *
-   * @throws PulsesError TOPIC_UNKNOWN (deleted, or another incarnation), OFFSET_OUT_OF_RANGE, JOURNAL_CORRUPT
+   * @throws PulsesError TOPIC_UNKNOWN (deleted, or another incarnation), OFFSET_OUT_OF_RANGE, JOURNAL_CORRUPT,
+   * OVERLOADED (no descriptor is left), STORAGE_FAILED (the disk cannot be read)
    */
   read(topic: string, incarnation: Incarnation, fromOffset: number, bytesMax: number): Promise<RecordBatch[]>;
 

@@ -124,6 +124,7 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
     run,
     close: async () => {
       isClosed = true;
+      materialiser.stopDraining();
       await running?.catch(() => undefined);
     },
   };

@@ -48,6 +48,8 @@ export interface CommitQueue {
   /** Runs `work` between two groups, alone. */
   between<T>(work: () => Promise<T>): Promise<T>;
   readonly pendingBytes: number;
+  /** True once it has ended for good. */
+  readonly hasFailed: boolean;
   /** Refuses new requests and waits for those under way. */
   close(): Promise<void>;
   /** Ends the queue because something else has failed. */
@@ -193,6 +195,9 @@ export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
   return {
     get pendingBytes() {
       return pendingBytes;
+    },
+    get hasFailed() {
+      return failure !== undefined;
     },
     enqueue: <T>(request: QueuedRequest<T>): Promise<T> => {
       const refusal = refusalOf(request);

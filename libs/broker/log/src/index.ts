@@ -9,3 +9,7 @@ export {
   type OpenBrokerLogOptions,
 } from './options';
 export type { RetentionPolicy } from './retention';
+export { inspectDataDirectory, type InspectOptions, type Inspection, type InspectionSummary } from './fsck';
+export type { Finding, LostMessages } from './fsck-report';
+export type { SurveyProgress } from './fsck-survey';
+export { repairDataDirectory, type LostRange, type Repair, type RepairOptions } from './repair';

@@ -175,7 +175,7 @@ async function checkTorn(
 /** A valid frame in `bytes` that was written when `lostLsn` was durable. */
 export function findLaterFrame(bytes: Uint8Array, lostLsn: number, seed: number): FrameHeader | undefined {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  let at = buffer.indexOf(MAGIC_BYTES, 1);
+  let at = buffer.indexOf(MAGIC_BYTES);
   while (at !== -1) {
     // The header alone is evidence: its CRC cannot be right by accident.
     const header = readHeader(bytes, at, seed);

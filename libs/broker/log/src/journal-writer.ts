@@ -83,7 +83,10 @@ export function createJournalWriter(options: JournalWriterOptions, end: JournalE
     options.onSync((clock.monotonicMs() - startMs) / 1000);
   };
 
-  /** Stays with the old segment when there is no room or descriptor for a new one. */
+  /**
+   * Stays with the old segment when there is no room or descriptor for a new one. The name comes first: once the header
+   * is there, the segment counts, and frames in the old one behind it would not.
+   */
   const roll = async (): Promise<void> => {
     await sync();
     const path = `${directory}/${segmentName(lsn + 1)}`;
@@ -91,6 +94,7 @@ export function createJournalWriter(options: JournalWriterOptions, end: JournalE
     let next: FileHandle | undefined;
     try {
       next = await createOrReset(fileSystem, path);
+      await fileSystem.syncDirectory(directory);
       await writeAll(next, [header], 0);
     } catch (error) {
       await dropFile(fileSystem, path, next);
@@ -99,7 +103,6 @@ export function createJournalWriter(options: JournalWriterOptions, end: JournalE
     }
     try {
       await next.datasync();
-      await fileSystem.syncDirectory(directory);
     } catch (error) {
       await next.close().catch(() => undefined);
       throw storageFailed(`${path} could not be synchronised`, error);

@@ -17,6 +17,7 @@ import type { Tail, TailBatch } from './tail';
 import {
   createTopicFiles,
   removeTopicDirectory,
+  syncDirectory,
   syncFiles,
   tidyFiles,
   writeBatches,
@@ -59,8 +60,8 @@ export interface Materialiser {
   drain(): Promise<number>;
   /** Makes all that is written durable, with names. @throws the port's error; nothing is forgotten then */
   sync(): Promise<void>;
-  /** From now on, topics are new ones, without files from before. */
-  recovered(): void;
+  /** A drain that waits for room, now or later, ends with SHUTTING_DOWN. */
+  stopDraining(): void;
   /** Writes what it can once more and stops. */
   close(): Promise<void>;
 }
@@ -71,9 +72,9 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
   let pending = new Map<number, TailBatch[]>();
   let untidy = new Set<TopicFiles>();
   let dirty = new Set<TopicFiles>();
-  let isRecovering = true;
   let isBlocked = false;
   let isStopped = false;
+  let isDraining = true;
   let timer: Timer | undefined;
   let passing: Promise<void> | undefined;
   let roomWaiters: (() => void)[] = [];
@@ -109,8 +110,9 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     let written = 0;
     try {
       if (topicFiles !== undefined && !topicFiles.isDropped) {
-        dirty.add(topicFiles);
         await writeBatches(store, topicFiles, batches, (count) => {
+          // Now, not before the write: a `sync` in between would have found nothing to do, and forgotten it.
+          dirty.add(topicFiles);
           for (const batch of batches.slice(written, written + count)) tail.release(batch);
           written += count;
           wakeRoom();
@@ -185,11 +187,7 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
       files.set(topicFiles.topicId, topicFiles);
     },
     push: (topic, batch) => {
-      if (!files.has(topic.id)) {
-        const made = createTopicFiles(store, topic);
-        made.needsTidy = isRecovering;
-        files.set(topic.id, made);
-      }
+      if (!files.has(topic.id)) files.set(topic.id, createTopicFiles(store, topic));
       const waiting = pending.get(topic.id);
       if (waiting === undefined) pending.set(topic.id, [batch]);
       else waiting.push(batch);
@@ -209,7 +207,10 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     trim: (topicId, startOffset) => {
       const topicFiles = files.get(topicId);
       if (topicFiles === undefined) return;
-      const kept = topicFiles.segments.findIndex(({ written }) => written.nextOffset > startOffset);
+      // A segment that starts there may be empty still: its first write is under way.
+      const kept = topicFiles.segments.findIndex(
+        ({ baseOffset, written }) => baseOffset >= startOffset || written.nextOffset > startOffset,
+      );
       topicFiles.segments.splice(0, kept === -1 ? topicFiles.segments.length : kept);
       untidy.add(topicFiles);
       wake();
@@ -224,39 +225,39 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     },
     drain: async () => {
       for (;;) {
-        // A pass under way may have started before the last push.
-        await passing;
+        // A pass under way may have started before the last push; when it ends, another may have.
+        while (passing !== undefined) await passing;
         if (isStopped) throw new PulsesError('SHUTTING_DOWN');
         const lsn = options.pushedLsn();
         await pass();
         if (!isBlocked) return lsn;
+        if (!isDraining) throw new PulsesError('SHUTTING_DOWN');
         await new Promise<void>((resolve) => clock.setTimer(RETRY_MS, resolve, { keepAlive: false }));
       }
     },
     sync: async () => {
       const syncing = dirty;
       dirty = new Set();
-      const directories = [...store.unsyncedDirectories];
-      store.unsyncedDirectories.clear();
+      let directories: string[] = [];
       try {
         const failures: unknown[] = [];
         await eachOf(syncing, WRITERS, (topicFiles) => syncFiles(store, topicFiles), failures);
         if (failures.length > 0) throw failures[0];
-        for (const directory of directories) {
-          // The directory of a deleted topic may be gone; its parent is in the list then.
-          if (await store.fileSystem.exists(directory)) await store.fileSystem.syncDirectory(directory);
-        }
+        // Only now: a segment made meanwhile may be among those that were just synchronised.
+        directories = [...store.unsyncedDirectories];
+        store.unsyncedDirectories.clear();
+        for (const directory of directories) await syncDirectory(store, directory);
       } catch (error) {
         for (const topicFiles of syncing) dirty.add(topicFiles);
         for (const directory of directories) store.unsyncedDirectories.add(directory);
         throw error;
       }
     },
-    recovered: () => {
-      isRecovering = false;
+    stopDraining: () => {
+      isDraining = false;
     },
     close: async () => {
-      await passing;
+      while (passing !== undefined) await passing;
       if (hasWork() && !isStopped) await pass();
       isStopped = true;
       timer?.cancel();

@@ -14,7 +14,7 @@ import { checkAppend, checkCommit, checkName, checkProducer, checkStamp } from '
 import { createStaging } from './staging';
 import { createRetention } from './retention';
 import { applyFrame, type LogState, type TopicState } from './state';
-import { openStorage } from './storage';
+import { makeDataDirectory, openStorage } from './storage';
 import { createSyncTimer } from './sync-timer';
 import { createTopicList, topicInfo } from './topic-info';
 import { readFiles } from './topic-reader';
@@ -26,7 +26,7 @@ import { readFiles } from './topic-reader';
  */
 export async function openBrokerLog(given: OpenBrokerLogOptions): Promise<BrokerLog> {
   const { fileSystem, directory } = given;
-  await fileSystem.makeDirectory(directory);
+  await makeDataDirectory(fileSystem, directory);
   const lock = await fileSystem.lockDirectory(directory);
   try {
     return await openLocked(given, () => lock.release());
@@ -212,8 +212,11 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
       await checkpointer.close();
       await materialiser.close();
       try {
-        await writer.sync();
-        await writeAttestation(fileSystem, directories.journal, { lsn: writer.lsn, timestampMs: logClock.now() });
+        // Not after a failure: a second fdatasync can succeed and lie, and what is attested must be on the disk.
+        if (!queue.hasFailed) {
+          await writer.sync();
+          await writeAttestation(fileSystem, directories.journal, { lsn: writer.lsn, timestampMs: logClock.now() });
+        }
       } catch (error) {
         logger.warn({ reason: String(error) }, 'the log could not be attested on its way out');
       }

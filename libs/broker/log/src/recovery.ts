@@ -1,5 +1,8 @@
 // Opens the journal: reads it back, and makes a fresh segment to go on in.
 //
+// First the state is brought to its end, then the messages are handed out again: whoever takes them knows which topics
+// were deleted later, and which messages retention has dropped, whose files are gone already.
+//
 // Guarantees: what was acknowledged before is in the state afterwards, or the call fails. The frames that nothing
 // attests are copied to the new segment and synchronised before they count: after a failed writeback the page cache
 // can show bytes that are not on the disk. A torn end is left behind in the old segment, which ends where the new
@@ -30,36 +33,48 @@ export interface RecoveryOptions {
   readonly onSync: (seconds: number) => void;
   /** The checkpoint that the state comes from. */
   readonly checkpoint: Checkpoint | undefined;
-  /** Called for each frame whose messages may not be in the topics' files, after it was applied to the state. */
-  readonly onFrame: (frame: Frame) => Promise<void> | void;
+  /** Frames that are kept in memory between the two steps; the rest is read twice. */
+  readonly keptBytesMax: number;
 }
 
-export interface Recovered {
-  readonly writer: JournalWriter;
-  readonly logId: Uint8Array;
+/** The journal, read to its end. */
+export interface ReadJournal {
   /** Bytes of the frames that were read. */
   readonly journalBytes: number;
   /** No frame may have an earlier timestamp. */
   readonly lastTimestampMs: number;
+  readonly logId: Uint8Array;
+  /** Calls `visit` for each frame whose messages may not be in the topics' files, in order. Once, before `goOn`. */
+  replay(visit: (frame: Frame) => Promise<void> | void): Promise<void>;
+  /** Makes the segment for what comes. @throws the port's error when a file cannot be made */
+  goOn(): Promise<JournalWriter>;
 }
 
 const COPY_BYTES = 4 * 1024 * 1024;
 
-/** @throws PulsesError JOURNAL_CORRUPT; the port's error when a file cannot be made */
-export async function recoverJournal(options: RecoveryOptions, state: LogState): Promise<Recovered> {
+/**
+ * Reads the journal and brings the state to its end.
+ * @throws PulsesError JOURNAL_CORRUPT; the port's error when a file cannot be read
+ */
+export async function readJournal(options: RecoveryOptions, state: LogState): Promise<ReadJournal> {
   const { fileSystem, dataDirectory, journalDirectory, logger, checkpoint } = options;
   const checkpointLsn = state.lsn;
   let journalBytes = 0;
+  let kept: Frame[] = [];
+  let keptUpTo = checkpoint?.materialisedLsn ?? 0;
   const attestation = await readAttestation(fileSystem, journalDirectory);
   if (attestation === 'damaged') logger.warn({ directory: journalDirectory }, 'the attestation is damaged; it is ignored');
   const attested = attestation === 'damaged' ? undefined : attestation;
-  const scan = await scanJournal({
+  const place = {
     fileSystem,
     dataDirectory,
     directory: journalDirectory,
-    afterLsn: checkpoint?.materialisedLsn ?? 0,
     attestedLsn: Math.max(attested?.lsn ?? 0, checkpointLsn),
-    visit: async ({ frame, segment, position }) => {
+  };
+  const scan = await scanJournal({
+    ...place,
+    afterLsn: keptUpTo,
+    visit: ({ frame, segment, position }) => {
       try {
         checkBelongs(checkpoint, checkpointLsn, frame, segment);
         if (frame.lsn > checkpointLsn) applyFrame(state, frame);
@@ -68,7 +83,9 @@ export async function recoverJournal(options: RecoveryOptions, state: LogState):
         throw corrupt(dataDirectory, segment.path, position, error.message);
       }
       journalBytes += frame.frameLength;
-      await options.onFrame(frame);
+      if (journalBytes > options.keptBytesMax) return;
+      kept.push(frame);
+      keptUpTo = frame.lsn;
     },
   });
   if (scan.tornBytes > 0) {
@@ -77,11 +94,23 @@ export async function recoverJournal(options: RecoveryOptions, state: LogState):
       'the journal ended in a torn frame, never acknowledged; it is left out',
     );
   }
-  for (const path of scan.unused) await fileSystem.remove(path);
   const logId = scan.logId ?? options.random.bytes(LOG_ID_BYTES);
-  const writer = await continueJournal(options, scan, logId);
-  const lastTimestampMs = Math.max(state.lastTimestampMs, attested?.timestampMs ?? 0);
-  return { writer, logId, journalBytes, lastTimestampMs };
+  return {
+    journalBytes,
+    lastTimestampMs: Math.max(state.lastTimestampMs, attested?.timestampMs ?? 0),
+    logId,
+    replay: async (visit) => {
+      const frames = kept;
+      kept = [];
+      for (const frame of frames) await visit(frame);
+      if (keptUpTo === scan.last.lsn) return;
+      await scanJournal({ ...place, afterLsn: keptUpTo, visit: ({ frame }) => visit(frame) });
+    },
+    goOn: async () => {
+      for (const path of scan.unused) await fileSystem.remove(path);
+      return await continueJournal(options, scan, logId);
+    },
+  };
 }
 
 /** @throws StateMismatch when the journal is not the one that the checkpoint was made of */

@@ -36,6 +36,6 @@ export function corrupt(directory: string, path: string, byteOffset: number, wha
   return new PulsesError(
     'JOURNAL_CORRUPT',
     `${path} is damaged at byte ${byteOffset}: ${what}; to save what can be saved, run: ` +
-      `pulses repair --data-dir ${directory}`,
+      `pulses repair --data-dir ${directory} --to ${directory}.repaired`,
   );
 }

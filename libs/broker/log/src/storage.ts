@@ -5,7 +5,9 @@
 //   checkpoints/   two generations
 //   topics/        a directory for each topic
 
+import { dirname } from 'node:path';
 import type { PulsesError } from '@pulses/shared-errors';
+import type { FileSystem } from '@pulses/shared-ports';
 import type { Checkpoint } from './checkpoint-codec';
 import { loadCheckpoint, removeTemporaries } from './checkpoint-store';
 import type { Frame } from './frame';
@@ -13,8 +15,9 @@ import { createHandleCache } from './handle-cache';
 import { createOrReset, type JournalWriter } from './journal-writer';
 import { createMaterialiser, type Materialiser } from './materialiser';
 import type { BrokerLogOptions, LogLogger, OpenBrokerLogOptions } from './options';
-import { recoverJournal } from './recovery';
+import { readJournal, type RecoveryOptions } from './recovery';
 import { createState, type LogState } from './state';
+import { systemCode } from './storage-errors';
 import { createTail, type Tail } from './tail';
 import { createTopicFiles, writtenOffset, type TopicStore } from './topic-files';
 
@@ -48,6 +51,26 @@ export function directoriesOf(data: string): Directories {
   return { data, journal: `${data}/journal`, checkpoints: `${data}/checkpoints`, topics: `${data}/topics` };
 }
 
+/** Makes the data directory unless it exists, and its own name durable: all that is stored hangs on it. */
+export async function makeDataDirectory(fileSystem: FileSystem, directory: string): Promise<void> {
+  const holders = [dirname(directory)];
+  let holder = dirname(directory);
+  // The parents that are about to be made, too.
+  while (holder !== dirname(holder) && !(await fileSystem.exists(holder))) {
+    holder = dirname(holder);
+    holders.push(holder);
+  }
+  await fileSystem.makeDirectory(directory);
+  for (const path of holders) {
+    try {
+      await fileSystem.syncDirectory(path);
+    } catch (error) {
+      // Who may not read the directory has not made a name in it just now.
+      if (systemCode(error) !== 'EACCES') throw error;
+    }
+  }
+}
+
 /** @throws PulsesError JOURNAL_CORRUPT; the port's error when the directory cannot be used */
 export async function openStorage(
   given: OpenBrokerLogOptions,
@@ -76,7 +99,6 @@ export async function openStorage(
     segmentBytesMax: options.topicSegmentBytesMax,
     unsyncedDirectories: new Set(),
   };
-  let pushedLsn = opened.materialisedLsn;
   const materialiser = createMaterialiser({
     store,
     clock,
@@ -84,37 +106,49 @@ export async function openStorage(
     logger,
     delayMs: options.materialiseDelayMs,
     unwrittenBytesMax: options.unwrittenBytesMax,
-    pushedLsn: () => Math.max(pushedLsn, state.lsn),
+    pushedLsn: () => state.lsn,
     ...hooks,
   });
-  adoptFiles(checkpoint, store, materialiser);
-  const recovered = await recoverJournal(
-    {
-      fileSystem,
-      clock,
-      random,
-      logger,
-      dataDirectory: directories.data,
-      journalDirectory: directories.journal,
-      segmentBytesMax: options.segmentBytesMax,
-      onSync: hooks.onSync,
-      checkpoint,
-      onFrame: async (frame) => {
-        replayFrame(frame, state, tail, materialiser);
-        pushedLsn = frame.lsn;
-        await roomOrFull(materialiser);
-      },
-    },
-    state,
-  );
-  materialiser.recovered();
-  return { directories, state, tail, store, materialiser, ...recovered, opened: { ...opened, ...recovered } };
+  const recovery: RecoveryOptions = {
+    fileSystem,
+    clock,
+    random,
+    logger,
+    dataDirectory: directories.data,
+    journalDirectory: directories.journal,
+    segmentBytesMax: options.segmentBytesMax,
+    onSync: hooks.onSync,
+    checkpoint,
+    keptBytesMax: options.unwrittenBytesMax,
+  };
+  try {
+    const journal = await readJournal(recovery, state);
+    adoptFiles(state, checkpoint, store, materialiser);
+    await journal.replay(async (frame) => {
+      replayFrame(frame, state, tail, materialiser);
+      await roomOrFull(materialiser);
+    });
+    const writer = await journal.goOn();
+    const { logId, lastTimestampMs, journalBytes } = journal;
+    return { directories, state, tail, store, materialiser, writer, logId, lastTimestampMs, opened: { ...opened, journalBytes } };
+  } catch (error) {
+    await materialiser.close();
+    throw error;
+  }
 }
 
-function adoptFiles(checkpoint: Checkpoint | undefined, store: TopicStore, materialiser: Materialiser): void {
-  if (checkpoint === undefined) return;
-  for (const topic of checkpoint.state.topicsById.values()) {
-    materialiser.adopt(createTopicFiles(store, topic, checkpoint.segments.get(topic.id)));
+/** The files of every topic that is left, as far as the checkpoint knows them; what lies beyond is written again. */
+function adoptFiles(
+  state: LogState,
+  checkpoint: Checkpoint | undefined,
+  store: TopicStore,
+  materialiser: Materialiser,
+): void {
+  for (const topic of state.topicsById.values()) {
+    const segments = checkpoint?.segments.get(topic.id) ?? [];
+    // Files that retention has dropped since the checkpoint may be gone.
+    const kept = segments.filter(({ written }) => written.nextOffset > topic.startOffset);
+    materialiser.adopt(createTopicFiles(store, topic, kept));
   }
 }
 

@@ -132,11 +132,15 @@ async function writeSome(store: TopicStore, files: TopicFiles, batches: readonly
 async function addSegment(store: TopicStore, files: TopicFiles, first: StoredBatch): Promise<SegmentState> {
   // Every time: it may have been empty for a while, and gone with an earlier topic of the same name.
   await store.fileSystem.makeDirectory(files.directory);
-  store.unsyncedDirectories.add(store.topicsDirectory).add(files.directory);
   const { baseOffset, timestampMs } = first;
   const header = encodeIndexHeader({ ...files, baseOffset });
-  await store.cache.reset(filePath(files, first, 'index'), (handle) => writeAll(handle, [header], 0));
-  await store.cache.reset(filePath(files, first, 'ndjson'), () => Promise.resolve());
+  try {
+    await store.cache.reset(filePath(files, first, 'index'), (handle) => writeAll(handle, [header], 0));
+    await store.cache.reset(filePath(files, first, 'ndjson'), () => Promise.resolve());
+  } finally {
+    // After the names were made: a synchronisation before would not have seen them.
+    store.unsyncedDirectories.add(store.topicsDirectory).add(files.directory);
+  }
   const segment: SegmentState = {
     baseOffset,
     firstTimestampMs: timestampMs,
@@ -218,12 +222,24 @@ async function syncFile(store: TopicStore, path: string): Promise<void> {
   });
 }
 
+/** Makes names durable. */
+export async function syncDirectory({ fileSystem }: TopicStore, directory: string): Promise<void> {
+  try {
+    await fileSystem.syncDirectory(directory);
+  } catch (error) {
+    // The directory of a deleted topic may be gone; the one above it is synchronised too then.
+    if (!isMissing(error)) throw error;
+  }
+}
+
 /**
  * Removes the topic's files that its segments do not name, and cuts off what the newest holds beyond its state.
  * @throws PulsesError JOURNAL_CORRUPT when a file is shorter than its state
  */
 export async function tidyFiles(store: TopicStore, files: TopicFiles): Promise<void> {
   const { fileSystem, cache, dataDirectory } = store;
+  // A write that was under way when the topic was deleted may have added a segment since.
+  if (files.isDropped) files.segments.length = 0;
   const known = new Set(files.segments.map(({ baseOffset }) => baseOffset));
   for (const name of await listOrNone(fileSystem, files.directory)) {
     const parsed = parseTopicFileName(name);
@@ -255,11 +271,17 @@ export async function removeTopicDirectory(store: TopicStore, files: TopicFiles)
 }
 
 async function cutFile(store: TopicStore, dataDirectory: string, path: string, length: number): Promise<void> {
-  const size = await store.cache.use(path, async (handle) => {
-    const current = await handle.size();
-    if (current > length) await handle.truncate(length);
-    return current;
-  });
+  let size: number;
+  try {
+    size = await store.cache.use(path, async (handle) => {
+      const current = await handle.size();
+      if (current > length) await handle.truncate(length);
+      return current;
+    });
+  } catch (error) {
+    if (isMissing(error)) throw corrupt(dataDirectory, path, 0, `the file should hold ${length} bytes and is missing`);
+    throw error;
+  }
   if (size < length) throw corrupt(dataDirectory, path, size, `the file should hold ${length} bytes`);
 }
 

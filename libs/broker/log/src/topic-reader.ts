@@ -9,7 +9,7 @@ import type { RecordBatch } from '@pulses/broker-wire';
 import type { FileHandle } from '@pulses/shared-ports';
 import { readUpTo } from './full-io';
 import { batchFrom, createGathering } from './record-cut';
-import { corrupt, isMissing, isOutOfDescriptors } from './storage-errors';
+import { corrupt, isMissing, isOutOfDescriptors, storageFailed, systemCode } from './storage-errors';
 import { filePath, type SegmentState, type TopicFiles, type TopicStore } from './topic-files';
 import { decodeBlock, INDEX_ENTRY_BYTES, indexPosition, type Block } from './topic-index';
 
@@ -18,7 +18,7 @@ const HINTS_KEPT = 8;
 
 /**
  * Messages from `fromOffset` on, which the files hold.
- * @throws PulsesError JOURNAL_CORRUPT; OVERLOADED when no descriptor is left
+ * @throws PulsesError JOURNAL_CORRUPT; OVERLOADED when no descriptor is left; STORAGE_FAILED when the disk fails
  */
 export async function readFiles(
   store: TopicStore,
@@ -38,6 +38,7 @@ export async function readFiles(
     if (isMissing(error)) {
       throw corrupt(store.dataDirectory, filePath(files, segment, 'ndjson'), 0, 'the file or its index is missing');
     }
+    if (systemCode(error) !== undefined) throw storageFailed(`${filePath(files, segment, 'ndjson')} cannot be read`, error);
     throw error;
   }
 }

@@ -2,7 +2,6 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { MESSAGE_BYTES_MAX } from './limits';
 import { createLineReader } from './line-reader';
-import { createOpeningReader } from './opening';
 
 /** The contract's rules, the slow way. */
 function messagesIn(stream: string): string[] {
@@ -43,6 +42,15 @@ describe('the line reader', () => {
     );
   });
 
+  it('leaves the chunks it is given as they are, and keeps none of them alive', () => {
+    const chunk = Buffer.from('a\r\n\nb\nrest');
+    const reader = createLineReader();
+    expect(reader.push(chunk)).toMatchObject({ recordCount: 2 });
+    expect(chunk.toString()).toBe('a\r\n\nb\nrest');
+    chunk.fill(120);
+    expect(Buffer.from(reader.push(Buffer.from('!\n'))?.payload ?? []).toString()).toBe('rest!\n');
+  });
+
   it('takes a message of exactly the limit and refuses a byte more', () => {
     const limit = 'x'.repeat(MESSAGE_BYTES_MAX);
     for (const ending of ['\n', '\r\n']) expect(readInChunks(`${limit}${ending}`, [65_536])).toEqual([limit]);
@@ -64,28 +72,5 @@ describe('the line reader', () => {
         expect(endless.pendingBytes).toBeLessThanOrEqual(MESSAGE_BYTES_MAX + 1);
       }
     }).toThrow(/longer than/);
-  });
-});
-
-describe('the opening', () => {
-  const open = (text: string | Buffer, chunkBytes: number) => {
-    const reader = createOpeningReader();
-    const bytes = Buffer.from(text as string);
-    for (let position = 0; position < bytes.byteLength; position += chunkBytes) {
-      const opening = reader.push(bytes.subarray(position, position + chunkBytes));
-      if (opening.kind !== 'incomplete') return { kind: opening.kind, ...('topic' in opening ? { topic: opening.topic } : {}) };
-    }
-    return { kind: 'incomplete' };
-  };
-
-  it.each([1, 3, 4096])('is told from the first bytes in chunks of %d', (chunkBytes) => {
-    const preamble = Buffer.from([0x89, 0x50, 0x55, 0x4c, 0x53, 0x45, 0x0d, 0x0a]);
-    expect(open('sink-connector_a_b\n', chunkBytes)).toEqual({ kind: 'sink', topic: 'a_b' });
-    expect(open('source-connector_x.y\r\n', chunkBytes)).toEqual({ kind: 'source', topic: 'x.y' });
-    expect(open(preamble, chunkBytes)).toEqual({ kind: 'binary' });
-    expect(open(preamble.subarray(0, 7), chunkBytes)).toEqual({ kind: 'incomplete' });
-    expect(open('sink-connector_', chunkBytes)).toEqual({ kind: 'incomplete' });
-    for (const bad of ['GET / HTTP/1.1\r\n', 'sink-connector\n', 'sink-connector_\n', '\x89PULSE\n\n', 'toString_x\n', 'x'.repeat(2000)])
-      expect(open(Buffer.from(bad, 'latin1'), chunkBytes)).toEqual({ kind: 'invalid' });
   });
 });

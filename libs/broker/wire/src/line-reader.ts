@@ -28,13 +28,24 @@ export interface LineReader {
 }
 
 export function createLineReader(): LineReader {
-  let held: Uint8Array[] = [];
+  // A copy of what came, so that neither a small rest keeps a large chunk alive nor many small chunks cost an object each.
+  let held: Buffer = Buffer.alloc(0);
   let heldBytes = 0;
   let blockBeforeFailure: LineBlock | undefined;
 
-  const hold = (rest: Uint8Array) => {
-    held = rest.byteLength > 0 ? [rest] : [];
-    heldBytes = rest.byteLength;
+  const hold = (more: Uint8Array) => {
+    if (heldBytes + more.byteLength > held.byteLength) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(held.byteLength * 2, heldBytes + more.byteLength));
+      held.copy(grown, 0, 0, heldBytes);
+      held = grown;
+    }
+    held.set(more, heldBytes);
+    heldBytes += more.byteLength;
+  };
+
+  const letGo = () => {
+    held = Buffer.alloc(0);
+    heldBytes = 0;
   };
 
   return {
@@ -47,23 +58,22 @@ export function createLineReader(): LineReader {
     push(chunk) {
       const lastLineEnd = chunk.lastIndexOf(LINE_FEED);
       if (lastLineEnd < 0) {
-        held.push(chunk);
-        heldBytes += chunk.byteLength;
+        hold(chunk);
         // One byte more may be the CR of a line end.
         if (heldBytes > MESSAGE_BYTES_MAX + 1) {
-          hold(new Uint8Array(0));
+          letGo();
           throw tooLong();
         }
         return undefined;
       }
       const whole = chunk.subarray(0, lastLineEnd + 1);
-      const lines = held.length > 0 ? Buffer.concat([...held, whole], heldBytes + whole.byteLength) : whole;
-      // A copy, so that a small rest does not keep a large chunk alive.
-      hold(chunk.slice(lastLineEnd + 1));
+      const lines = heldBytes > 0 ? Buffer.concat([held.subarray(0, heldBytes), whole]) : whole;
+      letGo();
+      hold(chunk.subarray(lastLineEnd + 1));
       const { block, overlong } = messagesOf(lines);
       if (overlong || heldBytes > MESSAGE_BYTES_MAX + 1) {
         blockBeforeFailure = block;
-        hold(new Uint8Array(0));
+        letGo();
         throw tooLong();
       }
       return block;
@@ -91,7 +101,7 @@ function messagesOf(lines: Uint8Array): { block: LineBlock | undefined; overlong
     }
     if (end > start) {
       if (length !== start || end !== lineEnd) {
-        if (output === lines) output = lines.slice();
+        if (output === lines) output = new Uint8Array(lines);
         output.copyWithin(length, start, end);
         output[length + (end - start)] = LINE_FEED;
       }

@@ -47,7 +47,7 @@ export interface PipelineLimits {
 export const COMMIT_BYTES_MIN = GROUPED_LINE_OVERHEAD_BYTES + KEY_FIELDS_BYTES_MAX;
 
 export const PIPELINE_LIMITS: PipelineLimits = {
-  commitBytes: 2 * 1024 * 1024,
+  commitBytes: 6 * 1024 * 1024,
   commitIntervalMs: 5,
   commitsUnderWayMax: 3,
   openKeysMax: 2_000_000,

@@ -1,0 +1,43 @@
+// How commands reach the broker.
+
+import { brokerAddressOf, brokerClientSettings, connectBroker, type BrokerClient } from '@pulses/connector-fs';
+import type { TopicInfo } from '@pulses/broker-wire';
+import { PulsesError } from '@pulses/shared-errors';
+import { nodeClock, nodeNetwork } from '@pulses/shared-node-platform';
+import { booleanSetting, version, type SettingsOf } from '@pulses/shared-service-host';
+
+/** What every command that talks to a broker understands. */
+export const brokerCommandSettings = {
+  ...brokerClientSettings,
+  json: booleanSetting({ flag: 'json', description: 'Prints JSON, an object a line, on a terminal too.' }),
+};
+
+/** The calls of a client that only look. */
+export type BrokerReader = Pick<BrokerClient, 'fetch' | 'listTopics' | 'readPositions'>;
+
+/** Opens connections. @throws PulsesError CONFIG_INVALID when the certificates can't be read */
+export async function connectorOf(settings: SettingsOf<typeof brokerClientSettings>): Promise<() => Promise<BrokerClient>> {
+  const address = await brokerAddressOf(settings);
+  return () => connectBroker({ ...address, network: nodeNetwork, clock: nodeClock, clientName: `pulses-cli/${version}` });
+}
+
+/** Runs `use` with a connection of its own. @throws PulsesError */
+export async function withBroker<Result>(
+  settings: SettingsOf<typeof brokerClientSettings>,
+  use: (client: BrokerClient) => Promise<Result>,
+): Promise<Result> {
+  const connect = await connectorOf(settings);
+  const client = await connect();
+  try {
+    return await use(client);
+  } finally {
+    client.close();
+  }
+}
+
+/** What the broker tells of a topic, without making it. @throws PulsesError TOPIC_UNKNOWN */
+export async function findTopic(client: BrokerReader, topic: string): Promise<TopicInfo> {
+  const info = (await client.listTopics(topic)).find((candidate) => candidate.topic === topic);
+  if (info === undefined) throw new PulsesError('TOPIC_UNKNOWN', `topic ${topic} does not exist`);
+  return info;
+}

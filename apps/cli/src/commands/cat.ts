@@ -1,0 +1,49 @@
+// pulses cat: a topic's messages, byte for byte.
+
+import { booleanSetting, integerKind, optional } from '@pulses/shared-service-host';
+import { brokerCommandSettings, findTopic, withBroker } from '../broker-access';
+import { defineCommand } from '../command';
+import { readBatches } from '../topic-records';
+
+const CREDIT_BYTES = 4 * 1024 * 1024;
+
+export const catCommand = defineCommand({
+  name: 'cat',
+  args: ['TOPIC'],
+  purpose: 'Prints the messages of a topic, one a line.',
+  details:
+    'The bytes are exactly those stored, gapless and in order. Ends at the message that was the last when it started, ' +
+    'unless it follows.',
+  settings: {
+    ...brokerCommandSettings,
+    from: optional(integerKind({ min: 0, max: Number.MAX_SAFE_INTEGER }), {
+      flag: 'from',
+      description: 'Offset of the first message; without it, the first that is kept.',
+    }),
+    count: optional(integerKind({ min: 1, max: Number.MAX_SAFE_INTEGER }), {
+      flag: 'count',
+      description: 'Stop after so many messages.',
+    }),
+    follow: booleanSetting({ flag: 'follow', description: 'Wait for further messages.' }),
+  },
+  async run({ settings, args: [topic = ''], terminal, stopSignal }) {
+    const { from, count = Infinity, follow } = settings;
+    await withBroker(settings, async (client) => {
+      const { incarnation, startOffset, nextOffset } = await findTopic(client, topic);
+      const fromOffset = from ?? startOffset;
+      const headOffset = follow ? Infinity : nextOffset;
+      // An offset beyond the head is the broker's to refuse.
+      const untilOffset = Math.max(Math.min(headOffset, fromOffset + count), fromOffset > nextOffset ? Infinity : 0);
+      const batches = readBatches(client, {
+        topic,
+        incarnation,
+        fromOffset,
+        untilOffset,
+        creditBytes: CREDIT_BYTES,
+        signal: stopSignal(),
+      });
+      for await (const { payload } of batches) await terminal.write(payload);
+    });
+    return 0;
+  },
+});

@@ -1,0 +1,105 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openBrokerLog } from '@pulses/broker-log';
+import { nodeClock, nodeFileSystem, nodeRandom } from '@pulses/shared-node-platform';
+import { nodeProcess } from '@pulses/shared-service-host';
+import type { Command } from '../command';
+import type { Terminal } from '../terminal';
+import { fsckCommand } from './fsck';
+import { repairCommand } from './repair';
+
+let directory = '';
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+/** A data directory with one topic of five messages in five frames. */
+async function dataDirectory(): Promise<string> {
+  directory = await mkdtemp(join(tmpdir(), 'pulses-cli-'));
+  const data = join(directory, 'data');
+  const log = await openBrokerLog({ fileSystem: nodeFileSystem, clock: nodeClock, random: nodeRandom, directory: data });
+  for (let at = 0; at < 5; at += 1) await log.append({ topic: 'a', recordCount: 1, payload: Buffer.from(`{"at":${at}}\n`) });
+  await log.close();
+  return data;
+}
+
+async function run(command: Command, argv: readonly string[], isInteractive = false): Promise<{ code: number; lines: string[] }> {
+  let written = '';
+  const terminal: Terminal = {
+    isInteractive,
+    showsProgress: false,
+    write: (data) => {
+      written += data.toString();
+      return Promise.resolve();
+    },
+    flush: () => Promise.resolve(),
+    note: () => undefined,
+    input: () => {
+      throw new TypeError('neither command reads standard input');
+    },
+  };
+  const code = await command.run(argv, { ...nodeProcess(), env: {} }, terminal);
+  return { code, lines: written.split('\n').slice(0, -1) };
+}
+
+/** Flips a bit of the message `{"at":2}` in the journal; resolves to the path. */
+async function damage(data: string): Promise<string> {
+  const name = (await readdir(join(data, 'journal'))).find((file) => file.endsWith('.journal'));
+  const path = join(data, 'journal', name ?? '');
+  const bytes = await readFile(path);
+  bytes[bytes.indexOf('{"at":2}') + 1]! ^= 1; // a whole file is not empty
+  await writeFile(path, bytes);
+  return path;
+}
+
+describe('pulses fsck', () => {
+  it('answers 0 for a sound directory, in JSON when piped and in words on a terminal', async () => {
+    const data = await dataDirectory();
+    const piped = await run(fsckCommand, [`--data-dir=${data}`]);
+    expect(piped.code).toBe(0);
+    expect(piped.lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([{ sound: true, messages: 5, messages_lost: 0 }]);
+    const shown = await run(fsckCommand, [`--data-dir=${data}`], true);
+    expect(shown).toMatchObject({ code: 0 });
+    expect(shown.lines.at(-1)).toBe('sound');
+  });
+
+  it('answers 3 for a damaged one, and names file, byte and the repair command', async () => {
+    const data = await dataDirectory();
+    const path = await damage(data);
+    const { code, lines } = await run(fsckCommand, ['--json', `--data-dir=${data}`], true);
+    expect(code).toBe(3);
+    const [finding, summary] = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(finding).toMatchObject({ finding: 'damage', file: path, byte: expect.any(Number) });
+    expect(summary).toMatchObject({ sound: false, damages: 1, repair: `pulses repair --data-dir ${data} --to ${data}.repaired` });
+    const shown = await run(fsckCommand, [`--data-dir=${data}`], true);
+    expect(shown.lines[0]).toContain(`damage: ${path}, byte ${String(finding?.['byte'])}: `);
+    expect(shown.lines.at(-1)).toContain(`pulses repair --data-dir ${data} --to ${data}.repaired`);
+  });
+});
+
+describe('pulses repair', () => {
+  it('answers 0 when nothing is lost', async () => {
+    const data = await dataDirectory();
+    const { code, lines } = await run(repairCommand, [`--data-dir=${data}`, `--to=${data}.new`]);
+    expect(code).toBe(0);
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([{ whole: true, messages_saved: 5, messages_lost: 0 }]);
+  });
+
+  it('answers 1 when something is, and lists it; the new directory is sound', async () => {
+    const data = await dataDirectory();
+    await damage(data);
+    await rm(join(data, 'topics'), { recursive: true });
+    const { code, lines } = await run(repairCommand, [`--data-dir=${data}`, `--to=${data}.new`]);
+    expect(code).toBe(1);
+    const [lost, state, summary] = lines.map((line) => JSON.parse(line) as unknown);
+    expect(lost).toMatchObject({ lost: 'messages', topic: 'a', from_offset: 2, messages: 1 });
+    expect(state).toMatchObject({ lost: 'state', reason: expect.stringContaining('frame 3 of the journal is lost') });
+    expect(summary).toMatchObject({ whole: false, messages_saved: 4, messages_lost: 1 });
+    expect(await run(fsckCommand, [`--data-dir=${data}.new`])).toMatchObject({ code: 0 });
+  });
+
+  it('asks for the new directory', async () => {
+    const data = await dataDirectory();
+    await expect(run(repairCommand, [`--data-dir=${data}`])).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+});

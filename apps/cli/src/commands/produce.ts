@@ -1,0 +1,116 @@
+// pulses produce: lines of standard input to a topic, each stored once.
+
+import { createProducer, type Producer } from '@pulses/connector-fs';
+import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
+import type { Timer } from '@pulses/shared-ports';
+import { brokerCommandSettings, connectorOf } from '../broker-access';
+import { defineCommand } from '../command';
+import { readLineBlocks } from '../line-input';
+import { groupedDigits } from '../listing';
+import { startProgress } from '../progress';
+import { visibleText } from '../visible-text';
+
+/** Bytes sent and not acknowledged; one block may overdraw it. */
+const UNDER_WAY_BYTES_MAX = 16 * 1024 * 1024;
+/** Time for answers that are still on their way when it is stopped. */
+const DRAIN_MS = 5_000;
+
+interface Totals {
+  acknowledged: number;
+}
+
+export const produceCommand = defineCommand({
+  name: 'produce',
+  args: ['TOPIC'],
+  purpose: 'Publishes the lines of standard input to a topic.',
+  details:
+    'Each line is a message, stored once however often the connection breaks. A CR before the line end is not part of it, ' +
+    'an empty line is none, an unterminated last line is one. Prints how many messages were acknowledged, which means on disk.',
+  settings: brokerCommandSettings,
+  async run({ settings, args: [topic = ''], terminal, stopSignal }) {
+    const connect = await connectorOf(settings);
+    // The first connection is made at once: a broker that is not there is said before a line is read.
+    const first = await connect();
+    const stop = stopSignal();
+    const totals: Totals = { acknowledged: 0 };
+    const startMs = nodeClock.monotonicMs();
+    const progress = await startProgress(terminal, nodeClock, () => {
+      const seconds = Math.max(nodeClock.monotonicMs() - startMs, 1) / 1000;
+      const rate = Math.round(totals.acknowledged / seconds);
+      return `${groupedDigits(totals.acknowledged)} acknowledged · ${groupedDigits(rate)}/s`;
+    });
+    const unused = [first];
+    const producer = createProducer({
+      connect: async () => unused.pop() ?? connect(),
+      topic,
+      clock: nodeClock,
+      random: nodeRandom,
+      onRetry: (error) => {
+        progress.note(visibleText(`pulses: ${error.message}; trying again`));
+      },
+    });
+    try {
+      await produce(producer, terminal.input(stop), totals, stop);
+    } finally {
+      for (const client of unused) client.close();
+      progress.stop();
+      await terminal.write(
+        settings.json || !terminal.isInteractive
+          ? `${JSON.stringify({ messages_acked: totals.acknowledged })}\n`
+          : `${groupedDigits(totals.acknowledged)} messages acknowledged\n`,
+      );
+    }
+    return 0;
+  },
+});
+
+/** Resolves once everything is acknowledged, or after a stop. @throws PulsesError MESSAGE_TOO_LARGE, and the producer's */
+async function produce(
+  producer: Producer,
+  input: AsyncIterable<Uint8Array>,
+  totals: Totals,
+  stop: AbortSignal,
+): Promise<void> {
+  let failure: { readonly error: unknown } | undefined;
+  let underWayBytes = 0;
+  const underWay = new Set<Promise<void>>();
+  const send = (payload: Uint8Array, recordCount: number) => {
+    underWayBytes += payload.byteLength;
+    const settled = producer
+      .send(payload, recordCount)
+      .then(
+        () => {
+          totals.acknowledged += recordCount;
+        },
+        (error: unknown) => {
+          failure ??= { error };
+        },
+      )
+      .finally(() => {
+        underWayBytes -= payload.byteLength;
+        underWay.delete(settled);
+      });
+    underWay.add(settled);
+  };
+
+  let overdue: Timer | undefined;
+  const drainInTime = () => {
+    overdue = nodeClock.setTimer(DRAIN_MS, producer.abort);
+  };
+  stop.addEventListener('abort', drainInTime, { once: true });
+  try {
+    for await (const { payload, recordCount } of readLineBlocks(input)) {
+      send(payload, recordCount);
+      while (underWayBytes > UNDER_WAY_BYTES_MAX) await Promise.race(underWay);
+      await producer.ready();
+      if (failure !== undefined) break;
+    }
+  } catch (error) {
+    if (!stop.aborted) throw error;
+  } finally {
+    await Promise.all(underWay);
+    await producer.close();
+    overdue?.cancel();
+  }
+  if (failure !== undefined && !stop.aborted) throw failure.error;
+}

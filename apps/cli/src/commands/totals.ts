@@ -1,0 +1,97 @@
+// pulses totals: exact sums of the grouped pulses.
+
+import type { TopicInfo } from '@pulses/broker-wire';
+import { isPulsesError, PulsesError } from '@pulses/shared-errors';
+import { encodeTenant, formatAmount, groupedTopic, parseGroupedPulse, topicKindOf, type GroupedPulse } from '@pulses/shared-pulse-model';
+import { optional, textKind } from '@pulses/shared-service-host';
+import { atOnce } from '../at-once';
+import { brokerCommandSettings, withBroker, type BrokerReader } from '../broker-access';
+import { defineCommand } from '../command';
+import { groupedDigits, writeListing, type Column, type Row } from '../listing';
+import { createSums, type KeySum } from '../sums';
+import { timeKind } from '../time-kind';
+import { linesOf, readBatches } from '../topic-records';
+import { visibleJson } from '../visible-text';
+
+const TOPICS_AT_ONCE = 8;
+const CREDIT_BYTES = 1024 * 1024;
+
+const COLUMNS: readonly Column[] = [
+  { title: 'tenant', align: 'left' },
+  { title: 'SKU', align: 'left' },
+  { title: 'unit', align: 'left' },
+  { title: 'total', align: 'right' },
+  { title: 'pulses', align: 'right' },
+];
+
+export const totalsCommand = defineCommand({
+  name: 'totals',
+  purpose: 'Sums the grouped pulses by tenant, SKU and unit, exactly.',
+  details: 'Reads the grouped topics up to the messages that were the last when it started.',
+  settings: {
+    ...brokerCommandSettings,
+    tenant: optional(textKind, { flag: 'tenant', description: 'Only pulses of this tenant.' }),
+    sku: optional(textKind, { flag: 'sku', description: 'Only pulses of this SKU.' }),
+    unit: optional(textKind, { flag: 'unit', description: 'Only pulses in this unit.' }),
+    until: optional(timeKind, {
+      flag: 'until',
+      description: 'Only pulses that the broker stored before this time; their time counts in whole seconds.',
+    }),
+  },
+  async run({ settings, terminal }) {
+    const { tenant, sku, unit, until = Infinity } = settings;
+    const counts = (pulse: GroupedPulse) =>
+      (tenant === undefined || pulse.tenant_id === tenant) &&
+      (sku === undefined || pulse.product_sku === sku) &&
+      (unit === undefined || pulse.use_unit === unit) &&
+      pulse.timestamp < until;
+    const sums = await withBroker(settings, (client) => sumTopics(client, tenant, counts));
+    await writeListing(terminal, { columns: COLUMNS, rows: sums.map(rowOf), asJson: settings.json, empty: 'no pulses' });
+    return 0;
+  },
+});
+
+async function sumTopics(
+  client: BrokerReader,
+  tenant: string | undefined,
+  counts: (pulse: GroupedPulse) => boolean,
+): Promise<KeySum[]> {
+  const only = tenant === undefined ? undefined : groupedTopic(encodeTenant(Buffer.from(tenant)));
+  const topics = (await client.listTopics(only ?? 'tenants.')).filter(({ topic }) =>
+    only === undefined ? topicKindOf(topic) === 'grouped' : topic === only,
+  );
+  const sums = createSums();
+  await atOnce(topics, TOPICS_AT_ONCE, async (info) => {
+    for await (const pulse of groupedPulses(client, info))
+      if (counts(pulse)) sums.add(pulse.tenant_id, pulse.product_sku, pulse.use_unit, pulse.used_amount);
+  });
+  return sums.sorted();
+}
+
+async function* groupedPulses(client: BrokerReader, info: TopicInfo): AsyncGenerator<GroupedPulse, void, undefined> {
+  const { topic, incarnation, startOffset: fromOffset, nextOffset: untilOffset } = info;
+  const range = { topic, incarnation, fromOffset, untilOffset, creditBytes: CREDIT_BYTES };
+  for await (const batch of readBatches(client, range)) {
+    const lines = linesOf(batch);
+    for (let index = 0; index < lines.length; index += 1) yield readPulse(lines[index] as string, topic, batch.baseOffset + index);
+  }
+}
+
+function readPulse(line: string, topic: string, offset: number): GroupedPulse {
+  try {
+    return parseGroupedPulse(line);
+  } catch (error) {
+    if (!isPulsesError(error)) throw error;
+    throw new PulsesError(error.code, `${topic}, offset ${offset}: ${error.message}`, { cause: error });
+  }
+}
+
+function rowOf({ tenantId, productSku, useUnit, amount, pulseCount }: KeySum): Row {
+  const total = formatAmount(amount);
+  const key = visibleJson({ tenant_id: tenantId, product_sku: productSku, use_unit: useUnit });
+  return {
+    cells: [tenantId, productSku, useUnit, total, groupedDigits(pulseCount)],
+    // The sum goes out digit by digit: it may have more of them than a JavaScript number holds.
+    json: `${key.slice(0, -1)},"total_amount":${total},"pulse_count":${pulseCount}}`,
+  };
+}

@@ -1,0 +1,66 @@
+// From the command line to a command, and from its end to an exit code.
+//
+// Guarantees: 0 done; 1 an operating failure or a difference found; 2 a bad command, argument or setting; 3 damaged data; each failure is
+// one line on standard error. A reader of standard output that goes away ends the program quietly with 0.
+
+import { PulsesError } from '@pulses/shared-errors';
+import { asksFor, closest, errorLine, exitCodeOf, version, type ProcessPort } from '@pulses/shared-service-host';
+import type { Command } from './command';
+import { OutputClosed, type Terminal } from './terminal';
+import { visibleText } from './visible-text';
+
+/** Runs the program as this process. Never rejects: it ends in `exit`. */
+export async function runCli(commands: readonly Command[], host: ProcessPort, terminal: Terminal): Promise<void> {
+  const fail = (error: unknown) => {
+    if (!(error instanceof OutputClosed)) host.writeError(`pulses: ${visibleText(errorLine(error))}\n`);
+    host.exit(error instanceof OutputClosed ? 0 : exitCodeOf(error));
+  };
+  host.onCrash(fail);
+  try {
+    const code = await runCommand(commands, host, terminal);
+    await terminal.flush();
+    host.exit(code);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+async function runCommand(commands: readonly Command[], host: ProcessPort, terminal: Terminal): Promise<number> {
+  const [name, ...argv] = host.argv;
+  const command = commands.find((candidate) => candidate.name === name);
+  if (asksFor('help', host.argv)) {
+    await terminal.write(command === undefined ? overview(commands) : command.help(host.columns));
+    return 0;
+  }
+  if (asksFor('version', host.argv)) {
+    await terminal.write(`${version}\n`);
+    return 0;
+  }
+  if (command === undefined) throw notACommand(commands, name);
+  return command.run(argv, host, terminal);
+}
+
+function notACommand(commands: readonly Command[], name: string | undefined): PulsesError {
+  const names = commands.map((command) => command.name);
+  if (name === undefined || name.startsWith('-'))
+    return new PulsesError('CONFIG_INVALID', `the command comes first: one of ${names.join(', ')} (see --help)`);
+  const near = closest(name, names);
+  const hint = near === undefined ? `one of ${names.join(', ')} is allowed` : `did you mean ${near}?`;
+  return new PulsesError('CONFIG_INVALID', `'${name}': unknown command; ${hint} (see --help)`);
+}
+
+function overview(commands: readonly Command[]): string {
+  const width = Math.max(...commands.map(({ name }) => name.length));
+  return [
+    'Usage: pulses <command> [flags]',
+    '',
+    'Looks into a broker of Pulses, publishes to it, and proves that its outputs are right.',
+    'Tables for people on a terminal; NDJSON when piped or with --json.',
+    '',
+    'Commands:',
+    ...commands.map(({ name, purpose }) => `  ${name.padEnd(width)}  ${purpose}`),
+    '',
+    'pulses <command> --help lists the flags of a command; pulses --version prints the version.',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,40 @@
+import { describe, expect, it } from '@jest/globals';
+import { formatAmount, parseAmount } from '@pulses/shared-pulse-model';
+import fc from 'fast-check';
+import { createSums } from './sums';
+import { textOf, unitsOf } from './testing/decimal';
+
+const amount = fc
+  .tuple(fc.constantFrom('', '-'), fc.bigInt({ min: 0n, max: 10n ** 20n - 1n }), fc.bigInt({ min: 0n, max: 10n ** 30n - 1n }))
+  .map(([sign, whole, fraction]) => `${sign}${whole}.${fraction.toString().padStart(30, '0')}`);
+const label = fc.constantFrom('a', 'b', '__proto__', 'a","b', '"');
+
+describe('sums', () => {
+  it('are exact, one for each tenant, SKU and unit, in one order', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(label, label, label, amount)), (pulses) => {
+        const sums = createSums();
+        const expected = new Map<string, { units: bigint; count: number }>();
+        for (const [tenant, sku, unit, text] of pulses) {
+          sums.add(tenant, sku, unit, parseAmount(text)!); // within the digits of an amount
+          const key = [tenant, sku, unit].map((part) => part.padEnd(10)).join('|');
+          const { units, count } = expected.get(key) ?? { units: 0n, count: 0 };
+          expected.set(key, { units: units + unitsOf(text), count: count + 1 });
+        }
+        expect(
+          sums.sorted().map(({ tenantId, productSku, useUnit, amount: total, pulseCount }) => [
+            [tenantId, productSku, useUnit].map((part) => part.padEnd(10)).join('|'),
+            formatAmount(total),
+            pulseCount,
+          ]),
+        ).toEqual(
+          [...expected]
+            .map(([key, { units, count }]) => [key, textOf(units), count] as const)
+            .sort(([a], [b]) => (a < b ? -1 : 1)),
+        );
+      }),
+      // Two keys that are one when they are joined carelessly.
+      { examples: [[[['a","b', 'a', 'b', '1'], ['a', 'b', 'a","b', '2']]]] },
+    );
+  });
+});

@@ -1,0 +1,139 @@
+// A source and the outputs that an ingestor writes for it, made in one go: ids and line formats from the model, sums with
+// BigInt, and none of the audit's own code.
+
+import { createKeyTable } from '@pulses/aggregation-api';
+import {
+  aggregatedLine,
+  aggregatedTopic,
+  createGroupedIds,
+  createPulseReader,
+  deadLetterLine,
+  deadLetterTopic,
+  encodeKeyFields,
+  encodeTenant,
+  formatAmount,
+  GROUPED_LINE_OVERHEAD_BYTES,
+  groupedTopic,
+  writeGroupedLine,
+  type SourceId,
+} from '@pulses/shared-pulse-model';
+import { textOf, unitsOf } from './decimal';
+import { createMemoryBroker, type MemoryBroker, type MemoryRecord } from './memory-broker';
+
+export const SOURCE = 'source.pulses';
+export const GROUP = 'ingestor';
+
+export interface SystemPlan {
+  readonly source: readonly { readonly line: string; readonly timestampMs: number }[];
+  /** Window lengths by the first source offset that they hold for; the first one is at 0. */
+  readonly lengths: readonly { readonly fromOffset: number; readonly windowMs: number }[];
+  /** Below it everything is grouped; all of the source when absent. */
+  readonly groupedOffset?: number;
+  readonly sourceTopic?: string;
+}
+
+/** Positions as the plan says, `windowed` behind the last window that is over by then. */
+export function writeSystem(plan: SystemPlan, broker: MemoryBroker = createMemoryBroker()): MemoryBroker {
+  const { source, sourceTopic = SOURCE, groupedOffset = source.length } = plan;
+  const topic = broker.topic(sourceTopic);
+  for (const { line, timestampMs } of source) topic.records.push({ line: Buffer.from(line), timestampMs });
+  const id = { topic: sourceTopic, incarnation: topic.incarnation };
+  topic.records.slice(0, groupedOffset).forEach((record, offset) => {
+    writeOne(broker, id, record, offset);
+  });
+  const windowedOffset = writeWindows(broker, id, topic.records.slice(0, groupedOffset), plan);
+  const position = { group: `${GROUP}@${sourceTopic}`, ...id, revision: 1, metadata: '' };
+  broker.positions.push(
+    { ...position, name: 'grouped', offset: groupedOffset },
+    { ...position, name: 'windowed', offset: windowedOffset },
+  );
+  return broker;
+}
+
+type KeyRanges = Parameters<typeof encodeKeyFields>;
+
+const reader = createPulseReader();
+
+/** The key fields and topics of the pulse just read. */
+function keyOfRead() {
+  const { text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd } = reader;
+  const ranges: KeyRanges = [text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd];
+  return {
+    keyFields: encodeKeyFields(...ranges),
+    bytes: keyBytes(ranges),
+    tenant: encodeTenant(text.slice(tenantStart, tenantEnd)),
+  };
+}
+
+function keyBytes(ranges: KeyRanges): Uint8Array {
+  const table = createKeyTable({ keysMax: 1 });
+  return table.bytesOf(table.idOf(...ranges)).slice();
+}
+
+function append(broker: MemoryBroker, topic: string, lineWithFeed: Uint8Array, timestampMs: number): void {
+  broker.topic(topic).records.push({ line: Buffer.from(lineWithFeed.subarray(0, -1)), timestampMs });
+}
+
+function writeOne(broker: MemoryBroker, id: SourceId, { line, timestampMs }: MemoryRecord, offset: number): void {
+  if (!reader.read(line, 0, line.byteLength)) {
+    const letter = deadLetterLine(offset, reader.reason, reader.detail, line, timestampMs);
+    append(broker, deadLetterTopic(id.topic), letter, timestampMs);
+    return;
+  }
+  const { keyFields, tenant } = keyOfRead();
+  const out = Buffer.alloc(GROUPED_LINE_OVERHEAD_BYTES + keyFields.byteLength);
+  const ids = createGroupedIds(id);
+  const end = writeGroupedLine(out, 0, ids, offset, keyFields, reader.amount, 0, Math.floor(timestampMs / 1000));
+  append(broker, groupedTopic(tenant), out.subarray(0, end), timestampMs);
+}
+
+/** Answers the position `windowed`. */
+function writeWindows(broker: MemoryBroker, id: SourceId, records: readonly MemoryRecord[], { lengths }: SystemPlan): number {
+  let fromOffset = 0;
+  for (;;) {
+    const first = records[fromOffset];
+    if (first === undefined) return fromOffset;
+    const windowMs = lengths.findLast((length) => length.fromOffset <= fromOffset)?.windowMs ?? 1000;
+    const startMs = Math.floor(first.timestampMs / windowMs) * windowMs;
+    const behind = records.findIndex(
+      ({ timestampMs }, offset) => offset >= fromOffset && timestampMs >= startMs + windowMs,
+    );
+    // Not over as far as the log tells.
+    if (behind < 0) return fromOffset;
+    writeWindow(broker, id, records, { fromOffset, behind, startMs, windowMs });
+    fromOffset = behind;
+  }
+}
+
+function writeWindow(
+  broker: MemoryBroker,
+  source: SourceId,
+  records: readonly MemoryRecord[],
+  window: { fromOffset: number; behind: number; startMs: number; windowMs: number },
+): void {
+  const { fromOffset, behind, startMs, windowMs } = window;
+  const keys = new Map<string, { key: ReturnType<typeof keyOfRead>; units: bigint; times: number[] }>();
+  for (const { line, timestampMs } of records.slice(fromOffset, behind)) {
+    if (!reader.read(line, 0, line.byteLength)) continue;
+    const key = keyOfRead();
+    const name = Buffer.from(key.bytes).toString('hex');
+    const state = keys.get(name) ?? { key, units: 0n, times: [] };
+    state.units += unitsOf(formatAmount(reader.amount));
+    state.times.push(timestampMs);
+    keys.set(name, state);
+  }
+  for (const { key, units, times } of keys.values()) {
+    const line = aggregatedLine(
+      { source, windowStartMs: startMs, windowMs, fromOffset, toOffset: behind - 1 },
+      {
+        key: key.bytes,
+        keyFields: key.keyFields,
+        total: textOf(units),
+        pulseCount: times.length,
+        firstSeenMs: times[0] ?? 0,
+        lastSeenMs: times.at(-1) ?? 0,
+      },
+    );
+    append(broker, aggregatedTopic(key.tenant), line, startMs + windowMs);
+  }
+}

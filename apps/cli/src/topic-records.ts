@@ -1,0 +1,60 @@
+// A range of a topic, batch by batch.
+//
+// Guarantees: every message of `[fromOffset, untilOffset)` once, in order; PROTOCOL_VIOLATION when an offset is missing.
+
+import { skipRecords, type RecordBatch } from '@pulses/broker-wire';
+import { PulsesError } from '@pulses/shared-errors';
+import type { BrokerReader } from './broker-access';
+
+export interface TopicRange {
+  readonly topic: string;
+  /** '' reads whichever the topic has. */
+  readonly incarnation: string;
+  readonly fromOffset: number;
+  /** May be Infinity: then it never ends by itself. */
+  readonly untilOffset: number;
+  /** Bytes that may be on their way. */
+  readonly creditBytes: number;
+  /** Ends the range early. */
+  readonly signal?: AbortSignal;
+}
+
+/** @throws PulsesError of the stream */
+export async function* readBatches(client: BrokerReader, range: TopicRange): AsyncGenerator<RecordBatch, void, undefined> {
+  const { topic, incarnation, fromOffset, untilOffset, creditBytes, signal } = range;
+  const isStopped = () => signal?.aborted ?? false;
+  if (fromOffset >= untilOffset || isStopped()) return;
+  const stream = client.fetch(topic, incarnation, fromOffset, creditBytes);
+  const stop = () => {
+    stream.close();
+  };
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    for (let next = fromOffset; next < untilOffset; ) {
+      const event = await stream.next();
+      if (event.kind === 'head') continue;
+      if (event.batch.baseOffset !== next)
+        throw new PulsesError('PROTOCOL_VIOLATION', `${topic}: offset ${event.batch.baseOffset} came, ${next} was next`);
+      yield upTo(event.batch, untilOffset);
+      next += event.batch.recordCount;
+    }
+  } catch (error) {
+    if (!isStopped()) throw error;
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    stream.close();
+  }
+}
+
+function upTo(batch: RecordBatch, untilOffset: number): RecordBatch {
+  const recordCount = Math.min(batch.recordCount, untilOffset - batch.baseOffset);
+  if (recordCount === batch.recordCount) return batch;
+  return { ...batch, recordCount, payload: batch.payload.subarray(0, skipRecords(batch.payload, recordCount)) };
+}
+
+/** The messages of a batch as text. */
+export function linesOf({ payload }: RecordBatch): string[] {
+  const lines = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8').split('\n');
+  lines.pop();
+  return lines;
+}

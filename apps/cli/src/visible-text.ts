@@ -1,0 +1,21 @@
+// Text that came from elsewhere, made fit for a terminal.
+
+/** Control, formatting, surrogate and unassigned characters, and the two line separators. */
+const UNPRINTABLE = /[\p{C}\u2028\u2029]/gu;
+/** What JSON.stringify leaves as it is, although a terminal may obey it. */
+const UNPRINTABLE_IN_JSON = /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+
+/** The text with everything that could steer a terminal written as `\u{…}`. */
+export function visibleText(text: string): string {
+  return text.replace(UNPRINTABLE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+/** The value as JSON without characters that could steer a terminal; the same value when it is parsed. */
+export function visibleJson(value: unknown): string {
+  return visibleJsonText(JSON.stringify(value));
+}
+
+/** The same for text that is JSON already. */
+export function visibleJsonText(json: string): string {
+  return json.replace(UNPRINTABLE_IN_JSON, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}

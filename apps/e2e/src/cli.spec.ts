@@ -1,0 +1,245 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { bundlePath, freePort, startApp, stopAll } from '@pulses/testing-processes';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { startBrokerProcess, type BrokerProcess } from './broker-process';
+import { publishLines, readLines } from './line-client';
+import { pulseLine, type Pulse } from './oracle';
+import { startSystem, type System } from './system';
+
+async function run(args: readonly string[], input?: string | Buffer) {
+  const app = startApp({ app: 'cli', args });
+  if (input !== undefined) app.stdin.end(input);
+  const { code } = await app.exited;
+  return { code, stdout: app.stdout, stderr: app.stderr };
+}
+
+const json = (text: string): unknown[] =>
+  text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as unknown);
+
+describe('pulses', () => {
+  let broker: BrokerProcess;
+  const at = () => `--port=${broker.port}`;
+
+  beforeEach(async () => {
+    broker = await startBrokerProcess();
+  });
+  afterEach(async () => {
+    await stopAll();
+    await broker.stop();
+  });
+
+  it('lists topics with what they hold', async () => {
+    await publishLines(broker.port, 'one', ['a', 'bc']);
+    await readLines(broker.port, 'one', 2);
+    await publishLines(broker.port, 'other', ['d']);
+    await readLines(broker.port, 'other', 1);
+    const { code, stdout } = await run(['topics', at(), '--prefix=on']);
+    expect(code).toBe(0);
+    expect(json(stdout)).toEqual([
+      {
+        topic: 'one',
+        messages: 2,
+        bytes: 5,
+        first_offset: 0,
+        last_offset: 1,
+        first_time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+        last_time: expect.stringMatching(/Z$/),
+        incarnation: expect.stringMatching(/^[0-9a-f]{32}$/),
+      },
+    ]);
+  });
+
+  it('produces the lines of its input and prints them again byte for byte', async () => {
+    const lines = Array.from({ length: 20_000 }, (_, index) => `line ${index} ${'x'.repeat(index % 97)}\t\u00fc`);
+    const produced = await run(['produce', 't', at()], `\n${lines.join('\r\n')}`);
+    expect(produced).toEqual({ code: 0, stdout: '{"messages_acked":20000}\n', stderr: '' });
+    const all = await run(['cat', 't', at()]);
+    expect(all.stdout === `${lines.join('\n')}\n`).toBe(true);
+    const some = await run(['cat', 't', at(), '--from=19990', '--count=3']);
+    expect(some).toEqual({ code: 0, stdout: `${lines.slice(19_990, 19_993).join('\n')}\n`, stderr: '' });
+    expect(await run(['cat', 't', at(), '--from=20000'])).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+
+  it('keeps bytes that are no text', async () => {
+    const bytes = Buffer.from([0xff, 0x00, 0x1b, 0x0d, 0x41, 0x0a]);
+    expect((await run(['produce', 't', at()], bytes)).code).toBe(0);
+    const cat = spawn(process.execPath, [bundlePath('cli'), 'cat', 't', at()]);
+    const parts: Buffer[] = [];
+    cat.stdout.on('data', (chunk: Buffer) => parts.push(chunk));
+    await once(cat, 'close');
+    expect(Buffer.concat(parts)).toEqual(bytes);
+  });
+
+  it('follows a topic, gapless, until it is stopped', async () => {
+    await publishLines(broker.port, 't', ['a']);
+    await readLines(broker.port, 't', 1);
+    const follower = startApp({ app: 'cli', args: ['cat', 't', at(), '--follow'] });
+    await follower.waitForOutput(/a\n/);
+    await publishLines(broker.port, 't', ['b', 'c']);
+    await follower.waitForOutput(/c\n/);
+    expect(await follower.stop()).toEqual({ code: 0, signal: null });
+    expect(follower.stdout).toBe('a\nb\nc\n');
+    const counted = await run(['cat', 't', at(), '--follow', '--count=2']);
+    expect(counted.stdout).toBe('a\nb\n');
+  });
+
+  it('ends quietly when its reader has enough', async () => {
+    await run(['produce', 't', at()], 'some line\n'.repeat(300_000));
+    const cat = spawn(process.execPath, [bundlePath('cli'), 'cat', 't', at()]);
+    let stderr = '';
+    cat.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    await once(cat.stdout, 'data');
+    cat.stdout.destroy();
+    expect(await once(cat, 'close')).toEqual([0, null]);
+    expect(stderr).toBe('');
+  });
+
+  it('waits for a reader that stops reading, and loses nothing', async () => {
+    const line = 'y'.repeat(99);
+    await run(['produce', 't', at()], `${line}\n`.repeat(100_000));
+    const cat = spawn(process.execPath, [bundlePath('cli'), 'cat', 't', at()]);
+    await once(cat.stdout, 'readable');
+    // Nothing is read while other work goes on: the pipe is full, and the program waits.
+    await run(['topics', at()]);
+    expect(cat.exitCode).toBeNull();
+    let bytes = 0;
+    cat.stdout.on('data', (chunk: Buffer) => (bytes += chunk.byteLength));
+    expect(await once(cat, 'close')).toEqual([0, null]);
+    expect(bytes).toBe(10_000_000);
+  });
+
+  it.each([
+    [['cat', 'none'], /topic none does not exist/],
+    [['cat', 't', '--from=9'], /holds 0 to 1, not 9/],
+  ] as const)('%j fails with one line and exit code 1', async (args, line) => {
+    await publishLines(broker.port, 't', ['a']);
+    await readLines(broker.port, 't', 1);
+    const { code, stdout, stderr } = await run([...args, at()]);
+    expect(stderr).toMatch(line);
+    expect(stderr.trimEnd().split('\n').length).toBe(1);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  });
+
+  it.each(['topics', 'cat', 'produce', 'totals', 'audit'])('%s says where no broker answers', async (command) => {
+    const port = await freePort();
+    const args = ['cat', 'produce'].includes(command) ? [command, 't'] : [command];
+    const { code, stderr } = await run([...args, `--port=${port}`], '');
+    expect(stderr).toBe(`pulses: cannot reach 127.0.0.1:${port}: ECONNREFUSED\n`);
+    expect(code).toBe(1);
+  });
+
+  it('names the line that is too long, and keeps the ones before it', async () => {
+    const produced = await run(['produce', 't', at()], `a\n\n${'x'.repeat(4 * 1024 * 1024 + 1)}\nb\n`);
+    expect(produced).toEqual({
+      code: 1,
+      stdout: '{"messages_acked":1}\n',
+      stderr: 'pulses: line 3 is longer than 4194304 bytes\n',
+    });
+    expect((await run(['cat', 't', at()])).stdout).toBe('a\n');
+  });
+
+  it('ends with what was acknowledged, and no piece of a line, when it is stopped while it reads', async () => {
+    const producer = startApp({ app: 'cli', args: ['produce', 't', at()] });
+    const seen = readLines(broker.port, 't', 2);
+    producer.stdin.write('a\nb\nunfinish');
+    expect(await seen).toEqual(['a', 'b']);
+    producer.signal('SIGINT');
+    expect(await producer.exited).toEqual({ code: 0, signal: null });
+    expect(producer.stdout).toBe('{"messages_acked":2}\n');
+    expect((await run(['cat', 't', at()])).stdout).toBe('a\nb\n');
+  });
+});
+
+describe('pulses beside a whole system', () => {
+  let system: System;
+  const at = () => `--port=${system.port}`;
+
+  beforeEach(async () => {
+    system = await startSystem({ ingestorArgs: ['--flush-interval', '1s'] });
+  });
+  afterEach(async () => {
+    await stopAll();
+    await system.stop();
+  });
+
+  const PULSES: readonly Pulse[] = [
+    { tenant: 'acme', sku: 'vm', unit: 'h', amount: '0.1' },
+    { tenant: 'acme', sku: 'vm', unit: 'h', amount: '0.2' },
+    { tenant: 'acme', sku: 'vm', unit: 'min', amount: '9007199254740993' },
+    { tenant: 'a.b', sku: '__proto__', unit: 'h', amount: '-1e-30' },
+  ];
+
+  async function publish(): Promise<void> {
+    await publishLines(system.port, 'source.pulses', [...PULSES.map(pulseLine), 'not a pulse']);
+    await readLines(system.port, 'tenants.acme.aggregated.pulses.amount', 2);
+    await readLines(system.port, 'tenants.a%2Eb.aggregated.pulses.amount', 1);
+  }
+
+  it('sums the grouped pulses exactly', async () => {
+    await publish();
+    const all = await run(['totals', at()]);
+    expect(all.code).toBe(0);
+    expect(all.stdout.split('\n')).toEqual([
+      '{"tenant_id":"a.b","product_sku":"__proto__","use_unit":"h","total_amount":-0.000000000000000000000000000001,"pulse_count":1}',
+      '{"tenant_id":"acme","product_sku":"vm","use_unit":"h","total_amount":0.3,"pulse_count":2}',
+      '{"tenant_id":"acme","product_sku":"vm","use_unit":"min","total_amount":9007199254740993,"pulse_count":1}',
+      '',
+    ]);
+    expect((await run(['totals', at(), '--tenant=a.b'])).stdout).toContain('"tenant_id":"a.b"');
+    expect(json((await run(['totals', at(), '--tenant=acme', '--unit=h'])).stdout)).toHaveLength(1);
+    expect(json((await run(['totals', at(), '--sku=vm'])).stdout)).toHaveLength(2);
+    expect((await run(['totals', at(), '--until=2000-01-01'])).stdout).toBe('');
+    expect((await run(['totals', at(), '--tenant=nobody'])).stdout).toBe('');
+  });
+
+  it('finds the outputs equal to what the source says, while pulses come', async () => {
+    await publish();
+    const generator = startApp({ app: 'stub-generator', args: [at(), '--rate=2000', '--log-level=warn'] });
+    await readLines(system.port, 'tenants.tenant-1.aggregated.pulses.amount', 60);
+    const audit = await run(['audit', at()]);
+    expect(audit.stderr).toBe('');
+    const [summary] = json(audit.stdout) as Record<string, number>[];
+    expect(summary).toMatchObject({ equal: true, differences: 0, dead_letters: 1 });
+    expect(summary?.['grouped_lines']).toBe(summary?.['pulses']);
+    expect(audit.code).toBe(0);
+    await generator.stop();
+  });
+
+  it.each([
+    ['tenants.acme.grouped.pulses', 'is not that of the source offset'],
+    ['source.pulses.dead-letter', ''],
+    ['tenants.acme.aggregated.pulses.amount', ''],
+  ])('finds a line that somebody else has written to %s', async (topic, problem) => {
+    await publish();
+    expect((await run(['audit', at()])).code).toBe(0);
+    const [line = ''] = await readLines(system.port, topic, 1);
+    const forged = problem === '' ? line : line.replace(/"object_id":"[0-9a-f]{4}/, '"object_id":"0000');
+    const before = (await run(['cat', topic, at()])).stdout.split('\n').length - 1;
+    await publishLines(system.port, topic, [forged]);
+    await readLines(system.port, topic, before + 1);
+    const { code, stdout } = await run(['audit', at()]);
+    const [difference, ...rest] = json(stdout) as Record<string, unknown>[];
+    expect(difference).toMatchObject({ topic, difference: expect.stringContaining(problem) });
+    expect(rest.at(-1)).toMatchObject({ equal: false });
+    expect(code).toBe(1);
+  });
+
+  it('goes on producing when the broker comes back', async () => {
+    const producer = startApp({ app: 'cli', args: ['produce', 't', at()] });
+    producer.stdin.write('a\n');
+    expect(await readLines(system.port, 't', 1)).toEqual(['a']);
+    system.broker.signal('SIGKILL');
+    await system.broker.exited;
+    producer.stdin.write('b\n');
+    await producer.waitForOutput(/trying again\n/);
+    await system.restart('broker', 'SIGKILL');
+    producer.stdin.end('c');
+    expect(await producer.exited).toEqual({ code: 0, signal: null });
+    expect(producer.stdout).toBe('{"messages_acked":3}\n');
+    expect(await readLines(system.port, 't', 3)).toEqual(['a', 'b', 'c']);
+  });
+});
