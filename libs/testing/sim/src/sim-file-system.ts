@@ -110,11 +110,7 @@ function fileSystemOver(root: SimDirectory, options: SimFileSystemOptions): SimF
       return await new Promise<T>(() => undefined);
     }
     const kind = faultOf(call);
-    if (kind === undefined || kind === 'short') {
-      const result = work(kind === 'short');
-      await turns(random);
-      return result;
-    }
+    if (kind === undefined || kind === 'short') return work(kind === 'short');
     if (kind === 'EIO') damage?.();
     throw systemError(kind, call);
   };

@@ -1,0 +1,92 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { isPulsesError } from '@pulses/shared-errors';
+import type { BrokerLog } from './broker-log';
+import { openLog, publish, readMessages, temporaryDirectories, until } from './testing/log-fixture';
+import { sizes } from './testing/torture-sizes';
+
+const KIB = 1024;
+const OPTIONS = { segmentBytesMax: 128 * KIB, topicSegmentBytesMax: 256 * KIB, checkpointBytes: 256 * KIB, materialiseDelayMs: 5, tailBytesMax: 64 * KIB };
+
+const run = promisify(execFile);
+const directories = temporaryDirectories();
+let mounted: string | undefined;
+let open: BrokerLog | undefined;
+
+afterEach(async () => {
+  const log = open;
+  open = undefined;
+  await log?.close().catch(() => undefined);
+  if (mounted !== undefined) await run('umount', [mounted]);
+  mounted = undefined;
+  await directories.removeAll();
+});
+
+/** Why the file system could not be mounted; undefined when it was. */
+async function mountTmpfs(directory: string): Promise<string | undefined> {
+  try {
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', directory]);
+    mounted = directory;
+    return undefined;
+  } catch (error) {
+    return String((error as { stderr?: string }).stderr ?? error);
+  }
+}
+
+/** Appends until there is no room; resolves to what was acknowledged. */
+async function fill(log: BrokerLog, topic: string): Promise<string[]> {
+  const stored: string[] = [];
+  for (;;) {
+    const message = `${topic}-${stored.length}-${'x'.repeat(16 * KIB)}`;
+    try {
+      await publish(log, topic, [message]);
+    } catch (error) {
+      if (isPulsesError(error, 'STORAGE_FULL')) return stored;
+      throw error;
+    }
+    stored.push(message);
+  }
+}
+
+const canPublish = (log: BrokerLog): Promise<boolean> =>
+  publish(log, 'room', ['1']).then(
+    () => true,
+    () => false,
+  );
+
+describe('a real disk of 4 MiB', () => {
+  it('is filled and freed again and again without a restart and without a loss, where one may be mounted', async () => {
+    const directory = await directories.make();
+    const refusal = await mountTmpfs(directory);
+    if (refusal !== undefined) {
+      // Without the right to mount there is no small disk; the simulated ones have said the same.
+      expect(refusal).toMatch(/permission|superuser|not permitted|ENOENT|denied/i);
+      return;
+    }
+    const ballast = join(directory, 'ballast');
+    for (let round = 0; round < sizes.fillings; round += 1) {
+      const data = join(directory, `data-${round}`);
+      // More than half: what was stored in the journal alone has to find room in the topics' files afterwards.
+      await writeFile(ballast, Buffer.alloc((2_300 + (round % 5) * 100) * KIB));
+      const log = (open = await openLog(data, { options: OPTIONS }));
+      const stored = await fill(log, 'a');
+      expect(stored.length).toBeGreaterThan(0);
+      expect(await readMessages(log, 'a')).toEqual(stored);
+      await rm(ballast);
+      await until(() => canPublish(log));
+      expect(await readMessages(log, 'a')).toEqual(stored);
+      open = undefined;
+      await log.close();
+      open = await openLog(data, { options: OPTIONS });
+      expect(await readMessages(open, 'a')).toEqual(stored);
+      expect((await readMessages(open, 'room')).length).toBeGreaterThan(0);
+      const reopened = open;
+      open = undefined;
+      await reopened.close();
+      await rm(data, { recursive: true });
+    }
+  }, sizes.timeoutMs);
+});
