@@ -3,15 +3,19 @@
 import {
   booleanSetting,
   choiceSetting,
+  customSetting,
+  durationKind,
   durationSetting,
   integerSetting,
   optional,
   portSetting,
   secretSetting,
+  sizeKind,
   sizeSetting,
   textKind,
   textSetting,
 } from '@pulses/shared-service-host';
+import { retentionKind } from './retention-setting';
 
 export const brokerSettings = {
   host: textSetting({ flag: 'host', default: '127.0.0.1', description: 'Address to listen on.' }),
@@ -61,6 +65,18 @@ export const brokerSettings = {
     max: '1GiB',
     default: '64MiB',
     description: 'Length at which a journal file is left for a new one.',
+  }),
+  retentionAge: customSetting(retentionKind(durationKind({ min: '1s', max: '3650d' })), {
+    flag: 'retention-age',
+    default: 'keep',
+    description:
+      'Messages older than this may go, whole files at a time, and never before every consumer group has read them. ' +
+      'A limit for all topics, or by kind: source=7d,dead_letter=90d.',
+  }),
+  retentionBytes: customSetting(retentionKind(sizeKind({ min: '1MiB', max: '1024TiB' })), {
+    flag: 'retention-bytes',
+    default: 'keep',
+    description: 'The oldest messages of a topic that is longer than this may go, in the same way.',
   }),
   tailBytes: sizeSetting({
     flag: 'tail-bytes',

@@ -1,6 +1,6 @@
 // Wires a broker: storage, then the door, then "ready".
 
-import { openBrokerLog, type BrokerLog, type FsyncPolicy } from '@pulses/broker-log';
+import { BROKER_LOG_DEFAULTS, openBrokerLog, type BrokerLog, type FsyncPolicy } from '@pulses/broker-log';
 import { createBrokerServer, type ServerObserver } from '@pulses/broker-server';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeFileSystem, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
@@ -127,7 +127,13 @@ function openLog(settings: BrokerSettings, logger: Logger, metrics: Metrics): Pr
     options: {
       fsync: fsyncPolicyOf(settings),
       segmentBytesMax: settings.segmentBytes,
+      // Small segments are wished for to keep the journal short: it is let go of at checkpoints.
+      checkpointBytes: Math.min(settings.segmentBytes, BROKER_LOG_DEFAULTS.checkpointBytes),
       tailBytesMax: settings.tailBytes,
+    },
+    retention: (topic) => {
+      const kind = topicKindOf(topic);
+      return { ageMs: settings.retentionAge[kind], bytes: settings.retentionBytes[kind] };
     },
     logger,
     metrics: {

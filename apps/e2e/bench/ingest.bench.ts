@@ -49,7 +49,7 @@ function parseRate(): number {
   return Math.round(YARDSTICK_LINES / ((performance.now() - start) / 1000));
 }
 
-const system = await startSystem({ ingestorArgs: ['--flush-interval=1s'] });
+const system = await startSystem({ ingestorArgs: [isSmoke ? '--flush-interval=1s' : '--flush-interval=5s'] });
 try {
   const generator = startApp({
     app: 'stub-generator',

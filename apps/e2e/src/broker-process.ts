@@ -8,6 +8,8 @@ export interface BrokerProcess {
   readonly port: number;
   readonly httpPort: number;
   readonly dataDir: string;
+  /** Ends it by the signal and starts it again on the same ports and data. */
+  restart(signal: NodeJS.Signals): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -15,16 +17,27 @@ export async function startBrokerProcess(args: readonly string[] = []): Promise<
   const [port, httpPort] = [await freePort(), await freePort()];
   const directory = await makeTempDirectory();
   const dataDir = join(directory.path, 'data');
-  const app = startApp({
-    app: 'broker',
-    args: [`--port=${port}`, `--http-port=${httpPort}`, `--data-dir=${dataDir}`, ...args],
-  });
-  await app.waitForReady();
+  const start = async (): Promise<RunningApp> => {
+    const started = startApp({
+      app: 'broker',
+      args: [`--port=${port}`, `--http-port=${httpPort}`, `--data-dir=${dataDir}`, ...args],
+    });
+    await started.waitForReady();
+    return started;
+  };
+  let app = await start();
   return {
-    app,
+    get app() {
+      return app;
+    },
     port,
     httpPort,
     dataDir,
+    async restart(signal) {
+      app.signal(signal);
+      await app.exited;
+      app = await start();
+    },
     async stop() {
       await app.stop();
       await directory.remove();

@@ -1,0 +1,43 @@
+// How long messages are kept: one limit for all kinds of topics, or one for each.
+//
+//   limits = "keep" | limit | kind "=" limit ("," kind "=" limit)*
+
+import { TOPIC_KINDS, type TopicKind } from '@pulses/shared-pulse-model';
+import type { SettingKind } from '@pulses/shared-service-host';
+import { z } from 'zod';
+
+/** A limit for each kind of topic that has one; a kind without one is kept for ever. */
+export type RetentionLimits = Readonly<Partial<Record<TopicKind, number>>>;
+
+/** Limits whose values are written as `limit` reads them. */
+export function retentionKind(limit: SettingKind<number>): SettingKind<RetentionLimits> {
+  const example = TOPIC_KINDS.slice(0, 2)
+    .map((kind) => `${kind}=LIMIT`)
+    .join(',');
+  return {
+    type: `keep|${limit.type}`,
+    allowed: `keep, or ${limit.allowed}, or one for some kinds of topics as ${example}; kinds are ${TOPIC_KINDS.join(', ')}`,
+    schema: z.string().transform((text, context) => {
+      const limits = limitsOf(text, limit);
+      if (limits !== undefined) return limits;
+      context.addIssue('not limits of retention');
+      return z.NEVER;
+    }),
+  };
+}
+
+function limitsOf(text: string, limit: SettingKind<number>): RetentionLimits | undefined {
+  if (text === 'keep') return {};
+  const valueOf = (part: string): number | undefined => limit.schema.safeParse(part).data;
+  const forAll = valueOf(text);
+  if (forAll !== undefined) return Object.fromEntries(TOPIC_KINDS.map((kind) => [kind, forAll]));
+  const limits: Partial<Record<TopicKind, number>> = {};
+  for (const part of text.split(',')) {
+    const separator = part.indexOf('=');
+    const kind = TOPIC_KINDS.find((candidate) => candidate === part.slice(0, separator));
+    const value = valueOf(part.slice(separator + 1));
+    if (separator < 0 || kind === undefined || value === undefined || kind in limits) return undefined;
+    limits[kind] = value;
+  }
+  return limits;
+}
