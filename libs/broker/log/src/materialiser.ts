@@ -29,7 +29,7 @@ import {
 const WRITERS = 2;
 const RETRY_MS = 250;
 /** So much waiting is written at once instead of after the delay. */
-const EAGER_BYTES = 8 * 1024 * 1024;
+const EAGER_BYTES = 32 * 1024 * 1024;
 
 export interface MaterialiserOptions {
   readonly store: TopicStore;

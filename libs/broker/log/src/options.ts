@@ -50,7 +50,7 @@ export const BROKER_LOG_DEFAULTS: BrokerLogOptions = {
   topicSegmentBytesMax: 64 * MIB,
   checkpointBytes: 64 * MIB,
   retentionIntervalMs: 60_000,
-  openFilesMax: 1_024,
+  openFilesMax: 4_096,
   topicsMax: 1_000_000,
 };
 
