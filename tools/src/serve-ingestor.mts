@@ -4,8 +4,8 @@
 // ingestor's exit code, or with the broker's when that could not start. Every broker setting comes from its environment
 // variable (PULSES_DATA_DIR, …); its HTTP port, whose variable the ingestor shares, from PULSES_BROKER_HTTP_PORT.
 //
-// Guarantees: the ingestor ends first, then the broker that was started here; both end by themselves when this process is
-// killed, since their channel to it closes.
+// Guarantees: both end when this process ends, also when it is killed, since their channel to it closes. The ingestor is
+// ended first; on a terminal Nx signals all of them at once, which loses nothing, but is logged with more words.
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { connect } from 'node:net';

@@ -23,6 +23,8 @@ import type { brokerSettings } from './settings';
 
 export type BrokerSettings = SettingsOf<typeof brokerSettings>;
 
+/** What the system answers to a path that can't be a data directory; SQLite holds the lock. */
+const UNUSABLE_DIRECTORY = new Set(['EACCES', 'EEXIST', 'ENOENT', 'ENOTDIR', 'EPERM', 'EROFS', 'ENAMETOOLONG', 'ERR_SQLITE_ERROR']);
 /** Time for what is under way when the broker stops; the whole stop has 10 s. */
 const CLOSE_GRACE_MS = 5_000;
 
@@ -41,7 +43,9 @@ export async function startBroker(settings: BrokerSettings, logger: Logger): Pro
 
   let log: BrokerLog | undefined;
   try {
-    log = await openLog(settings, logger, metrics);
+    log = await openLog(settings, logger, metrics).catch((error: unknown) => {
+      throw asSettingError(error, settings.dataDir);
+    });
     const server = createBrokerServer({
       log,
       network: nodeNetwork,
@@ -144,6 +148,15 @@ function openLog(settings: BrokerSettings, logger: Logger, metrics: Metrics): Pr
         appended[topicKindOf(topic)].inc(recordCount);
       },
     },
+  });
+}
+
+/** A directory that can't be used is a bad setting; anything else stays what it is. */
+function asSettingError(error: unknown, dataDir: string): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (error instanceof PulsesError || code === undefined || !UNUSABLE_DIRECTORY.has(code)) return error;
+  return new PulsesError('CONFIG_INVALID', `--data-dir: '${dataDir}' is not valid: a directory that this user can write (${code})`, {
+    cause: error,
   });
 }
 

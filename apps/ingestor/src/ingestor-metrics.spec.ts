@@ -1,17 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
 import { PulsesError } from '@pulses/shared-errors';
 import { createMetrics } from '@pulses/shared-service-host';
+import { createSimClock } from '@pulses/testing-sim';
 import { createIngestorMetrics } from './ingestor-metrics';
 
 describe("the ingestor's metrics", () => {
   const start = () => {
     const metrics = createMetrics();
-    const { observer, readiness } = createIngestorMetrics(metrics, 'source.pulses');
+    const clock = createSimClock();
+    const { observer, readiness } = createIngestorMetrics(metrics, 'source.pulses', clock);
     const value = async (name: string) => {
       const line = (await metrics.text()).body.split('\n').find((candidate) => candidate.startsWith(`${name} `));
       return line === undefined ? undefined : Number(line.split(' ')[1]);
     };
-    return { metrics, observer, readiness, value };
+    return { clock, observer, readiness, value };
   };
 
   it('are all there from the start, as zero', async () => {
@@ -53,6 +55,17 @@ describe("the ingestor's metrics", () => {
     head = Promise.resolve(100);
     observer.readUpTo(100);
     expect(await value('pulses_source_lag')).toBe(0);
+  });
+
+  it('do not wait for a broker that hangs', async () => {
+    const { clock, observer, value } = start();
+    observer.readUpTo(5);
+    observer.state({ kind: 'active', sourceHead: () => Promise.resolve(9) });
+    expect(await value('pulses_source_lag')).toBe(4);
+    observer.state({ kind: 'active', sourceHead: () => new Promise(() => undefined) });
+    const read = value('pulses_source_lag');
+    await clock.advance(1_000);
+    expect(await read).toBe(4);
   });
 
   it('make an ingestor ready while it works or stands by, and tell which', () => {

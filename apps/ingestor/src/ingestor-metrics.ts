@@ -1,5 +1,6 @@
 // What the pipeline does, as metrics and as readiness.
 
+import type { Clock } from '@pulses/shared-ports';
 import { DEAD_LETTER_REASONS } from '@pulses/shared-pulse-model';
 import type { Metrics, Readiness } from '@pulses/shared-service-host';
 import type { PipelineObserver, PipelineState } from '@pulses/stream-pipeline';
@@ -9,7 +10,16 @@ export interface IngestorMetrics {
   readiness(): Readiness;
 }
 
-export function createIngestorMetrics(metrics: Metrics, sourceTopic: string): IngestorMetrics {
+/** How long reading metrics waits for the broker to tell the head of the source; the last known lag is shown then. */
+const SCRAPE_MS_MAX = 500;
+
+export function createIngestorMetrics(metrics: Metrics, sourceTopic: string, clock: Clock): IngestorMetrics {
+  const waited = (delayMs: number) =>
+    new Promise<undefined>((resolve) => {
+      clock.setTimer(delayMs, () => {
+        resolve(undefined);
+      }, { keepAlive: false });
+    });
   const grouped = metrics.counter('pulses_grouped_total', 'Grouped lines committed.');
   const aggregated = metrics.counter('pulses_aggregated_total', 'Window sums committed.');
   const deadLettered = metrics.labelledCounter(
@@ -25,7 +35,7 @@ export function createIngestorMetrics(metrics: Metrics, sourceTopic: string): In
   let lag = 0;
   metrics.observedGauge('pulses_source_lag', 'Source messages stored and not yet read.', async () => {
     if (state.kind === 'active') {
-      const head = await state.sourceHead().catch(() => undefined);
+      const head = await Promise.race([state.sourceHead().catch(() => undefined), waited(SCRAPE_MS_MAX)]);
       if (head !== undefined) lag = Math.max(0, head - readUpTo);
     }
     return lag;

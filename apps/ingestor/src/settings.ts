@@ -1,24 +1,31 @@
 // What a user can set on an ingestor.
 
-import { brokerClientSettings } from '@pulses/connector-fs';
+import { redisSettings } from '@pulses/aggregation-redis';
+import { brokerClientSettings, groupKind, topicKind } from '@pulses/connector-fs';
+import { deadLetterTopic } from '@pulses/shared-pulse-model';
 import {
   booleanSetting,
   choiceSetting,
+  customSetting,
   durationSetting,
   integerSetting,
-  optional,
   portSetting,
-  textKind,
   textSetting,
 } from '@pulses/shared-service-host';
 
 export const ingestorSettings = {
   ...brokerClientSettings,
-  sourceTopic: textSetting({ flag: 'source-topic', default: 'source.pulses', description: 'Topic to read pulses from.' }),
-  group: textSetting({
+  sourceTopic: customSetting(topicKind(deadLetterTopic('')), {
+    flag: 'source-topic',
+    default: 'source.pulses',
+    description: 'Topic to read pulses from.',
+  }),
+  group: customSetting(groupKind, {
     flag: 'group',
     default: 'ingestor',
-    description: 'Name of the group that shares one position: one member works, the others stand by.',
+    description:
+      'Name of the group that shares one position: one member works, the others stand by. A source has one group: a ' +
+      'second one would publish every output again.',
   }),
   connector: choiceSetting({
     flag: 'connector',
@@ -30,9 +37,9 @@ export const ingestorSettings = {
     flag: 'engine',
     choices: ['memory', 'redis'],
     default: 'memory',
-    description: 'Where the sums of the open window are kept. This version has memory.',
+    description: 'Where the sums of the open window are kept.',
   }),
-  redisUrl: optional(textKind, { flag: 'redis-url', description: 'Address of the Redis of --engine redis.' }),
+  ...redisSettings,
   flushIntervalMs: durationSetting({
     flag: 'flush-interval',
     min: '10ms',

@@ -1,6 +1,5 @@
 // Wires an ingestor: connector, engine, pipeline, HTTP, and the stub generator when asked for.
 
-import { createMemoryEngine } from '@pulses/aggregation-memory';
 import { brokerAddressOf, connectBroker, createFsConnector } from '@pulses/connector-fs';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
@@ -14,6 +13,7 @@ import {
   type SettingsOf,
 } from '@pulses/shared-service-host';
 import { runPipeline } from '@pulses/stream-pipeline';
+import { createEngine } from './create-engine';
 import { createIngestorMetrics } from './ingestor-metrics';
 import type { ingestorSettings } from './settings';
 import { startStub } from './stub-process';
@@ -24,8 +24,13 @@ export type IngestorSettings = SettingsOf<typeof ingestorSettings>;
 export async function startIngestor(settings: IngestorSettings, logger: Logger): Promise<Service> {
   assertSettings(settings);
   const address = await brokerAddressOf(settings);
+  const { engine, readiness: engineReadiness } = await createEngine(settings, logger);
   const metrics = createMetrics();
-  const { observer, readiness } = createIngestorMetrics(metrics, settings.sourceTopic);
+  const { observer, readiness: pipelineReadiness } = createIngestorMetrics(metrics, settings.sourceTopic, nodeClock);
+  const readiness = () => {
+    const ofEngine = engineReadiness();
+    return ofEngine.ready ? pipelineReadiness() : ofEngine;
+  };
   const http = await startHttpServer({ host: settings.httpHost, port: settings.httpPort, metrics, readiness });
 
   const connector = createFsConnector({
@@ -34,7 +39,6 @@ export async function startIngestor(settings: IngestorSettings, logger: Logger):
     clock: nodeClock,
     member: `pid-${process.pid}`,
   });
-  const engine = createMemoryEngine();
   const abort = new AbortController();
   logger.info(
     {
@@ -81,11 +85,9 @@ export async function startIngestor(settings: IngestorSettings, logger: Logger):
   };
 }
 
-function assertSettings({ connector, engine, stub, stubClean, httpHost, insecureBind }: IngestorSettings): void {
+function assertSettings({ connector, stub, stubClean, httpHost, insecureBind }: IngestorSettings): void {
   if (connector !== 'fs')
     throw new PulsesError('CONFIG_INVALID', `--connector: '${connector}' is not part of this version; allowed: fs`);
-  if (engine !== 'memory')
-    throw new PulsesError('CONFIG_INVALID', `--engine: '${engine}' is not part of this version; allowed: memory`);
   if (stubClean && !stub)
     throw new PulsesError('CONFIG_INVALID', "--stub-clean: 'true' deletes all topics; allowed: only together with --stub");
   assertSafeBind({ flag: 'http-host', host: httpHost, protected: false, insecureBind, remedy: 'a proxy of your own' });

@@ -25,7 +25,7 @@ export function startStub(settings: IngestorSettings, logger: Logger): { stop():
   let isStopping = false;
   const exited = new Promise<void>((resolve) => {
     child.once('exit', (code, signal) => {
-      if (!isStopping) logger.error({ code, signal }, 'the stub generator has ended');
+      if (!isStopping) logger[code === 0 ? 'info' : 'error']({ code, signal }, 'the stub generator has ended');
       resolve();
     });
   });

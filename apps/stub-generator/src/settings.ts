@@ -1,13 +1,12 @@
 // What a user can set on the stub generator.
 
-import { brokerClientSettings } from '@pulses/connector-fs';
+import { brokerClientSettings, topicKind } from '@pulses/connector-fs';
 import {
   booleanSetting,
   customSetting,
   integerKind,
   integerSetting,
   optional,
-  textSetting,
   type SettingKind,
 } from '@pulses/shared-service-host';
 import { z } from 'zod';
@@ -35,7 +34,11 @@ const skewKind: SettingKind<number> = {
 
 export const generatorSettings = {
   ...brokerClientSettings,
-  sourceTopic: textSetting({ flag: 'source-topic', default: 'source.pulses', description: 'Topic to publish to.' }),
+  sourceTopic: customSetting(topicKind(), {
+    flag: 'source-topic',
+    default: 'source.pulses',
+    description: 'Topic to publish to.',
+  }),
   tenants: integerSetting({ flag: 'tenants', min: 1, max: 1_000_000, default: '10', description: 'Number of tenants.' }),
   skus: integerSetting({ flag: 'skus', min: 1, max: 100_000, default: '50', description: 'Number of SKUs.' }),
   rate: customSetting(rateKind, {

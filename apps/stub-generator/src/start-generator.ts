@@ -15,8 +15,6 @@ export type GeneratorSettings = SettingsOf<typeof generatorSettings>;
 const RETRY = { delayMsMin: 100, delayMsMax: 5_000 };
 /** Time for answers that are still on their way when the generator is stopped; the whole stop has 10 s. */
 const DRAIN_MS = 5_000;
-/** Topics named in one request. */
-const DELETED_AT_ONCE = 1_000;
 
 /** @throws PulsesError CONFIG_INVALID */
 export async function startGenerator(settings: GeneratorSettings, logger: Logger): Promise<Service> {
@@ -63,10 +61,15 @@ export async function startGenerator(settings: GeneratorSettings, logger: Logger
     ),
     async stop() {
       abort.abort();
+      let giveUp: () => void = () => undefined;
+      const drained = new Promise<void>((resolve) => {
+        giveUp = resolve;
+      });
       const overdue = nodeClock.setTimer(DRAIN_MS, () => {
         producer.abort();
+        giveUp();
       });
-      await running.catch(() => undefined);
+      await Promise.race([running.catch(() => undefined), drained]);
       await producer.close();
       overdue.cancel();
       progress.stop();
@@ -79,10 +82,7 @@ async function deleteAllTopics(connect: () => Promise<BrokerClient>, logger: Log
   const remove = async () => {
     const client = await connect();
     try {
-      const names = (await client.listTopics('')).map(({ topic }) => topic);
-      for (let start = 0; start < names.length; start += DELETED_AT_ONCE)
-        await client.deleteTopics(names.slice(start, start + DELETED_AT_ONCE));
-      return names.length;
+      await client.deleteAllTopics();
     } finally {
       client.close();
     }
@@ -90,8 +90,8 @@ async function deleteAllTopics(connect: () => Promise<BrokerClient>, logger: Log
   const onRetry = (error: unknown) => {
     logger.warn({ reason: isPulsesError(error) ? error.message : String(error) }, 'broker not reached; trying again');
   };
-  const count = await retry(remove, { ...RETRY, clock: nodeClock, random: nodeRandom, signal, onRetry });
-  logger.info({ count }, 'topics deleted');
+  await retry(remove, { ...RETRY, clock: nodeClock, random: nodeRandom, signal, onRetry });
+  logger.info({}, 'all topics deleted');
 }
 
 function printTotals(totals: Totals): void {

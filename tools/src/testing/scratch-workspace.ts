@@ -4,9 +4,10 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 
-export const WORKSPACE_ROOT = resolve(__dirname, '../../..');
+/** Everything here runs from the root. */
+export const WORKSPACE_ROOT = process.cwd();
 
 /** Paths of the files that belong to the workspace, committed or not, but not ignored. */
 export function workspaceFiles(): string[] {

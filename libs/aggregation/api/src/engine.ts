@@ -86,6 +86,11 @@ export interface AggregationEngine {
    */
   add(delta: WindowDelta): Promise<void> | void;
   /**
+   * For an engine whose `add` answers before it is done: throws what the next call would, so that a failure is heard of
+   * while nothing is added. @throws PulsesError
+   */
+  check?(): void;
+  /**
    * Ends the window: waits for every add and freezes it. Resolves to the number of its keys, those that a delta named: 0
    * for a window without adds. Sealing again changes nothing.
    */

@@ -50,7 +50,7 @@ export interface BrokerLog {
   /** Makes the topic unless it exists. @throws PulsesError TOPIC_INVALID and storage errors */
   createTopic(topic: string): Promise<TopicInfo>;
 
-  /** Removes topics with their messages and positions in one step; resolves to the names that existed. */
+  /** Removes topics with their messages and positions in one step, no name meaning all; resolves to the names that existed. */
   deleteTopics(topics: readonly string[]): Promise<string[]>;
 
   /** Raises the group's epoch by one, durably, and resolves to it: every commit of a lower epoch is now FENCED. */

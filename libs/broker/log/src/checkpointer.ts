@@ -8,6 +8,7 @@
 // Survives: a crash between any two of these; damage to the newest checkpoint. A full disk postpones a checkpoint.
 
 import { isPulsesError, type PulsesError } from '@pulses/shared-errors';
+import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock, FileSystem } from '@pulses/shared-ports';
 import { encodeCheckpoint } from './checkpoint-codec';
 import { storeCheckpoint } from './checkpoint-store';
@@ -69,13 +70,16 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
       // A segment holds the frames up to where the next one starts.
       if (next === undefined || next > upToLsn + 1) break;
       await fileSystem.remove(`${journalDirectory}/${segmentName(firstLsn)}`);
+      failpoint('checkpoint.after-retire');
     }
   };
 
   const checkpoint = async (): Promise<void> => {
     const bytesWritten = writer.bytesWritten;
     const materialisedLsn = await materialiser.drain();
+    failpoint('checkpoint.after-drain');
     await materialiser.sync();
+    failpoint('checkpoint.after-sync');
     const taken = await queue.between(async () => {
       await writer.sync();
       const segments = new Map<number, SegmentState[]>();
@@ -90,6 +94,7 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
       };
     });
     const kept = await storeCheckpoint(fileSystem, checkpointDirectory, taken.lsn, taken.bytes);
+    failpoint('checkpoint.after-store');
     materialisedLsns.set(taken.lsn, materialisedLsn);
     const olderNeeds = materialisedLsns.get(kept.at(-1)!); // the new one is among them
     if (kept.length > 1 && olderNeeds !== undefined) await retire(olderNeeds);

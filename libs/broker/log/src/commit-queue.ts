@@ -7,6 +7,7 @@
 // Bounds: `pendingBytesMax` of payload waiting or under way, `groupBytesMax` in one frame (or one larger request).
 
 import { isPulsesError, PulsesError, type ErrorCode } from '@pulses/shared-errors';
+import { failpoint } from '@pulses/shared-failpoints';
 import type { LogClock } from './log-clock';
 import type { JournalWriter, WrittenFrame } from './journal-writer';
 import type { Outcome, Staging } from './staging';
@@ -142,6 +143,7 @@ export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
     const frame = await writer.write(timestampMs, staging.entries);
     if (options.syncsEachGroup) await writer.sync();
     options.onDurable(frame, timestampMs);
+    failpoint('group-commit.after-apply');
   };
 
   const commitGroup = async (group: readonly Waiting[]): Promise<void> => {

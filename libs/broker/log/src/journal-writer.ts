@@ -8,6 +8,7 @@
 // One caller at a time: `write` and `sync` must not overlap, except that `sync` may run beside nothing but reads.
 
 import { PulsesError } from '@pulses/shared-errors';
+import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock, FileHandle, FileSystem } from '@pulses/shared-ports';
 import type { Entry } from './entries';
 import { encodeFrame } from './frame';
@@ -79,6 +80,7 @@ export function createJournalWriter(options: JournalWriterOptions, end: JournalE
     } catch (error) {
       throw storageFailed(`fdatasync of ${segmentName(firstLsn)} failed`, error);
     }
+    failpoint('journal.after-sync');
     syncedUpTo = upTo;
     options.onSync((clock.monotonicMs() - startMs) / 1000);
   };
@@ -94,8 +96,10 @@ export function createJournalWriter(options: JournalWriterOptions, end: JournalE
     let next: FileHandle | undefined;
     try {
       next = await createOrReset(fileSystem, path);
+      failpoint('journal.roll.after-name');
       await fileSystem.syncDirectory(directory);
       await writeAll(next, [header], 0);
+      failpoint('journal.roll.after-header');
     } catch (error) {
       await dropFile(fileSystem, path, next);
       if (isFull(error) || isOutOfDescriptors(error)) return;
@@ -107,6 +111,7 @@ export function createJournalWriter(options: JournalWriterOptions, end: JournalE
       await next.close().catch(() => undefined);
       throw storageFailed(`${path} could not be synchronised`, error);
     }
+    failpoint('journal.roll.after-sync');
     const previous = file;
     file = next;
     firstLsn = lsn + 1;
@@ -144,11 +149,13 @@ export function createJournalWriter(options: JournalWriterOptions, end: JournalE
     write: async (timestampMs, entries) => {
       if (length >= segmentBytesMax) await roll();
       const frame = encodeFrame({ lsn: lsn + 1, syncedUpTo, timestampMs, previousCrc: crc, seed }, entries);
+      failpoint('journal.before-write');
       try {
         await writeAll(file, frame.buffers, length);
       } catch (error) {
         return await takeBack(error);
       }
+      failpoint('journal.after-write');
       const payloadsAt = length + frame.payloadsAt;
       lsn += 1;
       crc = frame.crc;

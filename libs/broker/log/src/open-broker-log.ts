@@ -1,6 +1,7 @@
 // Puts the log together: recovery, the commit queue, the tail and the readers.
 
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
+import { failpoint } from '@pulses/shared-failpoints';
 import { checkTopicName, COMMIT_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX, type RecordBatch, type StoredPosition } from '@pulses/broker-wire';
 import { writeAttestation } from './attestation';
 import type { BrokerLog } from './broker-log';
@@ -215,6 +216,7 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
         // Not after a failure: a second fdatasync can succeed and lie, and what is attested must be on the disk.
         if (!queue.hasFailed) {
           await writer.sync();
+          failpoint('stop.before-attestation');
           await writeAttestation(fileSystem, directories.journal, { lsn: writer.lsn, timestampMs: logClock.now() });
         }
       } catch (error) {

@@ -8,6 +8,7 @@
 // can show bytes that are not on the disk. A torn end is left behind in the old segment, which ends where the new
 // one starts. A crash at any point of this leaves a directory that opens the same way.
 
+import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock, FileHandle, FileSystem, Random } from '@pulses/shared-ports';
 import { readAttestation } from './attestation';
 import { writeAll } from './full-io';
@@ -133,13 +134,17 @@ async function continueJournal(options: RecoveryOptions, scan: JournalScan, logI
   const firstLsn = scan.attested.lsn + 1;
   const path = `${journalDirectory}/${segmentName(firstLsn)}`;
   const temporary = `${path}${TEMPORARY_SUFFIX}`;
+  failpoint('recovery.before-segment');
   const file = await createOrReset(fileSystem, temporary);
   let length: number;
   try {
     await writeAll(file, [encodeSegmentHeader({ logId, firstLsn, previousCrc: scan.attested.crc })], 0);
     length = await copyLooseFrames(options, scan, file);
+    failpoint('recovery.after-copy');
     await file.datasync();
+    failpoint('recovery.after-sync');
     await fileSystem.rename(temporary, path);
+    failpoint('recovery.after-rename');
     await fileSystem.syncDirectory(journalDirectory);
   } catch (error) {
     await file.close().catch(() => undefined);

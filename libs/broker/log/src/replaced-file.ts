@@ -3,6 +3,7 @@
 // Guarantees: after a crash the file holds the old bytes or the new ones, never a mixture; once the call resolves, the
 // new ones.
 
+import { failpoint } from '@pulses/shared-failpoints';
 import type { FileHandle, FileSystem } from '@pulses/shared-ports';
 import { readUpTo, writeAll } from './full-io';
 import { createOrReset } from './journal-writer';
@@ -25,7 +26,9 @@ export async function replaceFile(
   } finally {
     await handle.close();
   }
+  failpoint('replaced-file.after-sync');
   await fileSystem.rename(temporary, `${directory}/${name}`);
+  failpoint('replaced-file.after-rename');
   await fileSystem.syncDirectory(directory);
 }
 

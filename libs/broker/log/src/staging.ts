@@ -146,7 +146,8 @@ export function createStaging(state: LogState, random: Random, topicsMax: number
       return () => topicInfo(state.topicsByName.get(name)!); // applied just before
     },
     deleteTopics: (names) => {
-      const found = [...new Set(names)].filter((name) => state.topicsByName.has(name));
+      const found =
+        names.length === 0 ? [...state.topicsByName.keys()] : [...new Set(names)].filter((name) => state.topicsByName.has(name));
       const deleted = found.map((topic) => {
         const { id, incarnation } = state.topicsByName.get(topic)!; // filtered just before
         return { topicId: id, topic, incarnation };

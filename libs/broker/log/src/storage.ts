@@ -7,6 +7,7 @@
 
 import { dirname } from 'node:path';
 import type { PulsesError } from '@pulses/shared-errors';
+import { failpoint } from '@pulses/shared-failpoints';
 import type { FileSystem } from '@pulses/shared-ports';
 import type { Checkpoint } from './checkpoint-codec';
 import { loadCheckpoint, removeTemporaries } from './checkpoint-store';
@@ -128,6 +129,7 @@ export async function openStorage(
       replayFrame(frame, state, tail, materialiser);
       await roomOrFull(materialiser);
     });
+    failpoint('recovery.after-replay');
     const writer = await journal.goOn();
     const { logId, lastTimestampMs, journalBytes } = journal;
     return { directories, state, tail, store, materialiser, writer, logId, lastTimestampMs, opened: { ...opened, journalBytes } };

@@ -6,6 +6,7 @@
 // One writer for each topic.
 
 import { crc32 } from 'node:zlib';
+import { failpoint } from '@pulses/shared-failpoints';
 import type { FileSystem } from '@pulses/shared-ports';
 import { writeAll } from './full-io';
 import type { HandleCache } from './handle-cache';
@@ -117,9 +118,11 @@ async function writeSome(store: TopicStore, files: TopicFiles, batches: readonly
   const blocks = planBlocks(batches, written.length);
   const payloads = batches.map(({ bytes, start, length }) => bytes.subarray(start, start + length));
   await store.cache.use(filePath(files, segment, 'ndjson'), (handle) => writeAll(handle, payloads, written.length));
+  failpoint('topic-files.after-lines');
   await store.cache.use(filePath(files, segment, 'index'), (handle) =>
     writeAll(handle, [encodeBlocks(blocks)], indexPosition(written.entries)),
   );
+  failpoint('topic-files.after-index');
   const end = blocks.at(-1)!; // at least one batch makes at least one block
   segment.written = {
     nextOffset: end.baseOffset + end.recordCount,
@@ -141,6 +144,7 @@ async function addSegment(store: TopicStore, files: TopicFiles, first: StoredBat
     // After the names were made: a synchronisation before would not have seen them.
     store.unsyncedDirectories.add(store.topicsDirectory).add(files.directory);
   }
+  failpoint('topic-files.after-name');
   const segment: SegmentState = {
     baseOffset,
     firstTimestampMs: timestampMs,
@@ -208,6 +212,7 @@ export async function syncFiles(store: TopicStore, files: TopicFiles): Promise<v
       if (isMissing(error) && (files.isDropped || !files.segments.includes(segment))) continue;
       throw error;
     }
+    failpoint('topic-files.after-sync');
     segment.synced = mark;
   }
 }
@@ -253,6 +258,7 @@ export async function tidyFiles(store: TopicStore, files: TopicFiles): Promise<v
   if (newest !== undefined && files.needsTidy) {
     const { length, entries } = newest.written;
     await cutFile(store, dataDirectory, filePath(files, newest, 'ndjson'), length);
+    failpoint('topic-files.after-cut');
     await cutFile(store, dataDirectory, filePath(files, newest, 'index'), indexPosition(entries));
   }
   files.needsTidy = false;

@@ -17,6 +17,7 @@ import {
   type Response,
 } from '@pulses/broker-wire';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
+import { failpoint } from '@pulses/shared-failpoints';
 import type { Connection, Speaker } from './connection';
 import type { ServerContext } from './context';
 import { createDeadline } from './deadline';
@@ -53,7 +54,10 @@ export function createBinarySpeaker(context: ServerContext, connection: Connecti
 
   const answerWith = async (correlation: number, response: Response | Promise<Response>): Promise<void> => {
     try {
-      send(correlation, await response);
+      const settled = await response;
+      failpoint('answer.before-send');
+      send(correlation, settled);
+      failpoint('answer.after-send');
     } catch (error) {
       failed(correlation, error);
     }

@@ -14,6 +14,7 @@
 
 import { HEAD_INTERVAL_MS, type Incarnation, type Request, type Response } from '@pulses/broker-wire';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
+import { failpoint } from '@pulses/shared-failpoints';
 import type { Timer } from '@pulses/shared-ports';
 import type { ServerContext } from './context';
 import type { Outbox } from './outbox';
@@ -83,6 +84,7 @@ export function createFetchStreams(
   };
 
   const sendHead = (stream: Stream, clockMs: number): void => {
+    failpoint('head.before-send');
     stream.headDue = false;
     send(stream.correlation, { type: 'head', nextOffset: stream.next, clockMs });
     stream.headTimer?.cancel();
@@ -115,7 +117,9 @@ export function createFetchStreams(
       stream.next = batch.baseOffset + batch.recordCount;
       stream.creditBytes -= batch.payload.length;
     }
+    failpoint('records.before-send');
     send(stream.correlation, { type: 'records', batches });
+    failpoint('records.after-send');
     stream.headDue = true;
     wake(stream);
   };

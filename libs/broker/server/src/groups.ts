@@ -7,6 +7,7 @@
 
 import type { BrokerLog } from '@pulses/broker-log';
 import { PulsesError } from '@pulses/shared-errors';
+import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock } from '@pulses/shared-ports';
 import { createDeadline, type Deadline } from './deadline';
 
@@ -63,8 +64,10 @@ export function createGroups(
       return;
     }
     group.active = member;
+    failpoint('group.before-epoch');
     log.advanceGroupEpoch(group.name).then(
       (epoch) => {
+        failpoint('group.after-epoch');
         if (group.active !== member) return; // it has left meanwhile
         member.epoch = epoch;
         member.lease.start();

@@ -10,6 +10,7 @@
 
 import { createLineReader, type LineBlock } from '@pulses/broker-wire';
 import { isPulsesError } from '@pulses/shared-errors';
+import { failpoint } from '@pulses/shared-failpoints';
 import type { Connection, Speaker } from './connection';
 import type { ServerContext } from './context';
 import { createDeadline } from './deadline';
@@ -99,6 +100,7 @@ export function createSinkSpeaker(context: ServerContext, connection: Connection
     for (;;) {
       try {
         await log.append({ topic, ...block });
+        failpoint('lines.after-append');
         return;
       } catch (error) {
         if (!isPulsesError(error) || !error.retriable || error.code === 'SHUTTING_DOWN') throw error;

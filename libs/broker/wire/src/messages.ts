@@ -120,7 +120,7 @@ export type Request =
   | { readonly type: 'list-topics'; readonly prefix: string; readonly after: string; readonly limit: number }
   /** Makes the topic unless it exists; answered with `topic` either way. */
   | { readonly type: 'create-topic'; readonly topic: string }
-  /** Removes topics with their messages and positions, all at once; unknown names are passed over. */
+  /** Removes topics with their messages and positions, all at once; unknown names are passed over. No name: every topic. */
   | { readonly type: 'delete-topics'; readonly topics: readonly string[] }
   /**
    * Asks to be the group's one active member. The answer `group-joined` comes when that is so, at once or after

@@ -55,7 +55,10 @@ export interface BrokerClient {
   /** One topic, undefined when there is none of that name. */
   topic(name: string): Promise<TopicInfo | undefined>;
   createTopic(topic: string): Promise<TopicInfo>;
+  /** All of them in one step, and their positions. */
   deleteTopics(topics: readonly string[]): Promise<void>;
+  /** Every topic there is, in one step: nothing that is being written meanwhile is left behind alone. */
+  deleteAllTopics(): Promise<void>;
   /** Resolves to the group's epoch once this is the active member, however long that takes. */
   joinGroup(group: string, member: string, leaseMs: number): Promise<number>;
   heartbeat(group: string, groupEpoch: number): Promise<void>;
@@ -91,12 +94,19 @@ export async function connectBroker(options: BrokerClientOptions): Promise<Broke
   const socket = await network.connect({ host, port, timeoutMs: CONNECT_TIMEOUT_MS, ...(tls === undefined ? {} : { tls }) });
   const connection = createConnection(socket, clock, `${host}:${port}`);
   socket.write(PREAMBLE);
-  await connection.request('hello-ok', {
-    type: 'hello',
-    protocolVersion: PROTOCOL_VERSION,
-    client: clientName,
-    token: token ?? '',
-  });
+  try {
+    await connection.request('hello-ok', {
+      type: 'hello',
+      protocolVersion: PROTOCOL_VERSION,
+      client: clientName,
+      token: token ?? '',
+    });
+  } catch (error) {
+    if (!isPulsesError(error, 'PROTOCOL_VIOLATION') && !isPulsesError(error, 'MESSAGE_TOO_LARGE')) throw error;
+    throw new PulsesError('PROTOCOL_VIOLATION', `${host}:${port} does not answer like a broker of Pulses (${error.message})`, {
+      cause: error,
+    });
+  }
   return clientOf(connection);
 }
 
@@ -269,7 +279,10 @@ function clientOf(connection: Connection): BrokerClient {
     },
     createTopic: async (topic) => (await request('topic', { type: 'create-topic', topic })).topic,
     async deleteTopics(topics) {
-      await request('done', { type: 'delete-topics', topics });
+      if (topics.length > 0) await request('done', { type: 'delete-topics', topics });
+    },
+    async deleteAllTopics() {
+      await request('done', { type: 'delete-topics', topics: [] });
     },
     joinGroup: async (group, member, leaseMs) =>
       (await request('group-joined', { type: 'join-group', group, member, leaseMs }, Infinity)).groupEpoch,

@@ -1,21 +1,58 @@
 // The settings of every program that connects to a broker, and what they come to.
 
+import { checkTopicName, GROUP_NAME_BYTES_MAX, TOPIC_NAME_BYTES_MAX } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 import {
   booleanSetting,
+  customSetting,
+  integerKind,
   optional,
-  portSetting,
   secretSetting,
   textKind,
   textSetting,
+  type SettingKind,
   type SettingsOf,
 } from '@pulses/shared-service-host';
 import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
 import type { BrokerAddress } from './broker-client';
+
+/** One byte is for what stands between group and source. */
+const GROUP_BYTES_MAX = GROUP_NAME_BYTES_MAX - TOPIC_NAME_BYTES_MAX - 1;
+
+/** A name that the broker takes for a topic; `suffix` is what is put behind it for topics that go with it. */
+export function topicKind(suffix = ''): SettingKind<string> {
+  const bytesMax = TOPIC_NAME_BYTES_MAX - Buffer.byteLength(suffix);
+  return {
+    type: 'topic',
+    allowed: `1 to ${bytesMax} bytes of UTF-8 without control characters`,
+    schema: z.string().refine((name) => name !== '' && isTopicName(name + suffix)),
+  };
+}
+
+function isTopicName(name: string): boolean {
+  try {
+    checkTopicName(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Names of consumer groups: with the source behind it, one is still a name that the broker takes. */
+export const groupKind: SettingKind<string> = {
+  type: 'name',
+  allowed: `1 to ${GROUP_BYTES_MAX} bytes without control characters`,
+  schema: z.string().refine((name) => name !== '' && Buffer.byteLength(name) <= GROUP_BYTES_MAX && !/\p{Cc}/u.test(name)),
+};
 
 export const brokerClientSettings = {
   host: textSetting({ flag: 'host', default: '127.0.0.1', description: 'Host of the broker.' }),
-  port: portSetting({ flag: 'port', default: '9000', description: 'Port of the broker.' }),
+  port: customSetting({ ...integerKind({ min: 1, max: 65_535 }), type: 'port' }, {
+    flag: 'port',
+    default: '9000',
+    description: 'Port of the broker.',
+  }),
   authToken: secretSetting({ flag: 'auth-token', description: 'Token to show to the broker.' }),
   tls: booleanSetting({ flag: 'tls', description: 'Connect with TLS.' }),
   tlsCaFile: optional(textKind, { flag: 'tls-ca-file', description: 'PEM file of certificates to trust; turns TLS on.' }),

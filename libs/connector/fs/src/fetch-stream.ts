@@ -15,6 +15,8 @@ export type FetchEvent =
 export interface FetchStream {
   /** The next event; one call at a time. @throws PulsesError when the stream has failed; CONNECTION_LOST after `close` */
   next(): Promise<FetchEvent>;
+  /** All events that wait, at least one: a promise for many small batches. Otherwise like `next`. */
+  nextAll(): Promise<readonly FetchEvent[]>;
   close(): void;
 }
 
@@ -95,14 +97,23 @@ export function createFetchStream(
     };
   });
 
+  const next = (): Promise<FetchEvent> => {
+    const event = events.shift();
+    if (event !== undefined) return Promise.resolve(give(event));
+    if (failure !== undefined) return Promise.reject(failure);
+    return new Promise((resolve, reject) => {
+      waiting = { resolve, reject };
+    });
+  };
+
   return {
-    next() {
-      const event = events.shift();
-      if (event !== undefined) return Promise.resolve(give(event));
-      if (failure !== undefined) return Promise.reject(failure);
-      return new Promise((resolve, reject) => {
-        waiting = { resolve, reject };
-      });
+    next,
+    async nextAll() {
+      if (events.length === 0) {
+        const first = await next();
+        return [first, ...events.splice(0).map(give)];
+      }
+      return events.splice(0).map(give);
     },
     close() {
       control.stop();

@@ -15,6 +15,7 @@ import type {
   TenantOutput,
 } from '@pulses/connector-api';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
+import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock, Timer } from '@pulses/shared-ports';
 import { aggregatedTopic, deadLetterTopic, groupedTopic } from '@pulses/shared-pulse-model';
 import type { BrokerClient } from './broker-client';
@@ -35,6 +36,8 @@ export interface FsConnectorOptions {
 const LEASE_MS = 5_000;
 const HEARTBEATS_A_LEASE = 4;
 const PREFETCH_BYTES = 8 * 1024 * 1024;
+/** How long a broker may take to hear that a member leaves. */
+const LEAVE_MS_MAX = 2_000;
 /** A member that is not active after so long is told to be a standby. */
 const STANDBY_NOTICE_MS = 250;
 
@@ -44,7 +47,7 @@ export function createFsConnector(options: FsConnectorOptions): Connector {
     name: 'fs',
     supports: { atomicCommit: true, standby: true },
     async openSession(request) {
-      const client = await options.connect();
+      const client = await connectUntilAborted(options, request.signal);
       const abort = () => {
         client.close();
       };
@@ -67,6 +70,24 @@ export function createFsConnector(options: FsConnectorOptions): Connector {
   };
 }
 
+/** @throws the signal's reason when it aborts; a connection that comes later is closed */
+async function connectUntilAborted({ connect }: FsConnectorOptions, signal: AbortSignal): Promise<BrokerClient> {
+  signal.throwIfAborted();
+  const connecting = connect();
+  return await new Promise<BrokerClient>((resolve, reject) => {
+    const abort = () => {
+      reject(signal.reason as Error);
+      connecting.then((late) => {
+        late.close();
+      }, () => undefined);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    connecting.then(resolve, reject).finally(() => {
+      signal.removeEventListener('abort', abort);
+    });
+  });
+}
+
 /** One source, one active member: the broker's group carries the source in its name. */
 export function brokerGroupOf(group: string, sourceTopic: string): string {
   return `${group}@${sourceTopic}`;
@@ -81,6 +102,7 @@ async function becomeActive(
   const { clock, member, leaseMs = LEASE_MS } = options;
   signal.throwIfAborted();
   const group = brokerGroupOf(groupName, sourceTopic);
+  failpoint('session.after-connect');
   const notice = clock.setTimer(STANDBY_NOTICE_MS, onStandby);
   let groupEpoch: number;
   try {
@@ -88,8 +110,12 @@ async function becomeActive(
   } finally {
     notice.cancel();
   }
+  failpoint('session.after-join');
   const { incarnation, startOffset } = await client.createTopic(sourceTopic);
-  const stored = (await client.readPositions(group, sourceTopic)).filter((position) => position.incarnation === incarnation);
+  const positions = (await client.readPositions('', sourceTopic)).filter((position) => position.incarnation === incarnation);
+  assertOnlyGroup(positions, group, sourceTopic);
+  const stored = positions.filter((position) => position.group === group);
+  failpoint('session.after-positions');
   return sessionOf(client, options, onClosed, {
     group,
     groupEpoch,
@@ -98,6 +124,18 @@ async function becomeActive(
     positions: new Map(stored.map(({ name, offset, metadata }) => [name, { offset, metadata }])),
     revisions: new Map(stored.map(({ name, revision }) => [name, revision])),
   });
+}
+
+/** Two groups would each publish every output of the source: twice the money. */
+function assertOnlyGroup(positions: readonly { readonly group: string }[], group: string, sourceTopic: string): void {
+  const suffix = brokerGroupOf('', sourceTopic);
+  const other = positions.find((position) => position.group !== group && position.group.endsWith(suffix));
+  if (other === undefined) return;
+  const [given, taken] = [group, other.group].map((name) => name.slice(0, -suffix.length));
+  throw new PulsesError(
+    'CONFIG_INVALID',
+    `--group: '${given}' is not valid: the group '${taken}' publishes the outputs of ${sourceTopic} already; allowed: ${taken}`,
+  );
 }
 
 interface Membership {
@@ -137,6 +175,16 @@ function sessionOf(
   };
   scheduleBeat();
 
+  /** A broker that hangs must not hold the end up: to it the closed connection says the same. */
+  const leaveInTime = async () => {
+    let overdue: Timer | undefined;
+    const waited = new Promise<void>((resolve) => {
+      overdue = clock.setTimer(LEAVE_MS_MAX, resolve);
+    });
+    await Promise.race([client.leaveGroup(group, groupEpoch).catch(() => undefined), waited]);
+    overdue?.cancel();
+  };
+
   return {
     source,
     startOffset,
@@ -156,7 +204,11 @@ function sessionOf(
         return { name, expectedRevision, offset, metadata };
       });
       try {
-        await client.commit({ group, groupEpoch, ...source, positions: changes, appends: appendsOf(source.topic, commit) });
+        failpoint('commit.before-send');
+        const answered = client.commit({ group, groupEpoch, ...source, positions: changes, appends: appendsOf(source.topic, commit) });
+        failpoint('commit.after-send');
+        await answered;
+        failpoint('commit.after-answer');
       } catch (error) {
         throw fail(error);
       }
@@ -166,7 +218,8 @@ function sessionOf(
       isClosed = true;
       onClosed();
       heartbeat?.cancel();
-      if (failure === undefined) await client.leaveGroup(group, groupEpoch).catch(() => undefined);
+      failpoint('session.before-leave');
+      if (failure === undefined) await leaveInTime();
       fail(new PulsesError('CONNECTION_LOST', 'the session was closed'));
     },
   };

@@ -34,11 +34,13 @@ export interface Metrics {
   text(): Promise<{ body: string; contentType: string }>;
 }
 
+const EVENT_LOOP_PRECISION_MS = 1_000;
 const SECONDS_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export function createMetrics(): Metrics {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  // The default looks every 10 ms, which alone costs a third of a per cent of a core.
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: EVENT_LOOP_PRECISION_MS });
   const registers = [registry];
   return {
     counter: (name, help) => new Counter({ name, help, registers }),

@@ -38,6 +38,22 @@ describe('outputs of the pipeline', () => {
     await expectOutputs(rig, log, T0 + WINDOW_MS);
   });
 
+  it('cuts windows where log time jumps by an hour or a day, or stands still, and loses none', async () => {
+    const log = newLog();
+    const rig = startRig({ log });
+    let timeMs = T0;
+    for (const [step, jumpMs] of [0, 3_600_000, 0, 0, 86_400_000, 1, 0, 3_599_999, WINDOW_MS].entries()) {
+      timeMs += jumpMs;
+      log.append(timeMs, line('a', `s${step % 2}`, step), line('b', 's', `-${step}.5`));
+      if (step % 2 === 0) await rig.until(() => rig.counts.readUpTo === log.messages.length);
+      log.append(timeMs, line('a', 's0', '0.000000000000000000000000000001'));
+    }
+    log.setClock(timeMs + WINDOW_MS);
+    await rig.untilDone();
+    await expectOutputs(rig, log, timeMs + WINDOW_MS);
+    expect(new Set(aggregated(log, 'b').map((text) => fieldOf(text, 'window_start'))).size).toBe(5);
+  });
+
   it('stores what is no pulse as a dead letter with reason, bytes and offset, and goes on', async () => {
     const log = newLog();
     const broken = ['', 'nonsense', '[1]', '7', '{}', '{"tenant_id":"a"}', '{"tenant_id":7,"product_sku":"s","use_unity":"u","used_ammount":"1"}'];

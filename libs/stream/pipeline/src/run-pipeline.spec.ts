@@ -1,6 +1,7 @@
 // Which failure makes another session, which one ends the pipeline, and how it stops.
 
 import { describe, expect, it } from '@jest/globals';
+import type { AggregationEngine } from '@pulses/aggregation-api';
 import { createReferenceEngine } from '@pulses/testing-aggregation-conformance';
 import { PulsesError, type ErrorCode } from '@pulses/shared-errors';
 import { createSimRandom } from '@pulses/testing-sim';
@@ -114,6 +115,35 @@ describe('a session that fails', () => {
     const rig = startRig({ log });
     log.append(T0, line('a', 's', 1));
     await rig.until(() => log.sessionsOpened === 2);
+    log.setClock(T0 + WINDOW_MS);
+    await rig.untilDone();
+    await rig.stop();
+    expectOutputs(log);
+  });
+});
+
+describe('an engine that fails after it has answered', () => {
+  it('is heard of although nothing is added, and opened again', async () => {
+    const log = createSimLog({ sourceTopic: TOPIC, random: createSimRandom(10) });
+    const inner = createReferenceEngine();
+    let failure: PulsesError | undefined;
+    const engine: AggregationEngine = {
+      ...inner,
+      open(source, fromOffset) {
+        failure = undefined;
+        return inner.open(source, fromOffset);
+      },
+      check() {
+        if (failure !== undefined) throw failure;
+      },
+    };
+    const rig = startRig({ log, engine });
+    log.append(T0, line('a', 's', 1));
+    await rig.until(() => log.topics.size > 0);
+    failure = new PulsesError('CONNECTION_LOST', 'the store has gone');
+    log.setClock(T0 + 1);
+    await rig.until(() => log.sessionsOpened === 2);
+    expect(rig.warnings).toMatchObject([{ code: 'CONNECTION_LOST' }]);
     log.setClock(T0 + WINDOW_MS);
     await rig.untilDone();
     await rig.stop();

@@ -6,6 +6,8 @@
 import { windowStartOf, type EngineState } from '@pulses/aggregation-api';
 import type { OutputCommit, Session, SourceRecords } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
+import { failpoint } from '@pulses/shared-failpoints';
+import { delay } from '@pulses/shared-service-host';
 import { createGroupedIds, createPulseReader, deadLetterLine, type GroupedIds } from '@pulses/shared-pulse-model';
 import { createCommitFlow, type CommitFlow } from './commit-flow';
 import { DeltaAccumulator } from './delta-accumulator';
@@ -15,6 +17,8 @@ import { OutputBatch } from './output-batch';
 import { isMendable } from './session-failure';
 import { GROUPED, groupedPosition, readPositions, type StoredPositions } from './stored-positions';
 import { emitWindow } from './window-emitter';
+
+const DRAIN_MS_MAX = 2_000;
 
 /** Runs until the signal aborts (resolves) or something fails (rejects). */
 export async function runSession(
@@ -26,6 +30,7 @@ export async function runSession(
   const { engine, group, windowMs } = options;
   const stored = readPositions(session);
   const kept = await engine.open({ ...session.source, group, windowMs }, stored.windowedOffset);
+  failpoint('pipeline.after-open');
   const run = new SessionRun(session, options, limits, stored, kept);
   const stream = session.read(run.readFrom);
   const stop = () => {
@@ -44,7 +49,16 @@ export async function runSession(
     signal.removeEventListener('abort', stop);
     stream.close();
   }
-  await run.drain();
+  await drainInTime(run, options);
+}
+
+/** What is under way when the ingestor stops may still be stored; whether it was, the next session finds out. */
+async function drainInTime(run: SessionRun, { clock }: PipelineOptions): Promise<void> {
+  const drained = new AbortController();
+  const limit = delay(DRAIN_MS_MAX, clock, drained.signal).catch(() => undefined);
+  await Promise.race([run.drain(), limit]).finally(() => {
+    drained.abort();
+  });
 }
 
 /**
@@ -120,11 +134,13 @@ class SessionRun {
       if (index < records.recordCount) await this.flushBatch();
     }
     if (this.options.clock.monotonicMs() - this.batchStartMs >= this.limits.commitIntervalMs) await this.flushBatch();
+    failpoint('pipeline.after-records');
     this.options.observer.readUpTo(this.nextOffset);
   }
 
   /** Everything stored was read: what waits can go, and a window that ends before `clockMs` is over. */
   async takeHead(clockMs: number): Promise<void> {
+    this.options.engine.check?.();
     if (this.window !== undefined && clockMs >= this.window.endMs) await this.closeWindow();
     else await this.flushBatch();
   }
@@ -206,7 +222,9 @@ class SessionRun {
     );
     // Only sums that are stored may be forgotten; an engine that survives a crash has them until then.
     await this.flow.drain();
+    failpoint('window.before-drop');
     await engine.drop(window.startMs);
+    failpoint('window.after-drop');
     observer.openKeys(0);
     this.window = undefined;
   }
@@ -229,6 +247,7 @@ class SessionRun {
       aggregated: [],
       positions: new Map([[GROUPED, groupedPosition(this.nextOffset)]]),
     };
+    failpoint('pipeline.before-commit');
     observer.openKeys(window.keys.size);
     this.batch = this.freeBatches.pop() ?? new OutputBatch(this.limits.commitBytes);
     await this.flow.send(commit, (isStored) => {
@@ -236,6 +255,7 @@ class SessionRun {
       batch.clear();
       this.freeBatches.push(batch);
     });
+    failpoint('pipeline.after-commit');
     // What survives should not be far behind what is committed.
     if (engine.supports.survivesRestart) await this.flushDelta();
   }

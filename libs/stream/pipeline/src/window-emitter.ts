@@ -6,6 +6,7 @@
 import type { AggregationEngine } from '@pulses/aggregation-api';
 import type { OutputCommit, SourceIdentity, TenantOutput } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
+import { failpoint } from '@pulses/shared-failpoints';
 import { aggregatedLine, AMOUNT_LIMBS, formatAmount, type WindowFacts } from '@pulses/shared-pulse-model';
 import type { OpenWindow } from './open-window';
 import { WINDOWED, windowedPosition } from './stored-positions';
@@ -29,7 +30,9 @@ export async function emitWindow(
   sumsMax: number,
   send: (commit: OutputCommit, lineCount: number) => Promise<void>,
 ): Promise<void> {
+  failpoint('window.before-seal');
   const keyCount = await engine.seal(window.startMs);
+  failpoint('window.after-seal');
   if (keyCount !== window.keys.size || keyCount < window.emittedKeys)
     throw new PulsesError(
       'PROTOCOL_VIOLATION',
@@ -57,6 +60,7 @@ export async function emitWindow(
           });
     const positions = new Map([[WINDOWED, position]]);
     await send({ grouped: [], aggregated: slice.aggregated, deadLetters: undefined, positions }, lineCount);
+    failpoint('window.after-slice');
   } while (nextId < keyCount);
 }
 

@@ -21,6 +21,8 @@ export interface StartOptions {
   /** Added to a minimal environment (PATH, HOME); nothing else of the test's environment is seen. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** The Node to run it with instead of the test's own. */
+  readonly nodePath?: string;
   /** The bundle to run instead of the workspace's. */
   readonly mainPath?: string;
   readonly uid?: number;
@@ -74,7 +76,7 @@ export async function stopAll(): Promise<void> {
 
 export function startApp(options: StartOptions): RunningApp {
   const args = options.args ?? [];
-  const child: ChildProcess = spawn(process.execPath, [pathOf(options), ...args], {
+  const child: ChildProcess = spawn(options.nodePath ?? process.execPath, [pathOf(options), ...args], {
     cwd: options.cwd,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],

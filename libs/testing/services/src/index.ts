@@ -1,2 +1,3 @@
 export { provideNetcat } from './netcat';
 export { provideProgram, type Program, type ProgramSource } from './program';
+export { startRedis, type RedisOptions, type RedisServer } from './redis';

@@ -48,9 +48,9 @@ async function onPath(program: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** Below the node_modules that Node itself would search from here. */
+/** Below the node_modules that Node itself would search from the working directory. */
 function cacheDirectory(): string {
-  return join(dirname(dirname(require.resolve('nx/package.json'))), '.cache/pulses-services');
+  return join(dirname(dirname(require.resolve('nx/package.json', { paths: [process.cwd()] }))), '.cache/pulses-services');
 }
 
 function unpacked({ program }: ProgramSource, root: string): Program {

@@ -144,7 +144,7 @@ export function createMemoryLog(clock: Clock, options: { leaksHeadClock?: boolea
       }),
     deleteTopics: (names) =>
       enqueue(() => {
-        const found = names.filter((name) => topics.delete(name));
+        const found = (names.length === 0 ? [...topics.keys()] : names).filter((name) => topics.delete(name));
         found.forEach(wake);
         return found;
       }),

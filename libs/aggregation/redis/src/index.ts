@@ -1,0 +1,9 @@
+export { parseRedisUrl, type RedisAddress } from './redis-address';
+export {
+  createRedisEngine,
+  REDIS_ENGINE_DEFAULTS,
+  type RedisEngine,
+  type RedisEngineOptions,
+  type RedisState,
+} from './redis-engine';
+export { redisAddressOf, redisSettings } from './redis-settings';

@@ -1,0 +1,37 @@
+// Where a Redis is and how to talk to it.
+
+import { PulsesError } from '@pulses/shared-errors';
+
+export interface RedisAddress {
+  readonly host: string;
+  readonly port: number;
+  /** Index of the database; 0 on a cluster. */
+  readonly db: number;
+  /** User of the access list; absent: the default one. */
+  readonly username?: string;
+  readonly password?: string;
+  /** Present: TLS. */
+  readonly tls?: { readonly caPem?: string };
+}
+
+const PORT_DEFAULT = 6379;
+
+/**
+ * Reads `redis://[user[:password]@]host[:port][/db]`, or `rediss://…` for TLS.
+ * @throws PulsesError CONFIG_INVALID; the text does not repeat the URL, which may hold a password
+ */
+export function parseRedisUrl(text: string): RedisAddress {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const db = url === undefined ? undefined : /^\/?(\d{0,4})$/.exec(url.pathname)?.[1];
+  if (url === undefined || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '' || db === undefined)
+    throw new PulsesError('CONFIG_INVALID', '--redis-url: the address is not valid: redis://host:port/db, or rediss:// for TLS');
+  return {
+    // An IPv6 address stands in brackets in a URL.
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: url.port === '' ? PORT_DEFAULT : Number(url.port),
+    db: Number(db),
+    ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
+    ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
+    ...(url.protocol === 'rediss:' ? { tls: {} } : {}),
+  };
+}

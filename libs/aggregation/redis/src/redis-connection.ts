@@ -1,0 +1,145 @@
+// One connection to the Redis node that has a source's keys.
+//
+// Guarantees: a command is sent once. The client neither keeps commands for a later connection nor opens one by itself, so
+// what a lost connection leaves open ends as a failure, and whoever owns the connection decides.
+
+// Other projects see this file and not the declaration beside it.
+// eslint-disable-next-line @typescript-eslint/triple-slash-reference
+/// <reference path="./scripts/lua.d.ts" />
+
+import { PulsesError } from '@pulses/shared-errors';
+import { Redis } from 'ioredis';
+import addScript from './scripts/add.lua';
+import dropScript from './scripts/drop.lua';
+import openScript from './scripts/open.lua';
+import readScript from './scripts/read.lua';
+import sealScript from './scripts/seal.lua';
+import type { RedisAddress } from './redis-address';
+import { pulsesErrorOf, refusalOf } from './redis-failure';
+
+type Argument = string | number | Buffer;
+
+/** The scripts: keys, then arguments, as each script's header lists them. */
+export interface Scripts {
+  open(keys: readonly string[], args: readonly Argument[]): Promise<string[]>;
+  add(keys: readonly string[], args: readonly Argument[]): Promise<string>;
+  seal(keys: readonly string[], args: readonly Argument[]): Promise<string>;
+  read(keys: readonly string[], args: readonly Argument[]): Promise<Buffer[]>;
+  drop(keys: readonly string[], args: readonly Argument[]): Promise<string>;
+}
+
+export interface RedisConnection {
+  readonly redis: Redis;
+  readonly scripts: Scripts;
+  /** For logs and errors: host and port. */
+  readonly place: string;
+  /** Drops it; commands under way are rejected. */
+  end(): void;
+}
+
+export interface ConnectionLimits {
+  /** Time for a connection to be ready. */
+  readonly connectMsMax: number;
+  /** Time for a command to be answered. */
+  readonly commandMsMax: number;
+}
+
+const REDIRECTIONS_MAX = 5;
+
+/**
+ * Connects. `onLost` is called once when the connection ends without `end`.
+ * @throws PulsesError CONNECTION_LOST, TIMED_OUT, UNAUTHENTICATED, CONFIG_INVALID
+ */
+export async function connectRedis(
+  address: RedisAddress,
+  { connectMsMax, commandMsMax }: ConnectionLimits,
+  onLost: (error: PulsesError) => void,
+): Promise<RedisConnection> {
+  const { host, port, db, username, password, tls } = address;
+  const place = `Redis at ${host}:${port}`;
+  const redis = new Redis({
+    host,
+    port,
+    db,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls === undefined ? {} : { tls: tls.caPem === undefined ? {} : { ca: tls.caPem } }),
+    lazyConnect: true,
+    connectTimeout: connectMsMax,
+    commandTimeout: commandMsMax,
+    // By default the client sends what has no answer again over the next connection: it would be added twice.
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    enableOfflineQueue: false,
+    disableClientInfo: true,
+  });
+  let cause: unknown;
+  let isReady = false;
+  let isClosed = false;
+  let isEnded = false;
+  redis.on('error', (error) => {
+    cause ??= error;
+  });
+  redis.on('close', () => {
+    isClosed = true;
+    if (isReady && !isEnded) onLost(pulsesErrorOf(cause ?? new Error('the connection was closed'), place));
+  });
+  const end = () => {
+    isEnded = true;
+    // The client would wait for a socket that has gone already.
+    if (!isClosed) redis.disconnect();
+  };
+  try {
+    await redis.connect();
+  } catch (error) {
+    end();
+    throw pulsesErrorOf(cause ?? error, place);
+  }
+  isReady = true;
+  return { redis, scripts: scriptsOf(redis), place, end };
+}
+
+/**
+ * A script's text goes with each call. By its hash alone it would be refused after SCRIPT FLUSH, and what was sent behind it
+ * could then be run before it; the text costs Redis a hundredth of what a full call does.
+ */
+function scriptsOf(redis: Redis): Scripts {
+  return {
+    open: (keys, args) => redis.eval(openScript, keys.length, ...keys, ...args) as Promise<string[]>,
+    add: (keys, args) => redis.eval(addScript, keys.length, ...keys, ...args) as Promise<string>,
+    seal: (keys, args) => redis.eval(sealScript, keys.length, ...keys, ...args) as Promise<string>,
+    read: (keys, args) => redis.callBuffer('EVAL', readScript, keys.length, ...keys, ...args) as Promise<Buffer[]>,
+    drop: (keys, args) => redis.eval(dropScript, keys.length, ...keys, ...args) as Promise<string>,
+  };
+}
+
+/**
+ * Connects and runs `first`, and does the same on the node that a cluster points to instead.
+ * @throws PulsesError like `connectRedis` and the command
+ */
+export async function connectToOwner<Result>(
+  address: RedisAddress,
+  limits: ConnectionLimits,
+  onLost: (error: PulsesError) => void,
+  first: (scripts: Scripts) => Promise<Result>,
+): Promise<{ connection: RedisConnection; result: Result }> {
+  let target = address;
+  for (let redirections = 0; redirections <= REDIRECTIONS_MAX; redirections += 1) {
+    const connection = await connectRedis(target, limits, onLost);
+    try {
+      return { connection, result: await first(connection.scripts) };
+    } catch (error) {
+      connection.end();
+      if (refusalOf(error) !== 'MOVED') throw pulsesErrorOf(error, connection.place);
+      target = { ...target, ...endpointOf(error as Error) };
+    }
+  }
+  throw new PulsesError('CONNECTION_LOST', `the cluster's nodes point to each other, ${REDIRECTIONS_MAX} times`);
+}
+
+/** `MOVED <slot> <host>:<port>`; the host is empty when it is the same. */
+function endpointOf({ message }: Error): { host?: string; port?: number } {
+  const [, host = '', port = ''] = /^MOVED \d+ (.*):(\d+)$/.exec(message) ?? [];
+  return { ...(host === '' ? {} : { host }), ...(port === '' ? {} : { port: Number(port) }) };
+}

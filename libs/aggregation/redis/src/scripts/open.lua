@@ -1,0 +1,25 @@
+-- Makes the caller the owner of a source and tells which windows it has.
+--
+-- KEYS[1]  source (hash): owner, and for each window `w<start ms>` = its name
+-- ARGV[1]  the new owner's token
+-- ARGV[2]  time to live, ms
+-- ARGV[3…] field and value, alternating: what the source is, for people who look
+--
+-- Returns the windows: start (ms), name, start, name, …
+--
+-- Atomic because from the moment that the windows are read nobody else may change them: every other script refuses any
+-- owner but this one, so an ingestor that was paused and wakes up does nothing.
+
+local fields = redis.call('HGETALL', KEYS[1])
+redis.call('HSET', KEYS[1], 'owner', ARGV[1], unpack(ARGV, 3))
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+
+local windows = {}
+for i = 1, #fields, 2 do
+  local start = string.match(fields[i], '^w(-?%d+)$')
+  if start then
+    windows[#windows + 1] = start
+    windows[#windows + 1] = fields[i + 1]
+  end
+end
+return windows

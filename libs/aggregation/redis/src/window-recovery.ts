@@ -1,0 +1,99 @@
+// What of a source's windows in Redis can be gone on with.
+//
+// Guarantees: a window is taken over only when it starts where the source is read from, no delta of it is added in part,
+// and rows and keys are all there; any doubt drops it, since the log can rebuild it. Every other window is dropped.
+
+import { createKeyTable, type EngineState, type KeyTable } from '@pulses/aggregation-api';
+import type { Logger } from '@pulses/shared-service-host';
+import { keysInBucket } from './key-names';
+import type { StoredWindow, WindowName, WindowRecord, WindowStore } from './window-store';
+
+export interface RecoveredWindow {
+  readonly window: StoredWindow;
+  readonly isSealed: boolean;
+  readonly state: EngineState;
+}
+
+export interface RecoveryOptions {
+  /** Where the source is read from. */
+  readonly fromOffset: number;
+  /** True: no window is taken over, however whole it looks. */
+  readonly isDamaged: boolean;
+  readonly logger: Logger;
+}
+
+/** Takes the window over that starts at `fromOffset`, when it is whole, and drops every other one. */
+export async function recoverWindow(
+  store: WindowStore,
+  names: readonly WindowName[],
+  { fromOffset, isDamaged, logger }: RecoveryOptions,
+): Promise<RecoveredWindow | undefined> {
+  let recovered: RecoveredWindow | undefined;
+  for (const name of names) {
+    const record = await store.find(name);
+    let found: RecoveredWindow | string = 'a second window starts there';
+    if (isDamaged) found = 'it was found damaged';
+    else if (recovered === undefined) found = await examine(store, name, record, fromOffset);
+    if (typeof found === 'string') {
+      logger.info({ windowStartMs: name.startMs, reason: found }, 'window sums in Redis dropped');
+      await store.drop(name, record?.keyCount ?? 0);
+    } else recovered = found;
+  }
+  if (recovered === undefined) logger.info({ fromOffset }, 'window sums are rebuilt from the log');
+  else {
+    const { windowStartMs, nextOffset, keys } = recovered.state;
+    logger.info({ windowStartMs, fromOffset, nextOffset, keys: keys.size }, 'window sums taken over from Redis');
+  }
+  return recovered;
+}
+
+/** The window, or why it can't be gone on with. */
+async function examine(
+  store: WindowStore,
+  { startMs, name }: WindowName,
+  record: WindowRecord | undefined,
+  fromOffset: number,
+): Promise<RecoveredWindow | string> {
+  if (record === undefined) return 'Redis has lost it';
+  if (record.fromOffset !== fromOffset) return `it starts at offset ${record.fromOffset}, not ${fromOffset}`;
+  if (!record.isWhole) return 'a delta of it was added in part';
+  const { nextOffset, keyCount, isSealed } = record;
+  const sizes = await store.sizes(name, keyCount);
+  if (sizes.some(({ rows }, bucket) => rows !== keysInBucket(keyCount, bucket))) return 'Redis has lost rows of it';
+  const keys = createKeyTable({ keysMax: Math.max(1, keyCount) });
+  for (const [bucket, { keyBytes }] of sizes.entries())
+    if (!readKeys(keys, await store.keyBytes(name, bucket, keyBytes), keysInBucket(keyCount, bucket)))
+      return 'Redis has lost keys of it';
+  const window: StoredWindow = {
+    startMs,
+    name,
+    keys: store.keysOf(name),
+    fromOffset,
+    nextOffset,
+    keyCount,
+    keyBytes: sizes.map(({ keyBytes }) => keyBytes),
+    exists: true,
+  };
+  return { window, isSealed, state: { windowStartMs: startMs, fromOffset, nextOffset, keys } };
+}
+
+/** Appends `count` keys that stand back to back; false when they are not so many, or not all different. */
+function readKeys(table: KeyTable, bytes: Buffer, count: number): boolean {
+  const sizeAfter = table.size + count;
+  let at = 0;
+  while (at < bytes.byteLength && table.size < sizeAfter) {
+    const ends: number[] = [];
+    let end = at;
+    for (let part = 0; part < 3; part += 1) {
+      if (end + 2 > bytes.byteLength) return false;
+      end += 2 + bytes.readUInt16LE(end);
+      ends.push(end);
+    }
+    if (end > bytes.byteLength) return false;
+    const [tenantEnd = 0, skuEnd = 0, unitEnd = 0] = ends;
+    const size = table.size;
+    if (table.idOf(bytes, at + 2, tenantEnd, tenantEnd + 2, skuEnd, skuEnd + 2, unitEnd) !== size) return false;
+    at = end;
+  }
+  return at === bytes.byteLength && table.size === sizeAfter;
+}

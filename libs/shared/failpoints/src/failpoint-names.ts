@@ -1,0 +1,59 @@
+// Every failpoint. The end-to-end tests kill a process at each, in this order.
+
+/** Of the broker; a file is cut only after a checkpoint that knows it. */
+export const BROKER_FAILPOINTS = [
+  'recovery.after-replay',
+  'recovery.before-segment',
+  'recovery.after-copy',
+  'recovery.after-sync',
+  'recovery.after-rename',
+  'journal.before-write',
+  'journal.after-write',
+  'journal.after-sync',
+  'journal.roll.after-name',
+  'journal.roll.after-header',
+  'journal.roll.after-sync',
+  'group-commit.after-apply',
+  'answer.before-send',
+  'answer.after-send',
+  'lines.after-append',
+  'records.before-send',
+  'records.after-send',
+  'head.before-send',
+  'group.before-epoch',
+  'group.after-epoch',
+  'topic-files.after-name',
+  'topic-files.after-lines',
+  'topic-files.after-index',
+  'topic-files.after-sync',
+  'checkpoint.after-drain',
+  'checkpoint.after-sync',
+  'replaced-file.after-sync',
+  'replaced-file.after-rename',
+  'checkpoint.after-store',
+  'checkpoint.after-retire',
+  'topic-files.after-cut',
+  'stop.before-attestation',
+] as const;
+
+/** Of the ingestor. */
+export const INGESTOR_FAILPOINTS = [
+  'session.after-connect',
+  'session.after-join',
+  'session.after-positions',
+  'pipeline.after-open',
+  'pipeline.after-records',
+  'pipeline.before-commit',
+  'pipeline.after-commit',
+  'commit.before-send',
+  'commit.after-send',
+  'commit.after-answer',
+  'window.before-seal',
+  'window.after-seal',
+  'window.after-slice',
+  'window.before-drop',
+  'window.after-drop',
+  'session.before-leave',
+] as const;
+
+export type Failpoint = (typeof BROKER_FAILPOINTS)[number] | (typeof INGESTOR_FAILPOINTS)[number];

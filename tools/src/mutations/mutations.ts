@@ -1,0 +1,170 @@
+// Bugs that a design like this one is prone to, each as a change that puts it in.
+//
+// A mutation that no longer applies follows the code: the same bug at its new place, never a weaker one.
+
+import type { Mutation } from './mutation.ts';
+
+const SESSION_RUN = 'libs/stream/pipeline/src/session-run.ts';
+
+const SEND_BATCH = `    await this.flow.send(commit, (isStored) => {
+      if (isStored) this.countStored(batch);
+`;
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    number: 1,
+    bug: 'outputs are stored first, their position in a commit of its own: a crash between the two doubles them',
+    edits: [
+      {
+        file: SESSION_RUN,
+        find: SEND_BATCH,
+        replace: `    await this.flow.send({ ...commit, positions: new Map() }, () => undefined);
+    await this.flow.send({ ...commit, grouped: [], deadLetters: undefined }, (isStored) => {
+      if (isStored) this.countStored(batch);
+`,
+      },
+    ],
+    test: { project: 'libs/stream/pipeline', files: 'restarts', name: 'goes on in a new process that crashes at every commit' },
+  },
+  {
+    number: 2,
+    bug: 'the position is stored before the outputs: a crash between the two loses them',
+    edits: [
+      {
+        file: SESSION_RUN,
+        find: SEND_BATCH,
+        replace: `    await this.flow.send({ ...commit, grouped: [], deadLetters: undefined }, () => undefined);
+    await this.flow.send({ ...commit, positions: new Map() }, (isStored) => {
+      if (isStored) this.countStored(batch);
+`,
+      },
+    ],
+    test: { project: 'libs/stream/pipeline', files: 'restarts', name: 'goes on in a new process that crashes at every commit' },
+  },
+  {
+    number: 3,
+    bug: 'a batch that is sent again after its acknowledgement was lost is stored again',
+    edits: [
+      {
+        file: 'libs/broker/log/src/staged-producers.ts',
+        find: 'if (stamp.sequence < expected) return firstResult(stamp);',
+        replace: 'if (stamp.sequence < expected) return undefined;',
+      },
+    ],
+    test: { project: 'libs/connector/fs', files: 'producer', name: 'while connections break under it', bundles: ['broker'] },
+  },
+  {
+    number: 4,
+    bug: 'an acknowledgement comes before fdatasync',
+    edits: [
+      {
+        file: 'libs/broker/log/src/commit-queue.ts',
+        find: '    if (options.syncsEachGroup) await writer.sync();\n',
+        replace: '',
+      },
+    ],
+    test: { project: 'libs/broker/log', files: 'power-cut', name: 'never lose, repeat, reorder or split what was acknowledged' },
+  },
+  {
+    number: 4,
+    bug: 'readers see messages before fdatasync',
+    edits: [
+      {
+        file: 'libs/broker/log/src/commit-queue.ts',
+        find: '    if (options.syncsEachGroup) await writer.sync();\n    options.onDurable(frame, timestampMs);\n',
+        replace: '    options.onDurable(frame, timestampMs);\n    if (options.syncsEachGroup) await writer.sync();\n',
+      },
+    ],
+    test: { project: 'libs/broker/log', files: 'broker-log.int', name: 'shows nothing before it is durable' },
+  },
+  {
+    number: 5,
+    bug: 'a reader that joins takes its first read for all there is, and misses what came meanwhile',
+    edits: [
+      {
+        file: 'libs/broker/server/src/fetch-streams.ts',
+        find: '      stream.next = batch.baseOffset + batch.recordCount;\n',
+        replace: '      stream.next = log.topic(stream.topic)?.nextOffset ?? batch.baseOffset + batch.recordCount;\n',
+      },
+    ],
+    test: { project: 'libs/broker/server', files: 'fetch-streams', name: 'gives 500 readers that join during a load everything once' },
+  },
+  {
+    number: 11,
+    bug: 'the log takes commits of a member that has been replaced',
+    edits: [{ file: 'libs/broker/log/src/staging.ts', find: '      checkEpoch(request);\n', replace: '' }],
+    test: { project: 'libs/broker/log', files: 'broker-log.int', name: 'fences every other epoch of the group' },
+  },
+  {
+    number: 11,
+    bug: 'a member that slept past its lease goes on, if it wakes before the timer has run',
+    edits: [{ file: 'libs/broker/server/src/groups.ts', find: 'if (member.lease.hasPassed) {', replace: 'if (member.epoch === undefined) {' }],
+    test: { project: 'libs/broker/server', files: 'groups', name: 'fences a member whose lease has passed although its timer has not run' },
+  },
+  {
+    number: 11,
+    bug: 'the lease of a sleeping member never passes: nobody takes over',
+    edits: [{ file: 'libs/broker/server/src/groups.ts', find: '        member.lease.start();\n        member.resolve(epoch);\n', replace: '        member.resolve(epoch);\n' }],
+    test: { project: 'libs/broker/server', files: 'groups', name: 'ends a membership whose lease passes' },
+  },
+  {
+    number: 12,
+    bug: "grouped lines carry the ingestor's wall clock",
+    edits: [
+      {
+        file: SESSION_RUN,
+        find: 'const timestampS = Math.floor(timestampMs / 1000);',
+        replace: 'const timestampS = Math.floor(this.options.clock.nowMs() / 1000);',
+      },
+    ],
+    test: { project: 'libs/stream/pipeline', files: 'determinism', name: 'are the same bytes' },
+  },
+  {
+    number: 12,
+    bug: 'ids of sums are random',
+    edits: [
+      {
+        file: 'libs/shared/pulse-model/src/object-ids.ts',
+        find: "createHash('sha256');\n  const length",
+        replace: "createHash('sha256').update(`${Math.random()}`);\n  const length",
+      },
+    ],
+    test: { project: 'libs/stream/pipeline', files: 'determinism', name: 'are the same bytes' },
+  },
+  {
+    number: 13,
+    bug: 'a message that is no pulse is skipped',
+    edits: [{ file: SESSION_RUN, find: '} else if (offset >= groupedOffset) {', replace: '} else if (offset < groupedOffset) {' }],
+    test: { project: 'libs/stream/pipeline', files: 'outputs', name: 'stores what is no pulse as a dead letter' },
+  },
+  {
+    number: 15,
+    bug: 'a commit without an answer is taken for failed: the next session goes on from the positions that were answered',
+    edits: [
+      {
+        file: SESSION_RUN,
+        find: '  const stored = readPositions(session);\n',
+        replace: '  const stored = readPositions({ ...session, positions: answered.get(options.connector) ?? session.positions });\n',
+      },
+      {
+        file: SESSION_RUN,
+        find: 'class SessionRun {\n',
+        replace: 'const answered = new WeakMap();\n\nclass SessionRun {\n',
+      },
+      {
+        file: SESSION_RUN,
+        find: '    this.flow = createCommitFlow({\n      session,\n',
+        replace: `    this.flow = createCommitFlow({
+      session: {
+        ...session,
+        commit: async (commit) => {
+          await session.commit(commit);
+          answered.set(options.connector, new Map([...(answered.get(options.connector) ?? []), ...commit.positions]));
+        },
+      },
+`,
+      },
+    ],
+    test: { project: 'apps/e2e', files: 'uncertain-commit', name: 'is settled by reading the positions back', bundles: ['broker', 'ingestor', 'cli'] },
+  },
+];
