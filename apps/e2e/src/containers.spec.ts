@@ -24,6 +24,7 @@ const APPS: readonly AppName[] = ['broker', 'ingestor', 'stub-generator', 'cli']
 describe('the bundles as their images run them', () => {
   let directory: TempDirectory;
   let data: string;
+  let nodePath: string;
   const main = (app: AppName) => join(directory.path, app, 'main.js');
 
   beforeAll(async () => {
@@ -34,6 +35,10 @@ describe('the bundles as their images run them', () => {
       await copyFile(bundlePath(app), main(app));
       await chmod(join(directory.path, app), 0o555);
     }
+    // The test's own may lie where an unprivileged user can't reach it.
+    nodePath = join(directory.path, 'node');
+    await copyFile(process.execPath, nodePath);
+    await chmod(nodePath, 0o755);
     data = join(directory.path, 'data');
     await mkdir(data, { mode: 0o700 });
     if (asImage.uid !== undefined) await chown(data, UNPRIVILEGED, UNPRIVILEGED);
@@ -45,7 +50,7 @@ describe('the bundles as their images run them', () => {
   });
 
   const start = (app: AppName, env: Record<string, string>, args: readonly string[] = []) =>
-    startApp({ app, mainPath: main(app), cwd: join(directory.path, app), env, args, ...asImage });
+    startApp({ app, nodePath, mainPath: main(app), cwd: join(directory.path, app), env, args, ...asImage });
 
   it('work alone, unprivileged, by environment only, writing nothing but the data directory', async () => {
     const [port, brokerHttp, ingestorHttp] = [await freePort(), await freePort(), await freePort()];

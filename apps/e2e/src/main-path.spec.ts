@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { startApp } from '@pulses/testing-processes';
 import { numberText, pulseLine, sumsOf, sumsOfLines, type Pulse } from './oracle';
 import { publishLines, readLines, sendText, subscribe } from './line-client';
 import { startSystem, type System } from './system';
@@ -84,6 +85,27 @@ describe('the main path', () => {
     expect(letters.map(({ source_offset, reason, raw }) => [source_offset, reason, raw])).toEqual(
       bad.map(([reason, line], offset) => [offset, reason, line.toString('base64')]),
     );
+  });
+
+  it('refuses a second group, which would publish every output again', async () => {
+    await publishLines(system.port, 'source.pulses', PULSES.map(pulseLine));
+    await readLines(system.port, topicsOf('acme').grouped, 3);
+    const other = startApp({ app: 'ingestor', args: [`--port=${system.port}`, '--http-port=0', '--group=day', '--log-level=silent'] });
+    expect(await other.exited).toEqual({ code: 2, signal: null });
+    expect(other.stderr).toMatch(/^ingestor: --group: 'day' .*'ingestor'.*\n$/);
+  });
+
+  it('starts anew, with nothing of before, when all topics are deleted under load', async () => {
+    const generate = (args: readonly string[]) => startApp({ app: 'stub-generator', args: [`--port=${system.port}`, ...args] });
+    const load = generate(['--rate=5000', '--tenants=200']);
+    await readLines(system.port, 'tenants.tenant-1.grouped.pulses', 1);
+    for (let round = 0; round < 3; round += 1) {
+      await generate(['--clean', '--count=1', '--rate=max']).exited;
+      await readLines(system.port, 'tenants.tenant-1.grouped.pulses', 1);
+    }
+    await load.stop();
+    const audit = startApp({ app: 'cli', args: ['audit', `--port=${system.port}`] });
+    expect({ ...(await audit.exited), stderr: audit.stderr }).toEqual({ code: 0, signal: null, stderr: '' });
   });
 
   it('dead-letters a message of 4 MiB whole', async () => {

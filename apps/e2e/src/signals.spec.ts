@@ -30,6 +30,21 @@ describe('signals', () => {
     expect(await ingestor.exited).toEqual({ code: 0, signal: null });
   });
 
+  it('ends an ingestor and a stub generator cleanly although the broker hangs', async () => {
+    const system = await startSystem();
+    const generator = startApp({ app: 'stub-generator', args: [`--port=${system.port}`, '--rate=1000'] });
+    await readLines(system.port, 'source.pulses', 100);
+    system.broker.signal('SIGSTOP');
+    for (const app of [system.ingestor, generator]) {
+      app.signal('SIGTERM');
+      expect(await app.exited).toEqual({ code: 0, signal: null });
+    }
+    const totals = JSON.parse(generator.stdout) as { pulses_sent: number; pulses_acked: number };
+    expect(totals.pulses_acked).toBeLessThanOrEqual(totals.pulses_sent);
+    system.broker.signal('SIGCONT');
+    await system.stop();
+  });
+
   it('lets an ingestor that came first find its broker', async () => {
     const port = await freePort();
     const httpPort = await freePort();
