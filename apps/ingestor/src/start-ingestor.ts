@@ -12,9 +12,10 @@ import {
   type Service,
   type SettingsOf,
 } from '@pulses/shared-service-host';
-import { runPipeline } from '@pulses/stream-pipeline';
+import { createLiveWindows, runPipeline } from '@pulses/stream-pipeline';
 import { createEngine } from './create-engine';
 import { createIngestorMetrics } from './ingestor-metrics';
+import { liveRoute } from './live-route';
 import type { ingestorSettings } from './settings';
 import { startStub } from './stub-process';
 
@@ -31,7 +32,14 @@ export async function startIngestor(settings: IngestorSettings, logger: Logger):
     const ofEngine = engineReadiness();
     return ofEngine.ready ? pipelineReadiness() : ofEngine;
   };
-  const http = await startHttpServer({ host: settings.httpHost, port: settings.httpPort, metrics, readiness });
+  const live = createLiveWindows();
+  const http = await startHttpServer({
+    host: settings.httpHost,
+    port: settings.httpPort,
+    metrics,
+    readiness,
+    routes: [liveRoute(live, settings.sourceTopic, nodeClock)],
+  });
 
   const connector = createFsConnector({
     connect: () =>
@@ -62,6 +70,7 @@ export async function startIngestor(settings: IngestorSettings, logger: Logger):
       random: nodeRandom,
       logger,
       observer,
+      live,
     },
     abort.signal,
   );

@@ -5,4 +5,5 @@ export {
   type PipelineOptions,
   type PipelineState,
 } from './options';
+export { createLiveWindows, LIVE_SUMS_MAX, type LiveSum, type LiveWindow, type LiveWindows } from './live-window';
 export { runPipeline } from './run-pipeline';

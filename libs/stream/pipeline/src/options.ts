@@ -1,6 +1,7 @@
 // What the pipeline is given.
 
 import type { AggregationEngine } from '@pulses/aggregation-api';
+import type { LiveWindows } from './live-window';
 import type { Connector } from '@pulses/connector-api';
 import type { Clock, Random } from '@pulses/shared-ports';
 import { GROUPED_LINE_OVERHEAD_BYTES, type DeadLetterReason } from '@pulses/shared-pulse-model';
@@ -75,6 +76,8 @@ export interface PipelineOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly observer: PipelineObserver;
+  /** Who asks for the sums of the open window. */
+  readonly live?: LiveWindows;
   /** What is left out has its default. */
   readonly limits?: Partial<PipelineLimits>;
 }

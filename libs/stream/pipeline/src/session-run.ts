@@ -12,6 +12,8 @@ import { createGroupedIds, createPulseReader, deadLetterLine, type GroupedIds } 
 import { createCommitFlow, type CommitFlow } from './commit-flow';
 import { DeltaAccumulator } from './delta-accumulator';
 import { OpenWindow } from './open-window';
+import type { LiveWindow } from './live-window';
+import { readLiveWindow } from './read-live-window';
 import type { PipelineLimits, PipelineOptions } from './options';
 import { OutputBatch } from './output-batch';
 import { isMendable } from './session-failure';
@@ -42,6 +44,7 @@ export async function runSession(
       const event = await stream.next();
       if (event.kind === 'records') await run.takeRecords(event);
       else await run.takeHead(event.clockMs);
+      await options.live?.answer((tenantId) => run.liveWindow(tenantId));
     }
   } catch (error) {
     if (!signal.aborted) throw await firstCause(error, session, run);
@@ -147,6 +150,15 @@ class SessionRun {
 
   drain(): Promise<void> {
     return this.flow.drain();
+  }
+
+  /** The open window's sums so far, of one tenant or of all; between two events only. */
+  async liveWindow(tenantId: string | undefined): Promise<LiveWindow | undefined> {
+    const { window } = this;
+    if (window === undefined) return undefined;
+    await this.flushDelta();
+    await this.options.engine.flushed?.();
+    return await readLiveWindow(this.options.engine, window, tenantId, this.limits.sumsMax);
   }
 
   /** The hot loop: takes messages from `index` on until all are taken, or batch or delta are full; answers the next index. */

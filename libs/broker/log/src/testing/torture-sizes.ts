@@ -13,7 +13,7 @@ export const sizes = {
   damagedPages: of(500, 5_000),
   nestedRecoveries: of(50, 500),
   fillings: of(10, 100),
-  timeoutMs: of(120_000, 3_600_000),
+  timeoutMs: of(900_000, 3_600_000),
 };
 
 /** `count` seeds, or the one asked for. */

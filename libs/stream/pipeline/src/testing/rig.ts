@@ -3,6 +3,7 @@
 import type { AggregationEngine } from '@pulses/aggregation-api';
 import { createReferenceEngine } from '@pulses/testing-aggregation-conformance';
 import { createSimClock, createSimRandom, type SimClock } from '@pulses/testing-sim';
+import { createLiveWindows, type LiveWindows } from '../live-window';
 import type { PipelineLimits, PipelineState } from '../options';
 import { runPipeline } from '../run-pipeline';
 import type { SimLog } from './sim-log';
@@ -21,6 +22,7 @@ export interface RigOptions {
 }
 
 export interface Rig {
+  readonly live: LiveWindows;
   readonly clock: SimClock;
   readonly counts: { grouped: number; aggregated: number; readUpTo: number; openKeys: number };
   readonly deadLetters: string[];
@@ -39,6 +41,7 @@ export interface Rig {
 
 export function startRig({ log, engine = createReferenceEngine(), limits = {}, windowMs = WINDOW_MS, seed = 1 }: RigOptions): Rig {
   const clock = createSimClock();
+  const live = createLiveWindows();
   const abort = new AbortController();
   const counts = { grouped: 0, aggregated: 0, readUpTo: 0, openKeys: 0 };
   const deadLetters: string[] = [];
@@ -54,6 +57,7 @@ export function startRig({ log, engine = createReferenceEngine(), limits = {}, w
       sourceTopic: log.sourceTopic,
       group: 'ingestor',
       windowMs,
+      live,
       clock,
       random: createSimRandom(seed),
       logger: {
@@ -95,6 +99,7 @@ export function startRig({ log, engine = createReferenceEngine(), limits = {}, w
   };
 
   return {
+    live,
     clock,
     counts,
     deadLetters,

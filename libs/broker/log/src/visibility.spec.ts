@@ -1,0 +1,43 @@
+// Readers see what is on the disk, and nothing before.
+
+import { describe, expect, it } from '@jest/globals';
+import type { FileSystem } from '@pulses/shared-ports';
+import { createSimClock, createSimFileSystem, createSimRandom, settle } from '@pulses/testing-sim';
+import { openBrokerLog } from './open-broker-log';
+
+describe('a message', () => {
+  it('is seen by no reader, and not acknowledged, before its fdatasync has ended', async () => {
+    const disk = createSimFileSystem({ seed: 1 });
+    const gate = { opened: Promise.resolve() };
+    const fileSystem: FileSystem = {
+      ...disk,
+      open: async (path, mode) => {
+        const handle = await disk.open(path, mode);
+        return {
+          ...handle,
+          datasync: async () => {
+            await gate.opened;
+            await handle.datasync();
+          },
+        };
+      },
+    };
+    const log = await openBrokerLog({ fileSystem, clock: createSimClock(), random: createSimRandom(1), directory: '/data' });
+    await log.append({ topic: 't', recordCount: 1, payload: Buffer.from('first\n') });
+    const incarnation = log.topic('t')?.incarnation ?? '';
+    const { promise, resolve } = Promise.withResolvers<void>();
+    gate.opened = promise;
+    const settled: string[] = [];
+    log.onChange('t', () => settled.push('woken'));
+    const appended = log.append({ topic: 't', recordCount: 1, payload: Buffer.from('second\n') });
+    void appended.then(() => settled.push('acknowledged'));
+    await settle(50);
+    expect([settled, log.topic('t')?.nextOffset]).toEqual([[], 1]);
+    expect(await log.read('t', incarnation, 1, 1 << 20)).toEqual([]);
+    resolve();
+    await appended;
+    expect([settled, log.topic('t')?.nextOffset]).toEqual([['woken', 'acknowledged'], 2]);
+    expect((await log.read('t', incarnation, 1, 1 << 20)).map(({ payload }) => Buffer.from(payload).toString())).toEqual(['second\n']);
+    await log.close();
+  });
+});
