@@ -35,6 +35,25 @@ export async function withBroker<Result>(
   }
 }
 
+/**
+ * The same with several connections. The broker reads for one connection at a time, so that many small topics arrive sooner
+ * over a few.
+ */
+export async function withBrokers<Result>(
+  settings: SettingsOf<typeof brokerClientSettings>,
+  count: number,
+  use: (clients: readonly BrokerClient[]) => Promise<Result>,
+): Promise<Result> {
+  const connect = await connectorOf(settings);
+  const clients: BrokerClient[] = [];
+  try {
+    while (clients.length < count) clients.push(await connect());
+    return await use(clients);
+  } finally {
+    for (const client of clients) client.close();
+  }
+}
+
 /** What the broker tells of a topic, without making it. @throws PulsesError TOPIC_UNKNOWN */
 export async function findTopic(client: BrokerReader, topic: string): Promise<TopicInfo> {
   const info = (await client.listTopics(topic)).find((candidate) => candidate.topic === topic);

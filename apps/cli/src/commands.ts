@@ -3,7 +3,10 @@
 import type { Command } from './command';
 import { auditCommand } from './commands/audit';
 import { catCommand } from './commands/cat';
+import { deadLettersCommand } from './commands/dead-letters';
+import { deadLettersRedriveCommand } from './commands/dead-letters-redrive';
 import { fsckCommand } from './commands/fsck';
+import { positionsCommand } from './commands/positions';
 import { produceCommand } from './commands/produce';
 import { repairCommand } from './commands/repair';
 import { topicsCommand } from './commands/topics';
@@ -14,6 +17,9 @@ export const commands: readonly Command[] = [
   catCommand,
   produceCommand,
   totalsCommand,
+  positionsCommand,
+  deadLettersCommand,
+  deadLettersRedriveCommand,
   auditCommand,
   fsckCommand,
   repairCommand,

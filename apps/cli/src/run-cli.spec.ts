@@ -50,13 +50,29 @@ async function run(argv: readonly string[], ending: Ending = 'fine', signals: re
       return ending === 'different' ? 1 : 0;
     },
   });
-  await runCli([greet], host, terminal);
+  const greetAgain = defineCommand({
+    name: 'greet again',
+    purpose: 'Greets again.',
+    details: 'Nothing more.',
+    settings: {},
+    async run({ terminal: { write } }) {
+      await write('again\n');
+      return 0;
+    },
+  });
+  await runCli([greet, greetAgain], host, terminal);
   return result;
 }
 
 describe('the command line', () => {
   it('runs a command with its arguments and settings', async () => {
     expect(await run(['greet', 'world', '--word=bye'])).toEqual({ out: 'bye world\n', error: '', codes: [0] });
+  });
+
+  it('takes two words for the command that they name', async () => {
+    expect((await run(['greet', 'again'])).out).toBe('again\n');
+    expect((await run(['greet', '--word=x', 'again'])).out).toBe('x again\n');
+    expect((await run(['greet', 'again', '--help'])).out).toMatch(/^Usage: pulses greet again \[flags\]/);
   });
 
   it('ends with the exit code of the command', async () => {
@@ -93,7 +109,7 @@ describe('the command line', () => {
   it('explains itself, and each command', async () => {
     const all = await run(['--help']);
     expect(all).toMatchObject({ error: '', codes: [0] });
-    expect(all.out).toMatch(/^Usage: pulses <command>[^]*greet {2}Greets\./);
+    expect(all.out).toMatch(/^Usage: pulses <command>[^]*greet {8}Greets\.\n {2}greet again {2}Greets again\./);
     const one = await run(['greet', '--help']);
     expect(one.out).toMatch(/^Usage: pulses greet NAME \[flags\][^]*--word <text>[^]*PULSES_WORD/);
     expect(one.codes).toEqual([0]);

@@ -26,8 +26,9 @@ export async function runCli(commands: readonly Command[], host: ProcessPort, te
 }
 
 async function runCommand(commands: readonly Command[], host: ProcessPort, terminal: Terminal): Promise<number> {
-  const [name, ...argv] = host.argv;
-  const command = commands.find((candidate) => candidate.name === name);
+  const [name] = host.argv;
+  const command = commandOf(commands, host.argv);
+  const argv = host.argv.slice(wordsOf(command?.name ?? '').length);
   if (asksFor('help', host.argv)) {
     await terminal.write(command === undefined ? overview(commands) : command.help(host.columns));
     return 0;
@@ -38,6 +39,17 @@ async function runCommand(commands: readonly Command[], host: ProcessPort, termi
   }
   if (command === undefined) throw notACommand(commands, name);
   return command.run(argv, host, terminal);
+}
+
+/** The command that the arguments start with; one of two words goes before one of its first word alone. */
+function commandOf(commands: readonly Command[], argv: readonly string[]): Command | undefined {
+  const isNamed = (words: readonly string[]) => words.every((word, index) => argv[index] === word);
+  const named = commands.filter((command) => isNamed(wordsOf(command.name)));
+  return named.sort((one, other) => wordsOf(other.name).length - wordsOf(one.name).length)[0];
+}
+
+function wordsOf(name: string): string[] {
+  return name.split(' ');
 }
 
 function notACommand(commands: readonly Command[], name: string | undefined): PulsesError {

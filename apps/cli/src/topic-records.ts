@@ -1,4 +1,4 @@
-// A range of a topic, batch by batch.
+// A range of a topic, some batches at a time.
 //
 // Guarantees: every message of `[fromOffset, untilOffset)` once, in order; PROTOCOL_VIOLATION when an offset is missing.
 
@@ -19,8 +19,11 @@ export interface TopicRange {
   readonly signal?: AbortSignal;
 }
 
-/** @throws PulsesError of the stream */
-export async function* readBatches(client: BrokerReader, range: TopicRange): AsyncGenerator<RecordBatch, void, undefined> {
+/** As many batches at a time as have arrived; they may be of a message each. @throws PulsesError of the stream */
+export async function* readBatches(
+  client: BrokerReader,
+  range: TopicRange,
+): AsyncGenerator<readonly RecordBatch[], void, undefined> {
   const { topic, incarnation, fromOffset, untilOffset, creditBytes, signal } = range;
   const isStopped = () => signal?.aborted ?? false;
   if (fromOffset >= untilOffset || isStopped()) return;
@@ -31,12 +34,15 @@ export async function* readBatches(client: BrokerReader, range: TopicRange): Asy
   signal?.addEventListener('abort', stop, { once: true });
   try {
     for (let next = fromOffset; next < untilOffset; ) {
-      const event = await stream.next();
-      if (event.kind === 'head') continue;
-      if (event.batch.baseOffset !== next)
-        throw new PulsesError('PROTOCOL_VIOLATION', `${topic}: offset ${event.batch.baseOffset} came, ${next} was next`);
-      yield upTo(event.batch, untilOffset);
-      next += event.batch.recordCount;
+      const batches: RecordBatch[] = [];
+      for (const event of await stream.nextAll()) {
+        if (event.kind === 'head' || next >= untilOffset) continue;
+        if (event.batch.baseOffset !== next)
+          throw new PulsesError('PROTOCOL_VIOLATION', `${topic}: offset ${event.batch.baseOffset} came, ${next} was next`);
+        batches.push(upTo(event.batch, untilOffset));
+        next += event.batch.recordCount;
+      }
+      if (batches.length > 0) yield batches;
     }
   } catch (error) {
     if (!isStopped()) throw error;

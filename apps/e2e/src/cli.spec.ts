@@ -48,6 +48,7 @@ describe('pulses', () => {
         last_offset: 1,
         first_time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
         last_time: expect.stringMatching(/Z$/),
+        lags: {},
         incarnation: expect.stringMatching(/^[0-9a-f]{32}$/),
       },
     ]);
@@ -124,9 +125,9 @@ describe('pulses', () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
   });
 
-  it.each(['topics', 'cat', 'produce', 'totals', 'audit'])('%s says where no broker answers', async (command) => {
+  it.each(['topics', 'cat', 'produce', 'totals', 'audit', 'positions', 'dead-letters', 'dead-letters redrive'])('%s says where no broker answers', async (command) => {
     const port = await freePort();
-    const args = ['cat', 'produce'].includes(command) ? [command, 't'] : [command];
+    const args = ['cat', 'produce'].includes(command) ? [command, 't'] : command.split(' ');
     const { code, stderr } = await run([...args, `--port=${port}`], '');
     expect(stderr).toBe(`pulses: cannot reach 127.0.0.1:${port}: ECONNREFUSED\n`);
     expect(code).toBe(1);
@@ -193,6 +194,8 @@ describe('pulses beside a whole system', () => {
     expect(json((await run(['totals', at(), '--tenant=acme', '--unit=h'])).stdout)).toHaveLength(1);
     expect(json((await run(['totals', at(), '--sku=vm'])).stdout)).toHaveLength(2);
     expect((await run(['totals', at(), '--until=2000-01-01'])).stdout).toBe('');
+    expect(json((await run(['totals', at(), '--since=2000-01-01'])).stdout)).toHaveLength(3);
+    expect((await run(['totals', at(), '--since=2100-01-01'])).stdout).toBe('');
     expect((await run(['totals', at(), '--tenant=nobody'])).stdout).toBe('');
   });
 
@@ -207,6 +210,44 @@ describe('pulses beside a whole system', () => {
     expect(summary?.['grouped_lines']).toBe(summary?.['pulses']);
     expect(audit.code).toBe(0);
     await generator.stop();
+  });
+
+  it('lists the positions of the groups, and how far topics are ahead of them', async () => {
+    await publish();
+    const { code, stdout } = await run(['positions', at()]);
+    expect(code).toBe(0);
+    const position = { group: 'ingestor@source.pulses', topic: 'source.pulses', offset: 5, lag: 0, metadata: '' };
+    expect(json(stdout)).toMatchObject([
+      { ...position, name: 'grouped', revision: expect.any(Number) },
+      { ...position, name: 'windowed', incarnation: expect.stringMatching(/^[0-9a-f]{32}$/) },
+    ]);
+    expect((await run(['positions', at(), '--group=ingestor', '--topic=source.pulses'])).stdout).toBe(stdout);
+    expect((await run(['positions', at(), '--group=other'])).stdout).toBe('');
+    const [source] = json((await run(['topics', at(), '--prefix=source.pulses'])).stdout);
+    expect(source).toMatchObject({ messages: 5, lags: { 'ingestor@source.pulses': 0 } });
+    await system.ingestor.stop();
+    await publishLines(system.port, 'source.pulses', PULSES.map(pulseLine));
+    await readLines(system.port, 'source.pulses', 9);
+    const [later] = json((await run(['topics', at(), '--prefix=source.pulses'])).stdout);
+    expect(later).toMatchObject({ messages: 9, lags: { 'ingestor@source.pulses': 4 } });
+  });
+
+  it('audits a range of the source, or a tenant', async () => {
+    await publish();
+    const [line = ''] = await readLines(system.port, 'tenants.acme.grouped.pulses', 1);
+    await publishLines(system.port, 'tenants.acme.grouped.pulses', [line]);
+    await readLines(system.port, 'tenants.acme.grouped.pulses', 4);
+    const audit = async (...flags: string[]) => {
+      const { code, stdout } = await run(['audit', at(), ...flags]);
+      return { code, summary: json(stdout).at(-1) };
+    };
+    expect(await audit()).toMatchObject({ code: 1, summary: { equal: false, differences: 1 } });
+    expect(await audit('--from=1')).toMatchObject({ code: 0, summary: { equal: true, from_offset: 1, pulses: 3, dead_letters: 1 } });
+    expect(await audit('--to=1')).toMatchObject({ code: 1, summary: { messages_read: 1 } });
+    expect(await audit('--tenant=acme')).toMatchObject({ code: 1, summary: { tenant: 'acme', pulses: 3 } });
+    expect(await audit('--tenant=a.b')).toMatchObject({ code: 0, summary: { equal: true, pulses: 1, grouped_lines: 1, aggregated_lines: 1 } });
+    const backwards = await run(['audit', at(), '--from=2', '--to=1']);
+    expect(backwards).toEqual({ code: 2, stdout: '', stderr: "pulses: --to: '1' is not valid: an offset from --from=2 on\n" });
   });
 
   it.each([

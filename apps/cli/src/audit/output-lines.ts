@@ -1,32 +1,31 @@
-// One output line: what it says, and whether it is of the source under audit.
+// One output line: whether it is of the source under audit, and of which offsets. What it says is compared byte by byte.
 //
 // A line's id is a pure function of its source and offset, or window and key. A line whose id is of no source that the
 // broker knows is nobody's, and is a finding.
 
 import { isPulsesError } from '@pulses/shared-errors';
 import {
-  aggregatedId,
   aggregatedTopic,
-  createGroupedIds,
   encodeTenant,
   groupedTopic,
   parseAggregatedPulse,
   parseDeadLetter,
   parseGroupedPulse,
-  UUID_BYTES,
-  windowText,
   type AggregatedPulse,
   type SourceId,
 } from '@pulses/shared-pulse-model';
-import { aggregatedEntry, deadLetterEntry, groupedEntry, type WindowRange } from './entries';
+import { keyBytes } from './keys';
+import { deadLetterText, type WindowRange } from './line-writer';
+import { aggregatedIds, groupedIds } from './object-ids';
 
-/** A line that holds something: `sourceOffset` decides whether it is compared. */
+/** A line of the source: `sourceOffset` decides whether it is compared. */
 export interface OutputLine {
   readonly kind: 'ours';
   /** For an aggregated line the first one of its window. */
   readonly sourceOffset: number;
-  readonly entry: string;
   readonly window?: WindowRange;
+  /** What is compared, when it is not the line itself. */
+  readonly text?: string;
 }
 
 export type LineReading = OutputLine | { readonly kind: 'of another source' } | { readonly kind: 'wrong'; readonly problem: string };
@@ -37,26 +36,15 @@ const wrong = (problem: string): LineReading => ({ kind: 'wrong', problem });
 
 /** Reads the lines of a grouped topic. */
 export function groupedLineReader(topic: string, source: SourceId, otherSources: readonly SourceId[]): LineReader {
-  const ourId = groupedIdOf(source);
-  const otherIds = otherSources.map(groupedIdOf);
+  const ourId = groupedIds(source);
+  const otherIds = otherSources.map(groupedIds);
   const isOfTopic = tenantCheck(topic, groupedTopic);
   return readable((line) => {
-    const pulse = parseGroupedPulse(line);
-    const { source_offset: sourceOffset, tenant_id: tenantId, object_id: id } = pulse;
+    const { source_offset: sourceOffset, tenant_id: tenantId, object_id: id } = parseGroupedPulse(line);
     if (!isOfTopic(tenantId)) return wrong('the line is of another tenant');
-    if (ourId(sourceOffset) !== id) {
-      const isKnown = otherIds.some((idOf) => idOf(sourceOffset) === id);
-      return isKnown ? { kind: 'of another source' } : wrong('object_id is not that of the source offset');
-    }
-    const entry = groupedEntry({
-      sourceOffset,
-      tenantId,
-      productSku: pulse.product_sku,
-      useUnit: pulse.use_unit,
-      usedAmount: pulse.used_amount,
-      timestampS: pulse.timestamp,
-    });
-    return { kind: 'ours', sourceOffset, entry };
+    if (ourId(sourceOffset) === id) return { kind: 'ours', sourceOffset };
+    const isKnown = otherIds.some((idOf) => idOf(sourceOffset) === id);
+    return isKnown ? { kind: 'of another source' } : wrong('object_id is not that of the source offset');
   });
 }
 
@@ -68,23 +56,11 @@ export function aggregatedLineReader(topic: string, source: SourceId, otherSourc
     if (!isOfTopic(sum.tenant_id)) return wrong('the line is of another tenant');
     const window = windowOf(sum);
     if (typeof window === 'string') return wrong(window);
-    const key = keyOf(sum);
+    const key = keyBytes([sum.tenant_id, sum.product_sku, sum.use_unit].map((label) => Buffer.from(label)));
     const isOf = (candidate: SourceId) =>
-      candidate.topic === sum.source.topic &&
-      aggregatedId(candidate, window.startMs, window.windowMs, key) === sum.object_id;
-    if (!isOf(source))
-      return otherSources.some(isOf) ? { kind: 'of another source' } : wrong('object_id is not that of source, window and key');
-    const entry = aggregatedEntry({
-      window,
-      tenantId: sum.tenant_id,
-      productSku: sum.product_sku,
-      useUnit: sum.use_unit,
-      total: sum.total_amount,
-      pulseCount: sum.pulse_count,
-      firstSeenMs: millisecondsOf(sum.first_seen),
-      lastSeenMs: millisecondsOf(sum.last_seen),
-    });
-    return { kind: 'ours', sourceOffset: window.fromOffset, entry, window };
+      candidate.topic === sum.source.topic && aggregatedIds(candidate, window.startMs, window.windowMs)(key) === sum.object_id;
+    if (isOf(source)) return { kind: 'ours', sourceOffset: window.fromOffset, window };
+    return otherSources.some(isOf) ? { kind: 'of another source' } : wrong('object_id is not that of source, window and key');
   });
 }
 
@@ -95,7 +71,7 @@ export const readDeadLetterLine: LineReader = readable((line) => {
   return {
     kind: 'ours',
     sourceOffset,
-    entry: deadLetterEntry({ sourceOffset, reason, rawBase64: raw, timestampS: timestamp }),
+    text: deadLetterText({ sourceOffset, reason, rawBase64: raw, timestampS: timestamp }),
   };
 });
 
@@ -121,32 +97,10 @@ function tenantCheck(topic: string, topicOf: (tenant: string) => string): (tenan
   };
 }
 
-function groupedIdOf(source: SourceId): (offset: number) => string {
-  const ids = createGroupedIds(source);
-  const out = Buffer.alloc(UUID_BYTES);
-  return (offset) => {
-    ids.write(offset, out, 0);
-    return out.toString('latin1');
-  };
-}
-
-/** What the ids of sums are made of: u16le length and bytes of tenant, SKU and unit. */
-function keyOf(sum: AggregatedPulse): Buffer {
-  return Buffer.concat(
-    [sum.tenant_id, sum.product_sku, sum.use_unit].flatMap((text) => {
-      const bytes = Buffer.from(text);
-      const length = Buffer.alloc(2);
-      length.writeUInt16LE(bytes.byteLength);
-      return [length, bytes];
-    }),
-  );
-}
-
 /** The window that a line names, or what is wrong with it. */
 function windowOf(sum: AggregatedPulse): WindowRange | string {
-  const [, count = '', unit = ''] = /^(\d{1,12})(ms|s)$/.exec(sum.window) ?? [];
-  const windowMs = Number(count) * (unit === 's' ? 1000 : 1);
-  if (windowMs === 0 || windowText(windowMs) !== sum.window) return `window '${sum.window}' is no window length`;
+  const windowMs = windowLengthMs(sum.window);
+  if (windowMs === undefined) return `window '${sum.window}' is no window length`;
   const startMs = millisecondsOf(sum.window_start);
   if (startMs % windowMs !== 0) return 'window_start is not a multiple of the window length';
   if (millisecondsOf(sum.window_end) !== startMs + windowMs) return 'window_end is not one length after window_start';
@@ -154,6 +108,13 @@ function windowOf(sum: AggregatedPulse): WindowRange | string {
   const { from_offset: fromOffset, to_offset: toOffset } = sum.source;
   if (toOffset < fromOffset) return 'to_offset is before from_offset';
   return { startMs, windowMs, fromOffset, toOffset };
+}
+
+/** Milliseconds of a length as it stands in lines: whole seconds as `5s`, others as `250ms`. */
+export function windowLengthMs(text: string): number | undefined {
+  const [, count = '', unit = ''] = /^([1-9]\d{0,11})(ms|s)$/.exec(text) ?? [];
+  if (unit === 's') return Number(count) * 1000;
+  return unit === 'ms' && Number(count) % 1000 !== 0 ? Number(count) : undefined;
 }
 
 /** Seconds of an output line have at most three decimals, which a double tells apart. */

@@ -1,28 +1,35 @@
-// The entries of one output topic, in the order in which they are compared.
+// The lines of one output topic that are compared, in the order in which they stand.
 //
-// Grouped lines and dead letters: as they stand. Aggregated lines: window by window as they stand, within a window by key.
-// Bounds: one batch of the topic, and the lines of one window of one tenant.
+// Bounds: one batch of the topic.
 
-import type { TopicInfo } from '@pulses/broker-wire';
+import type { RecordBatch, TopicInfo } from '@pulses/broker-wire';
 import { topicKindOf } from '@pulses/shared-pulse-model';
 import type { BrokerReader } from '../broker-access';
-import { linesOf, readBatches } from '../topic-records';
-import type { WindowRange } from './entries';
+import { readBatches } from '../topic-records';
 import type { Findings } from './findings';
-import { aggregatedLineReader, groupedLineReader, readDeadLetterLine, type LineReader, type OutputLine } from './output-lines';
+import type { WindowRange } from './line-writer';
+import { aggregatedLineReader, groupedLineReader, readDeadLetterLine, type LineReading, type OutputLine } from './output-lines';
+import { groupedOffsetReader, windowReader } from './quick-lines';
 import type { AuditScope } from './scope';
 
 const CREDIT_BYTES = 512 * 1024;
+const LINE_FEED = 10;
+
+/**
+ * Takes whole lines that are compared: `count` of them, `bytes[start, end)` with their line feeds. `offset` is that of the
+ * first one in the topic. The bytes are valid until it returns.
+ */
+export type TakeLines = (bytes: Buffer, start: number, end: number, count: number, offset: number) => void;
 
 export interface OutputTopic {
-  /** The entries to compare, many at a time. */
-  entries(): AsyncGenerator<string[], void, undefined>;
-  /** Lines read so far, of any source. */
-  readonly lineCount: number;
-  /** Lines of other sources among them. */
+  /** The topic, some batches at a time; to be gone through once. */
+  batches(): AsyncGenerator<readonly RecordBatch[], void, undefined>;
+  /** Hands on the lines of a batch that are compared; for each batch in order. */
+  takeBatch(batch: RecordBatch, take: TakeLines): void;
+  /** Lines of other sources read so far. */
   readonly otherLineCount: number;
-  /** Entries so far. */
-  readonly entryCount: number;
+  /** Lines compared so far. */
+  readonly comparedCount: number;
   /** First source offset whose outputs are still kept in the topic. */
   readonly comparedFrom: number;
 }
@@ -35,9 +42,12 @@ export interface OutputTopicOptions {
   readonly findings: Pick<Findings, 'add'>;
   /** Told of each window compared. */
   onWindow?(window: WindowRange): void;
-  /** Told of a window that began before the first source offset kept. */
+  /** Told of a window that lies only partly within the scope. */
   onCutWindow?(window: WindowRange): void;
 }
+
+/** Like a LineReader, for the bytes of one line. */
+type BytesReader = (bytes: Buffer, start: number, end: number) => LineReading;
 
 export function openOutputTopic(options: OutputTopicOptions): OutputTopic {
   const { client, scope, info, findings } = options;
@@ -46,99 +56,112 @@ export function openOutputTopic(options: OutputTopicOptions): OutputTopic {
   const [comparedTo, limit] = isAggregated
     ? [scope.windowedOffset, scope.windowedLimit]
     : [scope.groupedOffset, scope.groupedLimit];
-  const read = lineReaderOf(topic, scope);
-  let lineCount = 0;
+  const read = readerOf(topic, scope);
+  // Nearly all lines of an audit: they need no further look.
+  const quickOffset = topicKindOf(topic) === 'grouped' ? groupedOffsetReader(scope.source) : undefined;
   let otherLineCount = 0;
-  let entryCount = 0;
+  let comparedCount = 0;
   // A topic that has lost its oldest lines is compared from the first whole piece on.
   let comparedFrom = startOffset === 0 ? scope.startOffset : Infinity;
 
-  /** The line, when it is one to compare. */
-  const take = (line: string, offset: number): OutputLine | undefined => {
-    const reading = read(line);
-    lineCount += 1;
+  /** True when the line is one to compare. */
+  const isCompared = (line: OutputLine): boolean => {
+    const { sourceOffset, window } = line;
+    if (comparedFrom === Infinity)
+      comparedFrom = Math.max(scope.startOffset, window === undefined ? sourceOffset : window.toOffset + 1);
+    if (sourceOffset >= comparedTo) return false;
+    if (window === undefined) return sourceOffset >= comparedFrom;
+    const isCut = sourceOffset < scope.startOffset ? window.toOffset >= scope.startOffset : window.toOffset >= comparedTo;
+    if (isCut) options.onCutWindow?.(window);
+    if (isCut || sourceOffset < comparedFrom) return false;
+    options.onWindow?.(window);
+    return true;
+  };
+
+  const take = (reading: LineReading, offset: number, text: () => string): boolean => {
     if (reading.kind === 'wrong') {
-      findings.add({ topic, offset, problem: reading.problem, found: line });
-      return undefined;
+      findings.add({ topic, offset, problem: reading.problem, found: text() });
+      return false;
     }
     if (reading.kind === 'of another source') {
       otherLineCount += 1;
-      return undefined;
+      return false;
     }
-    const { sourceOffset, window } = reading;
-    if (sourceOffset >= limit) {
-      findings.add({ topic, offset, problem: 'the line is of a source offset that nobody has stored', found: line });
-      return undefined;
+    if (reading.sourceOffset >= limit) {
+      findings.add({ topic, offset, problem: 'the line is of a source offset that nobody has stored', found: text() });
+      return false;
     }
-    if (comparedFrom === Infinity)
-      comparedFrom = Math.max(scope.startOffset, window === undefined ? sourceOffset : window.toOffset + 1);
-    if (sourceOffset < scope.startOffset) {
-      if (window !== undefined && window.toOffset >= scope.startOffset) options.onCutWindow?.(window);
-      return undefined;
-    }
-    if (sourceOffset < comparedFrom || sourceOffset >= comparedTo) return undefined;
-    if (window !== undefined) options.onWindow?.(window);
-    return reading;
+    return isCompared(reading);
   };
 
-  async function* linesInOrder(): AsyncGenerator<OutputLine[], void, undefined> {
-    const range = { topic, incarnation, fromOffset: startOffset, untilOffset: nextOffset, creditBytes: CREDIT_BYTES };
-    for await (const batch of readBatches(client, range)) {
-      const taken: OutputLine[] = [];
-      for (const [index, line] of linesOf(batch).entries()) {
-        const output = take(line, batch.baseOffset + index);
-        if (output !== undefined) taken.push(output);
+  const takeBatch = ({ baseOffset, recordCount, payload }: RecordBatch, takeLines: TakeLines): void => {
+    const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+    const [plainFrom, plainTo] = [comparedFrom, Math.min(comparedTo, limit)];
+    let [runStart, runCount, start] = [0, 0, 0];
+    const endRun = (end: number, offset: number) => {
+      if (runCount > 0) takeLines(bytes, runStart, end, runCount, offset - runCount);
+      comparedCount += runCount;
+      runCount = 0;
+    };
+    for (let index = 0; index < recordCount; index += 1) {
+      const [lineStart, end] = [start, bytes.indexOf(LINE_FEED, start)];
+      start = end + 1;
+      const sourceOffset = quickOffset?.(bytes, lineStart, end) ?? -1;
+      if (sourceOffset >= plainFrom && sourceOffset < plainTo) {
+        runCount += 1;
+        continue;
       }
-      entryCount += taken.length;
-      yield taken;
+      const reading = read(bytes, lineStart, end);
+      const isTaken = take(reading, baseOffset + index, () => bytes.toString('utf8', lineStart, end));
+      const text = isTaken && reading.kind === 'ours' ? reading.text : undefined;
+      if (isTaken && text === undefined) {
+        runCount += 1;
+        continue;
+      }
+      endRun(lineStart, baseOffset + index);
+      runStart = start;
+      if (text === undefined) continue;
+      const line = Buffer.from(`${text}\n`);
+      takeLines(line, 0, line.length, 1, baseOffset + index);
+      comparedCount += 1;
     }
-  }
+    endRun(start, baseOffset + recordCount);
+  };
 
   return {
-    get lineCount() {
-      return lineCount;
-    },
     get otherLineCount() {
       return otherLineCount;
     },
-    get entryCount() {
-      return entryCount;
+    get comparedCount() {
+      return comparedCount;
     },
     get comparedFrom() {
       return comparedFrom;
     },
-    async *entries() {
-      let held: OutputLine[] = [];
-      for await (const lines of linesInOrder()) {
-        if (!isAggregated) {
-          yield lines.map(({ entry }) => entry);
-          continue;
-        }
-        for (const line of lines) {
-          if (held.length > 0 && held[0]?.sourceOffset !== line.sourceOffset) {
-            yield sortedEntries(held);
-            held = [];
-          }
-          held.push(line);
-        }
-      }
-      yield sortedEntries(held);
-    },
+    batches: () =>
+      readBatches(client, { topic, incarnation, fromOffset: startOffset, untilOffset: nextOffset, creditBytes: CREDIT_BYTES }),
+    takeBatch,
   };
 }
 
-function lineReaderOf(topic: string, { source, otherSources }: AuditScope): LineReader {
+/** Reads lines of the usual form quickly, every other one thoroughly. */
+function readerOf(topic: string, { source, otherSources }: AuditScope): BytesReader {
   switch (topicKindOf(topic)) {
-    case 'grouped':
-      return groupedLineReader(topic, source, otherSources);
-    case 'aggregated':
-      return aggregatedLineReader(topic, source, otherSources);
+    case 'grouped': {
+      const quick = groupedOffsetReader(source);
+      const thorough = groupedLineReader(topic, source, otherSources);
+      return (bytes, start, end) => {
+        const sourceOffset = quick(bytes, start, end);
+        return sourceOffset >= 0 ? { kind: 'ours', sourceOffset } : thorough(bytes.toString('utf8', start, end));
+      };
+    }
+    case 'aggregated': {
+      const quick = windowReader(source);
+      const thorough = aggregatedLineReader(topic, source, otherSources);
+      return (bytes, start, end) => quick(bytes, start, end) ?? thorough(bytes.toString('utf8', start, end));
+    }
     case 'dead_letter':
     case 'source':
-      return readDeadLetterLine;
+      return (bytes, start, end) => readDeadLetterLine(bytes.toString('utf8', start, end));
   }
-}
-
-function sortedEntries(lines: readonly OutputLine[]): string[] {
-  return lines.map(({ entry }) => entry).sort();
 }

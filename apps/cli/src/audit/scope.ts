@@ -9,7 +9,14 @@
 
 import type { StoredPosition, TopicInfo } from '@pulses/broker-wire';
 import { brokerGroupOf } from '@pulses/connector-fs';
-import { deadLetterTopic, topicKindOf, type SourceId } from '@pulses/shared-pulse-model';
+import {
+  aggregatedTopic,
+  deadLetterTopic,
+  encodeTenant,
+  groupedTopic,
+  topicKindOf,
+  type SourceId,
+} from '@pulses/shared-pulse-model';
 import { findTopic, type BrokerReader } from '../broker-access';
 
 export interface AuditScope {
@@ -25,33 +32,58 @@ export interface AuditScope {
   readonly groupedLimit: number;
   /** No window that begins at this source offset or a higher one has a sum. */
   readonly windowedLimit: number;
-  /** The output topics, as they were after the first reading. */
+  /** The output topics looked at, as they were after the first reading. */
   readonly outputs: readonly TopicInfo[];
+  /** True for the output topics that are looked at, whether they exist or not. */
+  isLookedAt(topic: string): boolean;
+  /** The group has committed positions on this source. */
+  readonly hasPositions: boolean;
+}
+
+/** Which part of the source and of its outputs is asked for; all of it when nothing is given. */
+export interface AuditSelection {
+  readonly sourceTopic: string;
+  readonly group: string;
+  /** First source offset. */
+  readonly from?: number | undefined;
+  /** Source offset behind the last. */
+  readonly to?: number | undefined;
+  /** Only this tenant's topics. */
+  readonly tenant?: string | undefined;
 }
 
 /** @throws PulsesError TOPIC_UNKNOWN when there is no such source */
-export async function readScope(client: BrokerReader, sourceTopic: string, group: string): Promise<AuditScope> {
+export async function readScope(client: BrokerReader, selection: AuditSelection): Promise<AuditScope> {
+  const { sourceTopic, group, from = 0, to = Infinity, tenant } = selection;
   const info = await findTopic(client, sourceTopic);
   const source = { topic: sourceTopic, incarnation: info.incarnation };
   const before = positionsOf(await client.readPositions('', ''), source, group, info.startOffset);
-  const deadLetters = (await client.listTopics(deadLetterTopic(sourceTopic))).filter(
-    ({ topic }) => topic === deadLetterTopic(sourceTopic),
-  );
-  const ofTenants = (await client.listTopics('tenants.')).filter(({ topic }) =>
-    ['grouped', 'aggregated'].includes(topicKindOf(topic)),
-  );
+  const startOffset = Math.max(info.startOffset, from);
+  const isLookedAt = lookedAt(sourceTopic, tenant);
+  const ofSource = await client.listTopics(deadLetterTopic(sourceTopic));
+  const outputs = [...ofSource, ...(await client.listTopics('tenants.'))].filter(({ topic }) => isLookedAt(topic));
   const everyPosition = await client.readPositions('', '');
   const after = positionsOf(everyPosition, source, group, info.startOffset);
   return {
     source,
     otherSources: otherSourcesOf(everyPosition, source),
-    startOffset: info.startOffset,
-    groupedOffset: before.grouped,
-    windowedOffset: before.windowed,
+    startOffset,
+    groupedOffset: Math.max(startOffset, Math.min(before.grouped, to)),
+    windowedOffset: Math.max(startOffset, Math.min(before.windowed, to)),
     groupedLimit: after.grouped,
     windowedLimit: after.windowed + (after.isPartlyEmitted ? 1 : 0),
-    outputs: [...deadLetters, ...ofTenants],
+    outputs,
+    isLookedAt,
+    hasPositions: before.areStored,
   };
+}
+
+function lookedAt(sourceTopic: string, tenant: string | undefined): (topic: string) => boolean {
+  if (tenant === undefined)
+    return (topic) => topic === deadLetterTopic(sourceTopic) || ['grouped', 'aggregated'].includes(topicKindOf(topic));
+  const encoded = encodeTenant(Buffer.from(tenant));
+  const topics = [groupedTopic(encoded), aggregatedTopic(encoded)];
+  return (topic) => topics.includes(topic);
 }
 
 function positionsOf(stored: readonly StoredPosition[], source: SourceId, groupName: string, startOffset: number) {
@@ -63,9 +95,10 @@ function positionsOf(stored: readonly StoredPosition[], source: SourceId, groupN
         position.incarnation === source.incarnation &&
         position.name === name,
     );
-  const windowed = find('windowed');
+  const [grouped, windowed] = [find('grouped'), find('windowed')];
   return {
-    grouped: find('grouped')?.offset ?? startOffset,
+    areStored: grouped !== undefined,
+    grouped: grouped?.offset ?? startOffset,
     windowed: windowed?.offset ?? startOffset,
     isPartlyEmitted: windowed !== undefined && windowed.metadata !== '',
   };
@@ -73,7 +106,7 @@ function positionsOf(stored: readonly StoredPosition[], source: SourceId, groupN
 
 function otherSourcesOf(stored: readonly StoredPosition[], source: SourceId): SourceId[] {
   const others = new Map<string, SourceId>();
-  for (const { topic, incarnation } of stored)
-    if (topic !== source.topic || incarnation !== source.incarnation) others.set(incarnation, { topic, incarnation });
+  for (const { name, topic, incarnation } of stored)
+    if (name === 'grouped' && (topic !== source.topic || incarnation !== source.incarnation)) others.set(incarnation, { topic, incarnation });
   return [...others.values()];
 }

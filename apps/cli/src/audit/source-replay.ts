@@ -1,36 +1,44 @@
 // What the outputs must be, worked out from the source log alone.
 //
-// Reads the source once, in order. Bounds: one batch, the sums of one window, and two topic names for each tenant.
+// Reads the source once, in order. Bounds: one batch, the keys and sums of one window, and the tenants.
 
+import { isUtf8 } from 'node:buffer';
 import type { RecordBatch } from '@pulses/broker-wire';
 import { aggregatedTopic, deadLetterTopic, encodeTenant, groupedTopic } from '@pulses/shared-pulse-model';
 import type { BrokerReader } from '../broker-access';
 import { readBatches } from '../topic-records';
-import { deadLetterEntry, groupedEntry } from './entries';
+import { CommonPulse, type PulseFields } from './common-pulse';
+import type { ExpectedLines } from './expected-lines';
 import type { Findings } from './findings';
+import { Keys } from './keys';
+import { addLine, createGroupedWriter, createSumWriter, deadLetterText, type GroupedWriter } from './line-writer';
 import type { AuditScope } from './scope';
-import { readSourceMessage } from './source-message';
+import { readSourceMessage, type SourcePulse } from './source-message';
 import type { Stretch } from './window-lengths';
-import { WindowSums } from './window-sums';
+import { openWindow, WindowSums, type OpenWindow } from './window-sums';
 
 const CREDIT_BYTES = 8 * 1024 * 1024;
 const LINE_FEED = 10;
+/** Keys kept from one window to the next; more are found anew. */
+const KEYS_KEPT_MAX = 200_000;
 
 export interface ReplayOptions {
   readonly client: BrokerReader;
   readonly scope: AuditScope;
-  /** First source offset whose window is wholly kept. */
+  /** First source offset whose window is wholly within the scope. */
   readonly windowsFrom: number;
+  /** Source offset behind the last window that is. */
+  readonly windowsTo: number;
   /** How long the windows are, in order of offsets. */
   readonly stretches: readonly Stretch[];
-  /** Told of what no entry can show. */
+  /** Told of what no line can show. */
   readonly findings: Pick<Findings, 'add'>;
-  /** First source offset whose outputs a topic still keeps. */
-  comparedFrom(topic: string): number;
-  /** An entry that the topic must have next. */
-  expect(topic: string, entry: string): void;
-  /** After each batch; the next one waits for it. */
-  settle?(): Promise<void>;
+  /** Secret of the key table; it changes no result. */
+  readonly hashSeed: number;
+  /** Where the lines of a topic go; undefined when they are not looked at. Asked once for each topic. */
+  linesOf(topic: string): ExpectedLines | undefined;
+  /** After each batch; the next one waits for a promise. */
+  settle?(counts: ReplayCounts): Promise<void> | undefined;
 }
 
 export interface ReplayCounts {
@@ -41,9 +49,10 @@ export interface ReplayCounts {
   sums: number;
 }
 
-interface TenantTopics {
-  readonly grouped: string;
-  readonly aggregated: string;
+interface Tenant {
+  readonly aggregatedTopic: string;
+  readonly grouped: ExpectedLines | undefined;
+  readonly aggregated: ExpectedLines | undefined;
 }
 
 export async function replaySource(options: ReplayOptions): Promise<ReplayCounts> {
@@ -51,108 +60,166 @@ export async function replaySource(options: ReplayOptions): Promise<ReplayCounts
   const { source, startOffset: fromOffset, groupedOffset: untilOffset } = scope;
   const replay = new Replay(options);
   const range = { ...source, fromOffset, untilOffset, creditBytes: CREDIT_BYTES };
-  for await (const batch of readBatches(client, range)) {
-    replay.take(batch);
-    await options.settle?.();
+  for await (const batches of readBatches(client, range)) {
+    for (const batch of batches) replay.take(batch);
+    const settled = options.settle?.(replay.counts);
+    if (settled !== undefined) await settled;
   }
   replay.end();
-  await options.settle?.();
+  await options.settle?.(replay.counts);
   return replay.counts;
 }
 
 class Replay {
   readonly counts: ReplayCounts = { messages: 0, pulses: 0, deadLetters: 0, windows: 0, sums: 0 };
-  private readonly topics = new Map<string, TenantTopics>();
-  private readonly deadLetterTopic: string;
-  private window: WindowSums | undefined;
+  private readonly common = new CommonPulse();
+  private readonly tenants: Tenant[] = [];
+  private readonly tenantNumbers = new Map<string, number>();
+  private readonly keys: Keys;
+  private readonly writer: GroupedWriter;
+  private readonly deadLetters: ExpectedLines | undefined;
+  private readonly sums = new WindowSums();
+  private window: OpenWindow | undefined;
   /** Index of the next stretch to come. */
   private nextStretch = 0;
 
   constructor(private readonly options: ReplayOptions) {
-    this.deadLetterTopic = deadLetterTopic(options.scope.source.topic);
+    const { scope, hashSeed, linesOf } = options;
+    this.writer = createGroupedWriter(scope.source);
+    this.deadLetters = linesOf(deadLetterTopic(scope.source.topic));
+    this.keys = new Keys(hashSeed, (tenant) => this.tenantNumberOf(tenant));
   }
 
   take({ baseOffset, recordCount, timestampMs, payload }: RecordBatch): void {
+    const { common } = this;
     const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+    const isText = isUtf8(bytes);
+    const timestampS = Math.floor(timestampMs / 1000);
     let start = 0;
     for (let offset = baseOffset; offset < baseOffset + recordCount; offset += 1) {
-      const end = bytes.indexOf(LINE_FEED, start);
-      this.enterWindow(offset, timestampMs);
-      this.takeMessage(bytes.subarray(start, end), offset, timestampMs);
+      if (this.changesWindow(offset, timestampMs)) this.changeWindow(offset, timestampMs);
+      let end = common.read(bytes, start, isText);
+      if (end >= 0) this.takePulse(common, offset, timestampMs, timestampS);
+      else {
+        end = bytes.indexOf(LINE_FEED, start);
+        this.takeUncommon(bytes.subarray(start, end), offset, timestampMs, timestampS);
+      }
       start = end + 1;
     }
     this.counts.messages += recordCount;
   }
 
   end(): void {
-    // When the source goes on beyond what is compared, `enterWindow` has closed the last window already.
-    if (this.window !== undefined) this.closeWindow(this.options.scope.windowedOffset);
+    // When the source goes on beyond the last window, it is closed already.
+    if (this.window !== undefined) this.closeWindow(this.options.windowsTo);
   }
 
-  private takeMessage(message: Buffer, offset: number, timestampMs: number): void {
-    const timestampS = Math.floor(timestampMs / 1000);
+  private takeUncommon(message: Buffer, offset: number, timestampMs: number, timestampS: number): void {
     const reading = readSourceMessage(message);
-    if (typeof reading === 'string') {
-      this.counts.deadLetters += 1;
-      const facts = { sourceOffset: offset, reason: reading, rawBase64: message.toString('base64'), timestampS };
-      this.expect(this.deadLetterTopic, offset, deadLetterEntry(facts));
+    if (typeof reading !== 'string') {
+      this.takePulse(fieldsOf(reading), offset, timestampMs, timestampS);
       return;
     }
+    this.counts.deadLetters += 1;
+    const lines = this.deadLetters;
+    if (lines === undefined || offset < lines.fromOffset) return;
+    addLine(lines, deadLetterText({ sourceOffset: offset, reason: reading, rawBase64: message.toString('base64'), timestampS }));
+  }
+
+  private takePulse(pulse: PulseFields, offset: number, timestampMs: number, timestampS: number): void {
+    const { keys } = this;
+    const id = keys.idOf(pulse);
+    const tenant = this.tenants[keys.tenantOf(id)] as Tenant;
+    const { grouped, aggregated } = tenant;
+    if (grouped === undefined && aggregated === undefined) return;
     this.counts.pulses += 1;
-    const topics = this.topicsOf(reading.tenantId);
-    this.expect(topics.grouped, offset, groupedEntry({ ...reading, sourceOffset: offset, timestampS }));
-    const { windowsFrom, scope, findings, comparedFrom } = this.options;
-    if (this.window !== undefined) this.window.add(reading, topics.aggregated, timestampMs);
-    else if (offset >= windowsFrom && offset < scope.windowedOffset && offset >= comparedFrom(topics.aggregated))
-      findings.add({ topic: topics.aggregated, problem: `the pulse at source offset ${offset} is in no window` });
+    if (grouped !== undefined && offset >= grouped.fromOffset)
+      if (pulse === this.common) this.writer.writePlain(grouped, pulse, timestampS, offset);
+      else this.writer.write(grouped, pulse, timestampS, offset);
+    if (aggregated === undefined) return;
+    if (this.window !== undefined) this.sums.add(id, pulse.amount, timestampMs);
+    else this.missWindow(offset, tenant.aggregatedTopic, aggregated.fromOffset);
+  }
+
+  private missWindow(offset: number, topic: string, topicFrom: number): void {
+    const { windowsFrom, windowsTo, findings } = this.options;
+    if (offset >= windowsFrom && offset < windowsTo && offset >= topicFrom)
+      findings.add({ topic, problem: `the pulse at source offset ${offset} is in no window` });
+  }
+
+  private changesWindow(offset: number, timestampMs: number): boolean {
+    const { windowsFrom, windowsTo, stretches } = this.options;
+    const coming = stretches[this.nextStretch];
+    if (this.window === undefined) return offset >= windowsFrom && offset < windowsTo;
+    return timestampMs >= this.window.endMs || offset >= windowsTo || (coming !== undefined && coming.fromOffset <= offset);
   }
 
   /** Closes the window that is over at this message, and opens the one of this message. */
-  private enterWindow(offset: number, timestampMs: number): void {
-    const { windowsFrom, scope, stretches } = this.options;
-    if (offset < windowsFrom) return;
+  private changeWindow(offset: number, timestampMs: number): void {
+    const { windowsTo, stretches } = this.options;
+    if (this.window !== undefined) this.closeWindow(offset, timestampMs);
+    // No window is open, so nothing refers to a key.
+    if (this.keys.count > KEYS_KEPT_MAX) this.keys.clear();
     const coming = stretches[this.nextStretch];
-    const hasNewLength = coming !== undefined && coming.fromOffset <= offset;
-    const isClosed = offset >= scope.windowedOffset;
-    if (this.window !== undefined && (timestampMs >= this.window.endMs || hasNewLength || isClosed))
-      this.closeWindow(offset, timestampMs);
-    if (hasNewLength) this.nextStretch += 1;
+    if (coming !== undefined && coming.fromOffset <= offset) this.nextStretch += 1;
     const stretch = stretches[this.nextStretch - 1];
-    if (!isClosed && this.window === undefined && stretch !== undefined)
-      this.window = new WindowSums(stretch.windowMs, offset, timestampMs);
+    if (offset < windowsTo && stretch !== undefined) this.window = openWindow(stretch.windowMs, offset, timestampMs);
   }
 
   /** @param nextTimestampMs of the message behind it, which must be beyond the window's end */
   private closeWindow(nextOffset: number, nextTimestampMs = Infinity): void {
-    const { scope, findings, comparedFrom } = this.options;
-    const window = this.window as WindowSums;
+    const { scope, findings } = this.options;
+    const { keys, sums } = this;
+    const window = this.window as OpenWindow;
     this.window = undefined;
-    if (!window.hasPulses) return;
+    if (sums.count === 0) return;
+    const { fromOffset, endMs } = window;
     this.counts.windows += 1;
-    if (nextTimestampMs < window.endMs)
+    if (nextTimestampMs < endMs)
       findings.add({
         topic: scope.source.topic,
         offset: nextOffset,
-        problem: `the window that began at source offset ${window.fromOffset} was closed before its end`,
+        problem: `the window that began at source offset ${fromOffset} was closed before its end`,
       });
-    for (const [topic, entries] of window.close(nextOffset - 1)) {
-      if (window.fromOffset < comparedFrom(topic)) continue;
-      this.counts.sums += entries.length;
-      for (const entry of entries) this.options.expect(topic, entry);
+    const write = createSumWriter(scope.source, { ...window, toOffset: nextOffset - 1 });
+    for (let index = 0; index < sums.count; index += 1) {
+      const id = sums.idAt(index);
+      const { aggregated } = this.tenants[keys.tenantOf(id)] as Tenant;
+      if (aggregated === undefined || fromOffset < aggregated.fromOffset) continue;
+      this.counts.sums += 1;
+      write(aggregated, keys.bytesOf(id), sums.sumOf(id));
     }
+    sums.clear();
   }
 
-  private expect(topic: string, sourceOffset: number, entry: string): void {
-    if (sourceOffset >= this.options.comparedFrom(topic)) this.options.expect(topic, entry);
-  }
-
-  private topicsOf(tenantId: string): TenantTopics {
-    let topics = this.topics.get(tenantId);
-    if (topics === undefined) {
-      const tenant = encodeTenant(Buffer.from(tenantId));
-      topics = { grouped: groupedTopic(tenant), aggregated: aggregatedTopic(tenant) };
-      this.topics.set(tenantId, topics);
+  private tenantNumberOf(name: Buffer): number {
+    // One character a byte: two tenants share it only when their bytes are the same.
+    const bytes = name.toString('latin1');
+    let number = this.tenantNumbers.get(bytes);
+    if (number === undefined) {
+      const { linesOf } = this.options;
+      const encoded = encodeTenant(name);
+      const topic = aggregatedTopic(encoded);
+      number = this.tenants.length;
+      this.tenants.push({ aggregatedTopic: topic, grouped: linesOf(groupedTopic(encoded)), aggregated: linesOf(topic) });
+      this.tenantNumbers.set(bytes, number);
     }
-    return topics;
+    return number;
   }
+}
+
+/** The same as ranges of bytes. */
+function fieldsOf({ tenantId, productSku, useUnit, usedAmount }: SourcePulse): PulseFields {
+  const [tenant, sku, unit] = [Buffer.from(tenantId), Buffer.from(productSku), Buffer.from(useUnit)];
+  const skuEnd = tenant.byteLength + sku.byteLength;
+  return {
+    text: Buffer.concat([tenant, sku, unit]),
+    tenantStart: 0,
+    tenantEnd: tenant.byteLength,
+    skuStart: tenant.byteLength,
+    skuEnd,
+    unitStart: skuEnd,
+    unitEnd: skuEnd + unit.byteLength,
+    amount: usedAmount,
+  };
 }

@@ -1,75 +1,90 @@
 // The sums of the window that is being replayed, and its end.
+//
+// Bounds: a row of numbers for each key of the window.
 
-import { addAmountAt, createAmount, formatAmount, type Amount } from '@pulses/shared-pulse-model';
-import { aggregatedEntry, type WindowRange } from './entries';
-import type { SourcePulse } from './source-message';
+import { addAmountAt, type Amount } from '@pulses/shared-pulse-model';
+import type { SumFacts } from './line-writer';
 
-interface KeyState {
-  readonly pulse: SourcePulse;
-  readonly topic: string;
-  readonly total: Amount;
-  pulseCount: number;
-  readonly firstSeenMs: number;
-  lastSeenMs: number;
-}
+const KEYS_MIN = 1024;
 
 /** A window from its first message on. */
-export class WindowSums {
-  private readonly keys = new Map<string, KeyState>();
+export interface OpenWindow {
+  readonly windowMs: number;
   readonly startMs: number;
+  readonly endMs: number;
+  readonly fromOffset: number;
+}
 
-  constructor(
-    readonly windowMs: number,
-    readonly fromOffset: number,
-    firstTimestampMs: number,
-  ) {
-    this.startMs = firstTimestampMs - (firstTimestampMs % windowMs);
+export function openWindow(windowMs: number, fromOffset: number, firstTimestampMs: number): OpenWindow {
+  const startMs = firstTimestampMs - (firstTimestampMs % windowMs);
+  return { windowMs, startMs, endMs: startMs + windowMs, fromOffset };
+}
+
+/** A row is a cache line: the limbs, then these. */
+const ROW = 8;
+const COUNT = 4;
+const FIRST_SEEN = 5;
+const LAST_SEEN = 6;
+/** Number of the window that the row is of. */
+const WINDOW = 7;
+
+/** Sums by key id; used again for each window. */
+export class WindowSums {
+  /** Keys of the window. */
+  count = 0;
+  private rows = new Float64Array(ROW * KEYS_MIN);
+  private windowNumber = 1;
+  /** Keys of the window in order of first appearance; `count` of them. */
+  private order = new Int32Array(KEYS_MIN);
+
+  add(id: number, amount: Amount, timestampMs: number): void {
+    if (ROW * id >= this.rows.length) this.growRows(id);
+    const { rows } = this;
+    const row = ROW * id;
+    if (rows[row + WINDOW] !== this.windowNumber) this.startRow(id, timestampMs);
+    addAmountAt(rows, row, amount, 0);
+    rows[row + COUNT] = (rows[row + COUNT] as number) + 1;
+    rows[row + LAST_SEEN] = timestampMs;
   }
 
-  get endMs(): number {
-    return this.startMs + this.windowMs;
+  /** The id of the n-th key of the window. */
+  idAt(index: number): number {
+    return this.order[index] as number;
   }
 
-  get hasPulses(): boolean {
-    return this.keys.size > 0;
+  sumOf(id: number): SumFacts {
+    const row = ROW * id;
+    return {
+      limbs: this.rows,
+      limbIndex: row,
+      pulseCount: this.rows[row + COUNT] as number,
+      firstSeenMs: this.rows[row + FIRST_SEEN] as number,
+      lastSeenMs: this.rows[row + LAST_SEEN] as number,
+    };
   }
 
-  /** @param topic where the sums of the pulse's tenant go */
-  add(pulse: SourcePulse, topic: string, timestampMs: number): void {
-    const { tenantId, productSku, useUnit, usedAmount } = pulse;
-    const name = JSON.stringify([tenantId, productSku, useUnit]);
-    let key = this.keys.get(name);
-    if (key === undefined) {
-      key = { pulse, topic, total: createAmount(), pulseCount: 0, firstSeenMs: timestampMs, lastSeenMs: timestampMs };
-      this.keys.set(name, key);
+  clear(): void {
+    this.count = 0;
+    this.windowNumber += 1;
+  }
+
+  private startRow(id: number, timestampMs: number): void {
+    const row = ROW * id;
+    this.rows.fill(0, row, row + ROW);
+    this.rows[row + FIRST_SEEN] = timestampMs;
+    this.rows[row + WINDOW] = this.windowNumber;
+    if (this.count === this.order.length) {
+      const order = new Int32Array(this.count * 2);
+      order.set(this.order);
+      this.order = order;
     }
-    addAmountAt(key.total, 0, usedAmount, 0);
-    key.pulseCount += 1;
-    key.lastSeenMs = timestampMs;
+    this.order[this.count] = id;
+    this.count += 1;
   }
 
-  /** The window's entries by topic, sorted within each. */
-  close(toOffset: number): Map<string, string[]> {
-    const { startMs, windowMs, fromOffset } = this;
-    const window: WindowRange = { startMs, windowMs, fromOffset, toOffset };
-    const byTopic = new Map<string, string[]>();
-    for (const { pulse, topic, total, pulseCount, firstSeenMs, lastSeenMs } of this.keys.values()) {
-      const { tenantId, productSku, useUnit } = pulse;
-      const entry = aggregatedEntry({
-        window,
-        tenantId,
-        productSku,
-        useUnit,
-        total: formatAmount(total),
-        pulseCount,
-        firstSeenMs,
-        lastSeenMs,
-      });
-      const entries = byTopic.get(topic);
-      if (entries === undefined) byTopic.set(topic, [entry]);
-      else entries.push(entry);
-    }
-    for (const entries of byTopic.values()) entries.sort();
-    return byTopic;
+  private growRows(id: number): void {
+    const rows = new Float64Array(Math.max(ROW * (id + 1), this.rows.length * 2));
+    rows.set(this.rows);
+    this.rows = rows;
   }
 }

@@ -1,10 +1,11 @@
 // pulses audit: proves that the outputs are what the source says, or shows where they are not.
 
-import { nodeClock } from '@pulses/shared-node-platform';
-import { textSetting } from '@pulses/shared-service-host';
-import { runAudit, type AuditReport } from '../audit/run-audit';
+import { PulsesError } from '@pulses/shared-errors';
+import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
+import { integerKind, optional, textKind, textSetting } from '@pulses/shared-service-host';
+import { runAudit, type AuditProgress, type AuditReport } from '../audit/run-audit';
 import type { Finding } from '../audit/findings';
-import { brokerCommandSettings, withBroker } from '../broker-access';
+import { brokerCommandSettings, withBrokers } from '../broker-access';
 import { defineCommand } from '../command';
 import { groupedDigits } from '../listing';
 import { startProgress } from '../progress';
@@ -13,31 +14,47 @@ import { visibleJson, visibleText } from '../visible-text';
 /** A dead letter can be megabytes long. */
 const SHOWN_CHARACTERS_MAX = 500;
 
+const CONNECTIONS = 4;
+
+const offsetKind = integerKind({ min: 0, max: Number.MAX_SAFE_INTEGER });
+
 export const auditCommand = defineCommand({
   name: 'audit',
   purpose: 'Recomputes every output from the source log and compares.',
   details:
-    'Exit code 0: all equal. 1: there are differences; the first are printed. Works while the system runs: it compares what ' +
-    'was stored when it started.',
+    'Exit code 0: all equal, byte for byte. 1: there are differences; the first are printed. Works while the system runs: it ' +
+    'compares what was stored when it started. With --from or --to, windows that lie only partly within are passed over.',
   settings: {
     ...brokerCommandSettings,
     sourceTopic: textSetting({ flag: 'source-topic', default: 'source.pulses', description: 'Topic of the pulses.' }),
     group: textSetting({ flag: 'group', default: 'ingestor', description: 'Group of the ingestor.' }),
+    from: optional(offsetKind, { flag: 'from', description: 'First source offset to compare the outputs of.' }),
+    to: optional(offsetKind, { flag: 'to', description: 'Source offset behind the last one to compare.' }),
+    tenant: optional(textKind, {
+      flag: 'tenant',
+      description: 'Compare only this tenant\'s topics; the source is read all the same.',
+    }),
   },
   async run({ settings, terminal }) {
-    const { sourceTopic, group } = settings;
-    let doing = 'connecting';
-    const progress = await startProgress(terminal, nodeClock, () => doing);
+    const { sourceTopic, group, from, to, tenant } = settings;
+    if (from !== undefined && to !== undefined && from > to)
+      throw new PulsesError('CONFIG_INVALID', `--to: '${to}' is not valid: an offset from --from=${from} on`);
+    let latest: AuditProgress | undefined;
+    const progress = await startProgress(terminal, nodeClock, () => progressText(latest));
     let report: AuditReport;
     try {
-      report = await withBroker(settings, (client) =>
+      report = await withBrokers(settings, CONNECTIONS, (clients) =>
         runAudit({
-          client,
+          clients,
           sourceTopic,
           group,
+          from,
+          to,
+          tenant,
           clock: nodeClock,
-          onProgress: (text) => {
-            doing = text;
+          random: nodeRandom,
+          onProgress: (at) => {
+            latest = at;
           },
         }),
       );
@@ -45,13 +62,20 @@ export const auditCommand = defineCommand({
       progress.stop();
     }
     const asJson = settings.json || !terminal.isInteractive;
-    await terminal.write(asJson ? reportJson(report, group) : reportText(report));
+    await terminal.write(asJson ? reportJson(report, { group, tenant }) : reportText(report));
     return report.findings.count === 0 ? 0 : 1;
   },
 });
 
+function progressText(progress: AuditProgress | undefined): string {
+  if (progress === undefined) return 'connecting';
+  const { doing, done, of } = progress;
+  const share = of === 0 ? 100 : Math.floor((100 * done) / of);
+  return `${doing}: ${groupedDigits(done)} of ${groupedDigits(of)} messages, ${share} %`;
+}
+
 /** The differences, then the summary: an object a line. */
-function reportJson(report: AuditReport, group: string): string {
+function reportJson(report: AuditReport, { group, tenant }: { group: string; tenant: string | undefined }): string {
   const { scope, replayed, found, findings, seconds } = report;
   const differences = findings.first.map((finding) => {
     const { topic, offset, problem, expected, found: actual } = shortened(finding);
@@ -62,6 +86,7 @@ function reportJson(report: AuditReport, group: string): string {
     differences: findings.count,
     source_topic: scope.source.topic,
     group,
+    tenant,
     from_offset: scope.startOffset,
     grouped_offset: scope.groupedOffset,
     windowed_offset: scope.windowedOffset,
@@ -81,7 +106,7 @@ function reportJson(report: AuditReport, group: string): string {
 }
 
 function reportText(report: AuditReport): string {
-  const { replayed, found, findings, seconds } = report;
+  const { scope, replayed, found, findings, seconds } = report;
   const lines = findings.first.map((finding) => {
     const { topic, offset, problem, expected, found: actual } = shortened(finding);
     return [
@@ -90,14 +115,15 @@ function reportText(report: AuditReport): string {
       ...(actual === undefined ? [] : [`  found     ${actual}`]),
     ].map(visibleText);
   });
-  const verdict =
-    findings.count === 0 ? 'equal: the outputs are what the source says' : `${groupedDigits(findings.count)} differences`;
+  const verdict = scope.hasPositions
+    ? 'equal: the outputs are what the source says'
+    : 'nothing to compare: the group has stored no position on this source';
   return [
     ...lines.flat(),
     `source      ${groupedDigits(replayed.messages)} messages: ${groupedDigits(replayed.pulses)} pulses, ${groupedDigits(replayed.deadLetters)} that are none`,
     `outputs     ${groupedDigits(found.grouped)} grouped, ${groupedDigits(found.deadLetters)} dead letters, ${groupedDigits(found.sums)} sums of ${groupedDigits(replayed.windows)} windows`,
     `compared in ${seconds.toFixed(1)} s, ${groupedDigits(rateOf(report))} messages/s`,
-    verdict,
+    findings.count === 0 ? verdict : `${groupedDigits(findings.count)} differences`,
     '',
   ].join('\n');
 }

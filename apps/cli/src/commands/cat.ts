@@ -42,7 +42,7 @@ export const catCommand = defineCommand({
         creditBytes: CREDIT_BYTES,
         signal: stopSignal(),
       });
-      for await (const { payload } of batches) await terminal.write(payload);
+      for await (const some of batches) for (const { payload } of some) await terminal.write(payload);
     });
     return 0;
   },

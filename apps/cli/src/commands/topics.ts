@@ -6,6 +6,7 @@ import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
 import { groupedDigits, writeListing, type Column, type Row } from '../listing';
 import { visibleJson } from '../visible-text';
+import { readLags, type PositionLag } from './positions';
 
 const COLUMNS: readonly Column[] = [
   { title: 'topic', align: 'left' },
@@ -15,22 +16,28 @@ const COLUMNS: readonly Column[] = [
   { title: 'last', align: 'right' },
   { title: 'first time', align: 'left' },
   { title: 'last time', align: 'left' },
+  { title: 'lag', align: 'left' },
   { title: 'incarnation', align: 'left' },
 ];
 
 export const topicsCommand = defineCommand({
   name: 'topics',
   purpose: 'Lists the topics.',
-  details: 'For each: messages and bytes kept, offsets and broker times of the first and last message, incarnation.',
+  details:
+    'For each: messages and bytes kept, offsets and broker times of the first and last message, how far each group is behind ' +
+    '(by its foremost position; `pulses positions` lists all), incarnation.',
   settings: {
     ...brokerCommandSettings,
     prefix: optional(textKind, { flag: 'prefix', description: 'Only topics whose name starts so.' }),
   },
   async run({ settings, terminal }) {
-    const topics = await withBroker(settings, (client) => client.listTopics(settings.prefix ?? ''));
+    const { topics, lags } = await withBroker(settings, async (client) => {
+      const positions = await readLags(client, '');
+      return { topics: await client.listTopics(settings.prefix ?? ''), lags: groupLagsByTopic(positions) };
+    });
     await writeListing(terminal, {
       columns: COLUMNS,
-      rows: topics.map(rowOf),
+      rows: topics.map((info) => rowOf(info, lags.get(info.topic) ?? new Map())),
       asJson: settings.json,
       empty: 'no topics',
     });
@@ -38,7 +45,19 @@ export const topicsCommand = defineCommand({
   },
 });
 
-function rowOf(info: TopicInfo): Row {
+/** By topic, then group: messages that the group's foremost position is behind. */
+function groupLagsByTopic(positions: readonly PositionLag[]): Map<string, Map<string, number>> {
+  const byTopic = new Map<string, Map<string, number>>();
+  for (const { position, lag } of positions) {
+    if (lag === null) continue;
+    const lags = byTopic.get(position.topic) ?? new Map<string, number>();
+    lags.set(position.group, Math.min(lag, lags.get(position.group) ?? Infinity));
+    byTopic.set(position.topic, lags);
+  }
+  return byTopic;
+}
+
+function rowOf(info: TopicInfo, lags: ReadonlyMap<string, number>): Row {
   const { topic, incarnation, startOffset, nextOffset, bytes } = info;
   const messages = nextOffset - startOffset;
   const [first, last] = messages === 0 ? [null, null] : [startOffset, nextOffset - 1];
@@ -52,6 +71,7 @@ function rowOf(info: TopicInfo): Row {
       `${last ?? '–'}`,
       firstTime ?? '–',
       lastTime ?? '–',
+      [...lags].map(([group, lag]) => `${group} ${groupedDigits(lag)}`).join(', '),
       incarnation,
     ],
     json: visibleJson({
@@ -62,6 +82,7 @@ function rowOf(info: TopicInfo): Row {
       last_offset: last,
       first_time: firstTime,
       last_time: lastTime,
+      lags: Object.fromEntries(lags),
       incarnation,
     }),
   };

@@ -3,11 +3,12 @@
 import type { TopicInfo } from '@pulses/broker-wire';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { encodeTenant, formatAmount, groupedTopic, parseGroupedPulse, topicKindOf, type GroupedPulse } from '@pulses/shared-pulse-model';
-import { optional, textKind } from '@pulses/shared-service-host';
+import { booleanSetting, optional, textKind, textSetting } from '@pulses/shared-service-host';
 import { atOnce } from '../at-once';
 import { brokerCommandSettings, withBroker, type BrokerReader } from '../broker-access';
 import { defineCommand } from '../command';
 import { groupedDigits, writeListing, type Column, type Row } from '../listing';
+import { readLiveSums } from '../live-sums';
 import { createSums, type KeySum } from '../sums';
 import { timeKind } from '../time-kind';
 import { linesOf, readBatches } from '../topic-records';
@@ -33,20 +34,44 @@ export const totalsCommand = defineCommand({
     tenant: optional(textKind, { flag: 'tenant', description: 'Only pulses of this tenant.' }),
     sku: optional(textKind, { flag: 'sku', description: 'Only pulses of this SKU.' }),
     unit: optional(textKind, { flag: 'unit', description: 'Only pulses in this unit.' }),
+    since: optional(timeKind, {
+      flag: 'since',
+      description: 'Only pulses that the broker stored at this time or later; their time counts in whole seconds.',
+    }),
     until: optional(timeKind, {
       flag: 'until',
       description: 'Only pulses that the broker stored before this time; their time counts in whole seconds.',
     }),
+    live: booleanSetting({
+      flag: 'live',
+      description: "The open window's sums so far instead, asked of the ingestor.",
+    }),
+    ingestorHttp: textSetting({
+      flag: 'ingestor-http',
+      default: '127.0.0.1:9002',
+      description: "With --live: host and port of the ingestor's HTTP.",
+    }),
   },
   async run({ settings, terminal }) {
-    const { tenant, sku, unit, until = Infinity } = settings;
+    const { tenant, sku, unit, since = -Infinity, until = Infinity } = settings;
+    if (settings.live) {
+      if (settings.since !== undefined || settings.until !== undefined)
+        throw new PulsesError('CONFIG_INVALID', '--live: the open window has its own bounds; allowed: without --since and --until');
+      const open = (await readLiveSums(settings.ingestorHttp, tenant)).filter(
+        ({ productSku, useUnit }) => (sku === undefined || productSku === sku) && (unit === undefined || useUnit === unit),
+      );
+      const rows = open.map(({ total, ...key }) => rowOf(key, total));
+      await writeListing(terminal, { columns: COLUMNS, rows, asJson: settings.json, empty: 'no pulses in the open window' });
+      return 0;
+    }
     const counts = (pulse: GroupedPulse) =>
       (tenant === undefined || pulse.tenant_id === tenant) &&
       (sku === undefined || pulse.product_sku === sku) &&
       (unit === undefined || pulse.use_unit === unit) &&
+      pulse.timestamp >= since &&
       pulse.timestamp < until;
     const sums = await withBroker(settings, (client) => sumTopics(client, tenant, counts));
-    await writeListing(terminal, { columns: COLUMNS, rows: sums.map(rowOf), asJson: settings.json, empty: 'no pulses' });
+    await writeListing(terminal, { columns: COLUMNS, rows: sums.map((sum) => rowOf(sum, formatAmount(sum.amount))), asJson: settings.json, empty: 'no pulses' });
     return 0;
   },
 });
@@ -62,19 +87,18 @@ async function sumTopics(
   );
   const sums = createSums();
   await atOnce(topics, TOPICS_AT_ONCE, async (info) => {
-    for await (const pulse of groupedPulses(client, info))
-      if (counts(pulse)) sums.add(pulse.tenant_id, pulse.product_sku, pulse.use_unit, pulse.used_amount);
+    for await (const pulses of groupedPulses(client, info))
+      for (const pulse of pulses)
+        if (counts(pulse)) sums.add(pulse.tenant_id, pulse.product_sku, pulse.use_unit, pulse.used_amount);
   });
   return sums.sorted();
 }
 
-async function* groupedPulses(client: BrokerReader, info: TopicInfo): AsyncGenerator<GroupedPulse, void, undefined> {
+async function* groupedPulses(client: BrokerReader, info: TopicInfo): AsyncGenerator<GroupedPulse[], void, undefined> {
   const { topic, incarnation, startOffset: fromOffset, nextOffset: untilOffset } = info;
   const range = { topic, incarnation, fromOffset, untilOffset, creditBytes: CREDIT_BYTES };
-  for await (const batch of readBatches(client, range)) {
-    const lines = linesOf(batch);
-    for (let index = 0; index < lines.length; index += 1) yield readPulse(lines[index] as string, topic, batch.baseOffset + index);
-  }
+  for await (const batches of readBatches(client, range))
+    for (const batch of batches) yield linesOf(batch).map((line, index) => readPulse(line, topic, batch.baseOffset + index));
 }
 
 function readPulse(line: string, topic: string, offset: number): GroupedPulse {
@@ -86,8 +110,7 @@ function readPulse(line: string, topic: string, offset: number): GroupedPulse {
   }
 }
 
-function rowOf({ tenantId, productSku, useUnit, amount, pulseCount }: KeySum): Row {
-  const total = formatAmount(amount);
+function rowOf({ tenantId, productSku, useUnit, pulseCount }: Omit<KeySum, 'amount'>, total: string): Row {
   const key = visibleJson({ tenant_id: tenantId, product_sku: productSku, use_unit: useUnit });
   return {
     cells: [tenantId, productSku, useUnit, total, groupedDigits(pulseCount)],

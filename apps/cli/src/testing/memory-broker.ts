@@ -51,6 +51,9 @@ export function createMemoryBroker(): MemoryBroker {
       let next = fromOffset;
       let headDue = true;
       return {
+        async nextAll() {
+          return [await this.next()];
+        },
         next() {
           // A head before everything else: the broker may send one whenever it has sent all.
           if (headDue) {

@@ -13,7 +13,7 @@ import { corrupt, isMissing, isOutOfDescriptors, storageFailed, systemCode } fro
 import { filePath, type SegmentState, type TopicFiles, type TopicStore } from './topic-files';
 import { decodeBlock, INDEX_ENTRY_BYTES, indexPosition, type Block } from './topic-index';
 
-const ENTRIES_PER_READ = 64;
+const ENTRIES_PER_READ = 1_024;
 const HINTS_KEPT = 8;
 
 /**

@@ -1,0 +1,14 @@
+// Where the lines go that a topic must hold.
+
+/** The lines of one topic, written in place one after the other. */
+export interface ExpectedLines {
+  /** The first source offset whose lines are compared. */
+  readonly fromOffset: number;
+  /** The next line starts at `position` of `buffer`. */
+  readonly buffer: Buffer;
+  readonly position: number;
+  /** Makes sure that a line of so many bytes fits; `buffer` and `position` may change. */
+  reserve(bytes: number): void;
+  /** A line was written; its line feed stands before `end`. */
+  wrote(end: number): void;
+}

@@ -1,0 +1,48 @@
+import { describe, expect, it } from '@jest/globals';
+import type { PulseFields } from './common-pulse';
+import { keyBytes, Keys, labelsOf } from './keys';
+
+function fieldsOf(labels: readonly string[]): PulseFields {
+  const [tenant = 0, sku = 0, unit = 0] = labels.map((label) => Buffer.byteLength(label));
+  const [tenantStart, skuStart, unitStart] = [3, 3 + tenant, 3 + tenant + sku];
+  return {
+    text: Buffer.from(`...${labels.join('')}...`),
+    tenantStart,
+    tenantEnd: skuStart,
+    skuStart,
+    skuEnd: unitStart,
+    unitStart,
+    unitEnd: unitStart + unit,
+    amount: new Float64Array(4),
+  };
+}
+
+const createKeys = () => new Keys(42, (tenant) => tenant.byteLength);
+
+describe('the keys of a source', () => {
+  it('are told apart by where one label ends and the next begins', () => {
+    const keys = createKeys();
+    const all = [['a', 'b', 'c'], ['ab', 'c', 'd'], ['a', 'bc', 'd'], ['a', 'b', 'cd'], ['ü', 'b', 'c'], ['b', 'a', 'c']];
+    expect(all.map((labels) => keys.idOf(fieldsOf(labels)))).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(all.map((labels) => keys.idOf(fieldsOf(labels)))).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(all.map((_, id) => keys.tenantOf(id))).toEqual([1, 2, 1, 1, 2, 1]);
+    expect(all.map((_, id) => labelsOf(keys.bytesOf(id)).map(String))).toEqual(all);
+    expect(keys.bytesOf(1)).toEqual(keyBytes(['ab', 'c', 'd'].map((label) => Buffer.from(label))));
+    keys.clear();
+    expect(keys.count).toBe(0);
+    expect(keys.idOf(fieldsOf(['z', 'b', 'c']))).toBe(0);
+  });
+
+  it('are told apart in hundreds of thousands, of which some have one hash', () => {
+    const keys = createKeys();
+    const count = 300_000;
+    for (let index = 0; index < count; index += 1) expectId(keys.idOf(fieldsOf([`t${index % 1000}`, `s${index}`, 'u'])), index);
+    for (let index = 0; index < count; index += 997) expectId(keys.idOf(fieldsOf([`t${index % 1000}`, `s${index}`, 'u'])), index);
+    expect(keys.count).toBe(count);
+  });
+});
+
+/** As `expect` does, for very many. */
+function expectId(id: number, expected: number): void {
+  if (id !== expected) expect({ id }).toEqual({ id: expected });
+}

@@ -1,0 +1,158 @@
+// The keys (tenant, SKU, unit) of a source, found by their bytes.
+//
+// Their bytes stand behind each other in one buffer: a pulse of one of many keys waits for memory more than for anything
+// else.
+//
+// Bounds: for each key its labels and a few numbers. `clear` forgets all of them.
+
+import type { PulseFields } from './common-pulse';
+
+const SLOTS_MIN = 4096;
+const ARENA_BYTES_MIN = 64 * 1024;
+const MULTIPLIER = 0x01000193;
+
+/** Numbers of each key in `places`. */
+const PLACE = 3;
+
+export class Keys {
+  count = 0;
+  /** Pairs of hash and id + 1; id + 1 is 0 in a free one. */
+  private slots = new Int32Array(2 * SLOTS_MIN);
+  /** By id: where the key's bytes start and end in the arena, and its tenant. */
+  private places = new Float64Array(PLACE * SLOTS_MIN);
+  private arenaEnd = 0;
+  private arena = Buffer.allocUnsafeSlow(ARENA_BYTES_MIN);
+
+  /**
+   * @param seed secret, so that nobody can choose keys that collide
+   * @param tenantNumberOf a number for the tenant of a new key, kept with the key
+   */
+  constructor(
+    private readonly seed: number,
+    private readonly tenantNumberOf: (tenant: Buffer) => number,
+  ) {}
+
+  /** The id of the pulse's key: dense from 0, in order of first appearance. */
+  idOf(pulse: PulseFields): number {
+    const { text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd } = pulse;
+    let hash = mix(this.seed, text, tenantStart, tenantEnd);
+    hash = mix(hash, text, skuStart, skuEnd);
+    hash = finish(mix(hash, text, unitStart, unitEnd));
+    const { slots } = this;
+    const mask = slots.length / 2 - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const id = (slots[2 * slot + 1] as number) - 1;
+      if (id < 0) return this.add(hash, slot, pulse);
+      if (slots[2 * slot] === hash && this.isSame(id, pulse)) return id;
+    }
+  }
+
+  tenantOf(id: number): number {
+    return this.places[PLACE * id + 2] as number;
+  }
+
+  /** u16le length and bytes of tenant, SKU and unit; valid until the next new key. */
+  bytesOf(id: number): Buffer {
+    return this.arena.subarray(this.places[PLACE * id], this.places[PLACE * id + 1]);
+  }
+
+  clear(): void {
+    this.slots = new Int32Array(2 * SLOTS_MIN);
+    this.places = new Float64Array(PLACE * SLOTS_MIN);
+    this.count = 0;
+    this.arenaEnd = 0;
+    this.arena = Buffer.allocUnsafeSlow(ARENA_BYTES_MIN);
+  }
+
+  private add(hash: number, slot: number, pulse: PulseFields): number {
+    const bytes = keyBytesOf(pulse);
+    const tenant = this.tenantNumberOf(labelsOf(bytes)[0]);
+    const id = this.count;
+    this.count += 1;
+    this.makeRoom(bytes.length);
+    this.places[PLACE * id] = this.arenaEnd;
+    this.arenaEnd += bytes.copy(this.arena, this.arenaEnd);
+    this.places[PLACE * id + 1] = this.arenaEnd;
+    this.places[PLACE * id + 2] = tenant;
+    this.slots[2 * slot] = hash;
+    this.slots[2 * slot + 1] = id + 1;
+    if (this.count * 4 > this.slots.length) this.growSlots();
+    return id;
+  }
+
+  private makeRoom(bytes: number): void {
+    if (PLACE * this.count > this.places.length) {
+      const places = new Float64Array(this.places.length * 2);
+      places.set(this.places);
+      this.places = places;
+    }
+    if (this.arenaEnd + bytes <= this.arena.length) return;
+    const arena = Buffer.allocUnsafeSlow(Math.max(this.arena.length * 2, this.arenaEnd + bytes));
+    this.arena.copy(arena, 0, 0, this.arenaEnd);
+    this.arena = arena;
+  }
+
+  private growSlots(): void {
+    const old = this.slots;
+    this.slots = new Int32Array(old.length * 2);
+    const mask = old.length - 1;
+    for (let at = 0; at < old.length; at += 2) {
+      if (old[at + 1] === 0) continue;
+      const hash = old[at] as number;
+      let slot = hash & mask;
+      while (this.slots[2 * slot + 1] !== 0) slot = (slot + 1) & mask;
+      this.slots[2 * slot] = hash;
+      this.slots[2 * slot + 1] = old[at + 1] as number;
+    }
+  }
+
+  private isSame(id: number, pulse: PulseFields): boolean {
+    const { text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd } = pulse;
+    const { arena } = this;
+    const skuAt = labelBehind(arena, this.places[PLACE * id] as number, text, tenantStart, tenantEnd);
+    const unitAt = skuAt < 0 ? -1 : labelBehind(arena, skuAt, text, skuStart, skuEnd);
+    return unitAt >= 0 && labelBehind(arena, unitAt, text, unitStart, unitEnd) >= 0;
+  }
+}
+
+/** Tenant, SKU and unit of key bytes. */
+export function labelsOf(key: Buffer): [tenant: Buffer, sku: Buffer, unit: Buffer] {
+  const tenantEnd = 2 + key.readUInt16LE(0);
+  const skuEnd = tenantEnd + 2 + key.readUInt16LE(tenantEnd);
+  return [key.subarray(2, tenantEnd), key.subarray(tenantEnd + 2, skuEnd), key.subarray(skuEnd + 2)];
+}
+
+/** u16le length and bytes of each label. */
+export function keyBytes(labels: readonly Uint8Array[]): Buffer {
+  return Buffer.concat(
+    labels.flatMap((label) => {
+      const length = Buffer.alloc(2);
+      length.writeUInt16LE(label.length);
+      return [length, label];
+    }),
+  );
+}
+
+function keyBytesOf({ text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd }: PulseFields): Buffer {
+  return keyBytes([text.subarray(tenantStart, tenantEnd), text.subarray(skuStart, skuEnd), text.subarray(unitStart, unitEnd)]);
+}
+
+function mix(hash: number, bytes: Uint8Array, start: number, end: number): number {
+  let mixed = Math.imul(hash ^ (end - start), MULTIPLIER);
+  for (let at = start; at < end; at += 1) mixed = Math.imul(mixed ^ (bytes[at] as number), MULTIPLIER);
+  return mixed;
+}
+
+function finish(hash: number): number {
+  const mixed = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return mixed ^ (mixed >>> 13);
+}
+
+/** Behind the label at `at` of key bytes when it is the one of the text; else -1. */
+function labelBehind(bytes: Buffer, at: number, text: Uint8Array, start: number, end: number): number {
+  const length = end - start;
+  if (bytes[at] !== (length & 0xff) || bytes[at + 1] !== length >>> 8) return -1;
+  const shift = at + 2 - start;
+  for (let index = start; index < end; index += 1) if (text[index] !== bytes[index + shift]) return -1;
+  return at + 2 + length;
+}

@@ -1,0 +1,96 @@
+// pulses dead-letters: what was refused, and why.
+
+import { booleanSetting, integerKind, optional } from '@pulses/shared-service-host';
+import { brokerCommandSettings, withBroker, type BrokerReader } from '../broker-access';
+import { defineCommand } from '../command';
+import { findLetters, letterSettings, readLetters, type Letter, type LetterSelection } from '../dead-letters/letters';
+import { readRedrivenMarks } from '../dead-letters/redrive';
+import { groupedDigits, writeListing, type Column, type Row } from '../listing';
+import { visibleBytes, visibleJson } from '../visible-text';
+
+const ROWS_SHOWN_MAX = 1000;
+const RAW_BYTES_SHOWN_MAX = 2000;
+
+const COLUMNS: readonly Column[] = [
+  { title: 'offset', align: 'right' },
+  { title: 'source offset', align: 'right' },
+  { title: 'time', align: 'left' },
+  { title: 'reason', align: 'left' },
+  { title: 'redriven', align: 'left' },
+  { title: 'detail', align: 'left' },
+];
+const RAW_COLUMN: Column = { title: 'raw', align: 'left' };
+
+export const deadLettersCommand = defineCommand({
+  name: 'dead-letters',
+  purpose: 'Lists the messages of the source that are no pulses, and why.',
+  details:
+    'JSON has each whole, its bytes with --raw as base64; a table has them with every byte escaped that is not plain text. ' +
+    `A table ends after ${ROWS_SHOWN_MAX} of them. \`pulses dead-letters redrive\` publishes them again.`,
+  settings: {
+    ...brokerCommandSettings,
+    ...letterSettings,
+    count: optional(integerKind({ min: 1, max: Number.MAX_SAFE_INTEGER }), {
+      flag: 'count',
+      description: 'Stop after so many dead letters.',
+    }),
+    raw: booleanSetting({ flag: 'raw', description: 'Show the bytes of each message.' }),
+  },
+  async run({ settings, terminal }) {
+    const asJson = settings.json || !terminal.isInteractive;
+    const countMax = Math.min(settings.count ?? Infinity, asJson ? Infinity : ROWS_SHOWN_MAX);
+    const listing = { columns: settings.raw ? [...COLUMNS, RAW_COLUMN] : COLUMNS, asJson, empty: 'no dead letters' };
+    await withBroker(settings, async (client) => {
+      const shown: Row[] = [];
+      for await (const rows of rowsOf(client, settings, settings.raw, countMax)) {
+        if (asJson) await writeListing(terminal, { ...listing, rows });
+        else shown.push(...rows);
+      }
+      if (!asJson) await writeListing(terminal, { ...listing, rows: shown });
+    });
+    return 0;
+  },
+});
+
+async function* rowsOf(
+  client: BrokerReader,
+  selection: LetterSelection,
+  withRaw: boolean,
+  countMax: number,
+): AsyncGenerator<Row[], void, undefined> {
+  const letters = await findLetters(client, selection.sourceTopic);
+  if (letters === undefined) return;
+  const marks = await readRedrivenMarks(client, letters);
+  let count = 0;
+  for await (const some of readLetters(client, letters, selection)) {
+    const rows = some.slice(0, countMax - count).map((letter) => rowOf(letter, marks.has(letter.offset), withRaw));
+    count += rows.length;
+    yield rows;
+    if (count === countMax) return;
+  }
+}
+
+function rowOf({ offset, sourceOffset, reason, detail, timestampS, raw }: Letter, redriven: boolean, withRaw: boolean): Row {
+  const time = new Date(timestampS * 1000).toISOString();
+  const cut = raw.byteLength > RAW_BYTES_SHOWN_MAX ? '…' : '';
+  return {
+    cells: [
+      groupedDigits(offset),
+      groupedDigits(sourceOffset),
+      time,
+      reason,
+      redriven ? 'yes' : 'no',
+      detail,
+      ...(withRaw ? [`${visibleBytes(raw.subarray(0, RAW_BYTES_SHOWN_MAX))}${cut}`] : []),
+    ],
+    json: visibleJson({
+      offset,
+      source_offset: sourceOffset,
+      time,
+      reason,
+      detail,
+      redriven,
+      ...(withRaw ? { raw: raw.toString('base64') } : {}),
+    }),
+  };
+}

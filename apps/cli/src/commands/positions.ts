@@ -1,0 +1,83 @@
+// pulses positions: how far the groups are.
+
+import type { StoredPosition, TopicInfo } from '@pulses/broker-wire';
+import { optional, textKind } from '@pulses/shared-service-host';
+import { brokerCommandSettings, withBroker, type BrokerReader } from '../broker-access';
+import { defineCommand } from '../command';
+import { groupedDigits, writeListing, type Column, type Row } from '../listing';
+import { visibleJson } from '../visible-text';
+
+const METADATA_SHOWN_MAX = 60;
+
+const COLUMNS: readonly Column[] = [
+  { title: 'group', align: 'left' },
+  { title: 'topic', align: 'left' },
+  { title: 'name', align: 'left' },
+  { title: 'offset', align: 'right' },
+  { title: 'lag', align: 'right' },
+  { title: 'revision', align: 'right' },
+  { title: 'metadata', align: 'left' },
+];
+
+export const positionsCommand = defineCommand({
+  name: 'positions',
+  purpose: 'Lists the positions of the groups.',
+  details:
+    'The offset is the next one to read, the lag how many messages are behind it, the revision how often the position was ' +
+    'changed. A group carries its source in its name, as in ingestor@source.pulses.',
+  settings: {
+    ...brokerCommandSettings,
+    group: optional(textKind, { flag: 'group', description: 'Only this group, with or without its source.' }),
+    topic: optional(textKind, { flag: 'topic', description: 'Only positions on this topic.' }),
+  },
+  async run({ settings, terminal }) {
+    const { group, topic = '' } = settings;
+    const positions = await withBroker(settings, (client) => readLags(client, topic));
+    const isWanted = ({ group: name }: StoredPosition) => group === undefined || name === group || name.startsWith(`${group}@`);
+    await writeListing(terminal, {
+      columns: COLUMNS,
+      rows: positions.filter(({ position }) => isWanted(position)).map(rowOf),
+      asJson: settings.json,
+      empty: 'no positions',
+    });
+    return 0;
+  },
+});
+
+export interface PositionLag {
+  readonly position: StoredPosition;
+  /** Messages from the position to the head; null when the position is of a topic that is gone. */
+  readonly lag: number | null;
+}
+
+/** The positions on a topic, or on all ('') with their lags, by group, topic and name. */
+export async function readLags(client: BrokerReader, topic: string): Promise<PositionLag[]> {
+  const positions = await client.readPositions('', topic);
+  // Read after the positions, so that no lag is below zero.
+  const topics = new Map((await client.listTopics(topic)).map((info) => [info.topic, info]));
+  return positions
+    .map((position) => ({ position, lag: lagOf(position, topics.get(position.topic)) }))
+    .sort(({ position: one }, { position: other }) => order(sortKey(one), sortKey(other)));
+}
+
+function lagOf({ incarnation, offset }: StoredPosition, info: TopicInfo | undefined): number | null {
+  return info?.incarnation === incarnation ? info.nextOffset - offset : null;
+}
+
+/** Names hold no control characters. */
+function sortKey({ group, topic, name }: StoredPosition): string {
+  return [group, topic, name].join('\n');
+}
+
+function order(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
+}
+
+function rowOf({ position, lag }: PositionLag): Row {
+  const { group, topic, incarnation, name, offset, revision, metadata } = position;
+  const shown = metadata.length > METADATA_SHOWN_MAX ? `${metadata.slice(0, METADATA_SHOWN_MAX)}…` : metadata;
+  return {
+    cells: [group, topic, name, groupedDigits(offset), lag === null ? '–' : groupedDigits(lag), groupedDigits(revision), shown],
+    json: visibleJson({ group, topic, name, offset, lag, revision, metadata, incarnation }),
+  };
+}

@@ -1,0 +1,62 @@
+// The sums of the open window, asked of the ingestor over HTTP.
+
+import { PulsesError } from '@pulses/shared-errors';
+import { z } from 'zod';
+
+const TIMEOUT_MS = 10_000;
+const TOTAL = /^-?\d+(\.\d+)?$/;
+
+const answerSchema = z.object({
+  cut: z.boolean().optional(),
+  sums: z.array(
+    z.object({
+      tenant_id: z.string(),
+      product_sku: z.string(),
+      use_unit: z.string(),
+      total_amount: z.string().regex(TOTAL),
+      pulse_count: z.int(),
+    }),
+  ),
+});
+
+/** One key's sum so far. */
+export interface LiveSum {
+  readonly tenantId: string;
+  readonly productSku: string;
+  readonly useUnit: string;
+  /** Plain decimal text. */
+  readonly total: string;
+  readonly pulseCount: number;
+}
+
+/**
+ * @param address host and port of the ingestor's HTTP
+ * @throws PulsesError CONNECTION_LOST when nobody answers, or the ingestor has no window to tell of; OVERLOADED when there are
+ * more sums than an answer holds; PROTOCOL_VIOLATION when something else answers
+ */
+export async function readLiveSums(address: string, tenant: string | undefined): Promise<LiveSum[]> {
+  const query = tenant === undefined ? '' : `?tenant=${encodeURIComponent(tenant)}`;
+  let response: Response;
+  try {
+    response = await fetch(`http://${address}/windows/current${query}`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+  } catch (error) {
+    throw new PulsesError('CONNECTION_LOST', `no ingestor answers at http://${address}`, { cause: error });
+  }
+  const body: unknown = await response.json().catch(() => undefined);
+  if (response.status === 503) {
+    const { reason } = z.object({ reason: z.string() }).catch({ reason: 'not ready' }).parse(body);
+    throw new PulsesError('CONNECTION_LOST', `the ingestor at http://${address} can't tell: ${reason}`);
+  }
+  const answer = answerSchema.safeParse(body);
+  if (!response.ok || !answer.success)
+    throw new PulsesError('PROTOCOL_VIOLATION', `http://${address} does not answer like an ingestor (status ${response.status})`);
+  const { cut = false, sums } = answer.data;
+  if (cut) throw new PulsesError('OVERLOADED', `the open window has more than ${sums.length} sums; ask for one --tenant`);
+  return sums.map(({ tenant_id, product_sku, use_unit, total_amount, pulse_count }) => ({
+    tenantId: tenant_id,
+    productSku: product_sku,
+    useUnit: use_unit,
+    total: total_amount,
+    pulseCount: pulse_count,
+  }));
+}
