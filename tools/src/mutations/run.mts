@@ -10,6 +10,8 @@ import { createScratchWorkspace, type ScratchWorkspace } from '../testing/scratc
 import { applyEdit, type Mutation } from './mutation.ts';
 import { MUTATIONS } from './mutations.ts';
 
+const TEST_MS_MAX = 60_000;
+
 const numbers = process.argv.slice(2).map(Number);
 const chosen = MUTATIONS.filter(({ number }) => numbers.length === 0 || numbers.includes(number));
 if (chosen.length === 0 || !numbers.every((number) => MUTATIONS.some((mutation) => mutation.number === number)))
@@ -31,7 +33,9 @@ function complaintOf(scratch: ScratchWorkspace, { test }: Mutation): string | un
     if (status !== 0) return `apps/${app} does not bundle:\n${output}`;
   }
   const jest = ['node_modules/jest/bin/jest.js', '--config', 'jest.config.mjs', '--rootDir', test.project];
-  const { output } = runNode(scratch, [...jest, '--testPathPatterns', test.files, '--testNamePattern', test.name, '--runInBand']);
+  const which = ['--testPathPatterns', test.files, '--testNamePattern', test.name];
+  // A bug may leave a test waiting, and something running behind it.
+  const { output } = runNode(scratch, [...jest, ...which, '--runInBand', `--testTimeout=${TEST_MS_MAX}`, '--forceExit']);
   const failed = output.split('\n').filter((line) => line.trimStart().startsWith('●'));
   return failed.some((line) => line.includes(test.name)) ? undefined : `no failure of '${test.name}':\n${output.slice(-3000)}`;
 }

@@ -1,0 +1,168 @@
+// Every failpoint kills its process again and again, under load; afterwards nothing is missing and nothing is double.
+//
+// A little in every test run, all of it with TORTURE=1 (`nx run e2e:torture`). TORTURE_SEED=n repeats a run's hit counts.
+
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { BROKER_FAILPOINTS, INGESTOR_FAILPOINTS, type Failpoint } from '@pulses/shared-failpoints';
+import { bundlePath, stopAll, type AppName } from '@pulses/testing-processes';
+import { readFileSync } from 'node:fs';
+import { publishLines, readLines } from './line-client';
+import { startLoad, type LineShape, type SteadyLoad } from './steady-load';
+import { startTestBuild, testBuildPath, type Part, type TestBuildSystem } from './test-build';
+import { checkWhole } from './whole-check';
+
+const isTorture = process.env['TORTURE'] === '1';
+const KILLS = isTorture ? 20 : 3;
+const TIMEOUT_MS = 600_000;
+const SEED = Number(process.env['TORTURE_SEED'] ?? 1 + Math.floor(Math.random() * 1e6));
+
+/** What it takes to come by a failpoint. */
+interface Way {
+  /** Reached once in a life of the process, so the first hit has to do. */
+  readonly isOnce?: boolean;
+  /** Takes so much journal that it comes by only a few times. */
+  readonly isRare?: boolean;
+  readonly shape?: (round: number) => LineShape;
+  /** Reached on the way out. */
+  readonly isStop?: boolean;
+  /** Reached only while an ingestor works: one that has seen many failures waits for seconds, so a fresh one is started. */
+  readonly byIngestor?: boolean;
+  /** Reached by lines of the original protocol. */
+  readonly byLines?: boolean;
+}
+
+const once: Way = { isOnce: true };
+const bulky: Way = { isRare: true, shape: () => ({ padBytes: 32_768 }) };
+const WAYS: Partial<Record<Failpoint, Way>> = {
+  'recovery.after-replay': once,
+  'recovery.before-segment': once,
+  'recovery.after-copy': once,
+  'recovery.after-sync': once,
+  'recovery.after-rename': once,
+  'journal.roll.after-name': bulky,
+  'journal.roll.after-header': bulky,
+  'journal.roll.after-sync': bulky,
+  'lines.after-append': { byLines: true },
+  'records.before-send': { byIngestor: true },
+  'records.after-send': { byIngestor: true },
+  'head.before-send': { byIngestor: true },
+  'group.before-epoch': { isOnce: true, byIngestor: true },
+  'group.after-epoch': { isOnce: true, byIngestor: true },
+  'topic-files.after-cut': once,
+  'topic-files.after-name': { isOnce: true, byIngestor: true, shape: (round) => ({ tenant: `fresh-${round}` }) },
+  'topic-files.after-sync': bulky,
+  'checkpoint.after-drain': bulky,
+  'checkpoint.after-sync': bulky,
+  'replaced-file.after-sync': bulky,
+  'replaced-file.after-rename': bulky,
+  'checkpoint.after-store': bulky,
+  'checkpoint.after-retire': bulky,
+  'stop.before-attestation': { isOnce: true, isStop: true },
+  'session.after-connect': once,
+  'session.after-join': once,
+  'session.after-positions': once,
+  'pipeline.after-open': once,
+  'session.before-leave': { isOnce: true, isStop: true },
+};
+
+const NAMES = { broker: BROKER_FAILPOINTS, ingestor: INGESTOR_FAILPOINTS } satisfies Record<Part, readonly Failpoint[]>;
+
+/** A number below 1 that the seed decides. */
+function fractionOf(name: string, round: number): number {
+  let hash = SEED;
+  for (const char of `${name} ${round}`) hash = (Math.imul(hash, 31) + char.charCodeAt(0)) >>> 0;
+  return (Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) >>> 0) / 2 ** 32;
+}
+
+function hitOf(name: Failpoint, round: number): number {
+  const { isOnce = false, isRare = false } = WAYS[name] ?? {};
+  if (isOnce) return 1;
+  return 1 + Math.floor(fractionOf(name, round) * (isRare ? 2 : 4));
+}
+
+describe('the bundles', () => {
+  it.each<AppName>(['broker', 'ingestor', 'stub-generator', 'cli'])('of the %s hold no failpoint', (app) => {
+    const bundle = readFileSync(bundlePath(app), 'utf8');
+    for (const name of [...BROKER_FAILPOINTS, ...INGESTOR_FAILPOINTS, 'PULSES_FAILPOINT', 'failpoint'])
+      expect([name, bundle.includes(name)]).toEqual([name, false]);
+  });
+
+  it.each<Part>(['broker', 'ingestor'])('of the %s hold theirs in the test build', (app) => {
+    const bundle = readFileSync(testBuildPath(app), 'utf8');
+    for (const name of NAMES[app]) expect([name, bundle.includes(`failpoint("${name}")`)]).toEqual([name, true]);
+  });
+});
+
+describe('a system that is killed at every failpoint', () => {
+  let system: TestBuildSystem;
+  let load: SteadyLoad;
+  let lineCount = 0;
+  const kills = new Map<Failpoint, number>();
+
+  beforeAll(async () => {
+    system = await startTestBuild({ broker: ['--segment-bytes=1MiB'], ingestor: ['--flush-interval=200ms'] });
+    load = await startLoad(system.port);
+  });
+  afterAll(async () => {
+    await stopAll();
+    await system.stop();
+  });
+
+  /** Lines without acknowledgement: those before the kill are kept or not, and nobody says which. */
+  async function sendLines(): Promise<void> {
+    const lines = Array.from({ length: 5 }, () => `line ${(lineCount += 1)}`);
+    await publishLines(system.port, 'lines', lines).catch(() => undefined);
+  }
+
+  /** Feeds the system until the part has killed itself. */
+  async function killAt(part: Part, name: Failpoint, round: number): Promise<void> {
+    const { isStop = false, byLines = false, byIngestor = false, shape } = WAYS[name] ?? {};
+    await system.start(part, { name, hit: hitOf(name, round) });
+    const app = system.apps[part];
+    if (byIngestor) {
+      await kill('ingestor');
+      // Not until it is ready: the broker may end before.
+      void system.start('ingestor');
+    }
+    let hasEnded = false;
+    const ended = app.exited.then(() => (hasEnded = true));
+    for (let turn = 0; !hasEnded; turn += 1) {
+      load.send(5, shape?.(round));
+      if (byLines) await sendLines();
+      if (isStop && turn === 5) app.signal('SIGTERM');
+      // A pace, not a wait for something.
+      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 10))]);
+    }
+    expect([name, await app.exited]).toEqual([name, { code: null, signal: 'SIGKILL' }]);
+    expect(app.stderr).toContain(`failpoint ${name}\n`);
+    kills.set(name, (kills.get(name) ?? 0) + 1);
+  }
+
+  async function kill(part: Part): Promise<void> {
+    system.apps[part].signal('SIGKILL');
+    await system.apps[part].exited;
+  }
+
+  const rounds = Array.from({ length: KILLS }, (_, round) => round + 1);
+  it.each(rounds)(`keeps every pulse once, round %i (TORTURE_SEED=${SEED})`, async (round) => {
+    for (const part of ['broker', 'ingestor'] as const) {
+      await kill(part);
+      for (const name of NAMES[part]) await killAt(part, name, round);
+      await system.start(part);
+    }
+    const { differences, sourceLines } = await checkWhole(system.port, load.lines.length);
+    expect(differences).toEqual([]);
+    expect(sourceLines).toEqual(load.lines);
+  }, TIMEOUT_MS);
+
+  it('was killed at each, as often as meant', async () => {
+    expect(await load.finish()).toBe(load.lines.length);
+    expect([...kills].sort()).toEqual([...BROKER_FAILPOINTS, ...INGESTOR_FAILPOINTS].map((name) => [name, KILLS]).sort());
+  });
+
+  it('keeps lines without acknowledgement in order and once', async () => {
+    const lines = await readLines(system.port, 'lines', 1);
+    const numbers = lines.map((line) => Number(line.slice('line '.length)));
+    expect(numbers).toEqual([...new Set(numbers)].sort((left, right) => left - right));
+  });
+});
