@@ -11,6 +11,8 @@ export interface CommitFlow {
    * is not known to be. @throws the flow's failure
    */
   send(commit: OutputCommit, settled: (isStored: boolean) => void): Promise<void>;
+  /** True when no commit is under way. */
+  readonly isIdle: boolean;
   /** Waits until nothing is under way. @throws the flow's failure */
   drain(): Promise<void>;
 }
@@ -56,6 +58,9 @@ export function createCommitFlow({ session, clock, underWayMax, stored }: Commit
       await untilFewerThan(underWayMax);
       underWay += 1;
       void store(commit, settled);
+    },
+    get isIdle() {
+      return underWay === 0;
     },
     drain: () => untilFewerThan(1),
   };

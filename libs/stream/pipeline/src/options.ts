@@ -33,7 +33,7 @@ export type PipelineState =
 export interface PipelineLimits {
   /** Output bytes of a commit, about; a dead letter may go beyond. At least COMMIT_BYTES_MIN. */
   readonly commitBytes: number;
-  /** Time after which a commit is sent although it is smaller; looked at whenever something arrives. */
+  /** Time after which a commit is sent although it is smaller, once none is under way; looked at whenever something arrives. */
   readonly commitIntervalMs: number;
   readonly commitsUnderWayMax: number;
   /** Keys of one window; more end the ingestor with OVERLOADED. */
