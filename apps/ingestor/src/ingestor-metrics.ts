@@ -2,7 +2,7 @@
 
 import type { Clock } from '@pulses/shared-ports';
 import { DEAD_LETTER_REASONS } from '@pulses/shared-pulse-model';
-import type { Metrics, Readiness } from '@pulses/shared-service-host';
+import { within, type Metrics, type Readiness } from '@pulses/shared-service-host';
 import type { PipelineObserver, PipelineState } from '@pulses/stream-pipeline';
 
 export interface IngestorMetrics {
@@ -14,12 +14,6 @@ export interface IngestorMetrics {
 const SCRAPE_MS_MAX = 500;
 
 export function createIngestorMetrics(metrics: Metrics, sourceTopic: string, clock: Clock): IngestorMetrics {
-  const waited = (delayMs: number) =>
-    new Promise<undefined>((resolve) => {
-      clock.setTimer(delayMs, () => {
-        resolve(undefined);
-      }, { keepAlive: false });
-    });
   const grouped = metrics.counter('pulses_grouped_total', 'Grouped lines committed.');
   const aggregated = metrics.counter('pulses_aggregated_total', 'Window sums committed.');
   const deadLettered = metrics.labelledCounter(
@@ -35,7 +29,7 @@ export function createIngestorMetrics(metrics: Metrics, sourceTopic: string, clo
   let lag = 0;
   metrics.observedGauge('pulses_source_lag', 'Source messages stored and not yet read.', async () => {
     if (state.kind === 'active') {
-      const head = await Promise.race([state.sourceHead().catch(() => undefined), waited(SCRAPE_MS_MAX)]);
+      const head = await within(state.sourceHead().catch(() => undefined), SCRAPE_MS_MAX, clock);
       if (head !== undefined) lag = Math.max(0, head - readUpTo);
     }
     return lag;

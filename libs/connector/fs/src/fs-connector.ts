@@ -17,6 +17,7 @@ import type {
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock, Timer } from '@pulses/shared-ports';
+import { within } from '@pulses/shared-service-host';
 import { aggregatedTopic, deadLetterTopic, groupedTopic } from '@pulses/shared-pulse-model';
 import type { BrokerClient } from './broker-client';
 import type { FetchStream } from './fetch-stream';
@@ -175,16 +176,6 @@ function sessionOf(
   };
   scheduleBeat();
 
-  /** A broker that hangs must not hold the end up: to it the closed connection says the same. */
-  const leaveInTime = async () => {
-    let overdue: Timer | undefined;
-    const waited = new Promise<void>((resolve) => {
-      overdue = clock.setTimer(LEAVE_MS_MAX, resolve);
-    });
-    await Promise.race([client.leaveGroup(group, groupEpoch).catch(() => undefined), waited]);
-    overdue?.cancel();
-  };
-
   return {
     source,
     startOffset,
@@ -219,7 +210,8 @@ function sessionOf(
       onClosed();
       heartbeat?.cancel();
       failpoint('session.before-leave');
-      if (failure === undefined) await leaveInTime();
+      // A broker that hangs must not hold the end up: to it the closed connection says the same.
+      if (failure === undefined) await within(client.leaveGroup(group, groupEpoch).catch(() => undefined), LEAVE_MS_MAX, clock);
       fail(new PulsesError('CONNECTION_LOST', 'the session was closed'));
     },
   };

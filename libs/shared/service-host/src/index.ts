@@ -10,7 +10,7 @@ export {
 export { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './logger';
 export { createMetrics, type CounterHandle, type GaugeHandle, type HistogramHandle, type Metrics } from './metrics';
 export { nodeProcess, type ProcessPort } from './process-port';
-export { backoffMs, delay, retry, type RetryOptions } from './retry';
+export { backoffMs, delay, retry, within, type RetryOptions } from './retry';
 export {
   commonSettings,
   errorLine,

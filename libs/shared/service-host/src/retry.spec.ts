@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { PulsesError } from '@pulses/shared-errors';
 import { createSimClock, createSimRandom, settle } from '@pulses/testing-sim';
-import { backoffMs, delay, retry } from './retry';
+import { backoffMs, delay, retry, within } from './retry';
 
 const lost = () => new PulsesError('CONNECTION_LOST');
 
@@ -114,5 +114,31 @@ describe('the wait before an attempt', () => {
     for (const wait of waits) expect(wait >= 0 && wait < 400).toBe(true);
     // Full jitter: the four quarters of the range are all in use.
     expect(new Set(waits.map((wait) => Math.floor(wait / 100)))).toEqual(new Set([0, 1, 2, 3]));
+  });
+});
+
+describe('a wait with a limit', () => {
+  it('gives the result that comes in time, and leaves no timer', async () => {
+    const clock = createSimClock();
+    expect(await within(Promise.resolve('in time'), 100, clock)).toBe('in time');
+    await settle();
+    expect(clock.timerCount).toBe(0);
+  });
+
+  it('gives up at the limit and not before', async () => {
+    const clock = createSimClock();
+    let answer: unknown = 'waiting';
+    void within(new Promise(() => undefined), 100, clock).then((given) => {
+      answer = given;
+    });
+    await clock.advance(99);
+    expect(answer).toBe('waiting');
+    await clock.advance(1);
+    expect(answer).toBeUndefined();
+  });
+
+  it('rejects with what the promise rejects with', async () => {
+    const failure = new Error('broken');
+    await expect(within(Promise.reject(failure), 100, createSimClock())).rejects.toBe(failure);
   });
 });

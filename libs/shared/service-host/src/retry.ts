@@ -58,3 +58,15 @@ export function delay(delayMs: number, clock: Clock, signal: AbortSignal): Promi
     signal.addEventListener('abort', abort, { once: true });
   });
 }
+
+/** What the promise resolves to, or undefined when it takes longer than `limitMs`; it goes on regardless. @throws its rejection */
+export async function within<Result>(promise: Promise<Result>, limitMs: number, clock: Clock): Promise<Result | undefined> {
+  const settled = new AbortController();
+  const limit = delay(limitMs, clock, settled.signal).then(
+    () => undefined,
+    () => undefined,
+  );
+  return await Promise.race([promise, limit]).finally(() => {
+    settled.abort();
+  });
+}

@@ -7,7 +7,7 @@ import { windowStartOf, type EngineState } from '@pulses/aggregation-api';
 import type { OutputCommit, Session, SourceRecords } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
-import { delay } from '@pulses/shared-service-host';
+import { within } from '@pulses/shared-service-host';
 import { createGroupedIds, createPulseReader, deadLetterLine, type GroupedIds } from '@pulses/shared-pulse-model';
 import { createCommitFlow, type CommitFlow } from './commit-flow';
 import { DeltaAccumulator } from './delta-accumulator';
@@ -52,16 +52,8 @@ export async function runSession(
     signal.removeEventListener('abort', stop);
     stream.close();
   }
-  await drainInTime(run, options);
-}
-
-/** What is under way when the ingestor stops may still be stored; whether it was, the next session finds out. */
-async function drainInTime(run: SessionRun, { clock }: PipelineOptions): Promise<void> {
-  const drained = new AbortController();
-  const limit = delay(DRAIN_MS_MAX, clock, drained.signal).catch(() => undefined);
-  await Promise.race([run.drain(), limit]).finally(() => {
-    drained.abort();
-  });
+  // What is under way when the ingestor stops may still be stored; whether it was, the next session finds out.
+  await within(run.drain(), DRAIN_MS_MAX, options.clock);
 }
 
 /**
