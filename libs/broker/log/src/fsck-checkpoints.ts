@@ -15,13 +15,12 @@ export async function surveyAttestation(
   directories: Directories,
   list: FindingList,
   onBytes: (count: number) => void,
-): Promise<Attestation | undefined> {
+): Promise<Attestation | 'damaged' | undefined> {
   const path = `${directories.journal}/${ATTESTATION_NAME}`;
   onBytes((await readWhole(fileSystem, path))?.length ?? 0);
   const attestation = await readAttestation(fileSystem, directories.journal);
-  if (attestation !== 'damaged') return attestation;
-  list.add('damage', path, 0, 'the attestation is not valid');
-  return undefined;
+  if (attestation === 'damaged') list.add('damage', path, 0, 'the attestation is not valid');
+  return attestation;
 }
 
 export interface SurveyedCheckpoints {

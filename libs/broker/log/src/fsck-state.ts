@@ -31,12 +31,16 @@ export interface TolerantState {
   apply(frame: Frame, mismatch: (what: string) => void): void;
 }
 
+/** A position this far beyond a topic's end is a client's whim, not the trace of lost messages. */
+const POSITION_LEAP_MAX = 1_000_000;
+
 export function createTolerantState(state: LogState): TolerantState {
   const deleted = new Set<number>();
   const nameless = new Set<number>();
   const uncertainGroups = new Set<string>();
   const firstUnusedId = state.nextTopicId;
   let known: ReadonlyMap<number, KnownTopic> = new Map();
+  let areFramesLost = false;
 
   const topicOf = (topicId: number, mismatch: (what: string) => void): TopicState => {
     const topic = state.topicsById.get(topicId);
@@ -99,10 +103,14 @@ export function createTolerantState(state: LogState): TolerantState {
         }
         break;
       }
-      case 'positions-set':
-        topicOf(entry.topicId, mismatch);
+      case 'positions-set': {
+        const topic = topicOf(entry.topicId, mismatch);
         uncertainGroups.delete(entry.group);
+        // Who stored it had read so far: what comes next must not take those offsets, or the group would never see it.
+        const end = Math.max(...entry.positions.map(({ offset }) => offset));
+        if (areFramesLost && end - topic.nextOffset <= POSITION_LEAP_MAX) topic.nextOffset = Math.max(topic.nextOffset, end);
         break;
+      }
       case 'topic-trimmed':
         topicOf(entry.topicId, mismatch);
         break;
@@ -132,6 +140,7 @@ export function createTolerantState(state: LogState): TolerantState {
     uncertainGroups,
     lostFrames: (topics) => {
       known = topics;
+      areFramesLost = true;
       for (const [name, { positions }] of state.groups) if (positions.size > 0) uncertainGroups.add(name);
     },
     adopt: () => {

@@ -75,6 +75,8 @@ export interface Survey {
   readonly holes: readonly JournalHole[];
   /** True when no checkpoint is valid, and the journal that could do without is not whole either. */
   readonly isBeginningLost: boolean;
+  /** True when the journal ends in what looks like a torn frame, and what could attest it is damaged. */
+  readonly isEndUncertain: boolean;
   readonly topics: ReadonlyMap<number, SurveyedTopic>;
   readonly lastTimestampMs: number;
   readonly counts: { bytes: number; topicSegments: number; blocks: number };
@@ -113,7 +115,8 @@ export async function surveyDirectory(options: SurveyOptions): Promise<Survey> {
   };
   const { fileSystem, directories, list } = context;
   const onBytes = context.progress('journal');
-  const attestation = await surveyAttestation(fileSystem, directories, list, onBytes);
+  const attested = await surveyAttestation(fileSystem, directories, list, onBytes);
+  const attestation = attested === 'damaged' ? undefined : attested;
   const found = await surveyCheckpoints(fileSystem, directories, list, onBytes);
   const { checkpoint } = found;
   const tolerant = createTolerantState(checkpoint?.state ?? createState());
@@ -126,6 +129,7 @@ export async function surveyDirectory(options: SurveyOptions): Promise<Survey> {
   };
   const { walk, holes, lastHole } = await surveyJournal(context, journal, tolerant, checkpoint);
   const isBeginningLost = checkpoint === undefined && holes[0]?.fromLsn === 1;
+  const isEndUncertain = attested === 'damaged' && walk.tornBytes > 0;
   const segmentsOf = (topicId: number): SegmentState[] | undefined =>
     checkpoint?.segments.get(topicId) ?? (isBeginningLost ? undefined : []);
   const { topics, damages } = await surveyTopics(context, tolerant, segmentsOf, holes.length > 0);
@@ -136,7 +140,8 @@ export async function surveyDirectory(options: SurveyOptions): Promise<Survey> {
   const lastTimestampMs = Math.max(tolerant.state.lastTimestampMs, attestation?.timestampMs ?? 0);
   const logId = checkpoint?.logId;
   const { checkpoints } = found;
-  return { list, logId, checkpoints, tolerant, walk, holes, isBeginningLost, segmentsOf, topics, lastTimestampMs, counts };
+  const verdicts = { holes, isBeginningLost, isEndUncertain };
+  return { list, logId, checkpoints, tolerant, walk, ...verdicts, segmentsOf, topics, lastTimestampMs, counts };
 }
 
 async function listOrNone(fileSystem: FileSystem, path: string): Promise<string[]> {

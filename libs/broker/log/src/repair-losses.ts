@@ -47,6 +47,12 @@ export function listLosses(survey: Survey): { lost: LostRange[]; lostState: stri
         'nor is it known whether a topic had messages before its first file',
     );
   }
+  if (survey.isEndUncertain) {
+    lostState.push(
+      'the attestation is damaged, and the journal ends in a frame that is not valid: it may be one that was torn while it was ' +
+        'written, or one that was acknowledged, and then nothing tells what was stored in it',
+    );
+  }
   return { lost, lostState };
 }
 

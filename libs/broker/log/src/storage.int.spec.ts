@@ -75,12 +75,11 @@ describe('topic files', () => {
       await stop(log);
       log = await start(directory);
     }
-    for (const [topic, messages] of expected) {
-      expect(await readMessages(log, topic, 100_000)).toEqual(messages);
-      await until(async () => (await readableLines(directory, topic)).length === messages.length);
-      expect(await readableLines(directory, topic)).toEqual(messages);
-    }
+    for (const [topic, messages] of expected) expect(await readMessages(log, topic, 100_000)).toEqual(messages);
     expect(await publish(log, 'topic-0', ['again'], stamp(599))).toMatchObject({ duplicate: true });
+    // While it runs, a file may be cut back to what was durable, and be written again; a clean stop leaves it whole.
+    await stop(log);
+    for (const [topic, messages] of expected) expect(await readableLines(directory, topic)).toEqual(messages);
   });
 
   it('of hostile names stay in the topics directory, one plain name each', async () => {

@@ -13,6 +13,8 @@ export const sizes = {
   damagedPages: of(500, 5_000),
   nestedRecoveries: of(50, 500),
   fillings: of(10, 100),
+  repairs: of(15, 1_000),
+  flipsFound: of(1, 100),
   timeoutMs: of(900_000, 3_600_000),
 };
 
