@@ -1,9 +1,12 @@
 // Makes checkpoints, and retires the journal that they replace.
 //
 // A checkpoint says: the state after frame D, and that every message up to frame M is durable in the topics' files. On
-// start the frames after M are read again. The order is what makes it safe: drain to M, synchronise files and names,
-// take the state at a durable D, write the checkpoint whole, and only then let go of segments, and only of those
-// that the older of two generations does not need either.
+// start the frames after D are read again, and those between M and D skimmed. With many topics it takes long to make their
+// files durable, so D does not wait for M: while the files are settled, checkpoints with the M before go on.
+//
+// The order is what makes it safe: drain to M, synchronise files and names, take the state at a durable D, write the
+// checkpoint whole, and only then let go of segments, and only of those that the older of two generations does not need
+// either.
 //
 // Survives: a crash between any two of these; damage to the newest checkpoint. A full disk postpones a checkpoint.
 
@@ -44,19 +47,20 @@ export interface CheckpointerOptions {
 export interface Checkpointer {
   /** Starts a checkpoint when enough journal was written; call often. */
   consider(): void;
-  /** Makes a checkpoint now. @throws the port's error, when it has to wait for room */
-  run(): Promise<void>;
-  /** Waits for one under way; starts none. */
+  /** Waits for what is under way, and cuts it short; starts nothing. */
   close(): Promise<void>;
 }
 
 export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
   const { fileSystem, clock, logger, state, writer, queue, materialiser } = options;
   const { journalDirectory, checkpointDirectory } = options;
-  let running: Promise<void> | undefined;
+  let settling: Promise<void> | undefined;
+  let storing: Promise<void> | undefined;
   let isClosed = false;
   let notBeforeMs = -Infinity;
   let bytesAtLast = -options.opened.journalBytes;
+  /** The M of the next checkpoint. */
+  let settledLsn = options.opened.materialisedLsn;
   /** M by D, of the checkpoints that are known to be valid. */
   const materialisedLsns = new Map([[options.opened.lsn, options.opened.materialisedLsn]]);
 
@@ -76,10 +80,7 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
 
   const checkpoint = async (): Promise<void> => {
     const bytesWritten = writer.bytesWritten;
-    const materialisedLsn = await materialiser.drain();
-    failpoint('checkpoint.after-drain');
-    await materialiser.sync();
-    failpoint('checkpoint.after-sync');
+    const materialisedLsn = settledLsn;
     const taken = await queue.between(async () => {
       await writer.sync();
       const segments = new Map<number, SegmentState[]>();
@@ -113,24 +114,48 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
     options.onFailed(storageFailed('the checkpoint failed', error));
   };
 
-  const run = (): Promise<void> => {
-    running ??= checkpoint().finally(() => {
-      running = undefined;
+  const store = (): Promise<void> => {
+    storing ??= checkpoint().finally(() => {
+      storing = undefined;
     });
-    return running;
+    return storing;
+  };
+
+  const settle = async (): Promise<void> => {
+    bytesAtLast = writer.bytesWritten;
+    const lsn = await materialiser.drain();
+    failpoint('checkpoint.after-drain');
+    await materialiser.sync();
+    failpoint('checkpoint.after-sync');
+    settledLsn = lsn;
+    // One under way has the M of before.
+    await storing?.catch(() => undefined);
+    await store();
   };
 
   return {
     consider: () => {
-      if (isClosed || running !== undefined || writer.bytesWritten - bytesAtLast < options.checkpointBytes) return;
+      if (isClosed || storing !== undefined || writer.bytesWritten - bytesAtLast < options.checkpointBytes) return;
       if (clock.monotonicMs() < notBeforeMs) return;
-      run().catch(onError);
+      if (settling !== undefined) {
+        store().catch(onError);
+        return;
+      }
+      const bytesBefore = bytesAtLast;
+      settling = settle()
+        .catch((error: unknown) => {
+          bytesAtLast = bytesBefore;
+          onError(error);
+        })
+        .finally(() => {
+          settling = undefined;
+        });
     },
-    run,
     close: async () => {
       isClosed = true;
       materialiser.stopDraining();
-      await running?.catch(() => undefined);
+      await settling;
+      await storing?.catch(() => undefined);
     },
   };
 }

@@ -39,6 +39,8 @@ const CRC_AT = 44;
 /** Smaller payloads are copied together, so that the buffers of received bytes can go; larger ones are not copied. */
 const COPY_BYTES_MAX = 16 * 1024;
 
+const NO_BYTES = new Uint8Array(0);
+
 const KIND = {
   'topic-created': 1,
   appended: 2,
@@ -176,14 +178,34 @@ export function checkFrame(bytes: Uint8Array, at: number, seed: number): FrameHe
 /** The frame at `bytes[at]`; undefined when it is not a valid one. Payloads are views into `bytes`. */
 export function readFrame(bytes: Uint8Array, at: number, seed: number): Frame | undefined {
   const header = checkFrame(bytes, at, seed);
-  if (header === undefined) return undefined;
-  const entriesEnd = at + FRAME_HEADER_BYTES + header.entriesLength;
-  const reader = createFieldReader(bytes, at + FRAME_HEADER_BYTES, entriesEnd);
+  const entries = header === undefined ? undefined : decodeEntries(bytes, at, header, bytes, at);
+  return header === undefined || entries === undefined ? undefined : { ...header, entries };
+}
+
+/**
+ * The entries of the frame whose header is at `bytes[at]`, without its payloads, which need not be there: an append's
+ * `bytes` are empty, and its `start` counts from the start of the frame. Undefined when they are not valid.
+ */
+export function readEntries(bytes: Uint8Array, at: number, header: FrameHeader): Entry[] | undefined {
+  if (at + FRAME_HEADER_BYTES + header.entriesLength > bytes.length) return undefined;
+  return decodeEntries(bytes, at, header, NO_BYTES, 0);
+}
+
+/** Appends get their payloads as places in `payloads`, where the frame starts at `frameAt`. */
+function decodeEntries(
+  bytes: Uint8Array,
+  at: number,
+  header: FrameHeader,
+  payloads: Uint8Array,
+  frameAt: number,
+): Entry[] | undefined {
+  const entriesLength = FRAME_HEADER_BYTES + header.entriesLength;
+  const reader = createFieldReader(bytes, at + FRAME_HEADER_BYTES, at + entriesLength);
   const entries: Entry[] = [];
-  let payloadAt = entriesEnd;
+  let payloadAt = frameAt + entriesLength;
   try {
-    while (reader.at < entriesEnd) {
-      const entry = readEntry(reader, bytes, payloadAt);
+    while (reader.at < at + entriesLength) {
+      const entry = readEntry(reader, payloads, payloadAt);
       if (entry.kind === 'appended') payloadAt += entry.length;
       entries.push(entry);
     }
@@ -191,8 +213,7 @@ export function readFrame(bytes: Uint8Array, at: number, seed: number): Frame | 
     if (error instanceof FieldError) return undefined;
     throw error;
   }
-  if (payloadAt !== at + header.frameLength) return undefined;
-  return { ...header, entries };
+  return payloadAt === frameAt + header.frameLength ? entries : undefined;
 }
 
 // Grammar of the entries, each after its kind in one byte (text = length u16 · UTF-8):

@@ -18,6 +18,8 @@ export interface HandleCache {
   use<T>(path: string, work: (handle: FileHandle) => Promise<T>): Promise<T>;
   /** Makes the file, empty, whether or not it exists. */
   reset<T>(path: string, work: (handle: FileHandle) => Promise<T>): Promise<T>;
+  /** Opens the file for reading, while `work` runs and no longer. */
+  once<T>(path: string, work: (handle: FileHandle) => Promise<T>): Promise<T>;
   /** Closes the file when its last user is done: it was removed. */
   forget(path: string): Promise<void>;
   /** Closes what is not in use. */
@@ -90,6 +92,14 @@ export function createHandleCache(
         if (isOpen) await handle.truncate(0);
         return await work(handle);
       });
+    },
+    once: async (path, work) => {
+      const handle = await openOrShed(() => fileSystem.open(path, 'read'));
+      try {
+        return await work(handle);
+      } finally {
+        await handle.close();
+      }
     },
     forget: async (path) => {
       const file = files.get(path);

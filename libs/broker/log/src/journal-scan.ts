@@ -185,8 +185,9 @@ export function findLaterFrame(bytes: Uint8Array, lostLsn: number, seed: number)
   return undefined;
 }
 
-async function listSegments(
-  options: JournalScanOptions,
+/** The segments of the journal, in order. @throws PulsesError JOURNAL_CORRUPT */
+export async function listSegments(
+  options: Pick<JournalScanOptions, 'fileSystem' | 'directory' | 'dataDirectory'>,
 ): Promise<{ segments: SegmentFile[]; unused: string[] }> {
   const { fileSystem, directory, dataDirectory } = options;
   const names = (await fileSystem.list(directory)).filter((name) => firstLsnOf(name) !== undefined).sort();

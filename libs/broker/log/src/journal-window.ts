@@ -4,7 +4,7 @@
 import type { FileHandle } from '@pulses/shared-ports';
 import { readUpTo } from './full-io';
 
-const PIECE_BYTES = 4 * 1024 * 1024;
+const PIECE_BYTES_DEFAULT = 4 * 1024 * 1024;
 
 export interface Window {
   readonly bytes: Uint8Array;
@@ -17,14 +17,15 @@ export interface WindowReader {
   view(position: number, length: number): Promise<Window>;
 }
 
-export function createWindowReader(handle: FileHandle, fileLength: number): WindowReader {
+/** @param pieceBytes what is read at once, unless more is asked for */
+export function createWindowReader(handle: FileHandle, fileLength: number, pieceBytes = PIECE_BYTES_DEFAULT): WindowReader {
   let bytes: Uint8Array = new Uint8Array(0);
   let start = 0;
   return {
     view: async (position, length) => {
       const end = Math.min(position + length, fileLength);
       if (position < start || end > start + bytes.length) {
-        const pieceLength = Math.min(Math.max(PIECE_BYTES, length), fileLength - position);
+        const pieceLength = Math.min(Math.max(pieceBytes, length), fileLength - position);
         const piece = Buffer.allocUnsafeSlow(Math.max(0, pieceLength));
         bytes = piece.subarray(0, await readUpTo(handle, piece, position));
         start = position;

@@ -13,6 +13,7 @@ import type { Clock, FileHandle, FileSystem } from '@pulses/shared-ports';
 import type { Entry } from './entries';
 import { encodeFrame } from './frame';
 import { writeAll } from './full-io';
+import type { FramePlace } from './journal-reader';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, seedOf, segmentName } from './journal-segment';
 import { isFull, isOutOfDescriptors, storageFailed, systemCode } from './storage-errors';
 
@@ -29,10 +30,8 @@ export interface JournalEnd {
 }
 
 export interface WrittenFrame {
-  readonly lsn: number;
-  /** First LSN of its segment. */
-  readonly segmentFirstLsn: number;
-  /** Where its payloads start in that segment. */
+  readonly place: FramePlace;
+  /** Where its payloads start in the frame. */
   readonly payloadsAt: number;
 }
 
@@ -156,12 +155,12 @@ export function createJournalWriter(options: JournalWriterOptions, end: JournalE
         return await takeBack(error);
       }
       failpoint('journal.after-write');
-      const payloadsAt = length + frame.payloadsAt;
       lsn += 1;
+      const place = { lsn, segmentFirstLsn: firstLsn, position: length, length: frame.length };
       crc = frame.crc;
       length += frame.length;
       bytesWritten += frame.length;
-      return { lsn, segmentFirstLsn: firstLsn, payloadsAt };
+      return { place, payloadsAt: frame.payloadsAt };
     },
     close: () => file.close(),
   };

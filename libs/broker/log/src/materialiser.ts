@@ -1,19 +1,24 @@
-// Carries messages from memory into the topics' readable files, off the path of acknowledgements.
+// Carries messages from the journal into the topics' readable files, off the path of acknowledgements.
 //
-// Guarantees: batches of a topic are written in order, each once; a batch leaves memory only after it is in the
-// files; files trail the newest message by about `delayMs`. A full disk or a want of descriptors stops it, and it
-// tries again by itself; any other failure is reported and final.
-// Bounds: `unwrittenBytesMax` of payload in memory, beyond which `room` makes commits wait, or refuses them while the
-// disk is full.
+// It follows the journal: what it takes next is what was stored first. Near the end the payloads are in memory still; what
+// is not is read from the journal again, so that neither a start nor a burst has to wait for the files.
+//
+// Guarantees: batches of a topic are written in order, each once; one leaves the tail only after it is in the files; files
+// trail the newest message by about `delayMs`, as far as the disk keeps up. A full disk or a want of descriptors stops it,
+// and it tries again by itself; any other failure is reported and final.
+// Bounds: `PASS_BYTES_MAX` of payload in one pass; `unwrittenBytesMax` and `unwrittenBatchesMax` that are not in the files,
+// beyond which `room` makes commits wait, or refuses them while the disk is full.
 
 import { PulsesError } from '@pulses/shared-errors';
 import type { Clock, Timer } from '@pulses/shared-ports';
 import { eachOf } from './each-of';
 import type { DeletedTopic } from './entries';
+import type { JournalReader } from './journal-reader';
 import type { LogLogger } from './options';
+import type { StoredBatch } from './record-cut';
 import type { TopicState } from './state';
 import { isFull, isOutOfDescriptors, storageFailed } from './storage-errors';
-import type { Tail, TailBatch } from './tail';
+import { isLoaded, type Tail, type TailBatch } from './tail';
 import {
   createTopicFiles,
   removeTopicDirectory,
@@ -21,6 +26,7 @@ import {
   syncFiles,
   tidyFiles,
   writeBatches,
+  type SyncedSegment,
   type TopicFiles,
   type TopicStore,
 } from './topic-files';
@@ -28,16 +34,20 @@ import {
 /** libuv has four threads: the journal and the readers need theirs. */
 const WRITERS = 2;
 const RETRY_MS = 250;
-/** So much waiting is written at once instead of after the delay. */
-const EAGER_BYTES = 32 * 1024 * 1024;
+/** So much is written at once; when so much waits, without the delay. */
+const PASS_BYTES_MAX = 32 * 1024 * 1024;
+/** What a stop still writes; the journal has the rest. */
+const CLOSE_BYTES_MAX = 2 * PASS_BYTES_MAX;
 
 export interface MaterialiserOptions {
   readonly store: TopicStore;
   readonly clock: Clock;
   readonly tail: Tail;
+  readonly journal: JournalReader;
   readonly logger: LogLogger;
   readonly delayMs: number;
   readonly unwrittenBytesMax: number;
+  readonly unwrittenBatchesMax: number;
   /** LSN up to which frames were handed to `push`. */
   readonly pushedLsn: () => number;
   readonly onFailed: (error: PulsesError) => void;
@@ -60,16 +70,25 @@ export interface Materialiser {
   drain(): Promise<number>;
   /** Makes all that is written durable, with names. @throws the port's error; nothing is forgotten then */
   sync(): Promise<void>;
-  /** A drain that waits for room, now or later, ends with SHUTTING_DOWN. */
+  /** A `sync`, and a drain that waits for room, now or later, end with SHUTTING_DOWN. */
   stopDraining(): void;
-  /** Writes what it can once more and stops. */
+  /** Writes a little more, if it can, and stops. */
   close(): Promise<void>;
+}
+
+/** What one pass writes of a topic: the batches, and the same with their payloads. */
+interface Work {
+  readonly batches: TailBatch[];
+  readonly stored: StoredBatch[];
 }
 
 export function createMaterialiser(options: MaterialiserOptions): Materialiser {
   const { store, clock, tail, logger } = options;
   const files = new Map<number, TopicFiles>();
-  let pending = new Map<number, TailBatch[]>();
+  /** The oldest batch that was not taken yet; the others follow on it. */
+  let next: TailBatch | undefined;
+  /** By topic id: what a pass could not write. Nothing else is taken before it is written. */
+  let leftOver = new Map<number, Work>();
   let untidy = new Set<TopicFiles>();
   let dirty = new Set<TopicFiles>();
   let isBlocked = false;
@@ -79,7 +98,10 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
   let passing: Promise<void> | undefined;
   let roomWaiters: (() => void)[] = [];
 
-  const hasWork = (): boolean => pending.size > 0 || untidy.size > 0;
+  const hasWork = (): boolean => next !== undefined || leftOver.size > 0 || untidy.size > 0;
+
+  const isTooMuch = (): boolean =>
+    tail.unreleasedBytes >= options.unwrittenBytesMax || tail.unreleasedCount >= options.unwrittenBatchesMax;
 
   const schedule = (delayMs: number): void => {
     if (timer !== undefined || passing !== undefined || isStopped) return;
@@ -94,35 +116,67 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
   };
 
   const wakeRoom = (): void => {
-    if (tail.unreleasedBytes >= options.unwrittenBytesMax && !isBlocked) return;
+    if (isTooMuch() && !isBlocked) return;
     const waiters = roomWaiters;
     roomWaiters = [];
     for (const wake of waiters) wake();
   };
 
-  const putBack = (topicId: number, batches: readonly TailBatch[]): void => {
-    if (batches.length === 0) return;
-    pending.set(topicId, [...batches, ...(pending.get(topicId) ?? [])]);
+  /** With its payload; one that only the journal has is copied, so that it keeps no whole frame in memory. */
+  const load = async (batch: TailBatch): Promise<StoredBatch> => {
+    batch.isTaken = true;
+    if (isLoaded(batch)) return batch;
+    const { place, payloadAt, baseOffset, recordCount, timestampMs, length } = batch;
+    const frame = await options.journal.read(place);
+    return { baseOffset, recordCount, timestampMs, length, start: 0, bytes: frame.slice(payloadAt, payloadAt + length) };
   };
 
-  const writeTopic = async (topicId: number, batches: TailBatch[]): Promise<void> => {
+  /** The oldest batches, by topic. When it fails, nothing was taken. */
+  const take = async (): Promise<Map<number, Work>> => {
+    const work = new Map<number, Work>();
+    let bytes = 0;
+    let batch = next;
+    for (; batch !== undefined && (bytes === 0 || bytes + batch.length <= PASS_BYTES_MAX); batch = batch.next) {
+      const { topicId } = batch;
+      if (files.get(topicId) === undefined) {
+        tail.release(batch);
+        continue;
+      }
+      const stored = await load(batch);
+      const known = work.get(topicId);
+      if (known === undefined) {
+        work.set(topicId, { batches: [batch], stored: [stored] });
+      } else {
+        known.batches.push(batch);
+        known.stored.push(stored);
+      }
+      bytes += batch.length;
+    }
+    next = batch;
+    return work;
+  };
+
+  const writeTopic = async (topicId: number, { batches, stored }: Work): Promise<void> => {
     const topicFiles = files.get(topicId);
     let written = 0;
+    const release = (count: number): void => {
+      for (const batch of batches.slice(written, written + count)) tail.release(batch);
+      written += count;
+      wakeRoom();
+    };
+    if (topicFiles === undefined || topicFiles.isDropped) {
+      release(batches.length);
+      return;
+    }
     try {
-      if (topicFiles !== undefined && !topicFiles.isDropped) {
-        await writeBatches(store, topicFiles, batches, (count) => {
-          // Now, not before the write: a `sync` in between would have found nothing to do, and forgotten it.
-          dirty.add(topicFiles);
-          for (const batch of batches.slice(written, written + count)) tail.release(batch);
-          written += count;
-          wakeRoom();
-        });
-      } else {
-        for (const batch of batches) tail.release(batch);
-      }
+      await writeBatches(store, topicFiles, stored, (count) => {
+        // Now, not before the write: a `sync` in between would have found nothing to do, and forgotten it.
+        dirty.add(topicFiles);
+        release(count);
+      });
     } catch (error) {
-      if (topicFiles !== undefined) topicFiles.needsTidy = true;
-      putBack(topicId, batches.slice(written));
+      topicFiles.needsTidy = true;
+      leftOver.set(topicId, { batches: batches.slice(written), stored: stored.slice(written) });
       throw error;
     }
   };
@@ -139,14 +193,19 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
   };
 
   const runPass = async (): Promise<void> => {
-    const work = pending;
     const tidying = untidy;
-    pending = new Map();
     untidy = new Set();
     const failures: unknown[] = [];
     // Deletions first: a topic made again may use the same directory.
     await eachOf(tidying, WRITERS, tidyTopic, failures);
-    await eachOf(work, WRITERS, ([topicId, batches]) => writeTopic(topicId, batches), failures);
+    let work = leftOver;
+    leftOver = new Map();
+    try {
+      if (work.size === 0) work = await take();
+    } catch (error) {
+      failures.push(error);
+    }
+    await eachOf(work, WRITERS, ([topicId, some]) => writeTopic(topicId, some), failures);
     const fatal = failures.find((error) => !isFull(error) && !isOutOfDescriptors(error));
     if (fatal !== undefined) {
       isStopped = true;
@@ -164,14 +223,14 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
       passing = undefined;
       if (isStopped) return;
       if (isBlocked) schedule(RETRY_MS);
-      else if (hasWork()) schedule(tail.unreleasedBytes >= EAGER_BYTES ? 0 : options.delayMs);
+      else if (hasWork()) schedule(tail.unreleasedBytes >= PASS_BYTES_MAX ? 0 : options.delayMs);
       if (!isBlocked) options.onPass();
     });
     return passing;
   };
 
   const wake = (): void => {
-    if (isBlocked || tail.unreleasedBytes < EAGER_BYTES) {
+    if (isBlocked || tail.unreleasedBytes < PASS_BYTES_MAX) {
       schedule(isBlocked ? RETRY_MS : options.delayMs);
       return;
     }
@@ -188,9 +247,7 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     },
     push: (topic, batch) => {
       if (!files.has(topic.id)) files.set(topic.id, createTopicFiles(store, topic));
-      const waiting = pending.get(topic.id);
-      if (waiting === undefined) pending.set(topic.id, [batch]);
-      else waiting.push(batch);
+      next ??= batch;
       wake();
     },
     drop: (topic) => {
@@ -200,8 +257,8 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
       topicFiles.isDropped = true;
       topicFiles.segments.length = 0;
       untidy.add(topicFiles);
-      for (const batch of pending.get(topicId) ?? []) tail.release(batch);
-      pending.delete(topicId);
+      for (const batch of leftOver.get(topicId)?.batches ?? []) tail.release(batch);
+      leftOver.delete(topicId);
       wake();
     },
     trim: (topicId, startOffset) => {
@@ -217,20 +274,21 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     },
     filesOf: (topicId) => files.get(topicId),
     room: () => {
-      if (tail.unreleasedBytes < options.unwrittenBytesMax) return undefined;
+      if (!isTooMuch()) return undefined;
       if (isBlocked) throw new PulsesError('STORAGE_FULL');
       return new Promise((resolve) => {
         roomWaiters.push(resolve);
       });
     },
     drain: async () => {
+      const lsn = options.pushedLsn();
+      const isDone = (): boolean => leftOver.size === 0 && untidy.size === 0 && (next === undefined || next.place.lsn > lsn);
       for (;;) {
-        // A pass under way may have started before the last push; when it ends, another may have.
         while (passing !== undefined) await passing;
         if (isStopped) throw new PulsesError('SHUTTING_DOWN');
-        const lsn = options.pushedLsn();
+        if (isDone()) return lsn;
         await pass();
-        if (!isBlocked) return lsn;
+        if (!isBlocked) continue;
         if (!isDraining) throw new PulsesError('SHUTTING_DOWN');
         await new Promise<void>((resolve) => clock.setTimer(RETRY_MS, resolve, { keepAlive: false }));
       }
@@ -239,14 +297,21 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
       const syncing = dirty;
       dirty = new Set();
       let directories: string[] = [];
+      const synced: SyncedSegment[] = [];
+      const syncTopic = async (topicFiles: TopicFiles): Promise<void> => {
+        if (!isDraining) throw new PulsesError('SHUTTING_DOWN');
+        synced.push(...(await syncFiles(store, topicFiles)));
+      };
       try {
         const failures: unknown[] = [];
-        await eachOf(syncing, WRITERS, (topicFiles) => syncFiles(store, topicFiles), failures);
+        await eachOf(syncing, WRITERS, syncTopic, failures);
         if (failures.length > 0) throw failures[0];
         // Only now: a segment made meanwhile may be among those that were just synchronised.
         directories = [...store.unsyncedDirectories];
         store.unsyncedDirectories.clear();
         for (const directory of directories) await syncDirectory(store, directory);
+        // Not before their names are durable too: a checkpoint may be made at any time.
+        for (const { segment, mark } of synced) segment.synced = mark;
       } catch (error) {
         for (const topicFiles of syncing) dirty.add(topicFiles);
         for (const directory of directories) store.unsyncedDirectories.add(directory);
@@ -258,7 +323,11 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     },
     close: async () => {
       while (passing !== undefined) await passing;
-      if (hasWork() && !isStopped) await pass();
+      let isWorthwhile = hasWork() && !isStopped;
+      while (isWorthwhile) {
+        await pass();
+        isWorthwhile = hasWork() && !isStopped && !isBlocked && tail.unreleasedBytes <= CLOSE_BYTES_MAX;
+      }
       isStopped = true;
       timer?.cancel();
       timer = undefined;

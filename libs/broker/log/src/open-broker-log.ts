@@ -11,12 +11,15 @@ import type { WrittenFrame } from './journal-writer';
 import { createListeners } from './listeners';
 import { createLogClock } from './log-clock';
 import { BROKER_LOG_DEFAULTS, SILENT_LOGGER, type OpenBrokerLogOptions } from './options';
+import { batchFrom, createGathering } from './record-cut';
 import { checkAppend, checkCommit, checkName, checkProducer, checkStamp } from './request-checks';
 import { createStaging } from './staging';
 import { createRetention } from './retention';
 import { applyFrame, type LogState, type TopicState } from './state';
 import { makeDataDirectory, openStorage } from './storage';
+import { readFailed } from './storage-errors';
 import { createSyncTimer } from './sync-timer';
+import type { TailBatch } from './tail';
 import { createTopicList, topicInfo } from './topic-info';
 import { readFiles } from './topic-reader';
 
@@ -55,7 +58,7 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
     onFailed: (error) => onStorageFailed(error),
     onPass: () => onPass(),
   });
-  const { directories, state, tail, store, materialiser, writer, lastTimestampMs } = storage;
+  const { directories, state, tail, store, journal, materialiser, writer, lastTimestampMs } = storage;
   const logClock = createLogClock(clock, lastTimestampMs);
   const staging = createStaging(state, random, options.topicsMax);
   const listeners = createListeners();
@@ -63,13 +66,16 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
 
   const onDurable = (frame: WrittenFrame, timestampMs: number): void => {
     const { entries } = staging;
-    applyFrame(state, { lsn: frame.lsn, timestampMs, entries });
+    const { place } = frame;
+    applyFrame(state, { lsn: place.lsn, timestampMs, entries });
     const changed = new Set<string>();
+    let payloadAt = frame.payloadsAt;
     for (const entry of entries) {
       switch (entry.kind) {
         case 'appended': {
           const topic = state.topicsById.get(entry.topicId)!; // just applied
-          materialiser.push(topic, tail.push(entry, timestampMs, frame.lsn));
+          materialiser.push(topic, tail.push(entry, { place, payloadAt, timestampMs }));
+          payloadAt += entry.length;
           metrics.appended?.(topic.topic, entry.recordCount, entry.length);
           changed.add(topic.topic);
           break;
@@ -145,16 +151,31 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
     store: (trims) => enqueue(() => staging.trim(trims), { isAlone: true }),
   });
 
+  /** What is in the journal alone. Payloads are copied: a reader that is slow would keep whole frames in memory. */
+  const readUnwritten = async (batches: readonly TailBatch[], fromOffset: number, bytesMax: number): Promise<RecordBatch[]> => {
+    const gathering = createGathering(bytesMax);
+    for (const batch of batches) {
+      const { place, payloadAt, length } = batch;
+      const bytes = (await journal.read(place)).slice(payloadAt, payloadAt + length);
+      if (!gathering.add(batchFrom({ ...batch, bytes, start: 0 }, Math.max(fromOffset, batch.baseOffset)))) break;
+    }
+    return gathering.batches;
+  };
+
   const readCold = async (topic: TopicState, fromOffset: number, bytesMax: number): Promise<RecordBatch[]> => {
     const files = materialiser.filesOf(topic.id);
     if (files === undefined) throw new TypeError(`topic ${topic.topic} has messages and no files`);
+    const unwritten = tail.unloaded(topic.id, fromOffset, bytesMax);
     try {
-      return await readFiles(store, files, fromOffset, bytesMax);
+      if (unwritten.length === 0) return await readFiles(store, files, fromOffset, bytesMax);
+      return await readUnwritten(unwritten, fromOffset, bytesMax);
     } catch (error) {
+      // Written to the files meanwhile, and its segment of the journal may have gone.
+      if (unwritten[0]?.isReleased === true) return await readCold(topic, fromOffset, bytesMax);
       // What was read may have gone meanwhile, which is no damage.
       if (state.topicsById.get(topic.id) !== topic) throw unknownTopic(topic.topic);
       if (fromOffset < topic.startOffset) throw outOfRange(topic, fromOffset);
-      throw error;
+      throw readFailed(directories.journal, error);
     }
   };
 

@@ -20,15 +20,17 @@ export interface BrokerLogOptions {
   readonly groupBytesMax: number;
   /** Payload that may wait for the disk; more is refused with OVERLOADED. */
   readonly pendingBytesMax: number;
-  /** Newest messages kept in memory for readers. */
+  /** Newest messages kept in memory, for readers and for the topics' files. */
   readonly tailBytesMax: number;
-  /** Messages that may be in memory alone, not yet in the topics' files; beyond it, commits wait. */
+  /** Messages that may be in the journal alone, not yet in the topics' files; beyond it, commits wait. */
   readonly unwrittenBytesMax: number;
+  /** The same, in batches: each takes some 250 bytes of memory. */
+  readonly unwrittenBatchesMax: number;
   /** How far the topics' files trail the newest message. */
   readonly materialiseDelayMs: number;
   /** A topic segment is left for a new one once it is this long. */
   readonly topicSegmentBytesMax: number;
-  /** Journal between two checkpoints: what a start has to read again. */
+  /** Journal between two checkpoints: what a start has to read again as a whole. */
   readonly checkpointBytes: number;
   /** How often retention looks for messages that need not be kept. */
   readonly retentionIntervalMs: number;
@@ -45,7 +47,8 @@ export const BROKER_LOG_DEFAULTS: BrokerLogOptions = {
   groupBytesMax: MIB,
   pendingBytesMax: 64 * MIB,
   tailBytesMax: 48 * MIB,
-  unwrittenBytesMax: 64 * MIB,
+  unwrittenBytesMax: 512 * MIB,
+  unwrittenBatchesMax: 250_000,
   materialiseDelayMs: 300,
   topicSegmentBytesMax: 64 * MIB,
   checkpointBytes: 64 * MIB,

@@ -1,7 +1,8 @@
 // Opens the journal: reads it back, and makes a fresh segment to go on in.
 //
-// First the state is brought to its end, then the messages are handed out again: whoever takes them knows which topics
-// were deleted later, and which messages retention has dropped, whose files are gone already.
+// First the state is brought to its end, then is told where the messages lie: whoever takes them knows which topics were
+// deleted later, and which messages retention has dropped, whose files are gone already. The frames before the checkpoint
+// that are not in the topics' files yet are only skimmed, so a start takes as long as the journal behind the checkpoint.
 //
 // Guarantees: what was acknowledged before is in the state afterwards, or the call fails. The frames that nothing
 // attests are copied to the new segment and synchronised before they count: after a failed writeback the page cache
@@ -17,6 +18,7 @@ import type { Frame } from './frame';
 import { scanJournal, type JournalScan, type SegmentFile } from './journal-scan';
 import { encodeSegmentHeader, LOG_ID_BYTES, SEGMENT_HEADER_BYTES, segmentName } from './journal-segment';
 import { createJournalWriter, createOrReset, type JournalWriter } from './journal-writer';
+import { skimJournal, type SkimmedFrame } from './journal-skim';
 import { createWindowReader } from './journal-window';
 import type { LogLogger } from './options';
 import { TEMPORARY_SUFFIX } from './replaced-file';
@@ -34,21 +36,17 @@ export interface RecoveryOptions {
   readonly onSync: (seconds: number) => void;
   /** The checkpoint that the state comes from. */
   readonly checkpoint: Checkpoint | undefined;
-  /** Frames that are kept in memory between the two steps; the rest is read twice. */
-  readonly keptBytesMax: number;
 }
 
 /** The journal, read to its end. */
 export interface ReadJournal {
-  /** Bytes of the frames that were read. */
-  readonly journalBytes: number;
   /** No frame may have an earlier timestamp. */
   readonly lastTimestampMs: number;
   readonly logId: Uint8Array;
-  /** Calls `visit` for each frame whose messages may not be in the topics' files, in order. Once, before `goOn`. */
-  replay(visit: (frame: Frame) => Promise<void> | void): Promise<void>;
   /** Makes the segment for what comes. @throws the port's error when a file cannot be made */
   goOn(): Promise<JournalWriter>;
+  /** Calls `visit` for each frame whose messages may not be in the topics' files, in order. After `goOn`. */
+  replay(visit: (frame: SkimmedFrame) => Promise<void> | void): Promise<void>;
 }
 
 const COPY_BYTES = 4 * 1024 * 1024;
@@ -60,9 +58,7 @@ const COPY_BYTES = 4 * 1024 * 1024;
 export async function readJournal(options: RecoveryOptions, state: LogState): Promise<ReadJournal> {
   const { fileSystem, dataDirectory, journalDirectory, logger, checkpoint } = options;
   const checkpointLsn = state.lsn;
-  let journalBytes = 0;
-  let kept: Frame[] = [];
-  let keptUpTo = checkpoint?.materialisedLsn ?? 0;
+  const materialisedLsn = checkpoint?.materialisedLsn ?? 0;
   const attestation = await readAttestation(fileSystem, journalDirectory);
   if (attestation === 'damaged') logger.warn({ directory: journalDirectory }, 'the attestation is damaged; it is ignored');
   const attested = attestation === 'damaged' ? undefined : attestation;
@@ -74,7 +70,8 @@ export async function readJournal(options: RecoveryOptions, state: LogState): Pr
   };
   const scan = await scanJournal({
     ...place,
-    afterLsn: keptUpTo,
+    // The checkpoint's own frame too, when it is there: it has to be the one that the checkpoint knows.
+    afterLsn: Math.max(materialisedLsn, checkpointLsn - 1),
     visit: ({ frame, segment, position }) => {
       try {
         checkBelongs(checkpoint, checkpointLsn, frame, segment);
@@ -83,10 +80,6 @@ export async function readJournal(options: RecoveryOptions, state: LogState): Pr
         if (!(error instanceof StateMismatch)) throw error;
         throw corrupt(dataDirectory, segment.path, position, error.message);
       }
-      journalBytes += frame.frameLength;
-      if (journalBytes > options.keptBytesMax) return;
-      kept.push(frame);
-      keptUpTo = frame.lsn;
     },
   });
   if (scan.tornBytes > 0) {
@@ -97,20 +90,13 @@ export async function readJournal(options: RecoveryOptions, state: LogState): Pr
   }
   const logId = scan.logId ?? options.random.bytes(LOG_ID_BYTES);
   return {
-    journalBytes,
     lastTimestampMs: Math.max(state.lastTimestampMs, attested?.timestampMs ?? 0),
     logId,
-    replay: async (visit) => {
-      const frames = kept;
-      kept = [];
-      for (const frame of frames) await visit(frame);
-      if (keptUpTo === scan.last.lsn) return;
-      await scanJournal({ ...place, afterLsn: keptUpTo, visit: ({ frame }) => visit(frame) });
-    },
     goOn: async () => {
       for (const path of scan.unused) await fileSystem.remove(path);
       return await continueJournal(options, scan, logId);
     },
+    replay: (visit) => skimJournal({ ...place, afterLsn: materialisedLsn, lastLsn: scan.last.lsn, visit }),
   };
 }
 

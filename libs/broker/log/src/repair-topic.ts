@@ -125,7 +125,7 @@ export async function rescueTopic(options: RescueOptions): Promise<void> {
   await goTo(topic.nextOffset);
   await writeFillers(firstTimestampMs === undefined ? topic.lastTimestampMs : lastTimestampMs);
   await flush();
-  await syncFiles(store, files);
+  for (const { segment, mark } of await syncFiles(store, files)) segment.synced = mark;
   topic.bytes = bytes;
   topic.firstTimestampMs = firstTimestampMs ?? 0;
   topic.lastTimestampMs = Math.max(topic.lastTimestampMs, lastTimestampMs);

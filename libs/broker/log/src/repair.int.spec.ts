@@ -140,7 +140,7 @@ describe('damage that costs nothing', () => {
   it.each([
     ['a damaged attestation', /attested$/, 9],
     ['a damaged newest checkpoint', /checkpoint$/, 300],
-    ['a damaged header of an index', /logs\/.*index$/, 40],
+    ['a damaged header of an index', /logs\/0{16}.*index$/, 40],
     ['a damaged journal header', /journal$/, 20],
   ])('is mended without loss: %s', async (_, pattern, byte) => {
     const shape = await shapeOf('many segments');

@@ -31,6 +31,12 @@ export function storageFailed(what: string, cause: unknown): PulsesError {
   return new PulsesError('STORAGE_FAILED', `${what}: ${reason}`, { cause });
 }
 
+/** What a reader is told when a file could not be read; anything but the port's errors stays what it is. */
+export function readFailed(path: string, error: unknown): unknown {
+  if (isOutOfDescriptors(error)) return new PulsesError('OVERLOADED', 'no file descriptor is left', { cause: error });
+  return systemCode(error) === undefined ? error : storageFailed(`${path} cannot be read`, error);
+}
+
 /** Stored bytes are wrong: names the place and what to do. `directory` is the data directory. */
 export function corrupt(directory: string, path: string, byteOffset: number, what: string): PulsesError {
   return new PulsesError(

@@ -11,8 +11,10 @@ import { failpoint } from '@pulses/shared-failpoints';
 import type { FileSystem } from '@pulses/shared-ports';
 import type { Checkpoint } from './checkpoint-codec';
 import { loadCheckpoint, removeTemporaries } from './checkpoint-store';
-import type { Frame } from './frame';
 import { createHandleCache } from './handle-cache';
+import { createJournalReader, type JournalReader } from './journal-reader';
+import { seedOf } from './journal-segment';
+import type { SkimmedFrame } from './journal-skim';
 import { createOrReset, type JournalWriter } from './journal-writer';
 import { createMaterialiser, type Materialiser } from './materialiser';
 import type { BrokerLogOptions, LogLogger, OpenBrokerLogOptions } from './options';
@@ -34,6 +36,7 @@ export interface Storage {
   readonly state: LogState;
   readonly tail: Tail;
   readonly store: TopicStore;
+  readonly journal: JournalReader;
   readonly materialiser: Materialiser;
   readonly writer: JournalWriter;
   readonly logId: Uint8Array;
@@ -100,16 +103,6 @@ export async function openStorage(
     segmentBytesMax: options.topicSegmentBytesMax,
     unsyncedDirectories: new Set(),
   };
-  const materialiser = createMaterialiser({
-    store,
-    clock,
-    tail,
-    logger,
-    delayMs: options.materialiseDelayMs,
-    unwrittenBytesMax: options.unwrittenBytesMax,
-    pushedLsn: () => state.lsn,
-    ...hooks,
-  });
   const recovery: RecoveryOptions = {
     fileSystem,
     clock,
@@ -120,23 +113,39 @@ export async function openStorage(
     segmentBytesMax: options.segmentBytesMax,
     onSync: hooks.onSync,
     checkpoint,
-    keptBytesMax: options.unwrittenBytesMax,
   };
+  const read = await readJournal(recovery, state);
+  const { logId, lastTimestampMs } = read;
+  const journal = createJournalReader(store.cache, directories, seedOf(logId));
+  const materialiser = createMaterialiser({
+    store,
+    clock,
+    tail,
+    journal,
+    logger,
+    delayMs: options.materialiseDelayMs,
+    unwrittenBytesMax: options.unwrittenBytesMax,
+    unwrittenBatchesMax: options.unwrittenBatchesMax,
+    pushedLsn: () => state.lsn,
+    ...hooks,
+  });
+  const writer = await read.goOn();
+  let journalBytes = 0;
   try {
-    const journal = await readJournal(recovery, state);
     adoptFiles(state, checkpoint, store, materialiser);
-    await journal.replay(async (frame) => {
+    await read.replay(async (frame) => {
+      journalBytes += frame.place.length;
       replayFrame(frame, state, tail, materialiser);
-      await roomOrFull(materialiser);
+      if (tail.unreleasedCount >= options.unwrittenBatchesMax) await roomOrFull(materialiser);
     });
     failpoint('recovery.after-replay');
-    const writer = await journal.goOn();
-    const { logId, lastTimestampMs, journalBytes } = journal;
-    return { directories, state, tail, store, materialiser, writer, logId, lastTimestampMs, opened: { ...opened, journalBytes } };
   } catch (error) {
     await materialiser.close();
+    await writer.close();
     throw error;
   }
+  const at = { ...opened, journalBytes };
+  return { directories, state, tail, store, journal, materialiser, writer, logId, lastTimestampMs, opened: at };
 }
 
 /** The files of every topic that is left, as far as the checkpoint knows them; what lies beyond is written again. */
@@ -154,9 +163,9 @@ function adoptFiles(
   }
 }
 
-/** Brings the files up to a frame that the state has already; the checkpoint's files may hold a part of it. */
-function replayFrame(frame: Frame, state: LogState, tail: Tail, materialiser: Materialiser): void {
-  for (const entry of frame.entries) {
+/** Tells of the messages of a frame that the state has already; the checkpoint's files may hold a part of them. */
+function replayFrame({ place, timestampMs, entries }: SkimmedFrame, state: LogState, tail: Tail, materialiser: Materialiser): void {
+  for (const entry of entries) {
     if (entry.kind === 'topics-deleted') for (const topic of entry.topics) materialiser.drop(topic);
     if (entry.kind === 'topic-trimmed') materialiser.trim(entry.topicId, entry.startOffset);
     if (entry.kind !== 'appended') continue;
@@ -166,11 +175,11 @@ function replayFrame(frame: Frame, state: LogState, tail: Tail, materialiser: Ma
     if (topic === undefined || end <= topic.startOffset) continue;
     const files = materialiser.filesOf(topic.id);
     if (files !== undefined && end <= writtenOffset(files)) continue;
-    materialiser.push(topic, tail.push(entry, frame.timestampMs, frame.lsn));
+    materialiser.push(topic, tail.push(entry, { place, payloadAt: entry.start, timestampMs }));
   }
 }
 
-/** On a full disk the rest of the journal stays in memory: it cannot grow meanwhile. */
+/** On a full disk the places of all the rest stay in memory: the journal cannot grow meanwhile. */
 async function roomOrFull(materialiser: Materialiser): Promise<void> {
   let room: Promise<void> | undefined;
   try {

@@ -1,21 +1,43 @@
-// The newest messages of all topics, in memory: what readers near the head are served from.
+// What was stored lately, by topic: the newest messages, in memory, and where the journal has those that are not in the
+// topics' files yet.
 //
-// Guarantees: for each topic it holds a gapless run of batches up to its newest. Payloads are the ones that were
-// written to the journal, not copies. Bounds: `bytesMax` of payload; the oldest batches leave first, whatever their
-// topic, but none before `release` has said that it is readable elsewhere.
+// Guarantees: for each topic it knows a gapless run of batches up to its newest; none leaves before `release` has said
+// that it is readable in the topic's files. Payloads in memory are the ones that were written to the journal, not
+// copies. Bounds: `bytesMax` of payload, and what is taken at the moment. The oldest batches leave first, whatever
+// their topic; when those are not released yet, the oldest payloads do, and are read from the journal again.
 
 import type { RecordBatch } from '@pulses/broker-wire';
 import type { Appended } from './entries';
+import type { FramePlace } from './journal-reader';
 import { batchFrom, createGathering, type StoredBatch } from './record-cut';
 
-export interface TailBatch extends StoredBatch {
-  /** LSN of its frame. */
-  readonly lsn: number;
+export interface TailBatch {
   readonly topicId: number;
-  /** True once it is readable elsewhere. */
+  readonly baseOffset: number;
+  readonly recordCount: number;
+  readonly timestampMs: number;
+  readonly length: number;
+  readonly place: FramePlace;
+  /** Where the payload starts in the frame. */
+  readonly payloadAt: number;
+  /** What the payload is in, from `start` on; undefined when only the journal has it. */
+  bytes: Uint8Array | undefined;
+  readonly start: number;
+  /** True while it is being written to the topic's files: the payload stays in memory. */
+  isTaken: boolean;
+  /** True once it is readable in the topic's files. */
   isReleased: boolean;
   /** The next one of any topic. */
   next: TailBatch | undefined;
+}
+
+export type LoadedBatch = TailBatch & StoredBatch;
+
+/** Where a batch lies in the journal. */
+export interface BatchPlace {
+  readonly place: FramePlace;
+  readonly payloadAt: number;
+  readonly timestampMs: number;
 }
 
 interface TopicTail {
@@ -26,34 +48,60 @@ interface TopicTail {
 }
 
 export interface Tail {
-  push(entry: Appended, timestampMs: number, lsn: number): TailBatch;
-  /** The batch is readable elsewhere, so it may leave. */
+  /** @param entry with its payload, or with an empty one when only the journal has it */
+  push(entry: Appended, at: BatchPlace): TailBatch;
+  /** The batch is readable in the topic's files, so it may leave. */
   release(batch: TailBatch): void;
-  /** Undefined when the message at `fromOffset` has left, or never came. */
+  /** Undefined when the payload of the message at `fromOffset` is not in memory. */
   read(topicId: number, fromOffset: number, bytesMax: number): RecordBatch[] | undefined;
+  /** Consecutive batches from the one with `fromOffset` on, up to about `bytesMax`, that only the journal has. */
+  unloaded(topicId: number, fromOffset: number, bytesMax: number): TailBatch[];
   /** Forgets a topic that was deleted. */
   drop(topicId: number): void;
-  /** Payload bytes held. */
+  /** Payload bytes in memory. */
   readonly bytes: number;
-  /** Payload bytes that are readable nowhere else. */
+  /** Payload bytes that are not in the topics' files, in memory or not. */
   readonly unreleasedBytes: number;
+  readonly unreleasedCount: number;
+}
+
+export function isLoaded(batch: TailBatch): batch is LoadedBatch {
+  return batch.bytes !== undefined;
 }
 
 export function createTail(bytesMax: number): Tail {
   const topics = new Map<number, TopicTail>();
   let oldest: TailBatch | undefined;
   let newest: TailBatch | undefined;
+  /** The payloads of those before it are not in memory, or cannot leave it now. */
+  let unloadNext: TailBatch | undefined;
   let bytes = 0;
   let unreleasedBytes = 0;
+  let unreleasedCount = 0;
+
+  const forget = (batch: TailBatch): void => {
+    if (batch.bytes === undefined) return;
+    batch.bytes = undefined;
+    bytes -= batch.length;
+  };
 
   const evict = (): void => {
-    while (bytes > bytesMax && oldest?.isReleased === true) {
+    while (oldest?.isReleased === true && (bytes > bytesMax || oldest.bytes === undefined)) {
       const batch = oldest;
       oldest = batch.next;
       if (oldest === undefined) newest = undefined;
-      bytes -= batch.length;
+      if (unloadNext === batch) unloadNext = oldest;
+      forget(batch);
       const topic = topics.get(batch.topicId);
       if (topic !== undefined) leave(topics, batch.topicId, topic);
+    }
+  };
+
+  const unload = (): void => {
+    while (bytes > bytesMax && unloadNext !== undefined) {
+      const batch = unloadNext;
+      unloadNext = batch.next;
+      if (!batch.isTaken) forget(batch);
     }
   };
 
@@ -64,50 +112,75 @@ export function createTail(bytesMax: number): Tail {
     get unreleasedBytes() {
       return unreleasedBytes;
     },
-    push: (entry, timestampMs, lsn) => {
+    get unreleasedCount() {
+      return unreleasedCount;
+    },
+    push: (entry, { place, payloadAt, timestampMs }) => {
       const { topicId, baseOffset, recordCount, length, start } = entry;
+      const payload = entry.bytes.length === 0 ? undefined : entry.bytes;
       const batch: TailBatch = {
         topicId,
         baseOffset,
         recordCount,
         timestampMs,
-        bytes: entry.bytes,
-        start,
         length,
-        lsn,
+        place,
+        payloadAt,
+        bytes: payload,
+        start,
+        isTaken: false,
         isReleased: false,
         next: undefined,
       };
       if (newest === undefined) oldest = batch;
       else newest.next = batch;
       newest = batch;
-      bytes += length;
+      unloadNext ??= batch;
       unreleasedBytes += length;
+      unreleasedCount += 1;
       const topic = topics.get(topicId);
       if (topic === undefined) topics.set(topicId, { batches: [batch], head: 0 });
       else topic.batches.push(batch);
+      if (payload !== undefined) bytes += length;
+      evict();
+      unload();
       return batch;
     },
     release: (batch) => {
       if (batch.isReleased) return;
+      batch.isTaken = false;
       batch.isReleased = true;
       unreleasedBytes -= batch.length;
+      unreleasedCount -= 1;
       evict();
+      if (bytes > bytesMax) forget(batch);
     },
     read: (topicId, fromOffset, readBytesMax) => {
       const topic = topics.get(topicId);
-      const first = topic?.batches[topic.head];
-      if (topic === undefined || first === undefined || fromOffset < first.baseOffset) return undefined;
+      let index = topic === undefined ? -1 : indexOfOffset(topic, fromOffset);
+      let batch = topic?.batches[index];
+      if (topic === undefined || batch === undefined || !isLoaded(batch)) return undefined;
       const gathering = createGathering(readBytesMax);
-      let index = indexOfOffset(topic, fromOffset);
-      let batch = topic.batches[index];
-      let isWanted = batch !== undefined && gathering.add(batchFrom(batch, fromOffset));
+      let isWanted = gathering.add(batchFrom(batch, fromOffset));
       while (isWanted) {
         index += 1;
         batch = topic.batches[index];
-        isWanted = batch !== undefined && gathering.add(batchFrom(batch, batch.baseOffset));
+        isWanted = batch !== undefined && isLoaded(batch) && gathering.add(batchFrom(batch, batch.baseOffset));
       }
       return gathering.batches;
+    },
+    unloaded: (topicId, fromOffset, readBytesMax) => {
+      const topic = topics.get(topicId);
+      const found: TailBatch[] = [];
+      if (topic === undefined) return found;
+      let length = 0;
+      for (let index = indexOfOffset(topic, fromOffset); index !== -1 && length < readBytesMax; index += 1) {
+        const batch = topic.batches[index];
+        if (batch === undefined || batch.isReleased || isLoaded(batch)) break;
+        found.push(batch);
+        length += batch.length;
+      }
+      return found;
     },
     drop: (topicId) => {
       topics.delete(topicId);
@@ -127,8 +200,9 @@ function leave(topics: Map<number, TopicTail>, topicId: number, topic: TopicTail
   }
 }
 
-/** Index of the batch that holds the offset, or of the place behind the last. */
+/** Index of the batch that holds the offset, or -1 when it has left or never came. */
 function indexOfOffset(topic: TopicTail, offset: number): number {
+  if (offset < (topic.batches[topic.head]?.baseOffset ?? Infinity)) return -1;
   let low = topic.head;
   let high = topic.batches.length;
   while (low < high) {
@@ -137,5 +211,5 @@ function indexOfOffset(topic: TopicTail, offset: number): number {
     if (batch.baseOffset + batch.recordCount <= offset) low = middle + 1;
     else high = middle;
   }
-  return low;
+  return low === topic.batches.length ? -1 : low;
 }

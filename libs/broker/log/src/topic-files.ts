@@ -195,12 +195,19 @@ function pieceOf(bytes: Uint8Array, start: number, length: number): { length: nu
   return { length: end, recordCount: countLines(buffer, end) };
 }
 
+/** How far the bytes of a segment are durable. */
+export interface SyncedSegment {
+  readonly segment: SegmentState;
+  readonly mark: SegmentMark;
+}
+
 /**
- * Makes the bytes of what is written durable, and says so in `synced`; names are the caller's. Writes may go on
- * beside it.
+ * Makes the bytes of what is written durable; to do the same for the names, and to say so in `synced`, is the caller's.
+ * Writes may go on beside it.
  * @throws PulsesError STORAGE_FAILED when an fdatasync fails; the port's error when a file cannot be opened
  */
-export async function syncFiles(store: TopicStore, files: TopicFiles): Promise<void> {
+export async function syncFiles(store: TopicStore, files: TopicFiles): Promise<SyncedSegment[]> {
+  const synced: SyncedSegment[] = [];
   for (const segment of [...files.segments]) {
     const mark = segment.written;
     if (segment.synced?.length === mark.length) continue;
@@ -213,8 +220,9 @@ export async function syncFiles(store: TopicStore, files: TopicFiles): Promise<v
       throw error;
     }
     failpoint('topic-files.after-sync');
-    segment.synced = mark;
+    synced.push({ segment, mark });
   }
+  return synced;
 }
 
 async function syncFile(store: TopicStore, path: string): Promise<void> {

@@ -4,12 +4,11 @@
 // of it is given out: what comes back is what was written, or JOURNAL_CORRUPT with file and byte.
 
 import { crc32 } from 'node:zlib';
-import { PulsesError } from '@pulses/shared-errors';
 import type { RecordBatch } from '@pulses/broker-wire';
 import type { FileHandle } from '@pulses/shared-ports';
 import { readUpTo } from './full-io';
 import { batchFrom, createGathering } from './record-cut';
-import { corrupt, isMissing, isOutOfDescriptors, storageFailed, systemCode } from './storage-errors';
+import { corrupt, isMissing, readFailed } from './storage-errors';
 import { filePath, type SegmentState, type TopicFiles, type TopicStore } from './topic-files';
 import { decodeBlock, INDEX_ENTRY_BYTES, indexPosition, type Block } from './topic-index';
 
@@ -34,12 +33,9 @@ export async function readFiles(
     remember(files, segment, entry, blocks, batches);
     return batches;
   } catch (error) {
-    if (isOutOfDescriptors(error)) throw new PulsesError('OVERLOADED', 'no file descriptor is left', { cause: error });
-    if (isMissing(error)) {
-      throw corrupt(store.dataDirectory, filePath(files, segment, 'ndjson'), 0, 'the file or its index is missing');
-    }
-    if (systemCode(error) !== undefined) throw storageFailed(`${filePath(files, segment, 'ndjson')} cannot be read`, error);
-    throw error;
+    const path = filePath(files, segment, 'ndjson');
+    if (isMissing(error)) throw corrupt(store.dataDirectory, path, 0, 'the file or its index is missing');
+    throw readFailed(path, error);
   }
 }
 
