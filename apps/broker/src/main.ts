@@ -2,6 +2,10 @@ import { runService } from '@pulses/shared-service-host';
 import { brokerSettings } from './settings';
 import { startBroker } from './start-broker';
 
+// Files of topics are made durable many at a time, and the journal must not wait behind them. Node makes its threads at the
+// first call that needs one, which is later than this.
+process.env['UV_THREADPOOL_SIZE'] ??= '16';
+
 void runService({
   name: 'broker',
   summary:

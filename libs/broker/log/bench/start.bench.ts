@@ -36,8 +36,6 @@ async function fill(directory: string): Promise<void> {
 
 /** The start itself, in a process that did not write what it finds. */
 async function start(directory: string): Promise<void> {
-  // The log's timers do not keep a process alive; a broker's sockets do.
-  const alive = setInterval(() => undefined, 1_000);
   let log: Awaited<ReturnType<typeof openLog>> | undefined;
   const seconds = await secondsOf(async () => {
     log = await openLog(directory);
@@ -51,9 +49,12 @@ async function start(directory: string): Promise<void> {
   }
   console.log(JSON.stringify({ seconds, rssMb: process.memoryUsage().rss / 1e6 }));
   await log.close();
-  clearInterval(alive);
 }
 
+// As the broker has it.
+process.env['UV_THREADPOOL_SIZE'] ??= '16';
+// The log's timers do not keep a process alive; a broker's sockets do.
+const alive = setInterval(() => undefined, 1_000);
 const [, script, mode, given] = process.argv;
 if (mode === 'start' && given !== undefined) await start(given);
 else
@@ -64,3 +65,4 @@ else
     const gb = (ROUNDS * TOPICS * RECORDS * BYTES_A_RECORD) / 1e9;
     report('start', { topics: TOPICS, gb: gb.toFixed(2), seconds: seconds.toFixed(2), rssMb: Math.round(rssMb) });
   });
+clearInterval(alive);

@@ -205,7 +205,7 @@ function readSegments(from: FieldReader): SegmentState[] {
     const reach = { nextOffset: from.u64(), length: from.u64(), entries: from.u32() };
     const firstTimestampMs = from.u64();
     const mark = { ...reach, lastTimestampMs: from.u64() };
-    segments.push({ baseOffset, firstTimestampMs, written: mark, synced: mark });
+    segments.push({ baseOffset, firstTimestampMs, written: mark, synced: mark, indexed: mark.entries, held: [] });
   });
   return segments;
 }

@@ -25,6 +25,8 @@ import { isFull, isOutOfDescriptors, storageFailed } from './storage-errors';
 import type { SegmentState } from './topic-files';
 
 const RETRY_MS = 5_000;
+/** In so many `checkpointBytes` the files are made durable once: with many topics that is thousands of calls. */
+const CHECKPOINTS_A_SETTLE = 2;
 
 export interface CheckpointerOptions {
   readonly fileSystem: FileSystem;
@@ -59,6 +61,7 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
   let isClosed = false;
   let notBeforeMs = -Infinity;
   let bytesAtLast = -options.opened.journalBytes;
+  let bytesAtSettle = bytesAtLast;
   /** The M of the next checkpoint. */
   let settledLsn = options.opened.materialisedLsn;
   /** M by D, of the checkpoints that are known to be valid. */
@@ -122,7 +125,7 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
   };
 
   const settle = async (): Promise<void> => {
-    bytesAtLast = writer.bytesWritten;
+    bytesAtSettle = writer.bytesWritten;
     const lsn = await materialiser.drain();
     failpoint('checkpoint.after-drain');
     await materialiser.sync();
@@ -137,14 +140,15 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
     consider: () => {
       if (isClosed || storing !== undefined || writer.bytesWritten - bytesAtLast < options.checkpointBytes) return;
       if (clock.monotonicMs() < notBeforeMs) return;
-      if (settling !== undefined) {
+      const isSettled = writer.bytesWritten - bytesAtSettle < CHECKPOINTS_A_SETTLE * options.checkpointBytes;
+      if (settling !== undefined || isSettled) {
         store().catch(onError);
         return;
       }
-      const bytesBefore = bytesAtLast;
+      const bytesBefore = bytesAtSettle;
       settling = settle()
         .catch((error: unknown) => {
-          bytesAtLast = bytesBefore;
+          bytesAtSettle = bytesBefore;
           onError(error);
         })
         .finally(() => {

@@ -26,13 +26,17 @@ import {
   syncFiles,
   tidyFiles,
   writeBatches,
+  writeHeld,
   type SyncedSegment,
   type TopicFiles,
   type TopicStore,
 } from './topic-files';
 
-/** libuv has four threads: the journal and the readers need theirs. */
 const WRITERS = 2;
+/** Files are made durable so many at a time: the file system commits them together. The broker has more threads than this. */
+const SYNCERS = 12;
+/** After so many topics what is durable is noted, also when the rest fails or is cut short. */
+const SYNCED_TOGETHER = 512;
 const RETRY_MS = 250;
 /** So much is written at once; when so much waits, without the delay. */
 const PASS_BYTES_MAX = 32 * 1024 * 1024;
@@ -192,6 +196,32 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     }
   };
 
+  const syncNames = async (): Promise<void> => {
+    const directories = [...store.unsyncedDirectories];
+    store.unsyncedDirectories.clear();
+    try {
+      for (const directory of directories) await syncDirectory(store, directory);
+    } catch (error) {
+      for (const directory of directories) store.unsyncedDirectories.add(directory);
+      throw error;
+    }
+  };
+
+  const syncSome = async (some: readonly TopicFiles[]): Promise<void> => {
+    if (!isDraining) throw new PulsesError('SHUTTING_DOWN');
+    const synced: SyncedSegment[] = [];
+    const failures: unknown[] = [];
+    const syncTopic = async (topicFiles: TopicFiles): Promise<void> => {
+      synced.push(...(await syncFiles(store, topicFiles)));
+    };
+    await eachOf(some, SYNCERS, syncTopic, failures);
+    if (failures.length > 0) throw failures[0];
+    // Only now: a segment made meanwhile may be among those that were just synchronised.
+    await syncNames();
+    // Not before their names are durable too: a checkpoint may be made at any time.
+    for (const { segment, mark } of synced) segment.synced = mark;
+  };
+
   const runPass = async (): Promise<void> => {
     const tidying = untidy;
     untidy = new Set();
@@ -294,29 +324,18 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
       }
     },
     sync: async () => {
-      const syncing = dirty;
+      const syncing = [...dirty];
       dirty = new Set();
-      let directories: string[] = [];
-      const synced: SyncedSegment[] = [];
-      const syncTopic = async (topicFiles: TopicFiles): Promise<void> => {
-        if (!isDraining) throw new PulsesError('SHUTTING_DOWN');
-        synced.push(...(await syncFiles(store, topicFiles)));
-      };
-      try {
-        const failures: unknown[] = [];
-        await eachOf(syncing, WRITERS, syncTopic, failures);
-        if (failures.length > 0) throw failures[0];
-        // Only now: a segment made meanwhile may be among those that were just synchronised.
-        directories = [...store.unsyncedDirectories];
-        store.unsyncedDirectories.clear();
-        for (const directory of directories) await syncDirectory(store, directory);
-        // Not before their names are durable too: a checkpoint may be made at any time.
-        for (const { segment, mark } of synced) segment.synced = mark;
-      } catch (error) {
-        for (const topicFiles of syncing) dirty.add(topicFiles);
-        for (const directory of directories) store.unsyncedDirectories.add(directory);
-        throw error;
+      for (let from = 0; from < syncing.length; from += SYNCED_TOGETHER) {
+        try {
+          await syncSome(syncing.slice(from, from + SYNCED_TOGETHER));
+        } catch (error) {
+          for (const topicFiles of syncing.slice(from)) dirty.add(topicFiles);
+          throw error;
+        }
       }
+      // Names may have gone since.
+      await syncNames();
     },
     stopDraining: () => {
       isDraining = false;
@@ -331,6 +350,11 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
       isStopped = true;
       timer?.cancel();
       timer = undefined;
+      // Files that are whole are easier to read by others; what fails here, the journal has.
+      const writeIndexes = async (topicFiles: TopicFiles): Promise<void> => {
+        for (const segment of topicFiles.segments) await writeHeld(store, topicFiles, segment);
+      };
+      await eachOf(dirty, WRITERS, writeIndexes, []);
       await store.cache.shed();
     },
   };

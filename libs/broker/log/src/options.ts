@@ -30,6 +30,8 @@ export interface BrokerLogOptions {
   readonly materialiseDelayMs: number;
   /** A topic segment is left for a new one once it is this long. */
   readonly topicSegmentBytesMax: number;
+  /** Entries of a topic segment's index that wait in memory, and are then written together. */
+  readonly entriesHeldMax: number;
   /** Journal between two checkpoints: what a start has to read again as a whole. */
   readonly checkpointBytes: number;
   /** How often retention looks for messages that need not be kept. */
@@ -49,8 +51,9 @@ export const BROKER_LOG_DEFAULTS: BrokerLogOptions = {
   tailBytesMax: 48 * MIB,
   unwrittenBytesMax: 512 * MIB,
   unwrittenBatchesMax: 250_000,
-  materialiseDelayMs: 300,
+  materialiseDelayMs: 500,
   topicSegmentBytesMax: 64 * MIB,
+  entriesHeldMax: 16,
   checkpointBytes: 64 * MIB,
   retentionIntervalMs: 60_000,
   openFilesMax: 4_096,

@@ -143,6 +143,7 @@ async function writeDirectory(
     dataDirectory: directories.data,
     topicsDirectory: directories.topics,
     segmentBytesMax: BROKER_LOG_DEFAULTS.topicSegmentBytesMax,
+    entriesHeldMax: BROKER_LOG_DEFAULTS.entriesHeldMax,
     unsyncedDirectories: new Set(),
   };
   const segments = new Map<number, SegmentState[]>();

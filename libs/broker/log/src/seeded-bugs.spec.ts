@@ -37,7 +37,7 @@ describe('the suite of power cuts sees a log that', () => {
   }, sizes.timeoutMs);
 
   it('appends after a torn line', async () => {
-    expect(await complaint(appendsAfterTornLines)).toMatch(/hold other lines|is damaged|does not open/);
+    expect(await complaint(appendsAfterTornLines)).toMatch(/hold other lines|JOURNAL_CORRUPT|does not open/);
   }, sizes.timeoutMs);
 
   it('loses its producers at a checkpoint', async () => {

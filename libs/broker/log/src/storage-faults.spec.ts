@@ -8,7 +8,7 @@ import { publish, readMessages } from './testing/log-fixture';
 import { damaged, segmentsOf } from './testing/torture-damage';
 import { DIRECTORY, machineOn, openOn, settled, type Machine } from './testing/torture-run';
 
-const ROOMY: Partial<BrokerLogOptions> = { segmentBytesMax: 100_000, checkpointBytes: 100_000, unwrittenBytesMax: 100_000 };
+const ROOMY: Partial<BrokerLogOptions> = { segmentBytesMax: 100_000, checkpointBytes: 100_000, unwrittenBytesMax: 100_000, materialiseDelayMs: 300 };
 
 function machine(disk: SimFileSystem = createSimFileSystem({ seed: 1 })): Machine {
   return machineOn(disk, createSimRandom(1));

@@ -11,16 +11,17 @@ import { failpoint } from '@pulses/shared-failpoints';
 import type { FileSystem } from '@pulses/shared-ports';
 import type { Checkpoint } from './checkpoint-codec';
 import { loadCheckpoint, removeTemporaries } from './checkpoint-store';
+import type { Appended } from './entries';
 import { createHandleCache } from './handle-cache';
 import { createJournalReader, type JournalReader } from './journal-reader';
-import { seedOf } from './journal-segment';
+import { seedOf, segmentName } from './journal-segment';
 import type { SkimmedFrame } from './journal-skim';
 import { createOrReset, type JournalWriter } from './journal-writer';
 import { createMaterialiser, type Materialiser } from './materialiser';
 import type { BrokerLogOptions, LogLogger, OpenBrokerLogOptions } from './options';
 import { readJournal, type RecoveryOptions } from './recovery';
-import { createState, type LogState } from './state';
-import { systemCode } from './storage-errors';
+import { createState, type LogState, type TopicState } from './state';
+import { corrupt, systemCode } from './storage-errors';
 import { createTail, type Tail } from './tail';
 import { createTopicFiles, writtenOffset, type TopicStore } from './topic-files';
 
@@ -101,6 +102,7 @@ export async function openStorage(
     dataDirectory: directories.data,
     topicsDirectory: directories.topics,
     segmentBytesMax: options.topicSegmentBytesMax,
+    entriesHeldMax: options.entriesHeldMax,
     unsyncedDirectories: new Set(),
   };
   const recovery: RecoveryOptions = {
@@ -133,11 +135,13 @@ export async function openStorage(
   let journalBytes = 0;
   try {
     adoptFiles(state, checkpoint, store, materialiser);
+    const replay = createReplay(directories, state, tail, materialiser);
     await read.replay(async (frame) => {
       journalBytes += frame.place.length;
-      replayFrame(frame, state, tail, materialiser);
+      replay.frame(frame);
       if (tail.unreleasedCount >= options.unwrittenBatchesMax) await roomOrFull(materialiser);
     });
+    replay.end();
     failpoint('recovery.after-replay');
   } catch (error) {
     await materialiser.close();
@@ -163,20 +167,50 @@ function adoptFiles(
   }
 }
 
-/** Tells of the messages of a frame that the state has already; the checkpoint's files may hold a part of them. */
-function replayFrame({ place, timestampMs, entries }: SkimmedFrame, state: LogState, tail: Tail, materialiser: Materialiser): void {
-  for (const entry of entries) {
-    if (entry.kind === 'topics-deleted') for (const topic of entry.topics) materialiser.drop(topic);
-    if (entry.kind === 'topic-trimmed') materialiser.trim(entry.topicId, entry.startOffset);
-    if (entry.kind !== 'appended') continue;
+/** Tells the materialiser of messages that the state has already; what the checkpoint's files hold is left out. */
+function createReplay(
+  { data, journal }: Directories,
+  state: LogState,
+  tail: Tail,
+  materialiser: Materialiser,
+): { frame(frame: SkimmedFrame): void; end(): void } {
+  /** By topic id: the offset that files and frames reach without a gap. */
+  const reached = new Map<number, number>();
+  const reachOf = (topic: TopicState): number => {
+    const files = materialiser.filesOf(topic.id);
+    return Math.max(reached.get(topic.id) ?? 0, topic.startOffset, files === undefined ? 0 : writtenOffset(files));
+  };
+
+  const appended = (entry: Appended, { place, timestampMs }: SkimmedFrame): void => {
     const topic = state.topicsById.get(entry.topicId);
     const end = entry.baseOffset + entry.recordCount;
     // Deleted later, or trimmed later, or in the files.
-    if (topic === undefined || end <= topic.startOffset) continue;
-    const files = materialiser.filesOf(topic.id);
-    if (files !== undefined && end <= writtenOffset(files)) continue;
+    if (topic === undefined || end <= reachOf(topic)) return;
+    if (entry.baseOffset !== reachOf(topic)) {
+      const path = `${journal}/${segmentName(place.segmentFirstLsn)}`;
+      throw corrupt(data, path, place.position, `frame ${place.lsn} is not valid: its messages do not follow on those before`);
+    }
+    reached.set(topic.id, end);
     materialiser.push(topic, tail.push(entry, { place, payloadAt: entry.start, timestampMs }));
-  }
+  };
+
+  return {
+    frame: (frame) => {
+      for (const entry of frame.entries) {
+        if (entry.kind === 'topics-deleted') for (const topic of entry.topics) materialiser.drop(topic);
+        if (entry.kind === 'topic-trimmed') materialiser.trim(entry.topicId, entry.startOffset);
+        if (entry.kind === 'appended') appended(entry, frame);
+      }
+    },
+    /** @throws PulsesError JOURNAL_CORRUPT when messages that the state counts were neither in files nor in frames */
+    end: () => {
+      for (const topic of state.topicsById.values()) {
+        const reach = reachOf(topic);
+        if (reach === topic.nextOffset) continue;
+        throw corrupt(data, journal, 0, `no valid frame holds the messages of topic ${topic.topic} from offset ${reach} on`);
+      }
+    },
+  };
 }
 
 /** On a full disk the places of all the rest stay in memory: the journal cannot grow meanwhile. */

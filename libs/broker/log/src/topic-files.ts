@@ -1,9 +1,10 @@
 // The files of one topic: segments of readable lines, each with an index beside it.
 //
-// Guarantees: a segment's state moves only after both its files were written, so a failed write leaves the state where
-// it was and the next one goes to the same place; what lies in the files beyond the state is never read, and is cut
-// off before the first write after a start. Nothing here is durable before `syncFiles`: until then the journal is.
-// One writer for each topic.
+// Guarantees: a segment's state moves only after its lines were written, so a failed write leaves the state where it was
+// and the next one goes to the same place; what lies in the files beyond the state is never read, and is cut off before
+// the first write after a start. Nothing here is durable before `syncFiles`: until then the journal is.
+// One writer for each topic. The newest entries of an index wait in memory and are written some at a time, `syncFiles` at
+// the latest: with many topics a write costs more than its bytes. Bounds: `entriesHeldMax` and one write's of each segment.
 
 import { crc32 } from 'node:zlib';
 import { failpoint } from '@pulses/shared-failpoints';
@@ -29,6 +30,10 @@ export interface SegmentState {
   written: SegmentMark;
   /** What is known to be durable; undefined before the first sync. */
   synced: SegmentMark | undefined;
+  /** Entries in the index file; the others up to `written.entries` are held. */
+  indexed: number;
+  /** Blocks whose entries are not in the index file yet, in order. */
+  readonly held: Block[];
 }
 
 export interface TopicFiles {
@@ -51,6 +56,8 @@ export interface TopicStore {
   readonly dataDirectory: string;
   readonly topicsDirectory: string;
   readonly segmentBytesMax: number;
+  /** Entries of an index that wait in memory. */
+  readonly entriesHeldMax: number;
   /** Directories where names were made or removed since they were synchronised. */
   readonly unsyncedDirectories: Set<string>;
 }
@@ -114,15 +121,13 @@ async function writeSome(store: TopicStore, files: TopicFiles, batches: readonly
   const last = files.segments.at(-1);
   const isFull = last === undefined || last.written.length >= store.segmentBytesMax;
   const segment = isFull ? await addSegment(store, files, batches[0]!) : last; // callers give at least one
+  if (segment.held.length >= store.entriesHeldMax) await writeHeld(store, files, segment);
   const { written } = segment;
   const blocks = planBlocks(batches, written.length);
   const payloads = batches.map(({ bytes, start, length }) => bytes.subarray(start, start + length));
   await store.cache.use(filePath(files, segment, 'ndjson'), (handle) => writeAll(handle, payloads, written.length));
   failpoint('topic-files.after-lines');
-  await store.cache.use(filePath(files, segment, 'index'), (handle) =>
-    writeAll(handle, [encodeBlocks(blocks)], indexPosition(written.entries)),
-  );
-  failpoint('topic-files.after-index');
+  segment.held.push(...blocks);
   const end = blocks.at(-1)!; // at least one batch makes at least one block
   segment.written = {
     nextOffset: end.baseOffset + end.recordCount,
@@ -130,6 +135,21 @@ async function writeSome(store: TopicStore, files: TopicFiles, batches: readonly
     entries: written.entries + blocks.length,
     lastTimestampMs: end.timestampMs,
   };
+}
+
+/** Writes the entries that are held to the index. Two of these at once write the same bytes to the same place. */
+export async function writeHeld(store: TopicStore, files: TopicFiles, segment: SegmentState): Promise<void> {
+  const { indexed } = segment;
+  const blocks = segment.held.slice();
+  if (blocks.length === 0) return;
+  await store.cache.use(filePath(files, segment, 'index'), (handle) =>
+    writeAll(handle, [encodeBlocks(blocks)], indexPosition(indexed)),
+  );
+  failpoint('topic-files.after-index');
+  const done = indexed + blocks.length - segment.indexed;
+  if (done <= 0) return;
+  segment.held.splice(0, done);
+  segment.indexed += done;
 }
 
 async function addSegment(store: TopicStore, files: TopicFiles, first: StoredBatch): Promise<SegmentState> {
@@ -150,6 +170,8 @@ async function addSegment(store: TopicStore, files: TopicFiles, first: StoredBat
     firstTimestampMs: timestampMs,
     written: { nextOffset: baseOffset, length: 0, entries: 0, lastTimestampMs: timestampMs },
     synced: undefined,
+    indexed: 0,
+    held: [],
   };
   files.segments.push(segment);
   return segment;
@@ -212,6 +234,7 @@ export async function syncFiles(store: TopicStore, files: TopicFiles): Promise<S
     const mark = segment.written;
     if (segment.synced?.length === mark.length) continue;
     try {
+      await writeHeld(store, files, segment);
       await syncFile(store, filePath(files, segment, 'ndjson'));
       await syncFile(store, filePath(files, segment, 'index'));
     } catch (error) {
@@ -265,9 +288,10 @@ export async function tidyFiles(store: TopicStore, files: TopicFiles): Promise<v
   const newest = files.segments.at(-1);
   if (newest !== undefined && files.needsTidy) {
     const { length, entries } = newest.written;
-    await cutFile(store, dataDirectory, filePath(files, newest, 'ndjson'), length);
+    await cutFile(store, dataDirectory, filePath(files, newest, 'ndjson'), length, length);
     failpoint('topic-files.after-cut');
-    await cutFile(store, dataDirectory, filePath(files, newest, 'index'), indexPosition(entries));
+    // Entries that are held may be on their way into the file just now.
+    await cutFile(store, dataDirectory, filePath(files, newest, 'index'), indexPosition(entries), indexPosition(newest.indexed));
   }
   files.needsTidy = false;
 }
@@ -284,7 +308,14 @@ export async function removeTopicDirectory(store: TopicStore, files: TopicFiles)
   }
 }
 
-async function cutFile(store: TopicStore, dataDirectory: string, path: string, length: number): Promise<void> {
+/** @param leastLength what the file has to hold at least */
+async function cutFile(
+  store: TopicStore,
+  dataDirectory: string,
+  path: string,
+  length: number,
+  leastLength: number,
+): Promise<void> {
   let size: number;
   try {
     size = await store.cache.use(path, async (handle) => {
@@ -293,10 +324,10 @@ async function cutFile(store: TopicStore, dataDirectory: string, path: string, l
       return current;
     });
   } catch (error) {
-    if (isMissing(error)) throw corrupt(dataDirectory, path, 0, `the file should hold ${length} bytes and is missing`);
+    if (isMissing(error)) throw corrupt(dataDirectory, path, 0, `the file should hold ${leastLength} bytes and is missing`);
     throw error;
   }
-  if (size < length) throw corrupt(dataDirectory, path, size, `the file should hold ${length} bytes`);
+  if (size < leastLength) throw corrupt(dataDirectory, path, size, `the file should hold ${leastLength} bytes`);
 }
 
 async function listOrNone(fileSystem: FileSystem, directory: string): Promise<string[]> {

@@ -64,7 +64,12 @@ async function loadBlocks(
   const { entries } = segment.written;
   const hint = files.hints?.get(fromOffset);
   return await store.cache.use(path, async (handle) => {
-    const load = (entry: number, count: number): Promise<Block[]> => loadEntries(store, path, handle, entry, count);
+    const load = async (entry: number, count: number): Promise<Block[]> => {
+      const inFile = Math.max(0, Math.min(count, segment.indexed - entry));
+      const heldFrom = Math.max(0, entry - segment.indexed);
+      const held = segment.held.slice(heldFrom, heldFrom + count - inFile);
+      return inFile === 0 ? held : [...(await loadEntries(store, path, handle, entry, inFile)), ...held];
+    };
     let entry = hint?.segment === segment ? hint.entry : undefined;
     entry ??= await searchEntry(load, entries, fromOffset);
     const loaded = await load(entry, Math.min(ENTRIES_PER_READ, entries - entry));

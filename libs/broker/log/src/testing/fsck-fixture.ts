@@ -11,6 +11,7 @@ import { lines, openLog, publish, readMessages, stamp, temporaryDirectories, unt
 export const SMALL: Partial<BrokerLogOptions> = {
   segmentBytesMax: 20_000,
   topicSegmentBytesMax: 8_000,
+  entriesHeldMax: 4,
   checkpointBytes: 30_000,
   tailBytesMax: 5_000,
   materialiseDelayMs: 2,

@@ -17,6 +17,7 @@ const OPTIONS: Partial<BrokerLogOptions> = {
   groupBytesMax: 8_000,
   segmentBytesMax: 6_000,
   topicSegmentBytesMax: 2_500,
+  entriesHeldMax: 3,
   checkpointBytes: 12_000,
   unwrittenBytesMax: 6_000,
   materialiseDelayMs: 30,

@@ -24,6 +24,7 @@ export const TORTURE_OPTIONS: Partial<BrokerLogOptions> = {
   unwrittenBytesMax: 3_000,
   materialiseDelayMs: 10,
   topicSegmentBytesMax: 500,
+  entriesHeldMax: 2,
   checkpointBytes: 2_500,
   retentionIntervalMs: 60,
   openFilesMax: 3,
