@@ -1,4 +1,4 @@
-import { runService } from '@pulses/shared-service-host';
+import { keepYoungGenerationSmall, runService } from '@pulses/shared-service-host';
 import { brokerSettings } from './settings';
 import { startBroker } from './start-broker';
 
@@ -6,6 +6,7 @@ import { startBroker } from './start-broker';
 // first call that needs one, which is later than this.
 process.env['UV_THREADPOOL_SIZE'] ??= '16';
 
+keepYoungGenerationSmall();
 void runService({
   name: 'broker',
   summary:

@@ -1,7 +1,8 @@
-import { runService } from '@pulses/shared-service-host';
+import { keepYoungGenerationSmall, runService } from '@pulses/shared-service-host';
 import { ingestorSettings } from './settings';
 import { startIngestor } from './start-ingestor';
 
+keepYoungGenerationSmall();
 void runService({
   name: 'ingestor',
   summary:
