@@ -140,6 +140,8 @@ class SessionRun {
     this.options.engine.check?.();
     if (this.window !== undefined && clockMs >= this.window.endMs) await this.closeWindow();
     else await this.flushBatch();
+    // A rebuilt window has keys before it has anything to commit.
+    this.options.observer.openKeys(this.window?.keys.size ?? 0);
   }
 
   drain(): Promise<void> {
