@@ -28,8 +28,14 @@ export async function startSystem(options: { ingestorArgs?: readonly string[] } 
       }),
   };
   const running = { broker: start.broker(), ingestor: start.ingestor() };
-  await running.broker.waitForReady();
-  await running.ingestor.waitForReady();
+  try {
+    await running.broker.waitForReady();
+    await running.ingestor.waitForReady();
+  } catch (error) {
+    await Promise.all([running.ingestor.stop(), running.broker.stop()]);
+    await directory.remove();
+    throw error;
+  }
   return {
     port,
     ingestorHttpPort: ingestorHttp,

@@ -40,8 +40,8 @@ const SYNCED_TOGETHER = 512;
 const RETRY_MS = 250;
 /** So much is written at once; when so much waits, without the delay. */
 const PASS_BYTES_MAX = 32 * 1024 * 1024;
-/** What a stop still writes; the journal has the rest. */
-const CLOSE_BYTES_MAX = 2 * PASS_BYTES_MAX;
+/** How long a stop goes on writing; what is left then, the journal has. */
+const CLOSE_MS_MAX = 4_000;
 
 export interface MaterialiserOptions {
   readonly store: TopicStore;
@@ -76,7 +76,7 @@ export interface Materialiser {
   sync(): Promise<void>;
   /** A `sync`, and a drain that waits for room, now or later, end with SHUTTING_DOWN. */
   stopDraining(): void;
-  /** Writes a little more, if it can, and stops. */
+  /** Goes on writing for some seconds at most, and stops. */
   close(): Promise<void>;
 }
 
@@ -342,10 +342,11 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     },
     close: async () => {
       while (passing !== undefined) await passing;
+      const endMs = clock.monotonicMs() + CLOSE_MS_MAX;
       let isWorthwhile = hasWork() && !isStopped;
       while (isWorthwhile) {
         await pass();
-        isWorthwhile = hasWork() && !isStopped && !isBlocked && tail.unreleasedBytes <= CLOSE_BYTES_MAX;
+        isWorthwhile = hasWork() && !isStopped && !isBlocked && clock.monotonicMs() < endMs;
       }
       isStopped = true;
       timer?.cancel();
