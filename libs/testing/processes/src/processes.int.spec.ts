@@ -48,6 +48,18 @@ describe('processes under test', () => {
     expect(await app.stop()).toEqual({ code: 0, signal: null });
   });
 
+  it('get options of Node that are for them alone, as for a profile', async () => {
+    process.env['APP_NODE_OPTIONS'] = '--no-warnings';
+    try {
+      const app = program.start({ args: ['serve'] });
+      await app.waitForOutput(/listening/);
+      expect(JSON.parse(app.stdout.split('\n')[0] ?? '')).toMatchObject({ NODE_OPTIONS: '--no-warnings' });
+      await app.stop();
+    } finally {
+      delete process.env['APP_NODE_OPTIONS'];
+    }
+  });
+
   it('are waited for until they are ready', async () => {
     const port = await freePort();
     const app = program.start({ args: ['serve', `--http-port=${port}`] });

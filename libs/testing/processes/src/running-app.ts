@@ -78,7 +78,7 @@ export function startApp(options: StartOptions): RunningApp {
   const args = options.args ?? [];
   const child: ChildProcess = spawn(options.nodePath ?? process.execPath, [pathOf(options), ...args], {
     cwd: options.cwd,
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.env },
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...profilerEnv(), ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: options.detached ?? false,
     ...(options.uid === undefined ? {} : { uid: options.uid }),
@@ -171,6 +171,12 @@ export function startApp(options: StartOptions): RunningApp {
   };
   running.add(app);
   return app;
+}
+
+/** `APP_NODE_OPTIONS`, as `--cpu-prof`, is for every process started here and not for the one that starts them. */
+function profilerEnv(): Readonly<Record<string, string>> {
+  const nodeOptions = process.env['APP_NODE_OPTIONS'];
+  return nodeOptions === undefined || nodeOptions === '' ? {} : { NODE_OPTIONS: nodeOptions };
 }
 
 function pathOf({ app, mainPath }: StartOptions): string {

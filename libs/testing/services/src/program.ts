@@ -40,7 +40,8 @@ export async function provideProgram(source: ProgramSource): Promise<Program> {
   return unpacked(source, root);
 }
 
-async function onPath(program: string): Promise<string | undefined> {
+/** The path of a program that is installed. */
+export async function onPath(program: string): Promise<string | undefined> {
   for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
     const path = join(directory, program);
     if (await access(path, constants.X_OK).then(() => true, () => false)) return path;
@@ -49,7 +50,7 @@ async function onPath(program: string): Promise<string | undefined> {
 }
 
 /** Below the node_modules that Node itself would search from the working directory. */
-function cacheDirectory(): string {
+export function cacheDirectory(): string {
   return join(dirname(dirname(require.resolve('nx/package.json', { paths: [process.cwd()] }))), '.cache/pulses-services');
 }
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { startRedis, type RedisOptions, type RedisServer } from '.';
-import { WATCHER_SCRIPT } from './redis-launcher';
+import { WATCHER_SCRIPT } from './server-process';
 
 /** What a server answers to a command, or 'gone'. */
 function ask(port: number, command: string): Promise<string> {

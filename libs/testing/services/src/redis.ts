@@ -8,7 +8,8 @@
 
 import { makeTempDirectory, freePort, type TempDirectory } from '@pulses/testing-processes';
 import { randomBytes } from 'node:crypto';
-import { containerLauncher, programLauncher, type RedisLauncher, type RunningRedis } from './redis-launcher';
+import { containerLauncher, programLauncher, type RedisLauncher } from './redis-launcher';
+import type { ServerProcess } from './server-process';
 
 export interface RedisOptions {
   /** More arguments of redis-server. */
@@ -51,7 +52,7 @@ async function ownRedis(launch: RedisLauncher, directory: TempDirectory, firstAr
   let args = firstArgs;
   const port = await freePort();
   const start = () => launch({ port, directory: directory.path, args });
-  let server: RunningRedis | undefined = await start();
+  let server: ServerProcess | undefined = await start();
   const kill = async () => {
     await server?.kill();
     server = undefined;

@@ -1,0 +1,113 @@
+// Sums of a CPU profile, by function and by what the function is for.
+
+/** As V8 writes it; only what is read here. */
+export interface CpuProfile {
+  readonly nodes: readonly {
+    readonly id: number;
+    readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
+    readonly children?: readonly number[];
+  }[];
+  readonly samples: readonly number[];
+  /** Microseconds before each sample. */
+  readonly timeDeltas: readonly number[];
+}
+
+export interface ProfileSummary {
+  readonly totalMicros: number;
+  readonly categories: ReadonlyMap<string, number>;
+  /** By `name file`. */
+  readonly functions: ReadonlyMap<string, number>;
+}
+
+/** Where each source file starts in a bundle, by line from 0, in order. */
+export type BundleModules = readonly { readonly line: number; readonly path: string }[];
+
+/** Some files are of no category; then the category is that of the caller. The first that matches counts. */
+const CATEGORIES: readonly (readonly [name: string, paths: RegExp])[] = [
+  ['making pulses', /^apps\/stub-generator\//],
+  ['parse', /pulse-model\/src\/(pulse-reader|json-|object-members|slow-reader|amount-reading|pulse-keys)/],
+  ['key lookup', /aggregation\/api\/src\/key-|pipeline\/src\/open-window/],
+  ['sums', /aggregation\/(memory|redis)\/|pulse-model\/src\/amount\.ts|pipeline\/src\/delta-/],
+  ['output bytes', /pulse-model\/src\/(output-lines|amount-writing|object-ids|topic-names)|pipeline\/src\/(output-|outputs|window-emitter)/],
+  ['materialise', /broker\/log\/src\/(material|topic-files|topic-index|handle-cache|checkpoint)/],
+  ['journal read', /broker\/log\/src\/(topic-reader|tail|record-cut|journal-scan|journal-window)/],
+  ['journal write', /broker\/log\//],
+  ['protocol', /broker\/(wire|server)\/|connector\/fs\//],
+  ['socket', /^node:(net|internal\/(stream|streams|net|js_stream))|node-network/],
+  ['pipeline', /stream\/pipeline\//],
+];
+
+const ENGINE: Readonly<Record<string, string>> = {
+  '(garbage collector)': 'GC',
+  '(idle)': 'idle',
+  '(program)': 'native, outside of any function',
+};
+const REST = 'start, stop and the rest';
+
+/** Category names, in the order of the table. */
+export function categoriesOf(summaries: readonly ProfileSummary[]): string[] {
+  const all = [...CATEGORIES.map(([name]) => name), ...Object.values(ENGINE), REST];
+  return all.filter((name) => summaries.some(({ categories }) => categories.has(name)));
+}
+
+/** The bundler names each source file in a comment before its code. */
+export function modulesOf(bundle: string): BundleModules {
+  return bundle
+    .split('\n')
+    .flatMap((text, line) => (/^ *\/\/ (?:apps|libs|node_modules)\/\S+$/.test(text) ? [{ line, path: text.trim().slice(3) }] : []));
+}
+
+interface Place {
+  /** Undefined for what the engine itself does. */
+  readonly path: string | undefined;
+  readonly name: string;
+  readonly category: string;
+}
+
+export function summarise(profile: CpuProfile, bundlePath: string, modules: BundleModules): ProfileSummary {
+  const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
+  const parents = new Map(profile.nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id] as const)));
+  const places = new Map<number, Place>();
+  const placeOf = (id: number): Place => {
+    const known = places.get(id);
+    if (known !== undefined) return known;
+    const node = nodes.get(id);
+    if (node === undefined) throw new Error(`the profile has no node ${id}`);
+    const { functionName, url, lineNumber } = node.callFrame;
+    const parent = parents.get(id);
+    const engine = ENGINE[functionName];
+    let place: Place;
+    if (engine !== undefined) place = { path: undefined, name: functionName, category: engine };
+    else if (url === '') place = parent === undefined ? { path: undefined, name: functionName, category: REST } : placeOf(parent);
+    else {
+      const path = url.endsWith(bundlePath) ? moduleAt(modules, lineNumber) : url;
+      const own = CATEGORIES.find(([, paths]) => paths.test(path))?.[0];
+      const inherited = parent === undefined ? REST : placeOf(parent).category;
+      place = { path, name: `${functionName === '' ? 'anonymous' : functionName} ${path.replace(/^.*\//, '')}`, category: own ?? inherited };
+    }
+    places.set(id, place);
+    return place;
+  };
+
+  let totalMicros = 0;
+  const [categories, functions] = [new Map<string, number>(), new Map<string, number>()];
+  for (const [index, id] of profile.samples.entries()) {
+    const micros = profile.timeDeltas[index] ?? 0;
+    const { path, name, category } = placeOf(id);
+    totalMicros += micros;
+    categories.set(category, (categories.get(category) ?? 0) + micros);
+    if (path !== undefined) functions.set(name, (functions.get(name) ?? 0) + micros);
+  }
+  return { totalMicros, categories, functions };
+}
+
+/** The file in whose code a line lies. */
+function moduleAt(modules: BundleModules, line: number): string {
+  let [low, high] = [0, modules.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((modules[middle]?.line ?? Infinity) <= line) low = middle + 1;
+    else high = middle;
+  }
+  return modules[low - 1]?.path ?? 'main.js';
+}

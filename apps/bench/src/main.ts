@@ -1,0 +1,62 @@
+// One page of everything that is measured: npx nx run bench:all [--write] [--smoke] [name …]
+//
+// Guarantees: one bench after the other, alone on the machine as far as this program can tell; the page is printed on
+// standard output, progress on standard error. `--write` puts it into docs/performance.md as well. `--smoke` runs the
+// smallest sizes, whose times mean nothing. The first bench that fails ends the run with exit code 1; the page then holds what
+// was measured before, and is not written.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { workspaceRoot } from '@pulses/testing-processes';
+import { pageOf, replaceBetween } from './page';
+import { profileOf } from './profile';
+import { benchNames, PROFILE, runBench, type BenchResult } from './run-bench';
+
+const DOCUMENT = 'docs/performance.md';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { smoke: { type: 'boolean', default: false }, write: { type: 'boolean', default: false } },
+});
+const all = [...benchNames(), PROFILE];
+const names = positionals.length > 0 ? positionals : all;
+const unknown = names.filter((name) => !all.includes(name));
+if (unknown.length > 0) throw new TypeError(`no bench ${unknown.join(', ')}; there are ${all.join(', ')}`);
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+const results: BenchResult[] = [];
+let profile: string | undefined;
+
+async function measure(): Promise<void> {
+  for (const [index, name] of names.entries()) {
+    const step = `${index + 1}/${names.length} ${name}`;
+    say(`${step} …`);
+    const start = performance.now();
+    if (name === PROFILE) profile = await profileOf({ isSmoke: values.smoke });
+    else results.push(...(await runBench(name, { isSmoke: values.smoke })));
+    say(`${step}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  }
+}
+
+function write(page: string): void {
+  const path = join(workspaceRoot(), DOCUMENT);
+  writeFileSync(path, replaceBetween(readFileSync(path, 'utf8'), page));
+  say(`written to ${DOCUMENT}`);
+}
+
+let failure: Error | undefined;
+try {
+  await measure();
+} catch (error) {
+  failure = error as Error;
+}
+const page = pageOf(results, { profile, date: new Date().toISOString().slice(0, 10), isSmoke: values.smoke });
+process.stdout.write(page);
+if (failure !== undefined) {
+  say(`${failure.message}; nothing after it was measured`);
+  process.exitCode = 1;
+} else if (values.write) write(page);

@@ -1,0 +1,88 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Measure, Measurement } from '@pulses/testing-benches';
+import { pageOf, replaceBetween } from './page';
+import { inPageOrder, resultsOf } from './run-bench';
+
+const OPTIONS = { profile: undefined, date: '2025-01-01', isSmoke: false };
+
+const measurement = (...measures: Measure[]): Measurement => ({
+  bench: 'some',
+  machine: '2 × CPU, Node 24',
+  smoke: false,
+  settings: { pulses: 1_000_000, window: '5s' },
+  measures,
+});
+const rowOf = (measure: Measure) => {
+  const row = pageOf([measurement(measure)], OPTIONS).split('\n').find((line) => line.includes(measure.question));
+  return row?.split(' | ').map((cell) => cell.replace(/^\| | \|$/g, '').trim());
+};
+
+describe('the page', () => {
+  it('tells of each question the rate, the latency, the targets, the yardstick and the check', () => {
+    const measure: Measure = {
+      question: 'how fast',
+      rate: 600_000,
+      latency: { of: 'commit', p50Ms: 1.5, p99Ms: 20 },
+      detail: 'in parts',
+      targets: [
+        { about: 'rate', atLeast: 600_000 },
+        { about: 'ratio', atLeast: 0.3 },
+        { about: 'p50', atMost: 1 },
+        { about: 'p99', atMost: 20 },
+      ],
+      yardstick: { name: 'parse', value: 2_400_000, unit: 'lines/s', ratio: 0.25 },
+      checked: 'counts',
+    };
+    expect(rowOf(measure)).toEqual([
+      'how fast',
+      '600,000 pulses/s (in parts)',
+      '1.5 / 20 ms (commit)',
+      'rate ≥ 600,000 ✓, ratio ≥ 0.3 ✗, p50 ≤ 1 ✗, p99 ≤ 20 ✓',
+      'parse: 2,400,000 lines/s',
+      '0.25',
+      'counts',
+    ]);
+  });
+
+  it('calls a target missed when the number is not there', () => {
+    const measure: Measure = { question: 'what', figure: { value: 1.07, unit: '×' }, targets: [{ about: 'rate', atLeast: 1 }], checked: 'sums' };
+    expect(rowOf(measure)).toEqual(['what', '1.07 ×', '–', 'rate ≥ 1 ✗', '–', '–', 'sums']);
+    expect(rowOf({ ...measure, targets: [{ about: 'figure', atMost: 1.1 }] })?.[3]).toBe('≤ 1.1 ✓');
+  });
+
+  it('names the machine once, the settings, what was skipped and what comes in words of its own', () => {
+    const page = pageOf(
+      [
+        measurement(),
+        { ...measurement(), bench: 'peer', skipped: 'there is no program' },
+        { bench: 'audit', other: { bench: 'audit', rate: 500_000, machine: '2 × CPU, Node 24', smoke: false } },
+      ],
+      { ...OPTIONS, profile: 'Where the time goes' },
+    );
+    expect(page.match(/2 × CPU, Node 24/g)).toHaveLength(1);
+    expect(page).toContain('| some  | pulses 1,000,000, window 5s |');
+    expect(page).toContain('Skipped: peer, there is no program.');
+    expect(page).toContain('| audit | rate 500,000 |');
+    expect(page).toContain('Where the time goes');
+  });
+
+  it('takes the place of the page before, and of nothing else', () => {
+    const [before, after] = [pageOf([measurement()], OPTIONS), pageOf([], OPTIONS)];
+    const document = `# Title\n\n${before}\nThe end | of it.\n`;
+    expect(replaceBetween(document, after)).toBe(`# Title\n\n${after}\nThe end | of it.\n`);
+    expect(() => replaceBetween('# Title', after)).toThrow('no place for the page');
+  });
+});
+
+describe('the benches of the page', () => {
+  it('come in its order, and those that it does not know after them', () => {
+    expect(inPageOrder(['new', 'idle', 'ingest', 'another'])).toEqual(['ingest', 'idle', 'another', 'new']);
+  });
+
+  it('are taken at their last word, in either form, and fail without one', () => {
+    const measured = measurement();
+    const other = { bench: 'x', rate: 1 };
+    expect(resultsOf('x', `warning\n${JSON.stringify(measured)}\n${JSON.stringify(other)}\n`)).toEqual([measured, { bench: 'x', other }]);
+    expect(() => resultsOf('x', 'nothing\n')).toThrow('the bench x has printed no result');
+  });
+});

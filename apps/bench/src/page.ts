@@ -1,0 +1,110 @@
+// The page, as Markdown that reads well on a terminal too.
+
+import type { Measure, Measurement } from '@pulses/testing-benches';
+import type { BenchResult, OtherResult } from './run-bench';
+import { tableOf } from './table';
+
+const START = '<!-- measured: start -->';
+const END = '<!-- measured: end -->';
+/** Of a bench of another form: stands above the table already, or says nothing on the page. */
+const PASSED_OVER = ['bench', 'machine', 'smoke'];
+
+export interface PageOptions {
+  /** Where the time goes, as Markdown. */
+  readonly profile: string | undefined;
+  readonly date: string;
+  readonly isSmoke: boolean;
+}
+
+/** Everything measured, between the two marks of the document. */
+export function pageOf(results: readonly BenchResult[], { profile, date, isSmoke }: PageOptions): string {
+  const measured = results.filter((result): result is Measurement => !('other' in result));
+  const others = results.filter((result): result is OtherResult => 'other' in result);
+  const machines = new Set(results.map((result) => ('other' in result ? result.other['machine'] : result.machine)));
+  const parts = [
+    START,
+    `${date}; ${[...machines].filter((machine) => typeof machine === 'string').join('; ')}.${isSmoke ? ' Smoke sizes: the results are checked, the times mean nothing.' : ''}`,
+    tableOf(
+      ['question', 'measured', 'latency p50 / p99', 'target', 'yardstick, same run', 'ratio', 'checked'],
+      measured.flatMap(({ measures }) => measures.map(rowOf)),
+    ),
+    'Settings:',
+    tableOf(['bench', 'settings'], measured.filter(({ skipped }) => skipped === undefined).map(settingsRow)),
+    ...measured.filter(({ skipped }) => skipped !== undefined).map(({ bench, skipped }) => `Skipped: ${bench}, ${skipped}.`),
+    ...(others.length === 0 ? [] : ['In words of their own:', tableOf(['bench', 'figures'], others.map(({ bench, other }) => [bench, listOf(other)]))]),
+    ...(profile === undefined ? [] : [profile]),
+    END,
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+/** Puts a page in the place of the one that the document holds. @throws Error when it has no marks */
+export function replaceBetween(document: string, page: string): string {
+  const [start, end] = [document.indexOf(START), document.indexOf(END)];
+  if (start < 0 || end < start) throw new Error(`the document has no place for the page: ${START} … ${END}`);
+  return document.slice(0, start) + page.trimEnd() + document.slice(end + END.length);
+}
+
+function rowOf(measure: Measure): string[] {
+  const { question, latency, targets, yardstick, checked } = measure;
+  return [
+    question,
+    measuredText(measure),
+    latency === undefined ? '–' : `${latency.p50Ms} / ${latency.p99Ms} ms (${latency.of})`,
+    targets.length === 0 ? '–' : targets.map((target) => targetText(measure, target)).join(', '),
+    yardstick === undefined ? '–' : `${yardstick.name}: ${numberText(yardstick.value)} ${yardstick.unit}`,
+    yardstick === undefined ? '–' : String(yardstick.ratio),
+    checked,
+  ];
+}
+
+function measuredText({ rate, figure, detail }: Measure): string {
+  const parts = [
+    ...(figure === undefined ? [] : [`${numberText(figure.value)} ${figure.unit}`]),
+    ...(rate === undefined ? [] : [`${numberText(rate)} pulses/s`]),
+  ];
+  return parts.join('; ') + (detail === undefined ? '' : ` (${detail})`);
+}
+
+type Target = Measure['targets'][number];
+
+function targetText(measure: Measure, { about, atLeast, atMost }: Target): string {
+  const value = valueOf(measure, about);
+  const isMet = value !== undefined && (atLeast === undefined || value >= atLeast) && (atMost === undefined || value <= atMost);
+  const bounds = [
+    ...(atLeast === undefined ? [] : [`≥ ${numberText(atLeast)}`]),
+    ...(atMost === undefined ? [] : [`≤ ${numberText(atMost)}`]),
+  ];
+  return `${about === 'figure' ? '' : `${about} `}${bounds.join(' ')} ${isMet ? '✓' : '✗'}`;
+}
+
+function valueOf({ rate, latency, figure, yardstick }: Measure, about: Target['about']): number | undefined {
+  switch (about) {
+    case 'rate':
+      return rate;
+    case 'p50':
+      return latency?.p50Ms;
+    case 'p99':
+      return latency?.p99Ms;
+    case 'figure':
+      return figure?.value;
+    case 'ratio':
+      return yardstick?.ratio;
+  }
+}
+
+const settingsRow = ({ bench, settings }: Measurement): string[] => [bench, listOf(settings)];
+
+function listOf(values: Readonly<Record<string, unknown>>): string {
+  return Object.entries(values)
+    .filter(([name]) => !PASSED_OVER.includes(name))
+    .map(([name, value]) => `${name} ${valueText(value)}`)
+    .join(', ');
+}
+
+function valueText(value: unknown): string {
+  if (typeof value === 'number') return numberText(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+const numberText = (value: number) => value.toLocaleString('en-US', { maximumFractionDigits: value < 1000 ? 2 : 0 });

@@ -1,0 +1,72 @@
+// Where the time goes: the bench `ingest` once more, with a CPU profile of each process.
+//
+// A sample counts for the function on top of the stack; what has no source of its own (the system's and the engine's
+// functions) counts for the nearest caller that has. So a category is what its code and the calls it makes cost.
+// A profile holds the threads that run JavaScript: the thread pool, which waits for the disk, is not in it.
+
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { bundlePath, type AppName } from '@pulses/testing-processes';
+import { categoriesOf, modulesOf, summarise, type CpuProfile, type ProfileSummary } from './cpu-profile';
+import { runBench } from './run-bench';
+import { tableOf } from './table';
+
+const APPS: readonly AppName[] = ['stub-generator', 'broker', 'ingestor'];
+const TOP_FUNCTIONS = 12;
+const SAMPLING_MICROS = 500;
+
+interface ThreadProfile extends ProfileSummary {
+  readonly thread: string;
+}
+
+/** As Markdown: the share of each category, and the functions that cost the most. */
+export async function profileOf({ isSmoke }: { readonly isSmoke: boolean }): Promise<string> {
+  const directory = mkdtempSync(join(tmpdir(), 'pulses-profile-'));
+  try {
+    const nodeOptions = `--cpu-prof --cpu-prof-interval=${SAMPLING_MICROS} --cpu-prof-dir=${directory}`;
+    await runBench('ingest', { isSmoke, env: { APP_NODE_OPTIONS: nodeOptions } });
+    return textOf(threadsOf(directory));
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function threadsOf(directory: string): ThreadProfile[] {
+  const profiles = globSync(join(directory, '*.cpuprofile'))
+    .sort()
+    .map((path) => ({ path, text: readFileSync(path, 'utf8') }));
+  return APPS.flatMap((app) => {
+    const bundle = bundlePath(app);
+    const modules = modulesOf(readFileSync(bundle, 'utf8'));
+    return profiles
+      .filter(({ text }) => text.includes(bundle))
+      .map(({ path, text }, index) => ({
+        ...summarise(JSON.parse(text) as CpuProfile, bundle, modules),
+        // CPU.<date>.<time>.<process>.<thread>.<number>.cpuprofile
+        thread: index === 0 ? app : `${app}, thread ${basename(path).split('.')[4] ?? ''}`,
+      }));
+  });
+}
+
+function textOf(threads: readonly ThreadProfile[]): string {
+  if (threads.length < APPS.length) throw new Error('a process has left no CPU profile');
+  const shareText = (micros: number, { totalMicros }: ThreadProfile) => `${((micros * 100) / totalMicros).toFixed(1)} %`;
+  const rows = categoriesOf(threads).map((category) => [
+    category,
+    ...threads.map((thread) => {
+      const micros = thread.categories.get(category);
+      return micros === undefined ? '' : shareText(micros, thread);
+    }),
+  ]);
+  const tops = threads.map((thread) => {
+    const top = [...thread.functions].sort(([, left], [, right]) => right - left).slice(0, TOP_FUNCTIONS);
+    return `${thread.thread}: ${top.map(([name, micros]) => `\`${name}\` ${shareText(micros, thread)}`).join(', ')}.`;
+  });
+  return [
+    'Where the time goes, in shares of the time that the process lived, from its start to its end:',
+    tableOf(['category', ...threads.map(({ thread }) => thread)], rows),
+    'The functions that cost the most, with the native ones they call:',
+    tops.map((top) => `- ${top}`).join('\n'),
+  ].join('\n\n');
+}

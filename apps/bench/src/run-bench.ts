@@ -1,0 +1,79 @@
+// Runs one bench as a process of its own and takes what it prints.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { globSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { measurementSchema, type Measurement } from '@pulses/testing-benches';
+import { workspaceRoot } from '@pulses/testing-processes';
+
+/** The order of the page; a bench that is not named here comes last. */
+const ORDER = [
+  'ingest',
+  'ingest-lines',
+  'produce',
+  'latency',
+  'tenants',
+  'growth',
+  'open-keys',
+  'replay',
+  'idle',
+  'audit',
+  'neighbours',
+  'redis-streams',
+  'nats-jetstream',
+];
+
+/** Where the time goes, beside the benches. */
+export const PROFILE = 'profile';
+
+const ROOT = 'apps/e2e';
+
+/** The benches of the whole system, in the order of the page. */
+export function benchNames(): string[] {
+  return inPageOrder(globSync(join(workspaceRoot(), ROOT, 'bench/*.bench.ts')).map((path) => basename(path, '.bench.ts')));
+}
+
+export function inPageOrder(names: readonly string[]): string[] {
+  const unnamed = names.filter((name) => !ORDER.includes(name)).sort();
+  return [...ORDER.filter((name) => names.includes(name)), ...unnamed];
+}
+
+/** What a bench of another form prints: names and values. */
+export interface OtherResult {
+  readonly bench: string;
+  readonly other: Readonly<Record<string, unknown>>;
+}
+
+export type BenchResult = Measurement | OtherResult;
+
+/** @throws Error that names the bench when it fails */
+export async function runBench(
+  name: string,
+  options: { readonly isSmoke: boolean; readonly env?: Readonly<Record<string, string>> },
+): Promise<BenchResult[]> {
+  const args = ['tools/src/bench.mts', ROOT, name, ...(options.isSmoke ? ['--smoke'] : [])];
+  const child = spawn(process.execPath, args, {
+    cwd: workspaceRoot(),
+    env: { ...process.env, ...options.env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new Error(`the bench ${name} has failed`);
+  return resultsOf(name, output);
+}
+
+/** Every line of JSON that a bench has printed. */
+export function resultsOf(name: string, output: string): BenchResult[] {
+  const lines = output.split('\n').filter((line) => line.startsWith('{'));
+  if (lines.length === 0) throw new Error(`the bench ${name} has printed no result`);
+  return lines.map((line) => {
+    const value = JSON.parse(line) as Record<string, unknown>;
+    const measurement = measurementSchema.safeParse(value);
+    return measurement.success ? measurement.data : { bench: name, other: value };
+  });
+}

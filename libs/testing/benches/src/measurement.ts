@@ -1,0 +1,85 @@
+// What a bench prints: one JSON line, which a person can read and the page of all benches is made of.
+
+import { cpus } from 'node:os';
+import { z } from 'zod';
+import { isSmoke } from './checks';
+
+/** Two decimals, and three of a ratio, which may be small. */
+const SCALE = 100;
+const RATIO_SCALE = 1_000;
+
+const latencySchema = z.strictObject({
+  /** Of what, as `acknowledgement`. */
+  of: z.string(),
+  p50Ms: z.number(),
+  p99Ms: z.number(),
+});
+
+const targetSchema = z.strictObject({
+  /** Which number of the measure it is about. */
+  about: z.enum(['rate', 'p50', 'p99', 'figure', 'ratio']),
+  atLeast: z.number().optional(),
+  atMost: z.number().optional(),
+});
+
+const measureSchema = z.strictObject({
+  question: z.string(),
+  /** Pulses a second. */
+  rate: z.number().optional(),
+  latency: latencySchema.optional(),
+  /** A result that is neither. */
+  figure: z.strictObject({ value: z.number(), unit: z.string() }).optional(),
+  /** What the result is made of, in a few words. */
+  detail: z.string().optional(),
+  targets: z.array(targetSchema),
+  /** What the machine can do, measured in the same run. `ratio` is the result over it. */
+  yardstick: z.strictObject({ name: z.string(), value: z.number(), unit: z.string(), ratio: z.number() }).optional(),
+  /** What was counted and summed, so that the result is one of work that was done. */
+  checked: z.string(),
+});
+
+export const measurementSchema = z.strictObject({
+  bench: z.string(),
+  machine: z.string(),
+  smoke: z.boolean(),
+  /** Why nothing was measured; a bench whose program is not to be had. */
+  skipped: z.string().optional(),
+  settings: z.record(z.string(), z.union([z.string(), z.number()])),
+  measures: z.array(measureSchema),
+});
+
+/** The answer to one question. */
+export type Measure = z.infer<typeof measureSchema>;
+
+/** What one bench has found out. */
+export type Measurement = z.infer<typeof measurementSchema>;
+
+/** Prints what was measured. Call it once, after the checks. */
+export function report(bench: string, settings: Measurement['settings'], measures: readonly Measure[]): void {
+  print({ bench, machine: machineText(), smoke: isSmoke, settings, measures: measures.map(rounded) });
+}
+
+/** Says why nothing was measured. */
+export function skip(bench: string, reason: string): void {
+  print({ bench, machine: machineText(), smoke: isSmoke, skipped: reason, settings: {}, measures: [] });
+}
+
+function print(measurement: Measurement): void {
+  process.stdout.write(`${JSON.stringify(measurementSchema.parse(measurement))}\n`);
+}
+
+const machineText = () => `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`;
+
+/** To digits that the measurement is good for. */
+function rounded(measure: Measure): Measure {
+  const { rate, latency, figure, yardstick } = measure;
+  return {
+    ...measure,
+    ...(rate === undefined ? {} : { rate: Math.round(rate) }),
+    ...(latency === undefined ? {} : { latency: { ...latency, p50Ms: round(latency.p50Ms), p99Ms: round(latency.p99Ms) } }),
+    ...(figure === undefined ? {} : { figure: { ...figure, value: round(figure.value) } }),
+    ...(yardstick === undefined ? {} : { yardstick: { ...yardstick, value: round(yardstick.value), ratio: round(yardstick.ratio, RATIO_SCALE) } }),
+  };
+}
+
+const round = (value: number, scale = SCALE) => Math.round(value * scale) / scale;

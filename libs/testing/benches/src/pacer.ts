@@ -1,0 +1,37 @@
+// Sends at fixed times, whether or not the answers have come: an open loop.
+//
+// Guarantees: send `index` is due at start + index × interval, and is given that time, however late it is made: a latency
+// counted from it holds what a stalled generator would otherwise leave out. A thread that only sleeps gives the time, since
+// timers of the event loop know whole milliseconds alone.
+
+import { Worker } from 'node:worker_threads';
+
+const METRONOME = `
+const { parentPort, workerData } = require('node:worker_threads');
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+const start = performance.now();
+for (let tick = 1; ; tick += 1) {
+  const restMs = start + tick * workerData.intervalMs - performance.now();
+  if (restMs > 0) Atomics.wait(sleeper, 0, 0, restMs);
+  parentPort.postMessage(0);
+}
+`;
+
+/** @param send called with the time, by performance.now(), at which it was due */
+export async function sendPaced(intervalMs: number, count: number, send: (index: number, dueMs: number) => void): Promise<void> {
+  const metronome = new Worker(METRONOME, { eval: true, workerData: { intervalMs } });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      metronome.once('error', reject);
+      let sent = 0;
+      let startMs: number | undefined;
+      metronome.on('message', () => {
+        startMs ??= performance.now();
+        for (; sent < count && startMs + sent * intervalMs <= performance.now(); sent += 1) send(sent, startMs + sent * intervalMs);
+        if (sent === count) resolve();
+      });
+    });
+  } finally {
+    await metronome.terminate();
+  }
+}

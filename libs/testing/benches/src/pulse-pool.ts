@@ -1,0 +1,89 @@
+// Pulses made beforehand, so that whoever publishes them costs the machine as little as can be.
+//
+// Guarantees: the same options give the same bytes; every batch comes with the exact sum of its amounts.
+
+/** Lines, each ended by a line feed. */
+export interface PulseBatch {
+  readonly payload: Buffer;
+  readonly recordCount: number;
+  /** The exact sum of the amounts, in millionths. */
+  readonly micros: bigint;
+}
+
+export interface PulsePool {
+  readonly batches: readonly PulseBatch[];
+  /** Batches of the pool one after the other, from the first again after the last. */
+  at(index: number): PulseBatch;
+  /** The exact sum of the first `count` batches so taken. */
+  microsOfFirst(count: number): bigint;
+}
+
+export interface PulsePoolOptions {
+  readonly tenants: number;
+  readonly skus: number;
+  readonly batchCount: number;
+  readonly batchPulses: number;
+  /** Every (tenant, SKU) in turn, instead of any by chance. */
+  readonly isDense?: boolean;
+  readonly seed?: number;
+}
+
+const UNITS = ['hours', 'GiB', 'requests', 'seconds'];
+const AMOUNT_MICROS_MAX = 100_000_000;
+const REVERSAL_ONE_IN = 100;
+
+export function createPulsePool(options: PulsePoolOptions): PulsePool {
+  const { tenants, skus, batchCount, batchPulses, isDense = false, seed = 1 } = options;
+  const below = createRandom(seed);
+  let made = 0;
+  const batchOf = (): PulseBatch => {
+    const lines: string[] = [];
+    let micros = 0n;
+    for (let index = 0; index < batchPulses; index += 1) {
+      const [tenant, sku] = isDense ? [Math.floor(made / skus) % tenants, made % skus] : [below(tenants), below(skus)];
+      const size = 1 + below(AMOUNT_MICROS_MAX);
+      const drawn = below(REVERSAL_ONE_IN) === 0 ? -size : size;
+      micros += BigInt(drawn);
+      made += 1;
+      lines.push(
+        `{"tenant_id":"tenant-${tenant + 1}","product_sku":"sku-${sku + 1}",` +
+          `"used_ammount":${amountText(drawn)},"use_unity":"${UNITS[sku % UNITS.length] ?? ''}"}\n`,
+      );
+    }
+    return { payload: Buffer.from(lines.join(''), 'latin1'), recordCount: batchPulses, micros };
+  };
+  const batches = Array.from({ length: batchCount }, batchOf);
+  const microsOf = (some: readonly PulseBatch[]) => some.reduce((sum, { micros }) => sum + micros, 0n);
+  const whole = microsOf(batches);
+  return {
+    batches,
+    at: (index) => batches[index % batchCount] as PulseBatch,
+    microsOfFirst: (count) => whole * BigInt(Math.floor(count / batchCount)) + microsOf(batches.slice(0, count % batchCount)),
+  };
+}
+
+/** The millionths of an amount's text, which has no more than six decimals. */
+export function microsOf(text: string): bigint {
+  const match = /^(-?)(\d+)(?:\.(\d{1,6}))?$/.exec(text);
+  if (!match) throw new Error(`not an amount of millionths: ${text}`);
+  const [, sign, whole = '', fraction = ''] = match;
+  const size = BigInt(whole + fraction.padEnd(6, '0'));
+  return sign === '-' ? -size : size;
+}
+
+function amountText(micros: number): string {
+  const size = Math.abs(micros);
+  const fraction = String(size % 1_000_000).padStart(6, '0').replace(/0+$/, '');
+  return `${micros < 0 ? '-' : ''}${Math.floor(size / 1_000_000)}${fraction === '' ? '' : `.${fraction}`}`;
+}
+
+/** Whole numbers below a bound, by Mulberry32. */
+function createRandom(seed: number): (bound: number) => number {
+  let state = seed;
+  return (bound) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * bound);
+  };
+}

@@ -1,0 +1,94 @@
+// What this machine can do at most, by the plainest program there is: the measure of everything else in the same run.
+
+import { once } from 'node:events';
+import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { createSamples, type Samples } from './samples';
+
+/** One core's JSON.parse of the lines of payloads, in lines a second. */
+export function jsonParseRate(payloads: readonly Buffer[], count: number): number {
+  const start = performance.now();
+  let parsed = 0;
+  for (let at = 0; parsed < count; at += 1) {
+    const payload = payloads[at % payloads.length];
+    if (payload === undefined) throw new TypeError('there is no payload');
+    let from = 0;
+    for (let end = payload.indexOf(10); end >= 0 && parsed < count; end = payload.indexOf(10, from)) {
+      if ((JSON.parse(payload.toString('utf8', from, end)) as { tenant_id: string }).tenant_id !== '') parsed += 1;
+      from = end + 1;
+    }
+  }
+  return parsed / ((performance.now() - start) / 1000);
+}
+
+export interface SyncedWrites {
+  readonly bytesPerSecond: number;
+  /** Milliseconds of each write and its sync. */
+  readonly times: Samples;
+}
+
+/** Writes payloads one after the other into a file of the directory, each followed by fdatasync; and removes the file. */
+export function syncedWrites(directory: string, payloads: readonly Uint8Array[], count: number): SyncedWrites {
+  const path = join(directory, 'yardstick');
+  const file = openSync(path, 'w', 0o600);
+  const times = createSamples();
+  const start = performance.now();
+  let bytes = 0;
+  try {
+    for (let index = 0; index < count; index += 1) {
+      const payload = payloads[index % payloads.length];
+      if (payload === undefined) throw new TypeError('there is no payload');
+      const startMs = performance.now();
+      for (let at = 0; at < payload.byteLength; ) at += writeSync(file, payload, at);
+      fdatasyncSync(file);
+      times.add(performance.now() - startMs);
+      bytes += payload.byteLength;
+    }
+  } finally {
+    closeSync(file);
+    rmSync(path, { force: true });
+  }
+  return { bytesPerSecond: bytes / ((performance.now() - start) / 1000), times };
+}
+
+const ECHO_SERVER = `
+const { createServer } = require('node:net');
+const { parentPort } = require('node:worker_threads');
+const server = createServer({ noDelay: true }, (socket) => socket.pipe(socket));
+server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
+`;
+
+/** Milliseconds of `count` round trips of the payload over loopback, to another thread and back. */
+export async function echoRoundTrips(payload: Uint8Array, count: number): Promise<Samples> {
+  const server = new Worker(ECHO_SERVER, { eval: true });
+  const times = createSamples();
+  try {
+    const [port] = (await once(server, 'message')) as [number];
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    await once(socket, 'connect');
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      let startMs = performance.now();
+      let missing = payload.byteLength;
+      socket.on('data', (chunk: Buffer) => {
+        missing -= chunk.byteLength;
+        if (missing > 0) return;
+        times.add(performance.now() - startMs);
+        if (times.count === count) {
+          resolve();
+          return;
+        }
+        missing = payload.byteLength;
+        startMs = performance.now();
+        socket.write(payload);
+      });
+      socket.write(payload);
+    });
+    socket.destroy();
+  } finally {
+    await server.terminate();
+  }
+  return times;
+}

@@ -1,0 +1,41 @@
+// Runs a TypeScript program of the workspace: node tools/src/run-source.mts <file> [argument …]
+//
+// Guarantees: the program is bundled into a temporary directory, may import the workspace's libraries, runs in the current
+// directory with its arguments, and its exit code is this one's.
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { build } from 'esbuild';
+
+/** Answers the exit code; 1 when a signal ended it. */
+export async function runSource(entry: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
+  const directory = mkdtempSync(join(tmpdir(), 'pulses-run-'));
+  try {
+    const outfile = join(directory, `${basename(entry, '.ts')}.mjs`);
+    await build({
+      entryPoints: [entry],
+      outfile,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      target: 'node24',
+      loader: { '.lua': 'text' },
+      // Some packages load Node's modules with require.
+      banner: { js: "import { createRequire } from 'node:module';const require=createRequire(import.meta.url);" },
+      tsconfig: 'tsconfig.base.json',
+      logLevel: 'warning',
+    });
+    const { status } = spawnSync(process.execPath, [outfile, ...args], { stdio: 'inherit', env });
+    return status ?? 1;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+if (import.meta.main) {
+  const [entry, ...args] = process.argv.slice(2);
+  if (entry === undefined) throw new TypeError('usage: run-source.mts <file> [argument …]');
+  process.exitCode = await runSource(entry, args);
+}
