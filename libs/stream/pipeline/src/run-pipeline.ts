@@ -9,7 +9,7 @@ import { isMendable } from './session-failure';
 import { runSession } from './session-run';
 
 const BACKOFF = { delayMsMin: 100, delayMsMax: 5_000 };
-/** A session that lived so long was sound: the next failure starts the backoff anew. */
+/** A session that lived so long was sound, as is one that has stored something: the next failure starts the backoff anew. */
 const SOUND_SESSION_MS = 10_000;
 
 /** Resolves after the signal aborted and the session was closed. @throws what no new session can mend */
@@ -17,14 +17,25 @@ export async function runPipeline(options: PipelineOptions, signal: AbortSignal)
   const { clock, random, logger, observer } = options;
   const limits = limitsOf(options.limits);
   let failures = 0;
+  const sound: PipelineOptions = {
+    ...options,
+    observer: {
+      ...observer,
+      committed: (seconds) => {
+        failures = 0;
+        observer.committed(seconds);
+      },
+    },
+  };
   while (!signal.aborted) {
     const startMs = clock.monotonicMs();
     try {
-      await runOneSession(options, limits, signal);
+      await runOneSession(sound, limits, signal);
     } catch (error) {
       if (signal.aborted) return;
       if (!isMendable(error)) throw error;
-      failures = clock.monotonicMs() - startMs > SOUND_SESSION_MS ? 1 : failures + 1;
+      if (clock.monotonicMs() - startMs > SOUND_SESSION_MS) failures = 0;
+      failures += 1;
       const delayMs = backoffMs(failures, { ...BACKOFF, random });
       logger.warn({ code: error.code, reason: error.message, delayMs: Math.round(delayMs) }, 'session ended; opening another');
       observer.state({ kind: 'connecting', reason: error.message });
