@@ -23,7 +23,8 @@ export const nodeNetwork: Network = {
       server.on('error', (error: NodeJS.ErrnoException) => {
         reject(listenError(error, host, port));
       });
-      server.listen({ host, port }, () => {
+      // Room for a whole crowd that comes at once; the system sets its own limit.
+      server.listen({ host, port, backlog: connectionsMax }, () => {
         const address = server.address();
         resolve({
           port: address !== null && typeof address === 'object' ? address.port : port,
