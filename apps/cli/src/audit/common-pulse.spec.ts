@@ -3,15 +3,16 @@ import { isUtf8 } from 'node:buffer';
 import { formatAmount } from '@pulses/shared-pulse-model';
 import fc from 'fast-check';
 import { textOf, unitsOf } from '../testing/decimal';
-import { CommonPulse } from './common-pulse';
+import { CommonPulseReader, PulseFields } from './common-pulse';
 import { readSourceMessage } from './source-message';
 
-const common = new CommonPulse();
+const reader = new CommonPulseReader();
+const common = new PulseFields();
 
 /** The fields that the quick reader finds; undefined when it leaves the message to the thorough one. */
 function quickly(message: Buffer): unknown {
   const bytes = Buffer.concat([message, Buffer.from('\nrest')]);
-  const end = common.read(bytes, 0, isUtf8(bytes));
+  const end = reader.read(bytes, 0, isUtf8(bytes), common);
   if (end < 0) return undefined;
   expect(end).toBe(message.byteLength);
   const text = Buffer.from(common.text);

@@ -6,16 +6,16 @@
 
 import { createAmount, LABEL_BYTES_MAX, parseAmount, PULSE_BYTES_MAX, PULSE_ID_BYTES_MAX, type Amount } from '@pulses/shared-pulse-model';
 
-/** A pulse; the ranges refer to `text`, which is UTF-8. */
-export interface PulseFields {
-  text: Uint8Array;
-  tenantStart: number;
-  tenantEnd: number;
-  skuStart: number;
-  skuEnd: number;
-  unitStart: number;
-  unitEnd: number;
-  readonly amount: Amount;
+/** A pulse; the ranges refer to `text`, which is UTF-8. To be used again for the next one. */
+export class PulseFields {
+  text: Uint8Array = new Uint8Array(0);
+  tenantStart = 0;
+  tenantEnd = 0;
+  skuStart = 0;
+  skuEnd = 0;
+  unitStart = 0;
+  unitEnd = 0;
+  readonly amount = createAmount();
 }
 
 const LINE_FEED = 10;
@@ -64,15 +64,7 @@ const STANDS_FOR_ITSELF = Uint8Array.from({ length: 256 }, (_, byte) =>
   Number(byte >= SPACE && byte < DELETE && byte !== QUOTE && byte !== BACKSLASH),
 );
 
-export class CommonPulse implements PulseFields {
-  text: Uint8Array = new Uint8Array(0);
-  tenantStart = 0;
-  tenantEnd = 0;
-  skuStart = 0;
-  skuEnd = 0;
-  unitStart = 0;
-  unitEnd = 0;
-  readonly amount = createAmount();
+export class CommonPulseReader {
   private readonly timestamp = createAmount();
   /** The key that the n-th member had the last time. */
   private readonly usual: Key[] = [...KEYS];
@@ -81,9 +73,10 @@ export class CommonPulse implements PulseFields {
 
   /**
    * Reads the message that starts at `start` and ends at the next line feed; `isUtf8` tells that all of `bytes` is UTF-8.
-   * Answers where its line feed stands; -1 when the message is not of the common shape, and nothing is decided.
+   * Answers where its line feed stands; -1 when the message is not of the common shape, and nothing is decided: `pulse` may
+   * then hold anything.
    */
-  read(bytes: Uint8Array, start: number, isUtf8: boolean): number {
+  read(bytes: Uint8Array, start: number, isUtf8: boolean, pulse: PulseFields): number {
     let at = skipSpace(bytes, start);
     if (bytes[at] !== OPEN_BRACE) return -1;
     let seen = 0;
@@ -110,7 +103,7 @@ export class CommonPulse implements PulseFields {
       } else {
         if ((seen & key.field) !== 0) return -1;
         seen |= key.field;
-        at = this.readValue(key.field, bytes, at, isUtf8);
+        at = this.readValue(key.field, bytes, at, isUtf8, pulse);
       }
       if (at < 0) return -1;
       at = skipSpace(bytes, at);
@@ -119,14 +112,14 @@ export class CommonPulse implements PulseFields {
     if (bytes[at] !== CLOSE_BRACE || (seen & NEEDED) !== NEEDED) return -1;
     at = skipSpace(bytes, at + 1);
     if (bytes[at] !== LINE_FEED || at - start > PULSE_BYTES_MAX) return -1;
-    this.text = bytes;
+    pulse.text = bytes;
     return at;
   }
 
   /** Answers the position behind the value, or -1. */
-  private readValue(field: number, bytes: Uint8Array, start: number, isUtf8: boolean): number {
+  private readValue(field: number, bytes: Uint8Array, start: number, isUtf8: boolean, pulse: PulseFields): number {
     if (bytes[start] !== QUOTE) {
-      if (field === AMOUNT) return readNumber(bytes, start, this.amount);
+      if (field === AMOUNT) return readNumber(bytes, start, pulse.amount);
       return field === TIMESTAMP ? readNumber(bytes, start, this.timestamp) : -1;
     }
     const behind = plainStringEnd(bytes, start, isUtf8);
@@ -134,19 +127,19 @@ export class CommonPulse implements PulseFields {
     if (to <= from || to - from > LABEL_BYTES_MAX) return -1;
     switch (field) {
       case TENANT:
-        this.tenantStart = from;
-        this.tenantEnd = to;
+        pulse.tenantStart = from;
+        pulse.tenantEnd = to;
         return behind;
       case SKU:
-        this.skuStart = from;
-        this.skuEnd = to;
+        pulse.skuStart = from;
+        pulse.skuEnd = to;
         return behind;
       case UNIT:
-        this.unitStart = from;
-        this.unitEnd = to;
+        pulse.unitStart = from;
+        pulse.unitEnd = to;
         return behind;
       case AMOUNT:
-        return readNumber(bytes, from, this.amount) === to ? behind : -1;
+        return readNumber(bytes, from, pulse.amount) === to ? behind : -1;
       case PULSE_ID:
         return to - from <= PULSE_ID_BYTES_MAX ? behind : -1;
       default:

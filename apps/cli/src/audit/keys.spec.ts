@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import type { PulseFields } from './common-pulse';
+import { PulseFields } from './common-pulse';
 import { keyBytes, Keys, labelsOf } from './keys';
+import { createMessage } from './message-reader';
 
 function fieldsOf(labels: readonly string[]): PulseFields {
   const [tenant = 0, sku = 0, unit = 0] = labels.map((label) => Buffer.byteLength(label));
   const [tenantStart, skuStart, unitStart] = [3, 3 + tenant, 3 + tenant + sku];
-  return {
+  return Object.assign(new PulseFields(), {
     text: Buffer.from(`...${labels.join('')}...`),
     tenantStart,
     tenantEnd: skuStart,
@@ -13,8 +14,7 @@ function fieldsOf(labels: readonly string[]): PulseFields {
     skuEnd: unitStart,
     unitStart,
     unitEnd: unitStart + unit,
-    amount: new Float64Array(4),
-  };
+  });
 }
 
 const createKeys = () => new Keys(42, (tenant) => tenant.byteLength);
@@ -31,6 +31,19 @@ describe('the keys of a source', () => {
     keys.clear();
     expect(keys.count).toBe(0);
     expect(keys.idOf(fieldsOf(['z', 'b', 'c']))).toBe(0);
+  });
+
+  it('are found by the hashes that were worked out ahead, known keys and new ones', () => {
+    const keys = createKeys();
+    const messages = [['a', 'b', 'c'], ['ab', 'c', 'd'], ['a', 'b', 'c']].map((labels) => ({ ...createMessage(), pulse: fieldsOf(labels) }));
+    const [hashes, likelyIds] = [new Int32Array(3), new Int32Array(3)];
+    const ids = () => messages.map(({ pulse }, index) => keys.idOf(pulse, hashes[index]));
+    keys.load(messages, 3, hashes, likelyIds);
+    expect(ids()).toEqual([0, 1, 0]);
+    keys.load(messages, 3, hashes, likelyIds);
+    expect([...likelyIds]).toEqual([0, 1, 0]);
+    expect(ids()).toEqual([0, 1, 0]);
+    expect(messages.map(({ pulse }) => keys.idOf(pulse))).toEqual([0, 1, 0]);
   });
 
   it('are told apart in hundreds of thousands, of which some have one hash', () => {

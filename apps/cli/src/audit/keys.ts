@@ -6,6 +6,7 @@
 // Bounds: for each key its labels and a few numbers. `clear` forgets all of them.
 
 import type { PulseFields } from './common-pulse';
+import type { Message } from './message-reader';
 
 const SLOTS_MIN = 4096;
 const ARENA_BYTES_MIN = 64 * 1024;
@@ -16,6 +17,8 @@ const PLACE = 3;
 
 export class Keys {
   count = 0;
+  /** Means nothing: a load whose result goes nowhere would be left out. */
+  loaded = 0;
   /** Pairs of hash and id + 1; id + 1 is 0 in a free one. */
   private slots = new Int32Array(2 * SLOTS_MIN);
   /** By id: where the key's bytes start and end in the arena, and its tenant. */
@@ -32,12 +35,11 @@ export class Keys {
     private readonly tenantNumberOf: (tenant: Buffer) => number,
   ) {}
 
-  /** The id of the pulse's key: dense from 0, in order of first appearance. */
-  idOf(pulse: PulseFields): number {
-    const { text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd } = pulse;
-    let hash = mix(this.seed, text, tenantStart, tenantEnd);
-    hash = mix(hash, text, skuStart, skuEnd);
-    hash = finish(mix(hash, text, unitStart, unitEnd));
+  /**
+   * The id of the pulse's key: dense from 0, in order of first appearance.
+   * @param hash as `load` gave it
+   */
+  idOf(pulse: PulseFields, hash = this.hashOf(pulse)): number {
     const { slots } = this;
     const mask = slots.length / 2 - 1;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
@@ -45,6 +47,23 @@ export class Keys {
       if (id < 0) return this.add(hash, slot, pulse);
       if (slots[2 * slot] === hash && this.isSame(id, pulse)) return id;
     }
+  }
+
+  /**
+   * Loads what `idOf` is going to look at. Fills in each pulse's hash, and the key that it is likely to be of: 0 when its key
+   * is new. A message that is no pulse has some hash and some key.
+   */
+  load(messages: readonly Message[], count: number, hashes: Int32Array, likelyIds: Int32Array): void {
+    const { slots, places, arena } = this;
+    const mask = slots.length / 2 - 1;
+    for (let index = 0; index < count; index += 1) hashes[index] = this.hashOf((messages[index] as Message).pulse);
+    // A loop for each step: its loads do not depend on each other, so that the processor waits for all of them at once.
+    for (let index = 0; index < count; index += 1)
+      likelyIds[index] = Math.max(0, (slots[2 * ((hashes[index] as number) & mask) + 1] as number) - 1);
+    let loaded = 0;
+    for (let index = 0; index < count; index += 1)
+      loaded += arena[places[PLACE * (likelyIds[index] as number)] as number] as number;
+    this.loaded = loaded;
   }
 
   tenantOf(id: number): number {
@@ -62,6 +81,12 @@ export class Keys {
     this.count = 0;
     this.arenaEnd = 0;
     this.arena = Buffer.allocUnsafeSlow(ARENA_BYTES_MIN);
+  }
+
+  private hashOf({ text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd }: PulseFields): number {
+    let hash = mix(this.seed, text, tenantStart, tenantEnd);
+    hash = mix(hash, text, skuStart, skuEnd);
+    return finish(mix(hash, text, unitStart, unitEnd));
   }
 
   private add(hash: number, slot: number, pulse: PulseFields): number {

@@ -59,10 +59,10 @@ export function createGroupedWriter(source: SourceId): GroupedWriter {
     },
     write(lines, pulse, timestampS, offset) {
       const { text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd, amount } = pulse;
-      const labels = [text.subarray(tenantStart, tenantEnd), text.subarray(skuStart, skuEnd), text.subarray(unitStart, unitEnd)];
+      const [tenant, sku, unit] = [text.subarray(tenantStart, tenantEnd), text.subarray(skuStart, skuEnd), text.subarray(unitStart, unitEnd)];
       addLine(
         lines,
-        `{"object_id":"${idOf(offset)}",${keyMembers(labels)},"used_amount":${formatAmount(amount)}` +
+        `{"object_id":"${idOf(offset)}",${keyMembers(tenant, sku, unit)},"used_amount":${formatAmount(amount)}` +
           `${TIMESTAMP}${timestampS}${OFFSET}${offset}}`,
       );
     },
@@ -70,9 +70,12 @@ export function createGroupedWriter(source: SourceId): GroupedWriter {
 }
 
 /** `"tenant_id":…,"product_sku":…,"use_unit":…` */
-function keyMembers(labels: readonly Uint8Array[]): string {
-  const [tenant, sku, unit] = labels.map((label) => JSON.stringify(Buffer.from(label).toString('utf8')));
-  return `"tenant_id":${tenant ?? ''},"product_sku":${sku ?? ''},"use_unit":${unit ?? ''}`;
+function keyMembers(tenant: Uint8Array, sku: Uint8Array, unit: Uint8Array): string {
+  return `"tenant_id":${quoted(tenant)},"product_sku":${quoted(sku)},"use_unit":${quoted(unit)}`;
+}
+
+function quoted(label: Uint8Array): string {
+  return JSON.stringify(Buffer.from(label.buffer, label.byteOffset, label.byteLength).toString('utf8'));
 }
 
 /** A loop: for so few bytes a call of `copy` or `set` costs more than the copying. */
@@ -113,7 +116,7 @@ export function createSumWriter(
   return (lines, key, { limbs, limbIndex, pulseCount, firstSeenMs, lastSeenMs }) => {
     const total = formatAmount(limbs, limbIndex);
     const seen = `"pulse_count":${pulseCount},"first_seen":${secondsOf(firstSeenMs)},"last_seen":${secondsOf(lastSeenMs)}`;
-    addLine(lines, `{"object_id":"${idOf(key)}",${keyMembers(labelsOf(key))},"total_amount":${total},${times},${seen},${read}}`);
+    addLine(lines, `{"object_id":"${idOf(key)}",${keyMembers(...labelsOf(key))},"total_amount":${total},${times},${seen},${read}}`);
   };
 }
 

@@ -13,6 +13,7 @@ export const ID_BYTES = 36;
 export const GROUPED_ID_PREFIX_BYTES = 20;
 /** Digits of an offset in a grouped id: three behind the variant, and the last group. */
 const OFFSET_DIGITS = 15;
+const LENGTH_BYTES = 4;
 const HEX = Buffer.from('0123456789abcdef');
 
 /** The id of the grouped line of a source offset. */
@@ -40,8 +41,14 @@ export function writeIdOffset(offset: number, bytes: Uint8Array, start: number):
 /** The ids of the sums of one window. `key` is u16le length and bytes of tenant, SKU and unit. */
 export function aggregatedIds(source: SourceId, startMs: number, windowMs: number): (key: Uint8Array) => string {
   const window = [part('aggregated'), part(source.topic), part(source.incarnation), part(`${startMs}`), part(`${windowMs}`)];
+  const keyAt = Buffer.concat(window).length + LENGTH_BYTES;
+  // Everything that is hashed: the window's parts, then one key after the other in the same place.
+  let hashed = Buffer.concat(window, keyAt);
   return (key) => {
-    const digest = digestOf([...window, part(key)]);
+    if (keyAt + key.byteLength > hashed.length) hashed = Buffer.concat([hashed], keyAt + key.byteLength);
+    hashed.writeUInt32LE(key.byteLength, keyAt - LENGTH_BYTES);
+    hashed.set(key, keyAt);
+    const digest = hash('sha256', hashed.subarray(0, keyAt + key.byteLength), 'hex');
     const variant = ((parseInt(digest.charAt(16), 16) & 0x3) | 0x8).toString(16);
     return `${digest.slice(0, 8)}-${digest.slice(8, 12)}-8${digest.slice(13, 16)}-${variant}${digest.slice(17, 20)}-${digest.slice(20, 32)}`;
   };
@@ -51,9 +58,9 @@ function digestOf(parts: readonly Buffer[]): string {
   return hash('sha256', Buffer.concat(parts), 'hex');
 }
 
-function part(content: string | Uint8Array): Buffer {
-  const bytes = Buffer.from(content as string);
-  const length = Buffer.alloc(4);
+function part(content: string): Buffer {
+  const bytes = Buffer.from(content);
+  const length = Buffer.alloc(LENGTH_BYTES);
   length.writeUInt32LE(bytes.byteLength);
   return Buffer.concat([length, bytes]);
 }

@@ -75,6 +75,27 @@ function change(broker: MemoryBroker, topic: string, index: number, edit: (line:
 
 const records = (broker: MemoryBroker, topic: string) => broker.topic(topic).records;
 
+/** A system whose messages all have one time: each topic may come as one batch. */
+function systemOfOneTime(count: number): MemoryBroker {
+  const source = Array.from({ length: count }, (_, index) => ({
+    line: index % 50 === 49 ? 'not json' : pulse(`t${index % 2}`, `s${index % 7}`, `${index}.5`),
+    timestampMs: 1_700_000_000_000,
+  }));
+  return writeSystem({ source, lengths: [{ fromOffset: 0, windowMs: 1000 }] });
+}
+
+/** Gives out each topic as one batch. */
+function inOneBatch(broker: MemoryBroker): MemoryBroker {
+  const fetch: MemoryBroker['fetch'] = (topic, _incarnation, fromOffset) => {
+    const list = records(broker, topic).slice(fromOffset);
+    const payload = Buffer.concat(list.flatMap(({ line }) => [line, Buffer.from('\n')]));
+    const batch = { baseOffset: fromOffset, recordCount: list.length, timestampMs: list[0]?.timestampMs ?? 0, payload };
+    const next = () => Promise.resolve({ kind: 'records' as const, batch });
+    return { next, nextAll: async () => [await next()], close: () => undefined };
+  };
+  return { ...broker, fetch };
+}
+
 describe('the audit', () => {
   it('finds nothing wrong with what an ingestor writes, whatever the pulses and the window lengths', async () => {
     await fc.assert(
@@ -259,6 +280,38 @@ describe('the audit', () => {
     expect(report.scope.outputs.map(({ topic }) => topic).sort()).toEqual([aggregatedTopic('a%2Eb'), groupedTopic('a%2Eb')]);
     expect(report.replayed).toMatchObject({ messages: 20, pulses: 4, sums: 3 });
     expect(report.found).toEqual({ grouped: 4, deadLetters: 0, sums: 3, ofOtherSources: 0 });
+  });
+
+  it('reads batches of any size', async () => {
+    for (const count of [1, 63, 64, 65, 128, 1000]) {
+      const report = await audit(inOneBatch(systemOfOneTime(count)));
+      expect(report.findings.first).toEqual([]);
+      const deadLetters = Math.floor(count / 50);
+      expect(report.replayed).toMatchObject({ messages: count, pulses: count - deadLetters, deadLetters });
+      expect(report.found).toMatchObject({ grouped: count - deadLetters, deadLetters });
+    }
+  });
+
+  it('tells lines of another source apart in the midst of a batch', async () => {
+    const broker = systemOfOneTime(200);
+    const topic = groupedTopic('t0');
+    const other = writeSystem({ source: [{ line: pulse('t0', 's', '3'), timestampMs: 0 }], lengths: [{ fromOffset: 0, windowMs: 1000 }], sourceTopic: 'other' });
+    records(broker, topic).splice(20, 0, records(other, topic)[0] as MemoryRecord);
+    broker.positions.push(...other.positions);
+    const report = await audit(inOneBatch(broker));
+    expect(report.findings.first).toEqual([]);
+    expect(report.found).toMatchObject({ grouped: 196, ofOtherSources: 1 });
+  });
+
+  it('says what is wrong with a line in the midst of a batch, and where', async () => {
+    const broker = systemOfOneTime(200);
+    const topic = groupedTopic('t0');
+    change(broker, topic, 20, () => '{');
+    const found = await findingsOf(inOneBatch(broker));
+    expect(found).toMatchObject([
+      { topic, offset: 20, found: '{' },
+      { topic, offset: 21, problem: 'the first difference: a line is missing or comes too late' },
+    ]);
   });
 
   it('notices that a tenant has no output at all', async () => {

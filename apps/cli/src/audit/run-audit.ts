@@ -1,26 +1,28 @@
 // The audit: what the outputs must be, from the source log, against what they are, byte for byte.
 //
 //   1. positions and topics: what can be compared on a running system           scope
-//   2. every output topic, once: its lines told apart, counted, digested        output-topic, quick-lines, line-digest
-//   3. the source, once: the lines that each topic must hold, digested          source-replay, common-pulse, line-writer
-//   4. only for topics that differ: the first difference                        first-difference
+//   2. what the source alone does not tell: window lengths, lost lines          output-reading, output-topic, quick-lines
+//   3. side by side, so that neither waits for the broker
+//      the source, once: the lines that each topic must hold, digested          source-replay, message-reader, line-writer
+//      the other output topics, once: their lines counted, digested             output-reading, line-digest
+//   4. only topics that differ: their lines one by one, the first difference    output-reading, first-difference
 //
 // Guarantees: shares no code with the pipeline that wrote the outputs, beyond the schemas and exact amounts of the model;
 // ids, windows and the bytes of lines are worked out anew. Memory grows with tenants and with the keys of one window, not
-// with messages.
+// with messages: beside those it is what may be on its way of the source and of the topics read at once, and twice the bound
+// of line-digest.
 
+import type { TopicInfo } from '@pulses/broker-wire';
 import type { Clock, Random } from '@pulses/shared-ports';
-import { atOnce } from '../at-once';
+import { topicKindOf } from '@pulses/shared-pulse-model';
 import type { BrokerReader } from '../broker-access';
 import { findFirstDifferences } from './first-difference';
 import { createFindings, type Findings } from './findings';
 import { LineDigest, type DigestMemory } from './line-digest';
-import { openOutputTopic } from './output-topic';
+import { createOutputReading, type FoundCounts, type TopicReading } from './output-reading';
 import { readScope, type AuditScope, type AuditSelection } from './scope';
 import { replaySource, type ReplayCounts } from './source-replay';
-import { createWindowLengths, type WindowLengths } from './window-lengths';
 
-const TOPICS_AT_ONCE_A_CLIENT = 4;
 const FINDINGS_KEPT_MAX = 20;
 const EXPLAINED_TOPICS_MAX = 5;
 
@@ -50,14 +52,6 @@ export interface AuditReport {
   readonly seconds: number;
 }
 
-export interface FoundCounts {
-  grouped: number;
-  deadLetters: number;
-  sums: number;
-  /** Lines of other sources in the same topics. */
-  ofOtherSources: number;
-}
-
 /** @throws PulsesError TOPIC_UNKNOWN when there is no such source, and the connection's */
 export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   const { clients, clock, random, onProgress } = options;
@@ -69,109 +63,80 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   if (scope.windowedOffset > scope.groupedOffset)
     findings.add({ topic: sourceTopic, problem: 'the position windowed is beyond the position grouped' });
 
-  const outputs = await readOutputs(options, scope, findings);
+  const outputs = createOutputReading(clients, scope, findings);
+  const [first, others] = [scope.outputs.filter(tellsMore), scope.outputs.filter((info) => !tellsMore(info))];
+  const ofFirst = messagesOf(first);
+  await outputs.read(first, 'line by line', () => {
+    onProgress({ doing: 'reading the outputs', done: outputs.readCount, of: ofFirst });
+  });
   const stretches = outputs.lengths.stretches((one, other) => {
     const problem = `windows of ${one.windowMs} ms and of ${other.windowMs} ms share source offset ${other.fromOffset}`;
     findings.add({ topic: sourceTopic, problem });
   });
   const { windowsFrom, windowsTo } = outputs;
   const replay = { windowsFrom, windowsTo, stretches, hashSeed: Buffer.from(random.bytes(4)).readInt32LE(0) };
-  const comparedFrom = (topic: string) => outputs.comparedFrom.get(topic) ?? scope.startOffset;
+  const comparedFrom = (topic: string) => outputs.topics.get(topic)?.comparedFrom ?? scope.startOffset;
 
   const expected = new Map<string, LineDigest>();
   const memory: DigestMemory = { bytes: 0 };
-  const of = scope.groupedOffset - scope.startOffset;
-  const replayed = await replaySource({
-    ...replay,
-    client,
-    scope,
-    findings,
-    linesOf(topic) {
-      if (!scope.isLookedAt(topic)) return undefined;
-      const digest = new LineDigest(memory, comparedFrom(topic));
-      expected.set(topic, digest);
-      return digest;
-    },
-    settle({ messages }) {
-      onProgress({ doing: 'replaying the source', done: messages, of });
-      return undefined;
-    },
-  });
+  const of = scope.groupedOffset - scope.startOffset + messagesOf(others);
+  const readBefore = outputs.readCount;
+  let replayedCount = 0;
+  const tellProgress = () => {
+    onProgress({ doing: 'replaying the source', done: replayedCount + outputs.readCount - readBefore, of });
+  };
+  const [replayed] = await Promise.all([
+    replaySource({
+      ...replay,
+      client,
+      scope,
+      findings,
+      linesOf(topic) {
+        if (!scope.isLookedAt(topic)) return undefined;
+        const digest = new LineDigest(memory, comparedFrom(topic));
+        expected.set(topic, digest);
+        return digest;
+      },
+      settle({ messages }) {
+        replayedCount = messages;
+        tellProgress();
+        return undefined;
+      },
+    }),
+    outputs.read(others, 'skimming', tellProgress),
+  ]);
 
-  const differing = differingTopics(expected, outputs.digests);
-  if (differing.length > 0) onProgress({ doing: 'looking for the first differences', done: 0, of });
+  const mustHold = new Map([...expected].map(([topic, digest]) => [topic, digest.result()]));
+  const doubtful = differingTopics(mustHold, outputs.topics).flatMap(({ topic }) => outputs.topics.get(topic) ?? []);
+  const tellLast = () => {
+    onProgress({ doing: 'looking for the first differences', done: 0, of });
+  };
+  await outputs.read(doubtful.filter(({ isSkimmed }) => isSkimmed).map(({ info }) => info), 'line by line', tellLast);
+  const differing = differingTopics(mustHold, outputs.topics);
+  if (differing.length > 0) tellLast();
   const explained = differing.slice(0, EXPLAINED_TOPICS_MAX).map(({ topic }) => topic);
   if (explained.length > 0) await findFirstDifferences({ client, scope, topics: explained, findings, replay, comparedFrom });
   for (const { topic, ...difference } of differing.slice(EXPLAINED_TOPICS_MAX))
     findings.add({ topic, problem: 'differs', ...difference });
-  return { scope, replayed, found: outputs.counts, findings, seconds: (clock.monotonicMs() - startMs) / 1000 };
+  return { scope, replayed, found: outputs.counts(), findings, seconds: (clock.monotonicMs() - startMs) / 1000 };
 }
 
-interface Outputs {
-  /** What each topic holds; see LineDigest.result. */
-  readonly digests: ReadonlyMap<string, string>;
-  readonly lengths: WindowLengths;
-  /** By topic: first source offset whose outputs it still keeps. */
-  readonly comparedFrom: ReadonlyMap<string, number>;
-  /** The source offsets of windows that lie wholly within the scope. */
-  readonly windowsFrom: number;
-  readonly windowsTo: number;
-  readonly counts: FoundCounts;
+/** True for a topic that tells the replay what the source does not: window lengths, or where to begin after a loss. */
+function tellsMore({ topic, startOffset }: TopicInfo): boolean {
+  return topicKindOf(topic) === 'aggregated' || startOffset > 0;
 }
 
-async function readOutputs({ clients, onProgress }: AuditOptions, scope: AuditScope, findings: Findings): Promise<Outputs> {
-  const digests = new Map<string, string>();
-  const memory: DigestMemory = { bytes: 0 };
-  const lengths = createWindowLengths();
-  const comparedFrom = new Map<string, number>();
-  const counts: FoundCounts = { grouped: 0, deadLetters: 0, sums: 0, ofOtherSources: 0 };
-  let [windowsFrom, windowsTo] = [scope.startOffset, scope.windowedOffset];
-  let done = 0;
-  const of = scope.outputs.reduce((sum, { startOffset, nextOffset }) => sum + nextOffset - startOffset, 0);
-  const idle = Array.from({ length: TOPICS_AT_ONCE_A_CLIENT }, () => clients).flat();
-  await atOnce(scope.outputs, idle.length, async (info) => {
-    const client = idle.pop() as BrokerReader;
-    const output = openOutputTopic({
-      client,
-      scope,
-      info,
-      findings,
-      onWindow: lengths.add,
-      onCutWindow: ({ fromOffset, toOffset }) => {
-        if (fromOffset < scope.startOffset) windowsFrom = Math.max(windowsFrom, toOffset + 1);
-        else windowsTo = Math.min(windowsTo, fromOffset);
-      },
-    });
-    const digest = new LineDigest(memory);
-    for await (const batches of output.batches()) {
-      for (const batch of batches)
-        output.takeBatch(batch, (bytes, start, end, count) => {
-          digest.take(bytes, start, end, count);
-        });
-      onProgress({ doing: 'reading the outputs', done: done + output.comparedCount, of });
-    }
-    digests.set(info.topic, digest.result());
-    comparedFrom.set(info.topic, output.comparedFrom);
-    counts[countOf(info.topic)] += output.comparedCount;
-    counts.ofOtherSources += output.otherLineCount;
-    done += info.nextOffset - info.startOffset;
-    idle.push(client);
-  });
-  return { digests, lengths, comparedFrom, windowsFrom, windowsTo, counts };
-}
-
-function countOf(topic: string): 'grouped' | 'sums' | 'deadLetters' {
-  if (!topic.startsWith('tenants.')) return 'deadLetters';
-  return topic.endsWith('.grouped.pulses') ? 'grouped' : 'sums';
+function messagesOf(topics: readonly TopicInfo[]): number {
+  return topics.reduce((sum, { startOffset, nextOffset }) => sum + nextOffset - startOffset, 0);
 }
 
 function differingTopics(
-  expected: ReadonlyMap<string, LineDigest>,
-  found: ReadonlyMap<string, string>,
+  expected: ReadonlyMap<string, string>,
+  found: ReadonlyMap<string, TopicReading>,
 ): { topic: string; expected: string; found: string }[] {
   const none = new LineDigest({ bytes: 0 }).result();
   return [...new Set([...expected.keys(), ...found.keys()])]
     .sort()
-    .map((topic) => ({ topic, expected: expected.get(topic)?.result() ?? none, found: found.get(topic) ?? none }))
+    .map((topic) => ({ topic, expected: expected.get(topic) ?? none, found: found.get(topic)?.digest ?? none }))
     .filter((sides) => sides.expected !== sides.found);
 }

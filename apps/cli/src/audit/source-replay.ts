@@ -1,26 +1,26 @@
 // What the outputs must be, worked out from the source log alone.
 //
-// Reads the source once, in order. Bounds: one batch, the keys and sums of one window, and the tenants.
+// Reads the source once, in order. Bounds: one batch, MESSAGES_AT_ONCE messages of it as fields, the keys and sums of one
+// window, and the tenants.
 
-import { isUtf8 } from 'node:buffer';
 import type { RecordBatch } from '@pulses/broker-wire';
 import { aggregatedTopic, deadLetterTopic, encodeTenant, groupedTopic } from '@pulses/shared-pulse-model';
 import type { BrokerReader } from '../broker-access';
 import { readBatches } from '../topic-records';
-import { CommonPulse, type PulseFields } from './common-pulse';
 import type { ExpectedLines } from './expected-lines';
 import type { Findings } from './findings';
 import { Keys } from './keys';
 import { addLine, createGroupedWriter, createSumWriter, deadLetterText, type GroupedWriter } from './line-writer';
+import { createMessage, createMessageReader, type Message, type Refusal } from './message-reader';
 import type { AuditScope } from './scope';
-import { readSourceMessage, type SourcePulse } from './source-message';
 import type { Stretch } from './window-lengths';
 import { openWindow, WindowSums, type OpenWindow } from './window-sums';
 
-const CREDIT_BYTES = 8 * 1024 * 1024;
-const LINE_FEED = 10;
+const CREDIT_BYTES = 2 * 1024 * 1024;
 /** Keys kept from one window to the next; more are found anew. */
 const KEYS_KEPT_MAX = 200_000;
+/** Messages that are read before the first of them is dealt with. */
+const MESSAGES_AT_ONCE = 64;
 
 export interface ReplayOptions {
   readonly client: BrokerReader;
@@ -72,13 +72,16 @@ export async function replaySource(options: ReplayOptions): Promise<ReplayCounts
 
 class Replay {
   readonly counts: ReplayCounts = { messages: 0, pulses: 0, deadLetters: 0, windows: 0, sums: 0 };
-  private readonly common = new CommonPulse();
+  private readonly reader = createMessageReader();
+  private readonly messages = Array.from({ length: MESSAGES_AT_ONCE }, createMessage);
   private readonly tenants: Tenant[] = [];
   private readonly tenantNumbers = new Map<string, number>();
   private readonly keys: Keys;
   private readonly writer: GroupedWriter;
   private readonly deadLetters: ExpectedLines | undefined;
   private readonly sums = new WindowSums();
+  private readonly hashes = new Int32Array(MESSAGES_AT_ONCE);
+  private readonly likelyIds = new Int32Array(MESSAGES_AT_ONCE);
   private window: OpenWindow | undefined;
   /** Index of the next stretch to come. */
   private nextStretch = 0;
@@ -91,21 +94,9 @@ class Replay {
   }
 
   take({ baseOffset, recordCount, timestampMs, payload }: RecordBatch): void {
-    const { common } = this;
-    const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-    const isText = isUtf8(bytes);
-    const timestampS = Math.floor(timestampMs / 1000);
-    let start = 0;
-    for (let offset = baseOffset; offset < baseOffset + recordCount; offset += 1) {
-      if (this.changesWindow(offset, timestampMs)) this.changeWindow(offset, timestampMs);
-      let end = common.read(bytes, start, isText);
-      if (end >= 0) this.takePulse(common, offset, timestampMs, timestampS);
-      else {
-        end = bytes.indexOf(LINE_FEED, start);
-        this.takeUncommon(bytes.subarray(start, end), offset, timestampMs, timestampS);
-      }
-      start = end + 1;
-    }
+    this.reader.open(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength));
+    for (let taken = 0; taken < recordCount; taken += MESSAGES_AT_ONCE)
+      this.takeMessages(Math.min(MESSAGES_AT_ONCE, recordCount - taken), baseOffset + taken, timestampMs);
     this.counts.messages += recordCount;
   }
 
@@ -114,27 +105,39 @@ class Replay {
     if (this.window !== undefined) this.closeWindow(this.options.windowsTo);
   }
 
-  private takeUncommon(message: Buffer, offset: number, timestampMs: number, timestampS: number): void {
-    const reading = readSourceMessage(message);
-    if (typeof reading !== 'string') {
-      this.takePulse(fieldsOf(reading), offset, timestampMs, timestampS);
-      return;
+  /** Takes the next messages, at most MESSAGES_AT_ONCE. */
+  private takeMessages(count: number, firstOffset: number, timestampMs: number): void {
+    const { reader, messages, keys, sums, hashes, likelyIds } = this;
+    const timestampS = Math.floor(timestampMs / 1000);
+    for (let index = 0; index < count; index += 1) reader.read(messages[index] as Message);
+    // A pulse of one of many keys waits for memory more than for anything else.
+    keys.load(messages, count, hashes, likelyIds);
+    sums.load(likelyIds, count);
+    for (let index = 0; index < count; index += 1) {
+      const offset = firstOffset + index;
+      if (this.changesWindow(offset, timestampMs)) this.changeWindow(offset, timestampMs);
+      const message = messages[index] as Message;
+      if (message.refusal === undefined) this.takePulse(message, hashes[index] as number, offset, timestampMs, timestampS);
+      else this.takeNoPulse(message.refusal, offset, timestampS);
     }
+  }
+
+  private takeNoPulse({ reason, raw }: Refusal, offset: number, timestampS: number): void {
     this.counts.deadLetters += 1;
     const lines = this.deadLetters;
     if (lines === undefined || offset < lines.fromOffset) return;
-    addLine(lines, deadLetterText({ sourceOffset: offset, reason: reading, rawBase64: message.toString('base64'), timestampS }));
+    addLine(lines, deadLetterText({ sourceOffset: offset, reason, rawBase64: raw.toString('base64'), timestampS }));
   }
 
-  private takePulse(pulse: PulseFields, offset: number, timestampMs: number, timestampS: number): void {
+  private takePulse({ pulse, isPlain }: Message, hash: number, offset: number, timestampMs: number, timestampS: number): void {
     const { keys } = this;
-    const id = keys.idOf(pulse);
+    const id = keys.idOf(pulse, hash);
     const tenant = this.tenants[keys.tenantOf(id)] as Tenant;
     const { grouped, aggregated } = tenant;
     if (grouped === undefined && aggregated === undefined) return;
     this.counts.pulses += 1;
     if (grouped !== undefined && offset >= grouped.fromOffset)
-      if (pulse === this.common) this.writer.writePlain(grouped, pulse, timestampS, offset);
+      if (isPlain) this.writer.writePlain(grouped, pulse, timestampS, offset);
       else this.writer.write(grouped, pulse, timestampS, offset);
     if (aggregated === undefined) return;
     if (this.window !== undefined) this.sums.add(id, pulse.amount, timestampMs);
@@ -206,20 +209,4 @@ class Replay {
     }
     return number;
   }
-}
-
-/** The same as ranges of bytes. */
-function fieldsOf({ tenantId, productSku, useUnit, usedAmount }: SourcePulse): PulseFields {
-  const [tenant, sku, unit] = [Buffer.from(tenantId), Buffer.from(productSku), Buffer.from(useUnit)];
-  const skuEnd = tenant.byteLength + sku.byteLength;
-  return {
-    text: Buffer.concat([tenant, sku, unit]),
-    tenantStart: 0,
-    tenantEnd: tenant.byteLength,
-    skuStart: tenant.byteLength,
-    skuEnd,
-    unitStart: skuEnd,
-    unitEnd: skuEnd + unit.byteLength,
-    amount: usedAmount,
-  };
 }

@@ -32,6 +32,8 @@ const WINDOW = 7;
 export class WindowSums {
   /** Keys of the window. */
   count = 0;
+  /** Means nothing; see Keys. */
+  loaded = 0;
   private rows = new Float64Array(ROW * KEYS_MIN);
   private windowNumber = 1;
   /** Keys of the window in order of first appearance; `count` of them. */
@@ -45,6 +47,17 @@ export class WindowSums {
     addAmountAt(rows, row, amount, 0);
     rows[row + COUNT] = (rows[row + COUNT] as number) + 1;
     rows[row + LAST_SEEN] = timestampMs;
+  }
+
+  /** Loads the rows of keys; see Keys. */
+  load(ids: Int32Array, count: number): void {
+    const { rows } = this;
+    let loaded = 0;
+    for (let index = 0; index < count; index += 1) {
+      const row = ROW * (ids[index] as number);
+      if (row < rows.length) loaded += rows[row] as number;
+    }
+    this.loaded = loaded;
   }
 
   /** The id of the n-th key of the window. */

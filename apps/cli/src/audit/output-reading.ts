@@ -1,0 +1,128 @@
+// What the output topics hold: counted and digested, several topics at a time.
+//
+// Bounds: for each connection TOPICS_AT_ONCE topics' credit, and a digest for each of these; afterwards a few numbers and a
+// line of text for each topic.
+
+import type { TopicInfo } from '@pulses/broker-wire';
+import { topicKindOf } from '@pulses/shared-pulse-model';
+import { atOnce } from '../at-once';
+import type { BrokerReader } from '../broker-access';
+import type { Findings } from './findings';
+import { LineDigest, type DigestMemory } from './line-digest';
+import { openOutputTopic } from './output-topic';
+import type { AuditScope } from './scope';
+import { createWindowLengths, type WindowLengths } from './window-lengths';
+
+const TOPICS_AT_ONCE_A_CLIENT = 4;
+
+export interface FoundCounts {
+  grouped: number;
+  deadLetters: number;
+  sums: number;
+  /** Lines of other sources in the same topics. */
+  ofOtherSources: number;
+}
+
+/** What a topic holds. */
+export interface TopicReading {
+  readonly info: TopicInfo;
+  /** See LineDigest.result. */
+  readonly digest: string;
+  /** First source offset whose outputs it still keeps. */
+  readonly comparedFrom: number;
+  readonly comparedCount: number;
+  readonly otherLineCount: number;
+  /** See OutputTopic. */
+  readonly isSkimmed: boolean;
+}
+
+export interface OutputReading {
+  /** By topic. */
+  readonly topics: ReadonlyMap<string, TopicReading>;
+  readonly lengths: WindowLengths;
+  /** The source offsets of windows that lie wholly within the scope. */
+  readonly windowsFrom: number;
+  readonly windowsTo: number;
+  /** Messages of the topics read so far, and of those that are being read. */
+  readonly readCount: number;
+  /** Reads topics; what is known of them from before is replaced. `onProgress` is called now and then. */
+  read(topics: readonly TopicInfo[], manner: 'skimming' | 'line by line', onProgress: () => void): Promise<void>;
+  counts(): FoundCounts;
+}
+
+export function createOutputReading(clients: readonly BrokerReader[], scope: AuditScope, findings: Findings): OutputReading {
+  const topics = new Map<string, TopicReading>();
+  const memory: DigestMemory = { bytes: 0 };
+  const lengths = createWindowLengths();
+  let [windowsFrom, windowsTo] = [scope.startOffset, scope.windowedOffset];
+  let readCount = 0;
+
+  const readTopic = async (client: BrokerReader, info: TopicInfo, maySkim: boolean, onProgress: () => void) => {
+    const output = openOutputTopic({
+      client,
+      scope,
+      info,
+      maySkim,
+      findings,
+      onWindow: lengths.add,
+      onCutWindow: ({ fromOffset, toOffset }) => {
+        if (fromOffset < scope.startOffset) windowsFrom = Math.max(windowsFrom, toOffset + 1);
+        else windowsTo = Math.min(windowsTo, fromOffset);
+      },
+    });
+    const digest = new LineDigest(memory);
+    for await (const batches of output.batches()) {
+      for (const batch of batches) {
+        output.takeBatch(batch, (bytes, start, end, count) => {
+          digest.take(bytes, start, end, count);
+        });
+        readCount += batch.recordCount;
+      }
+      onProgress();
+    }
+    const { comparedFrom, comparedCount, otherLineCount, isSkimmed } = output;
+    topics.set(info.topic, { info, digest: digest.result(), comparedFrom, comparedCount, otherLineCount, isSkimmed });
+  };
+
+  return {
+    topics,
+    lengths,
+    get windowsFrom() {
+      return windowsFrom;
+    },
+    get windowsTo() {
+      return windowsTo;
+    },
+    get readCount() {
+      return readCount;
+    },
+    async read(infos, manner, onProgress) {
+      const idle = Array.from({ length: TOPICS_AT_ONCE_A_CLIENT }, () => clients).flat();
+      await atOnce(infos, idle.length, async (info) => {
+        const client = idle.pop() as BrokerReader;
+        await readTopic(client, info, manner === 'skimming', onProgress);
+        idle.push(client);
+      });
+    },
+    counts() {
+      const counts: FoundCounts = { grouped: 0, deadLetters: 0, sums: 0, ofOtherSources: 0 };
+      for (const [topic, { comparedCount, otherLineCount }] of topics) {
+        counts[countOf(topic)] += comparedCount;
+        counts.ofOtherSources += otherLineCount;
+      }
+      return counts;
+    },
+  };
+}
+
+function countOf(topic: string): 'grouped' | 'sums' | 'deadLetters' {
+  switch (topicKindOf(topic)) {
+    case 'grouped':
+      return 'grouped';
+    case 'aggregated':
+      return 'sums';
+    case 'dead_letter':
+    case 'source':
+      return 'deadLetters';
+  }
+}
