@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { HEAD_INTERVAL_MS, type Request, type Response } from '@pulses/broker-wire';
 import { settle } from '@pulses/testing-sim';
 import { startHarness, type Harness } from './testing/harness';
-import { lines, produce, type WireClient } from './testing/wire-client';
+import { lines, type WireClient } from './testing/wire-client';
 
 function fetch(topic: string, fromOffset = 0, creditBytes = 100_000_000, incarnation = ''): Request {
   return { type: 'fetch', topic, incarnation, fromOffset, creditBytes };
@@ -192,31 +192,44 @@ describe('a fetch stream', () => {
     expect(stalled.messages(stalledStream)).toHaveLength(100);
   });
 
-  it('gives 500 readers that join during a load everything once and in order', async () => {
-    const harness = await startHarness();
-    const producer = await harness.wire();
-    const readers: { client: WireClient; stream: number }[] = [];
-    let sequence = 0;
+  it('gives 500 readers that join during a load, and while a replay is under way, everything once and in order', async () => {
+    const harness = await startHarness({ limits: { readBytesMax: 16 * 1024 } });
     const sent: string[] = [];
-    const publishSome = (): void => {
-      const messages = [`m${sent.length}`, `m${sent.length + 1}`];
+    const publishSome = (...messages: string[]): Promise<unknown> => {
       sent.push(...messages);
-      producer.send(produce('t', sequence, ...messages));
-      sequence += 1;
+      return publish(harness, 't', ...messages);
     };
-    publishSome();
-    await producer.until(() => producer.heard.length > 1);
+    // A read takes one of them, so a replay takes several.
+    for (let batch = 0; batch < 4; batch += 1) await publishSome(`stored ${batch} ${'x'.repeat(20_000)}`);
+    const readers: { client: WireClient; stream: number }[] = [];
+    let reads = 0;
+    let duringReads = 0;
+    const read = harness.log.read;
+    harness.log.read = async (topic, incarnation, fromOffset, bytesMax) => {
+      const found = await read(topic, incarnation, fromOffset, bytesMax);
+      reads += 1;
+      // Between what a read has found and its arrival, as with a disk; also when it is the last one of a replay.
+      if (reads % 10 === 0 && duringReads < readers.length / 2) {
+        duringReads += 1;
+        await publishSome(`during read ${reads}`);
+      }
+      return found;
+    };
     for (let joined = 0; joined < 500; joined += 1) {
       const client = await harness.wire();
       readers.push({ client, stream: client.send(fetch('t')) });
-      publishSome();
+      if (joined % 5 === 0) void publishSome(`m${sent.length}`, `m${sent.length + 1}`);
       await settle(1);
     }
     for (const { client, stream } of readers) {
-      await client.until(() => client.messageCount(stream) >= sent.length);
+      await client.until(() => {
+        const last = client.heard.at(-1)?.response;
+        return last?.type === 'head' && last.nextOffset === sent.length;
+      });
       checkStream(client, stream, 0);
       expect(client.messages(stream)).toEqual(sent);
     }
+    expect(duringReads).toBeGreaterThan(100);
   });
 
   it('is gapless however the bytes are chopped and the reader dawdles', async () => {

@@ -22,6 +22,12 @@ export interface ServerLimits {
   readonly sinkBytesMax: number;
   /** A line-protocol sink's lines go to the log in blocks of about this size, when they come faster than it stores. */
   readonly sinkBlockBytesMax: number;
+  /**
+   * A line of the line protocol that is unfinished beyond so many bytes is read on at this pace, a read or two at a time:
+   * the memory of lines without end would otherwise keep the collector busy, and everybody waiting.
+   */
+  readonly sinkLongLineBytes: number;
+  readonly sinkLongLinePaceMs: number;
   /** Bytes read from the log at once for one reader; less when there are many connections. */
   readonly readBytesMax: number;
   /** Bytes that all connections together may keep waiting for slow readers; each connection gets an equal share. */
@@ -49,6 +55,8 @@ export const DEFAULT_LIMITS: ServerLimits = {
   requestBytesMax: 24 * 1024 * 1024,
   sinkBytesMax: 24 * 1024 * 1024,
   sinkBlockBytesMax: 1024 * 1024,
+  sinkLongLineBytes: 256 * 1024,
+  sinkLongLinePaceMs: 20,
   readBytesMax: 256 * 1024,
   outputBytesMax: 48 * 1024 * 1024,
   slowReaderMs: 5000,

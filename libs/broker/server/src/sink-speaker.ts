@@ -5,8 +5,8 @@
 // anything behind it. No byte is ever sent; our side ends once everything is stored, so a client that waits for the
 // end of the connection knows that it is.
 // Does not survive: lines still waiting when the process is killed; this protocol has no acknowledgements.
-// Bounds: bytes waiting here and over all sinks; beyond, the client is not read. A line above MESSAGE_BYTES_MAX ends
-// the connection after the lines before it.
+// Bounds: bytes waiting here and over all sinks; beyond, the client is not read. A long line is read slowly, one above
+// MESSAGE_BYTES_MAX ends the connection after the lines before it.
 
 import { createLineReader, type LineBlock } from '@pulses/broker-wire';
 import { isPulsesError } from '@pulses/shared-errors';
@@ -24,6 +24,8 @@ export function createSinkSpeaker(context: ServerContext, connection: Connection
   let linesBytes = 0;
   let isStoring = false;
   let isPaused = false;
+  /** A long line waits for its next read. */
+  let isPacing = false;
   let isClosed = false;
   /** Set once no more lines are taken: what to do when those taken are stored. */
   let whenStored: (() => void) | undefined;
@@ -47,7 +49,7 @@ export function createSinkSpeaker(context: ServerContext, connection: Connection
   const steer = (): void => {
     account.set(whenStored === undefined ? reader.pendingBytes : 0, linesBytes);
     if (whenStored !== undefined || isClosed) return;
-    const mustPause = sinkBudget.isFull || linesBytes > limits.connectionInputBytesMax;
+    const mustPause = isPacing || sinkBudget.isFull || linesBytes > limits.connectionInputBytesMax;
     if (mustPause !== isPaused) {
       isPaused = mustPause;
       if (mustPause) connection.pause();
@@ -56,6 +58,19 @@ export function createSinkSpeaker(context: ServerContext, connection: Connection
     if (!isServerClosing) return;
     if (isPaused) quietDeadline.stop();
     else quietDeadline.start();
+  };
+
+  const pace = (): void => {
+    if (isPacing || reader.pendingBytes <= limits.sinkLongLineBytes) return;
+    isPacing = true;
+    clock.setTimer(
+      limits.sinkLongLinePaceMs,
+      () => {
+        isPacing = false;
+        steer();
+      },
+      { keepAlive: false },
+    );
   };
 
   const takeNoMore = (then: () => void): void => {
@@ -129,6 +144,7 @@ export function createSinkSpeaker(context: ServerContext, connection: Connection
         takeNoMore(connection.destroy);
         return;
       }
+      pace();
       steer();
     },
     onDrain: () => undefined,
