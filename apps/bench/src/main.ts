@@ -8,10 +8,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { Measurement } from '@pulses/testing-benches';
 import { workspaceRoot } from '@pulses/testing-processes';
 import { pageOf, replaceBetween } from './page';
 import { profileOf } from './profile';
-import { benchNames, PROFILE, runBench, type BenchResult } from './run-bench';
+import { benchNames, PROFILE, runBench } from './run-bench';
 
 const DOCUMENT = 'docs/performance.md';
 
@@ -28,7 +29,7 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-const results: BenchResult[] = [];
+const results: Measurement[] = [];
 let profile: string | undefined;
 
 async function measure(): Promise<void> {

@@ -50,19 +50,17 @@ describe('the page', () => {
     expect(rowOf({ ...measure, targets: [{ about: 'figure', atMost: 1.1 }] })?.[3]).toBe('≤ 1.1 ✓');
   });
 
-  it('names the machine once, the settings, what was skipped and what comes in words of its own', () => {
+  it('names the machine once, the settings and what was skipped', () => {
     const page = pageOf(
       [
         measurement(),
         { ...measurement(), bench: 'peer', skipped: 'there is no program' },
-        { bench: 'audit', other: { bench: 'audit', rate: 500_000, machine: '2 × CPU, Node 24', smoke: false } },
       ],
       { ...OPTIONS, profile: 'Where the time goes' },
     );
     expect(page.match(/2 × CPU, Node 24/g)).toHaveLength(1);
     expect(page).toContain('| some  | pulses 1,000,000, window 5s |');
     expect(page).toContain('Skipped: peer, there is no program.');
-    expect(page).toContain('| audit | rate 500,000 |');
     expect(page).toContain('Where the time goes');
   });
 
@@ -79,10 +77,10 @@ describe('the benches of the page', () => {
     expect(inPageOrder(['new', 'idle', 'ingest', 'another'])).toEqual(['ingest', 'idle', 'another', 'new']);
   });
 
-  it('are taken at their last word, in either form, and fail without one', () => {
+  it('are taken at their word, and fail without one', () => {
     const measured = measurement();
-    const other = { bench: 'x', rate: 1 };
-    expect(resultsOf('x', `warning\n${JSON.stringify(measured)}\n${JSON.stringify(other)}\n`)).toEqual([measured, { bench: 'x', other }]);
+    expect(resultsOf('x', `warning\n${JSON.stringify(measured)}\n`)).toEqual([measured]);
+    expect(() => resultsOf('x', '{"rate":1}\n')).toThrow('invalid');
     expect(() => resultsOf('x', 'nothing\n')).toThrow('the bench x has printed no result');
   });
 });

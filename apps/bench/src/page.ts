@@ -1,13 +1,10 @@
 // The page, as Markdown that reads well on a terminal too.
 
 import type { Measure, Measurement } from '@pulses/testing-benches';
-import type { BenchResult, OtherResult } from './run-bench';
 import { tableOf } from './table';
 
 const START = '<!-- measured: start -->';
 const END = '<!-- measured: end -->';
-/** Of a bench of another form: stands above the table already, or says nothing on the page. */
-const PASSED_OVER = ['bench', 'machine', 'smoke'];
 
 export interface PageOptions {
   /** Where the time goes, as Markdown. */
@@ -17,13 +14,11 @@ export interface PageOptions {
 }
 
 /** Everything measured, between the two marks of the document. */
-export function pageOf(results: readonly BenchResult[], { profile, date, isSmoke }: PageOptions): string {
-  const measured = results.filter((result): result is Measurement => !('other' in result));
-  const others = results.filter((result): result is OtherResult => 'other' in result);
-  const machines = new Set(results.map((result) => ('other' in result ? result.other['machine'] : result.machine)));
+export function pageOf(measured: readonly Measurement[], { profile, date, isSmoke }: PageOptions): string {
+  const machines = new Set(measured.map(({ machine }) => machine));
   const parts = [
     START,
-    `${date}; ${[...machines].filter((machine) => typeof machine === 'string').join('; ')}.${isSmoke ? ' Smoke sizes: the results are checked, the times mean nothing.' : ''}`,
+    `${date}; ${[...machines].join('; ')}.${isSmoke ? ' Smoke sizes: the results are checked, the times mean nothing.' : ''}`,
     tableOf(
       ['question', 'measured', 'latency p50 / p99', 'target', 'yardstick, same run', 'ratio', 'checked'],
       measured.flatMap(({ measures }) => measures.map(rowOf)),
@@ -31,7 +26,6 @@ export function pageOf(results: readonly BenchResult[], { profile, date, isSmoke
     'Settings:',
     tableOf(['bench', 'settings'], measured.filter(({ skipped }) => skipped === undefined).map(settingsRow)),
     ...measured.filter(({ skipped }) => skipped !== undefined).map(({ bench, skipped }) => `Skipped: ${bench}, ${skipped}.`),
-    ...(others.length === 0 ? [] : ['In words of their own:', tableOf(['bench', 'figures'], others.map(({ bench, other }) => [bench, listOf(other)]))]),
     ...(profile === undefined ? [] : [profile]),
     END,
   ];
@@ -95,16 +89,10 @@ function valueOf({ rate, latency, figure, yardstick }: Measure, about: Target['a
 
 const settingsRow = ({ bench, settings }: Measurement): string[] => [bench, listOf(settings)];
 
-function listOf(values: Readonly<Record<string, unknown>>): string {
+function listOf(values: Measurement['settings']): string {
   return Object.entries(values)
-    .filter(([name]) => !PASSED_OVER.includes(name))
-    .map(([name, value]) => `${name} ${valueText(value)}`)
+    .map(([name, value]) => `${name} ${typeof value === 'number' ? numberText(value) : value}`)
     .join(', ');
-}
-
-function valueText(value: unknown): string {
-  if (typeof value === 'number') return numberText(value);
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 const numberText = (value: number) => value.toLocaleString('en-US', { maximumFractionDigits: value < 1000 ? 2 : 0 });

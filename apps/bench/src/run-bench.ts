@@ -39,19 +39,11 @@ export function inPageOrder(names: readonly string[]): string[] {
   return [...ORDER.filter((name) => names.includes(name)), ...unnamed];
 }
 
-/** What a bench of another form prints: names and values. */
-export interface OtherResult {
-  readonly bench: string;
-  readonly other: Readonly<Record<string, unknown>>;
-}
-
-export type BenchResult = Measurement | OtherResult;
-
-/** @throws Error that names the bench when it fails */
+/** @throws Error that names the bench when it fails, or prints what is no measurement */
 export async function runBench(
   name: string,
   options: { readonly isSmoke: boolean; readonly env?: Readonly<Record<string, string>> },
-): Promise<BenchResult[]> {
+): Promise<Measurement[]> {
   const args = ['tools/src/bench.mts', ROOT, name, ...(options.isSmoke ? ['--smoke'] : [])];
   const child = spawn(process.execPath, args, {
     cwd: workspaceRoot(),
@@ -67,13 +59,9 @@ export async function runBench(
   return resultsOf(name, output);
 }
 
-/** Every line of JSON that a bench has printed. */
-export function resultsOf(name: string, output: string): BenchResult[] {
+/** Every line of JSON that a bench has printed. @throws Error when there is none, or one is no measurement */
+export function resultsOf(name: string, output: string): Measurement[] {
   const lines = output.split('\n').filter((line) => line.startsWith('{'));
   if (lines.length === 0) throw new Error(`the bench ${name} has printed no result`);
-  return lines.map((line) => {
-    const value = JSON.parse(line) as Record<string, unknown>;
-    const measurement = measurementSchema.safeParse(value);
-    return measurement.success ? measurement.data : { bench: name, other: value };
-  });
+  return lines.map((line) => measurementSchema.parse(JSON.parse(line)));
 }

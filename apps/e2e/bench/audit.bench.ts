@@ -1,19 +1,17 @@
 // How many pulses a second does an audit prove, broker and audit on a core each? And is a forged line found in all that?
 
-import { freePort, makeTempDirectory, startApp, stopAll, type RunningApp } from '@pulses/testing-processes';
-import { readFileSync } from 'node:fs';
+import { check, cpuSeconds, createPulsePool, isSmoke, jsonParseRate, report, sized, type Measure } from '@pulses/testing-benches';
+import { startApp } from '@pulses/testing-processes';
 import { connect } from 'node:net';
-import { cpus } from 'node:os';
-import { join } from 'node:path';
+import { startGenerator, withBenchSystem } from './bench-system';
 
-const isSmoke = process.env['SMOKE'] === '1';
-const PULSES = isSmoke ? 20_000 : 3_000_000;
-const TENANTS = isSmoke ? 20 : 1_000;
+const PULSES = sized(3_000_000, 20_000, 'BENCH_PULSES');
+const TENANTS = sized(1_000, 20);
 const SKUS = 50;
-const ROUNDS = isSmoke ? 1 : 3;
+const WINDOW = isSmoke ? '1s' : '5s';
+const ROUNDS = sized(3, 1);
 const POLL_MS = 20;
-const TICKS_A_SECOND = 100;
-const YARDSTICK_LINES = isSmoke ? 2_000 : 500_000;
+const YARDSTICK_LINES = sized(1_000_000, 2_000);
 const FORGED_TOPIC = 'tenants.tenant-1.grouped.pulses';
 
 interface Summary {
@@ -26,78 +24,26 @@ interface Summary {
   readonly seconds: number;
 }
 
-function check(actual: unknown, expected: unknown, what: string): void {
-  if (actual !== expected) throw new Error(`${what} is ${String(actual)}; it should be ${String(expected)}`);
-}
-
-/** CPU seconds of a process so far; undefined once it has ended, or where the system does not tell. */
-function cpuSeconds({ pid }: RunningApp): number | undefined {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /, '').split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
-  } catch {
-    return undefined;
-  }
-}
-
-/** One core's JSON.parse of source lines, in lines a second. */
-function parseRate(): number {
-  const line = Buffer.from('{"tenant_id":"tenant-123","product_sku":"sku-12","used_ammount":48.123456,"use_unity":"requests"}');
-  const start = performance.now();
-  let parsed = 0;
-  for (let index = 0; index < YARDSTICK_LINES; index += 1)
-    if ((JSON.parse(line.toString('utf8')) as { tenant_id: string }).tenant_id.length > 0) parsed += 1;
-  check(parsed, YARDSTICK_LINES, 'the count of parsed lines');
-  return Math.round(YARDSTICK_LINES / ((performance.now() - start) / 1000));
-}
-
-const [port, brokerHttp, ingestorHttp] = [await freePort(), await freePort(), await freePort()];
-const directory = await makeTempDirectory();
-const broker = startApp({
-  app: 'broker',
-  args: [`--port=${port}`, `--http-port=${brokerHttp}`, `--data-dir=${join(directory.path, 'data')}`],
-});
-
-async function metric(name: string): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${ingestorHttp}/metrics`)).text();
-  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
-}
-
-/** Publishes pulses, and waits until all of them are in the outputs. */
-async function fill(): Promise<void> {
-  const window = isSmoke ? '1s' : '5s';
-  const ingestor = startApp({
-    app: 'ingestor',
-    args: [`--port=${port}`, `--http-port=${ingestorHttp}`, `--flush-interval=${window}`],
-  });
-  await ingestor.waitForReady();
-  const generator = startApp({
-    app: 'stub-generator',
-    args: [`--port=${port}`, '--rate=max', `--count=${PULSES}`, `--tenants=${TENANTS}`, `--skus=${SKUS}`],
-  });
-  await generator.exited;
-  while ((await metric('pulses_grouped_total')) < PULSES || (await metric('pulses_open_window_keys')) > 0)
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  await ingestor.stop();
-}
-
-async function audit(): Promise<{ code: number | null; summary: Summary; lines: string[]; cpu: number; brokerCpu: number }> {
-  const brokerBefore = cpuSeconds(broker) ?? NaN;
+/** Runs an audit to its end; `cpu` is what it took, in seconds. */
+async function audit(port: number): Promise<{ code: number | null; summary: Summary; lines: string[]; cpu: number }> {
   const app = startApp({ app: 'cli', args: ['audit', `--port=${port}`, '--json'] });
   let cpu = NaN;
   const timer = setInterval(() => {
-    cpu = cpuSeconds(app) ?? cpu;
+    try {
+      cpu = cpuSeconds(app.pid);
+    } catch {
+      // It has ended, and the last figure stays.
+    }
   }, POLL_MS);
   const { code } = await app.exited;
   clearInterval(timer);
   const lines = app.stdout.trimEnd().split('\n');
   if (app.stderr !== '') throw new Error(app.stderr);
-  const summary = JSON.parse(lines.at(-1) ?? '') as Summary;
-  return { code, summary, lines, cpu, brokerCpu: (cpuSeconds(broker) ?? NaN) - brokerBefore };
+  return { code, summary: JSON.parse(lines.at(-1) ?? '') as Summary, lines, cpu };
 }
 
 /** Writes a line once more into the outputs, over the line protocol. */
-async function forge(): Promise<void> {
+async function forge(port: number): Promise<void> {
   const first = startApp({ app: 'cli', args: ['cat', FORGED_TOPIC, `--port=${port}`, '--count=1'] });
   await first.exited;
   await new Promise<void>((resolve, reject) => {
@@ -110,42 +56,40 @@ async function forge(): Promise<void> {
   });
 }
 
-try {
-  await broker.waitForReady();
-  await fill();
+await withBenchSystem([`--flush-interval=${WINDOW}`], async ({ system, untilClosed }) => {
+  const { port, broker, ingestor } = system;
+  await startGenerator(port, { pulses: PULSES, tenants: TENANTS, skus: SKUS }).summary();
+  await untilClosed(PULSES);
+  await ingestor.stop();
+
   const rounds = [];
   for (let round = 0; round < ROUNDS; round += 1) {
-    const { code, summary, cpu, brokerCpu } = await audit();
+    const before = cpuSeconds(broker.pid);
+    const { code, summary, cpu } = await audit(port);
     check(code, 0, 'the exit code');
     check(summary.equal, true, 'the verdict');
     check(summary.pulses, PULSES, 'the count of pulses');
     check(summary.grouped_lines, PULSES, 'the count of grouped lines');
     check(summary.aggregated_lines, summary.sums, 'the count of sums');
-    rounds.push({ rate: PULSES / summary.seconds, cpu, brokerCpu });
+    rounds.push({ rate: PULSES / summary.seconds, cpu, brokerCpu: cpuSeconds(broker.pid) - before });
   }
-  await forge();
-  const forged = await audit();
+  await forge(port);
+  const forged = await audit(port);
   check(forged.code, 1, 'the exit code with a forged line');
   check(forged.summary.differences, 1, 'the count of differences');
   check(forged.lines[0]?.includes(FORGED_TOPIC), true, 'that the difference names the topic');
 
-  const best = rounds.reduce((one, other) => (other.rate > one.rate ? other : one));
-  const perCpuSecond = (seconds: number) => (Number.isNaN(seconds) ? null : Math.round(PULSES / seconds));
-  console.log(
-    JSON.stringify({
-      bench: 'audit',
-      rate: Math.round(best.rate),
-      per_cpu_second: perCpuSecond(best.cpu),
-      broker_per_cpu_second: perCpuSecond(best.brokerCpu),
-      json_parse: parseRate(),
-      pulses: PULSES,
-      tenants: TENANTS,
-      skus: SKUS,
-      machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`,
-      smoke: isSmoke,
-    }),
-  );
-} finally {
-  await stopAll();
-  await directory.remove();
-}
+  const { rate, cpu, brokerCpu } = rounds.reduce((one, other) => (other.rate > one.rate ? other : one));
+  const pool = createPulsePool({ tenants: TENANTS, skus: SKUS, batchCount: 20, batchPulses: 1_000 });
+  const parse = jsonParseRate(pool.batches.map(({ payload }) => payload), YARDSTICK_LINES);
+  const micros = (seconds: number) => ((seconds * 1e6) / PULSES).toFixed(2);
+  const measure: Measure = {
+    question: 'audit of everything, from the source log',
+    rate,
+    detail: `best of ${ROUNDS}; CPU a pulse: audit ${micros(cpu)} µs, broker ${micros(brokerCpu)} µs`,
+    targets: [{ about: 'rate', atLeast: 500_000 }],
+    yardstick: { name: "one core's JSON.parse", value: parse, unit: 'lines/s', ratio: rate / parse },
+    checked: 'counts; a line that was forged afterwards is found and named',
+  };
+  report('audit', { pulses: PULSES, tenants: TENANTS, skus: SKUS }, [measure]);
+});

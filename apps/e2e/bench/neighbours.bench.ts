@@ -4,17 +4,17 @@
 // Each kind of neighbour in turn, between two times without any. The neighbours are processes of low priority: what they
 // cost themselves, on this machine too, is not the broker's.
 
+import { check, createSamples, isSmoke, report, sized, type Measure, type Samples } from '@pulses/testing-benches';
 import { freePort, makeTempDirectory, startApp, stopAll, type RunningApp } from '@pulses/testing-processes';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { cpus, setPriority } from 'node:os';
+import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { runCrowd, type Crowd } from '../src/neighbours-crowd';
 import { runHostility, type HostileKind, type Hostility } from '../src/neighbours-hostile';
 import { loadOf, publisherOf } from '../src/neighbours-load';
 import { connectWire, type WireClient } from '../src/neighbours-wire';
 
-const isSmoke = process.env['SMOKE'] === '1';
-const PHASE_MS = isSmoke ? 500 : 10_000;
+const PHASE_MS = sized(10_000, 500);
 const PRODUCERS = 4;
 const BATCH_MESSAGES = 10;
 const PACE_MS = 2;
@@ -23,19 +23,17 @@ const LOWEST_PRIORITY = 19;
 const CLIENTS: Readonly<Record<HostileKind | 'stopped', number>> = isSmoke
   ? { stopped: 10, joining: 20, returning: 100, 'slow-opening': 20, 'endless-line': 2, mutated: 1 }
   : { stopped: 100, joining: 500, returning: 2_000, 'slow-opening': 500, 'endless-line': 10, mutated: 1 };
-const STOPPED_LOAD = { messages: isSmoke ? 2_000 : 12_000, padBytes: 1_000 };
-
-function check(actual: unknown, expected: unknown, what: string): void {
-  if (actual !== expected) throw new Error(`${what} is ${String(actual)}; it should be ${String(expected)}`);
-}
+const STOPPED_LOAD = { messages: sized(12_000, 2_000), padBytes: 1_000 };
+const MEMORY_MIB_MAX = 250;
+const P99_RATIO_MAX = 2;
 
 const pass = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 interface SteadyProducer {
   readonly topic: string;
   readonly acknowledged: number;
-  /** Publishes at its pace for so long; answers how long each acknowledgement took, in milliseconds. */
-  run(ms: number): Promise<number[]>;
+  /** Publishes at its pace for so long, and adds how long each acknowledgement took, in milliseconds. */
+  run(ms: number, times: Samples): Promise<void>;
 }
 
 function steadyProducer(client: WireClient, index: number): SteadyProducer {
@@ -47,8 +45,7 @@ function steadyProducer(client: WireClient, index: number): SteadyProducer {
     get acknowledged() {
       return acknowledged;
     },
-    async run(ms) {
-      const latencies: number[] = [];
+    async run(ms, times) {
       for (const end = performance.now() + ms; performance.now() < end; await pass(PACE_MS)) {
         const lines = Array.from({ length: BATCH_MESSAGES }, (_, line) => `message ${acknowledged + line} of a producer\n`);
         const start = performance.now();
@@ -59,11 +56,10 @@ function steadyProducer(client: WireClient, index: number): SteadyProducer {
           recordCount: BATCH_MESSAGES,
           payload: Buffer.from(lines.join('')),
         });
-        latencies.push(performance.now() - start);
+        times.add(performance.now() - start);
         sequence += 1;
         acknowledged += BATCH_MESSAGES;
       }
-      return latencies;
     },
   };
 }
@@ -87,12 +83,6 @@ async function checkStored(client: WireClient, { topic, acknowledged }: SteadyPr
     });
   });
   check(count, acknowledged, `the count of messages of ${topic}`);
-}
-
-/** The 99th of a hundred. */
-function p99(latencies: readonly number[]): number {
-  const sorted = [...latencies].sort((left, right) => left - right);
-  return sorted[Math.floor(sorted.length * 0.99)] ?? NaN;
 }
 
 /** This file once more, as a process of neighbours. */
@@ -119,9 +109,13 @@ async function bench(): Promise<void> {
     return Math.round(kib / 1024);
   };
 
-  const measure = async (): Promise<number> => p99((await Promise.all(producers.map(({ run }) => run(PHASE_MS)))).flat());
+  const measure = async (): Promise<Samples> => {
+    const times = createSamples();
+    await Promise.all(producers.map(({ run }) => run(PHASE_MS, times)));
+    return times;
+  };
 
-  async function amongStopped(): Promise<number> {
+  async function amongStopped(): Promise<Samples> {
     const [topic, load] = ['stopped', loadOf(STOPPED_LOAD)];
     const publisher = await publisherOf(port, topic, load);
     await publisher.upTo(load.messages / 10);
@@ -130,55 +124,68 @@ async function bench(): Promise<void> {
     await app.waitForOutput(/joined\n/);
     app.signal('SIGSTOP');
     const published = publisher.upTo(load.messages);
-    const latency = await measure();
+    const times = await measure();
     await published;
     app.signal('SIGCONT');
     await app.exited;
     const { complete } = JSON.parse(app.stdout.trim().split('\n').at(-1) ?? '') as { complete: number };
     check(complete, CLIENTS.stopped, 'the count of readers that got everything after all');
     publisher.close();
-    return latency;
+    return times;
   }
 
-  async function among(kind: HostileKind): Promise<number> {
+  async function among(kind: HostileKind): Promise<Samples> {
     const hostility: Hostility = { kind, port, clients: CLIENTS[kind], overMs: PHASE_MS };
     const app = startNeighbours('hostility', hostility);
     await app.waitForOutput(/begun\n/);
-    const latency = await measure();
+    const times = await measure();
     app.signal('SIGTERM');
     await app.exited;
     const { done } = JSON.parse(app.stdout.trim().split('\n').at(-1) ?? '') as { done: number };
     if (done === 0) throw new Error(`no ${kind} neighbour has done anything`);
-    return latency;
+    return times;
   }
 
   try {
     await measure(); // warms up
-    const phases: Record<string, () => Promise<number>> = { before: measure, stopped: amongStopped };
-    for (const kind of ['joining', 'returning', 'slow-opening', 'endless-line', 'mutated'] as const) phases[kind] = () => among(kind);
-    phases['after'] = measure;
-    const p99_ms: Record<string, number> = {};
-    const peak_mib: Record<string, number> = {};
-    for (const [name, phase] of Object.entries(phases)) {
-      p99_ms[name] = Number((await phase()).toFixed(2));
-      peak_mib[name] = peakMemory();
+    const undisturbed = await measure();
+    const peaks = [peakMemory()];
+    const kinds: readonly [string, () => Promise<Samples>][] = [
+      [`${CLIENTS.stopped} readers that are stopped`, amongStopped],
+      [`${CLIENTS.joining} readers that join`, () => among('joining')],
+      [`${CLIENTS.returning} clients that come back at once`, () => among('returning')],
+      [`${CLIENTS['slow-opening']} clients that dawdle over their opening`, () => among('slow-opening')],
+      [`${CLIENTS['endless-line']} lines without end`, () => among('endless-line')],
+      ['mutated frames', () => among('mutated')],
+    ];
+    const disturbed: { name: string; times: Samples }[] = [];
+    for (const [name, phase] of kinds) {
+      disturbed.push({ name, times: await phase() });
+      peaks.push(peakMemory());
     }
-    const { before = NaN, after = NaN, ...disturbed } = p99_ms;
     const reader = await connectWire(port);
     for (const producer of producers) await checkStored(reader, producer);
     reader.close();
-    console.log(
-      JSON.stringify({
-        bench: 'neighbours',
-        worst_ratio: Number((Math.max(...Object.values(disturbed)) / Math.max(before, after)).toFixed(2)),
-        p99_ms,
-        peak_mib,
-        clients: CLIENTS,
-        phase_ms: PHASE_MS,
-        machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`,
-        smoke: isSmoke,
+
+    const checked = 'everything acknowledged is there, in order and once';
+    const bound = undisturbed.at(0.99);
+    const measures = disturbed.map(
+      ({ name, times }): Measure => ({
+        question: `acknowledgement beside ${name}`,
+        latency: { of: 'acknowledgement', p50Ms: times.at(0.5), p99Ms: times.at(0.99) },
+        targets: [{ about: 'ratio', atMost: P99_RATIO_MAX }],
+        yardstick: { name: 'p99 without neighbours', value: bound, unit: 'ms', ratio: times.at(0.99) / bound },
+        checked,
       }),
     );
+    const memory: Measure = {
+      question: 'memory of the broker among its neighbours',
+      figure: { value: Math.max(...peaks), unit: 'MiB' },
+      detail: `by phase ${peaks.join(', ')}`,
+      targets: [{ about: 'figure', atMost: MEMORY_MIB_MAX }],
+      checked: 'VmHWM of each phase',
+    };
+    report('neighbours', { producers: PRODUCERS, batch: BATCH_MESSAGES, phaseMs: PHASE_MS }, [...measures, memory]);
   } finally {
     await stopAll();
     await directory.remove();
