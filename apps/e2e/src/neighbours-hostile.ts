@@ -3,7 +3,7 @@
 import { encodeRequest, PREAMBLE, PROTOCOL_VERSION } from '@pulses/broker-wire';
 import { connect, type Socket } from 'node:net';
 import { crc32 } from 'node:zlib';
-import { loadOf, publisherOf, readByFetch, readByLines } from './neighbours-load';
+import { loadOf, pass, publisherOf, readByFetch, readByLines } from './neighbours-load';
 import { connectWire, ConnectionEnded } from './neighbours-wire';
 
 export type HostileKind = 'joining' | 'returning' | 'slow-opening' | 'endless-line' | 'mutated';
@@ -24,7 +24,6 @@ const AT_ONCE = 20;
 let done = 0;
 let isStopping = false;
 
-const pass = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 const ended = (socket: Socket) =>
   new Promise<void>((resolve) => {
     socket.on('error', () => undefined);
@@ -66,7 +65,7 @@ async function comeBack({ port, clients }: Hostility): Promise<void> {
         return;
       } catch (error) {
         if (!(error instanceof ConnectionEnded)) throw error;
-        await pass(Math.random() * 100);
+        await pass(100);
       }
   };
   process.stdout.write('begun\n');

@@ -154,3 +154,5 @@ export function readByFetch(port: number, topic: string, load: Load, fromMessage
   start().catch(end);
   return reader;
 }
+
+export const pass = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

@@ -11,7 +11,7 @@ import { connect, type Socket } from 'node:net';
 import { startBrokerProcess, type BrokerProcess } from './broker-process';
 import { publishLines, readLines, sendText } from './line-client';
 import type { Crowd, CrowdResult } from './neighbours-crowd';
-import { loadOf, publisherOf, readByFetch, readByLines, type LoadReader } from './neighbours-load';
+import { loadOf, pass, publisherOf, readByFetch, readByLines, type LoadReader } from './neighbours-load';
 import { connectWire, ConnectionEnded } from './neighbours-wire';
 
 const isTorture = process.env['TORTURE'] === '1';
@@ -19,7 +19,7 @@ const ROUNDS = isTorture ? 20 : 1;
 const STOPPED_READERS = 100;
 const JOINING_READERS = 500;
 /** So that a replay takes many reads. */
-const STORED_BEFORE = 3_000;
+const STORED_BEFORE = 1_500;
 const NEW_BY_READER = 5;
 const RETURNING_CLIENTS = 2_000;
 const SLOW_OPENERS = 300;
@@ -34,8 +34,6 @@ const CROWD_SOURCE = `
 import { runCrowd } from './apps/e2e/src/neighbours-crowd';
 void runCrowd(JSON.parse(process.argv[2] ?? ''));
 `;
-
-const pass = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /** The most memory that a process has ever held. */
 function peakMemoryMiB(pid: number): number {
@@ -138,7 +136,7 @@ describe('a broker with slow and hostile neighbours', () => {
         return { answer: await ask(), refusals };
       } catch (error) {
         if (!(error instanceof ConnectionEnded)) throw error;
-        await pass(Math.random() * Math.min(500, 20 * 2 ** refusals));
+        await pass(Math.min(500, 20 * 2 ** refusals));
       }
     }
   }

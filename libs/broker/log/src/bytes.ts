@@ -12,6 +12,13 @@ export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
+/** The bytes from `start` on in a buffer of their own, which keeps nothing else in memory. */
+export function copyOf(bytes: Uint8Array, start: number, length: number): Uint8Array {
+  const copy = Buffer.allocUnsafeSlow(length);
+  copy.set(bytes.subarray(start, start + length));
+  return copy;
+}
+
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

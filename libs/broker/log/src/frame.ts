@@ -36,8 +36,8 @@ export const FRAME_BODY_BYTES_MAX = 64 * 1024 * 1024;
 const HEADER_CRC_AT = 40;
 const CRC_AT = 44;
 
-/** Smaller payloads are copied together, so that the buffers of received bytes can go; larger ones are not copied. */
-const COPY_BYTES_MAX = 16 * 1024;
+/** Smaller payloads are copied together: so many buffers would cost more than their bytes. */
+const COPY_BYTES_MAX = 1024;
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -76,9 +76,20 @@ export interface EncodedFrame {
   readonly payloadsAt: number;
 }
 
-/** A payload that would keep much more memory alive than its own length is copied too. */
-function isCopied(entry: Appended): boolean {
-  return entry.length <= COPY_BYTES_MAX || entry.bytes.buffer.byteLength > 2 * entry.length;
+/** What of each buffer the entries use. */
+function usedBytes(entries: readonly Entry[]): Map<ArrayBufferLike, number> {
+  const used = new Map<ArrayBufferLike, number>();
+  for (const entry of entries) {
+    if (entry.kind !== 'appended') continue;
+    const { buffer } = entry.bytes;
+    used.set(buffer, (used.get(buffer) ?? 0) + entry.length);
+  }
+  return used;
+}
+
+/** True for a small payload, and for one that would keep much more memory alive than it and its neighbours need. */
+function isCopied({ length, bytes: { buffer } }: Appended, used: ReadonlyMap<ArrayBufferLike, number>): boolean {
+  return length <= COPY_BYTES_MAX || buffer.byteLength > 2 * (used.get(buffer) ?? 0);
 }
 
 /**
@@ -90,6 +101,7 @@ export function encodeFrame(
   entries: readonly Entry[],
 ): EncodedFrame {
   const texts: Uint8Array[] = [];
+  const used = usedBytes(entries);
   let entriesLength = 0;
   let copied = 0;
   let payloads = 0;
@@ -97,7 +109,7 @@ export function encodeFrame(
     entriesLength += sizeOfEntry(entry, texts);
     if (entry.kind !== 'appended') continue;
     payloads += entry.length;
-    if (isCopied(entry)) copied += entry.length;
+    if (isCopied(entry, used)) copied += entry.length;
   }
 
   const payloadsAt = FRAME_HEADER_BYTES + entriesLength;
@@ -111,7 +123,7 @@ export function encodeFrame(
   let at = payloadsAt;
   for (const entry of entries) {
     if (entry.kind !== 'appended') continue;
-    if (isCopied(entry)) {
+    if (isCopied(entry, used)) {
       own.set(entry.bytes.subarray(entry.start, entry.start + entry.length), at);
       entry.bytes = own;
       entry.start = at;

@@ -41,7 +41,9 @@ export interface SurveyedTopic {
   readonly incarnation: string;
   readonly directory: string;
   readonly segments: (ComparedSegment & { isDamaged: boolean })[];
-  /** Offsets that are sound in the files, and that a checkpoint covers. */
+  /** See TopicCheckOptions. */
+  readonly certainEnd: number;
+  /** Offsets that are sound in the files, and that a checkpoint covers or at least counts. */
   readonly durable: OffsetRange[];
   /** Offsets that are sound in the files, all of them. */
   readonly inFiles: OffsetRange[];
@@ -119,6 +121,8 @@ export async function surveyDirectory(options: SurveyOptions): Promise<Survey> {
   const attestation = attested === 'damaged' ? undefined : attested;
   const found = await surveyCheckpoints(fileSystem, directories, list, onBytes);
   const { checkpoint } = found;
+  // Before frames behind the checkpoint move them on.
+  const certainEnds = new Map([...(checkpoint?.state.topicsById.values() ?? [])].map(({ id, nextOffset }) => [id, nextOffset]));
   const tolerant = createTolerantState(checkpoint?.state ?? createState());
   const journal: SurveyedJournal = {
     fileSystem,
@@ -132,7 +136,7 @@ export async function surveyDirectory(options: SurveyOptions): Promise<Survey> {
   const isEndUncertain = attested === 'damaged' && walk.tornBytes > 0;
   const segmentsOf = (topicId: number): SegmentState[] | undefined =>
     checkpoint?.segments.get(topicId) ?? (isBeginningLost ? undefined : []);
-  const { topics, damages } = await surveyTopics(context, tolerant, segmentsOf, holes.length > 0);
+  const { topics, damages } = await surveyTopics(context, tolerant, segmentsOf, certainEnds, holes.length > 0);
   await compareJournal(context, journal, topics);
   settleLosses(list, topics, damages, lastHole);
   checkPositions(list, directories, tolerant.state);
@@ -189,6 +193,7 @@ async function surveyTopics(
   context: Context,
   { state, nameless, uncertainGroups }: TolerantState,
   segmentsOf: Survey['segmentsOf'],
+  certainEnds: ReadonlyMap<number, number>,
   hasHoles: boolean,
 ): Promise<{ topics: Map<number, SurveyedTopic>; damages: DamagedRange[] }> {
   const { fileSystem, directories, list, counts } = context;
@@ -201,6 +206,7 @@ async function surveyTopics(
       incarnation: topic.incarnation,
       directory: `${directories.topics}/${topicDirectoryName(topic.topic)}`,
       segments: [],
+      certainEnd: certainEnds.get(topic.id) ?? 0,
       durable: [],
       inFiles: [],
       inJournal: [],
@@ -215,6 +221,7 @@ async function surveyTopics(
       directory: surveyed.directory,
       topic,
       segments: segmentsOf(topic.id),
+      certainEnd: surveyed.certainEnd,
       list,
       onBlock: ({ baseOffset, recordCount, timestampMs, segment, entry, isDurable }) => {
         const range = { fromOffset: baseOffset, toOffset: baseOffset + recordCount };

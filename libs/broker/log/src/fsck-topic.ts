@@ -25,6 +25,7 @@ export interface SoundBlock extends Block {
   readonly segment: number;
   /** Number of its entry in the index. */
   readonly entry: number;
+  /** True for one that a checkpoint covers, or that ends where its state still counts messages. */
   readonly isDurable: boolean;
   /** Its messages; valid as long as it is referred to. */
   readonly payload: Uint8Array;
@@ -36,6 +37,8 @@ export interface TopicCheckOptions {
   readonly topic: Pick<TopicState, 'id' | 'topic' | 'incarnation' | 'startOffset'>;
   /** What the checkpoint says; undefined when no checkpoint is left, and all of the files has to be right. */
   readonly segments: readonly SegmentState[] | undefined;
+  /** Up to here the checkpoint's state counts messages: a sound block that ends there holds none that may be stored again. */
+  readonly certainEnd: number;
   readonly list: FindingList;
   /** In the order of offsets, one at a time. */
   readonly onBlock: (block: SoundBlock) => Promise<void> | void;
@@ -195,7 +198,8 @@ function createSegmentCheck(options: TopicCheckOptions, segment: CheckedSegment,
     const follows = block?.baseOffset === next.offset && block.position === next.position;
     const payload = follows ? await soundPayload(reader, block) : undefined;
     if (payload !== undefined && follows) {
-      await options.onBlock({ ...block, segment: segment.baseOffset, entry, isDurable: false, payload });
+      const isCertain = block.baseOffset + block.recordCount <= options.certainEnd;
+      await options.onBlock({ ...block, segment: segment.baseOffset, entry, isDurable: isCertain, payload });
       next = { offset: block.baseOffset + block.recordCount, position: block.position + block.length, timestampMs: block.timestampMs };
       return true;
     }

@@ -1,12 +1,12 @@
 // Reads which messages lie where in frames of the journal, and not the messages.
 //
-// For a journal that `scanJournal` has taken for whole, so that every frame was durable once: anything that is not as it
-// should be is damage. A frame's header is checked against its CRC and follows on the one before; its body is not: who
-// reads a message out of it does that.
+// For frames that were durable once: anything that is not as it should be is damage. A frame's header is checked against
+// its CRC and follows on the one before. Its body is checked only when that is asked for, which takes as long as reading
+// all of it; else who reads a message out of it has to do that.
 
 import type { FileSystem } from '@pulses/shared-ports';
 import type { Entry } from './entries';
-import { FRAME_HEADER_BYTES, readEntries, readHeader } from './frame';
+import { checkFrame, FRAME_HEADER_BYTES, readEntries, readHeader } from './frame';
 import type { FramePlace } from './journal-reader';
 import { listSegments, type SegmentFile } from './journal-scan';
 import { SEGMENT_HEADER_BYTES, seedOf } from './journal-segment';
@@ -30,8 +30,10 @@ export interface JournalSkimOptions {
   readonly directory: string;
   /** The frames behind this one are visited. */
   readonly afterLsn: number;
-  /** The last frame of the journal. */
+  /** The last one. */
   readonly lastLsn: number;
+  /** True when each frame is to be read and checked as a whole. */
+  readonly isThorough: boolean;
   visit(frame: SkimmedFrame): Promise<void> | void;
 }
 
@@ -48,12 +50,12 @@ export async function skimJournal(options: JournalSkimOptions): Promise<void> {
 }
 
 async function skimSegment(options: JournalSkimOptions, segment: SegmentFile, endLsn: number): Promise<void> {
-  const { fileSystem, dataDirectory, afterLsn, visit } = options;
+  const { fileSystem, dataDirectory, afterLsn, isThorough, visit } = options;
   const { logId, firstLsn, previousCrc } = segment.header;
   const seed = seedOf(logId);
   const handle = await fileSystem.open(segment.path, 'read');
   try {
-    const reader = createWindowReader(handle, segment.length, PIECE_BYTES);
+    const reader = createWindowReader(handle, segment.length, isThorough ? undefined : PIECE_BYTES);
     let position = SEGMENT_HEADER_BYTES;
     let crc = previousCrc;
     for (let lsn = firstLsn; lsn <= endLsn; lsn += 1) {
@@ -63,8 +65,10 @@ async function skimSegment(options: JournalSkimOptions, segment: SegmentFile, en
         throw corrupt(dataDirectory, segment.path, position, `frame ${lsn} is not valid`);
       }
       if (lsn > afterLsn) {
-        const { bytes, at } = await reader.view(position, FRAME_HEADER_BYTES + header.entriesLength);
-        const entries = readEntries(bytes, at, header);
+        const length = isThorough ? header.frameLength : FRAME_HEADER_BYTES + header.entriesLength;
+        const { bytes, at } = await reader.view(position, length);
+        const isValid = !isThorough || checkFrame(bytes, at, seed) !== undefined;
+        const entries = isValid ? readEntries(bytes, at, header) : undefined;
         if (entries === undefined) throw corrupt(dataDirectory, segment.path, position, `frame ${lsn} is not valid`);
         const place = { lsn, segmentFirstLsn: firstLsn, position, length: header.frameLength };
         await visit({ place, timestampMs: header.timestampMs, entries });

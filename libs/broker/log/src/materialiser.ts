@@ -6,12 +6,13 @@
 // Guarantees: batches of a topic are written in order, each once; one leaves the tail only after it is in the files; files
 // trail the newest message by about `delayMs`, as far as the disk keeps up. A full disk or a want of descriptors stops it,
 // and it tries again by itself; any other failure is reported and final.
-// Bounds: `PASS_BYTES_MAX` of payload in one pass; `unwrittenBytesMax` and `unwrittenBatchesMax` that are not in the files,
+// Bounds: `passBytesMax` of payload in one pass; `unwrittenBytesMax` and `unwrittenBatchesMax` that are not in the files,
 // beyond which `room` makes commits wait, or refuses them while the disk is full.
 
 import { PulsesError } from '@pulses/shared-errors';
 import type { Clock, Timer } from '@pulses/shared-ports';
 import { eachOf } from './each-of';
+import { copyOf } from './bytes';
 import type { DeletedTopic } from './entries';
 import type { JournalReader } from './journal-reader';
 import type { LogLogger } from './options';
@@ -38,8 +39,6 @@ const SYNCERS = 12;
 /** After so many topics what is durable is noted, also when the rest fails or is cut short. */
 const SYNCED_TOGETHER = 512;
 const RETRY_MS = 250;
-/** So much is written at once; when so much waits, without the delay. */
-const PASS_BYTES_MAX = 32 * 1024 * 1024;
 /** How long a stop goes on writing; what is left then, the journal has. */
 const CLOSE_MS_MAX = 4_000;
 
@@ -52,6 +51,7 @@ export interface MaterialiserOptions {
   readonly delayMs: number;
   readonly unwrittenBytesMax: number;
   readonly unwrittenBatchesMax: number;
+  readonly passBytesMax: number;
   /** LSN up to which frames were handed to `push`. */
   readonly pushedLsn: () => number;
   readonly onFailed: (error: PulsesError) => void;
@@ -62,6 +62,11 @@ export interface MaterialiserOptions {
 export interface Materialiser {
   /** Files that were there before; their topics are known to the state. */
   adopt(files: TopicFiles): void;
+  /**
+   * Changes no file before `verify` has resolved; its failure is reported and final. `verify` calls back often, and has to
+   * let what that throws through: it is stopped by it.
+   */
+  holdUntil(verify: (goOn: () => void) => Promise<void>): void;
   push(topic: TopicState, batch: TailBatch): void;
   /** The topic was deleted: its files go. */
   drop(topic: DeletedTopic): void;
@@ -78,6 +83,8 @@ export interface Materialiser {
   stopDraining(): void;
   /** Goes on writing for some seconds at most, and stops. */
   close(): Promise<void>;
+  /** Stops, and changes no file any more. */
+  abandon(): Promise<void>;
 }
 
 /** What one pass writes of a topic: the batches, and the same with their payloads. */
@@ -97,6 +104,12 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
   let dirty = new Set<TopicFiles>();
   let isBlocked = false;
   let isStopped = false;
+  /** Why it has stopped, when that is a failure. */
+  let failure: PulsesError | undefined;
+  /** Under way while no file may be changed. */
+  let verifying: Promise<void> | undefined;
+  /** What a pass has not written by then, it leaves over. */
+  let endMs = Infinity;
   let isDraining = true;
   let timer: Timer | undefined;
   let passing: Promise<void> | undefined;
@@ -104,23 +117,31 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
 
   const hasWork = (): boolean => next !== undefined || leftOver.size > 0 || untidy.size > 0;
 
+  const fail = (error: PulsesError): void => {
+    isStopped = true;
+    failure ??= error;
+    options.onFailed(error);
+  };
+
   const isTooMuch = (): boolean =>
     tail.unreleasedBytes >= options.unwrittenBytesMax || tail.unreleasedCount >= options.unwrittenBatchesMax;
 
+  const isHurried = (): boolean => tail.unreleasedBytes >= options.passBytesMax || isTooMuch();
+
   const schedule = (delayMs: number): void => {
-    if (timer !== undefined || passing !== undefined || isStopped) return;
+    if (timer !== undefined || passing !== undefined || verifying !== undefined || isStopped) return;
     timer = clock.setTimer(
       delayMs,
       () => {
         timer = undefined;
         void pass();
       },
-      { keepAlive: false },
+      { keepAlive: roomWaiters.length > 0 },
     );
   };
 
   const wakeRoom = (): void => {
-    if (isTooMuch() && !isBlocked) return;
+    if (isTooMuch() && !isBlocked && !isStopped) return;
     const waiters = roomWaiters;
     roomWaiters = [];
     for (const wake of waiters) wake();
@@ -132,18 +153,19 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     if (isLoaded(batch)) return batch;
     const { place, payloadAt, baseOffset, recordCount, timestampMs, length } = batch;
     const frame = await options.journal.read(place);
-    return { baseOffset, recordCount, timestampMs, length, start: 0, bytes: frame.slice(payloadAt, payloadAt + length) };
+    return { baseOffset, recordCount, timestampMs, length, start: 0, bytes: copyOf(frame, payloadAt, length) };
   };
 
   /** The oldest batches, by topic. When it fails, nothing was taken. */
   const take = async (): Promise<Map<number, Work>> => {
     const work = new Map<number, Work>();
+    const gone: TailBatch[] = [];
     let bytes = 0;
     let batch = next;
-    for (; batch !== undefined && (bytes === 0 || bytes + batch.length <= PASS_BYTES_MAX); batch = batch.next) {
+    for (; batch !== undefined && (bytes === 0 || bytes + batch.length <= options.passBytesMax); batch = batch.next) {
       const { topicId } = batch;
       if (files.get(topicId) === undefined) {
-        tail.release(batch);
+        gone.push(batch);
         continue;
       }
       const stored = await load(batch);
@@ -157,10 +179,16 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
       bytes += batch.length;
     }
     next = batch;
+    // Not before: what is pushed meanwhile follows on the last one, as long as that is held.
+    for (const one of gone) tail.release(one);
     return work;
   };
 
   const writeTopic = async (topicId: number, { batches, stored }: Work): Promise<void> => {
+    if (clock.monotonicMs() >= endMs) {
+      leftOver.set(topicId, { batches, stored });
+      return;
+    }
     const topicFiles = files.get(topicId);
     let written = 0;
     const release = (count: number): void => {
@@ -238,8 +266,7 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     await eachOf(work, WRITERS, ([topicId, some]) => writeTopic(topicId, some), failures);
     const fatal = failures.find((error) => !isFull(error) && !isOutOfDescriptors(error));
     if (fatal !== undefined) {
-      isStopped = true;
-      options.onFailed(storageFailed('a topic file failed', fatal));
+      fail(storageFailed('a topic file failed', fatal));
     }
     const wasBlocked = isBlocked;
     isBlocked = failures.length > 0;
@@ -253,27 +280,62 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
       passing = undefined;
       if (isStopped) return;
       if (isBlocked) schedule(RETRY_MS);
-      else if (hasWork()) schedule(tail.unreleasedBytes >= PASS_BYTES_MAX ? 0 : options.delayMs);
+      else if (hasWork()) schedule(isHurried() ? 0 : options.delayMs);
       if (!isBlocked) options.onPass();
     });
     return passing;
   };
 
   const wake = (): void => {
-    if (isBlocked || tail.unreleasedBytes < PASS_BYTES_MAX) {
+    if (isBlocked || !isHurried()) {
       schedule(isBlocked ? RETRY_MS : options.delayMs);
       return;
     }
-    if (passing !== undefined || isStopped) return;
+    if (passing !== undefined || verifying !== undefined || isStopped) return;
     timer?.cancel();
     timer = undefined;
     void pass();
+  };
+
+  const waitForRoom = (): Promise<void> | undefined => {
+    if (!isTooMuch()) return undefined;
+    if (isStopped) throw failure ?? new PulsesError('SHUTTING_DOWN');
+    if (isBlocked) throw new PulsesError('STORAGE_FULL');
+    const woken = new Promise<void>((resolve) => {
+      roomWaiters.push(resolve);
+    });
+    wake();
+    return woken.then(waitForRoom);
+  };
+
+  const abandon = async (): Promise<void> => {
+    isStopped = true;
+    timer?.cancel();
+    timer = undefined;
+    await verifying;
+    while (passing !== undefined) await passing;
+    await store.cache.shed();
   };
 
   return {
     adopt: (topicFiles) => {
       topicFiles.needsTidy = true;
       files.set(topicFiles.topicId, topicFiles);
+    },
+    holdUntil: (verify) => {
+      const goOn = (): void => {
+        if (isStopped || !isDraining) throw new PulsesError('SHUTTING_DOWN');
+      };
+      verifying = verify(goOn)
+        .catch((error: unknown) => {
+          if (!isStopped && isDraining) fail(storageFailed('the journal cannot be read', error));
+          isStopped = true;
+        })
+        .finally(() => {
+          verifying = undefined;
+          wakeRoom();
+          if (hasWork()) wake();
+        });
     },
     push: (topic, batch) => {
       if (!files.has(topic.id)) files.set(topic.id, createTopicFiles(store, topic));
@@ -303,23 +365,17 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
       wake();
     },
     filesOf: (topicId) => files.get(topicId),
-    room: () => {
-      if (!isTooMuch()) return undefined;
-      if (isBlocked) throw new PulsesError('STORAGE_FULL');
-      return new Promise((resolve) => {
-        roomWaiters.push(resolve);
-      });
-    },
+    room: waitForRoom,
     drain: async () => {
       const lsn = options.pushedLsn();
       const isDone = (): boolean => leftOver.size === 0 && untidy.size === 0 && (next === undefined || next.place.lsn > lsn);
       for (;;) {
+        await verifying;
         while (passing !== undefined) await passing;
-        if (isStopped) throw new PulsesError('SHUTTING_DOWN');
+        if (isStopped || !isDraining) throw new PulsesError('SHUTTING_DOWN');
         if (isDone()) return lsn;
         await pass();
         if (!isBlocked) continue;
-        if (!isDraining) throw new PulsesError('SHUTTING_DOWN');
         await new Promise<void>((resolve) => clock.setTimer(RETRY_MS, resolve, { keepAlive: false }));
       }
     },
@@ -339,11 +395,16 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     },
     stopDraining: () => {
       isDraining = false;
+      endMs = clock.monotonicMs() + CLOSE_MS_MAX;
     },
     close: async () => {
+      if (verifying !== undefined) {
+        await abandon();
+        return;
+      }
       while (passing !== undefined) await passing;
-      const endMs = clock.monotonicMs() + CLOSE_MS_MAX;
-      let isWorthwhile = hasWork() && !isStopped;
+      endMs = Math.min(endMs, clock.monotonicMs() + CLOSE_MS_MAX);
+      let isWorthwhile = hasWork() && !isStopped && clock.monotonicMs() < endMs;
       while (isWorthwhile) {
         await pass();
         isWorthwhile = hasWork() && !isStopped && !isBlocked && clock.monotonicMs() < endMs;
@@ -353,10 +414,12 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
       timer = undefined;
       // Files that are whole are easier to read by others; what fails here, the journal has.
       const writeIndexes = async (topicFiles: TopicFiles): Promise<void> => {
+        if (clock.monotonicMs() >= endMs) return;
         for (const segment of topicFiles.segments) await writeHeld(store, topicFiles, segment);
       };
       await eachOf(dirty, WRITERS, writeIndexes, []);
       await store.cache.shed();
     },
+    abandon,
   };
 }

@@ -5,6 +5,7 @@ import { failpoint } from '@pulses/shared-failpoints';
 import { checkTopicName, COMMIT_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX, type RecordBatch, type StoredPosition } from '@pulses/broker-wire';
 import { writeAttestation } from './attestation';
 import type { BrokerLog } from './broker-log';
+import { copyOf } from './bytes';
 import { createCheckpointer } from './checkpointer';
 import { createCommitQueue, type QueuedRequest } from './commit-queue';
 import type { WrittenFrame } from './journal-writer';
@@ -22,6 +23,9 @@ import { createSyncTimer } from './sync-timer';
 import type { TailBatch } from './tail';
 import { createTopicList, topicInfo } from './topic-info';
 import { readFiles } from './topic-reader';
+
+/** Of the journal that is read for one answer: a topic's messages may lie in many large frames. */
+const FRAMES_BYTES_MAX = 8 * 1024 * 1024;
 
 /**
  * Opens the data directory, which is made when it does not exist, and reads back what it holds.
@@ -154,9 +158,12 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
   /** What is in the journal alone. Payloads are copied: a reader that is slow would keep whole frames in memory. */
   const readUnwritten = async (batches: readonly TailBatch[], fromOffset: number, bytesMax: number): Promise<RecordBatch[]> => {
     const gathering = createGathering(bytesMax);
+    let framesBytes = 0;
     for (const batch of batches) {
       const { place, payloadAt, length } = batch;
-      const bytes = (await journal.read(place)).slice(payloadAt, payloadAt + length);
+      framesBytes += place.length;
+      if (framesBytes > FRAMES_BYTES_MAX && gathering.batches.length > 0) break;
+      const bytes = copyOf(await journal.read(place), payloadAt, length);
       if (!gathering.add(batchFrom({ ...batch, bytes, start: 0 }, Math.max(fromOffset, batch.baseOffset)))) break;
     }
     return gathering.batches;

@@ -26,6 +26,8 @@ export interface BrokerLogOptions {
   readonly unwrittenBytesMax: number;
   /** The same, in batches: each takes some 250 bytes of memory. */
   readonly unwrittenBatchesMax: number;
+  /** Messages that are written to the topics' files at once; when so many wait, without the delay. */
+  readonly passBytesMax: number;
   /** How far the topics' files trail the newest message. */
   readonly materialiseDelayMs: number;
   /** A topic segment is left for a new one once it is this long. */
@@ -51,6 +53,7 @@ export const BROKER_LOG_DEFAULTS: BrokerLogOptions = {
   tailBytesMax: 48 * MIB,
   unwrittenBytesMax: 512 * MIB,
   unwrittenBatchesMax: 250_000,
+  passBytesMax: 32 * MIB,
   materialiseDelayMs: 500,
   topicSegmentBytesMax: 64 * MIB,
   entriesHeldMax: 16,

@@ -2,7 +2,8 @@
 //
 // First the state is brought to its end, then is told where the messages lie: whoever takes them knows which topics were
 // deleted later, and which messages retention has dropped, whose files are gone already. The frames before the checkpoint
-// that are not in the topics' files yet are only skimmed, so a start takes as long as the journal behind the checkpoint.
+// that are not in the topics' files yet are only skimmed, so a start takes as long as the journal behind the checkpoint;
+// `verify` checks them as a whole, and until it has, nothing may be changed that they would be needed to mend.
 //
 // Guarantees: what was acknowledged before is in the state afterwards, or the call fails. The frames that nothing
 // attests are copied to the new segment and synchronised before they count: after a failed writeback the page cache
@@ -47,6 +48,8 @@ export interface ReadJournal {
   goOn(): Promise<JournalWriter>;
   /** Calls `visit` for each frame whose messages may not be in the topics' files, in order. After `goOn`. */
   replay(visit: (frame: SkimmedFrame) => Promise<void> | void): Promise<void>;
+  /** Checks the frames that `replay` has only skimmed. @throws PulsesError JOURNAL_CORRUPT; what `visit` throws */
+  verify(visit: () => void): Promise<void>;
 }
 
 const COPY_BYTES = 4 * 1024 * 1024;
@@ -96,7 +99,8 @@ export async function readJournal(options: RecoveryOptions, state: LogState): Pr
       for (const path of scan.unused) await fileSystem.remove(path);
       return await continueJournal(options, scan, logId);
     },
-    replay: (visit) => skimJournal({ ...place, afterLsn: materialisedLsn, lastLsn: scan.last.lsn, visit }),
+    replay: (visit) => skimJournal({ ...place, afterLsn: materialisedLsn, lastLsn: scan.last.lsn, isThorough: false, visit }),
+    verify: (visit) => skimJournal({ ...place, afterLsn: materialisedLsn, lastLsn: checkpointLsn, isThorough: true, visit }),
   };
 }
 

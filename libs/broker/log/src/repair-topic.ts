@@ -116,6 +116,7 @@ export async function rescueTopic(options: RescueOptions): Promise<void> {
   await checkTopic({
     ...options,
     directory: surveyed.directory,
+    certainEnd: surveyed.certainEnd,
     topic,
     list: createFindingList(),
     onBlock,

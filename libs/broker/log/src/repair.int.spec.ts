@@ -235,7 +235,7 @@ describe('a start that nothing but files tells of', () => {
 
 describe('a journal whose end and attestation are both damaged', () => {
   it('is repaired with the word that the last frame may have been acknowledged', async () => {
-    const shape = await shapeOf('many segments');
+    const shape = await shapeOf('few messages');
     await flipBit(await fileOf(shape.directory, /journal\/attested$/), 9);
     const newest = (await filesOf(shape.directory)).filter((path) => path.endsWith('.journal')).at(-1)!; // made with the shape
     await flipBit(newest, (await sizeOf(newest)) - 2);

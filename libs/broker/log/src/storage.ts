@@ -6,14 +6,14 @@
 //   topics/        a directory for each topic
 
 import { dirname } from 'node:path';
-import type { PulsesError } from '@pulses/shared-errors';
+import { isPulsesError, type PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import type { FileSystem } from '@pulses/shared-ports';
 import type { Checkpoint } from './checkpoint-codec';
 import { loadCheckpoint, removeTemporaries } from './checkpoint-store';
-import type { Appended } from './entries';
+import type { Appended, DeletedTopic } from './entries';
 import { createHandleCache } from './handle-cache';
-import { createJournalReader, type JournalReader } from './journal-reader';
+import { createJournalReader, type FramePlace, type JournalReader } from './journal-reader';
 import { seedOf, segmentName } from './journal-segment';
 import type { SkimmedFrame } from './journal-skim';
 import { createOrReset, type JournalWriter } from './journal-writer';
@@ -128,12 +128,16 @@ export async function openStorage(
     delayMs: options.materialiseDelayMs,
     unwrittenBytesMax: options.unwrittenBytesMax,
     unwrittenBatchesMax: options.unwrittenBatchesMax,
+    passBytesMax: options.passBytesMax,
     pushedLsn: () => state.lsn,
     ...hooks,
   });
-  const writer = await read.goOn();
   let journalBytes = 0;
+  let writer: JournalWriter | undefined;
   try {
+    writer = await read.goOn();
+    // Beside the replay, and beside what comes after it: a start does not wait for that.
+    materialiser.holdUntil(read.verify);
     adoptFiles(state, checkpoint, store, materialiser);
     const replay = createReplay(directories, state, tail, materialiser);
     await read.replay(async (frame) => {
@@ -144,8 +148,8 @@ export async function openStorage(
     replay.end();
     failpoint('recovery.after-replay');
   } catch (error) {
-    await materialiser.close();
-    await writer.close();
+    await materialiser.abandon();
+    await writer?.close();
     throw error;
   }
   const at = { ...opened, journalBytes };
@@ -181,15 +185,25 @@ function createReplay(
     return Math.max(reached.get(topic.id) ?? 0, topic.startOffset, files === undefined ? 0 : writtenOffset(files));
   };
 
+  const notValid = ({ lsn, segmentFirstLsn, position }: FramePlace, why: string): PulsesError =>
+    corrupt(data, `${journal}/${segmentName(segmentFirstLsn)}`, position, `frame ${lsn} is not valid: ${why}`);
+
+  const deleted = (topic: DeletedTopic, { place }: SkimmedFrame): void => {
+    if (state.topicsById.has(topic.topicId)) throw notValid(place, 'it deletes a topic that is there later');
+    materialiser.drop(topic);
+  };
+
+  const trimmed = (topicId: number): void => {
+    const topic = state.topicsById.get(topicId);
+    if (topic !== undefined) materialiser.trim(topicId, topic.startOffset);
+  };
+
   const appended = (entry: Appended, { place, timestampMs }: SkimmedFrame): void => {
     const topic = state.topicsById.get(entry.topicId);
     const end = entry.baseOffset + entry.recordCount;
     // Deleted later, or trimmed later, or in the files.
     if (topic === undefined || end <= reachOf(topic)) return;
-    if (entry.baseOffset !== reachOf(topic)) {
-      const path = `${journal}/${segmentName(place.segmentFirstLsn)}`;
-      throw corrupt(data, path, place.position, `frame ${place.lsn} is not valid: its messages do not follow on those before`);
-    }
+    if (entry.baseOffset !== reachOf(topic)) throw notValid(place, 'its messages do not follow on those before');
     reached.set(topic.id, end);
     materialiser.push(topic, tail.push(entry, { place, payloadAt: entry.start, timestampMs }));
   };
@@ -197,8 +211,8 @@ function createReplay(
   return {
     frame: (frame) => {
       for (const entry of frame.entries) {
-        if (entry.kind === 'topics-deleted') for (const topic of entry.topics) materialiser.drop(topic);
-        if (entry.kind === 'topic-trimmed') materialiser.trim(entry.topicId, entry.startOffset);
+        if (entry.kind === 'topics-deleted') for (const topic of entry.topics) deleted(topic, frame);
+        if (entry.kind === 'topic-trimmed') trimmed(entry.topicId);
         if (entry.kind === 'appended') appended(entry, frame);
       }
     },
@@ -215,11 +229,9 @@ function createReplay(
 
 /** On a full disk the places of all the rest stay in memory: the journal cannot grow meanwhile. */
 async function roomOrFull(materialiser: Materialiser): Promise<void> {
-  let room: Promise<void> | undefined;
   try {
-    room = materialiser.room();
-  } catch {
-    return;
+    await materialiser.room();
+  } catch (error) {
+    if (!isPulsesError(error, 'STORAGE_FULL')) throw error;
   }
-  await room;
 }

@@ -31,10 +31,10 @@ export interface TailBatch {
   next: TailBatch | undefined;
 }
 
-export type LoadedBatch = TailBatch & StoredBatch;
+type LoadedBatch = TailBatch & StoredBatch;
 
 /** Where a batch lies in the journal. */
-export interface BatchPlace {
+interface BatchPlace {
   readonly place: FramePlace;
   readonly payloadAt: number;
   readonly timestampMs: number;
@@ -58,12 +58,15 @@ export interface Tail {
   unloaded(topicId: number, fromOffset: number, bytesMax: number): TailBatch[];
   /** Forgets a topic that was deleted. */
   drop(topicId: number): void;
-  /** Payload bytes in memory. */
+  /** Payloads in memory, and what their batches take beside them. */
   readonly bytes: number;
   /** Payload bytes that are not in the topics' files, in memory or not. */
   readonly unreleasedBytes: number;
   readonly unreleasedCount: number;
 }
+
+/** What a batch takes beside its payload, about. */
+const BATCH_BYTES = 256;
 
 export function isLoaded(batch: TailBatch): batch is LoadedBatch {
   return batch.bytes !== undefined;
@@ -82,7 +85,7 @@ export function createTail(bytesMax: number): Tail {
   const forget = (batch: TailBatch): void => {
     if (batch.bytes === undefined) return;
     batch.bytes = undefined;
-    bytes -= batch.length;
+    bytes -= batch.length + BATCH_BYTES;
   };
 
   const evict = (): void => {
@@ -141,7 +144,7 @@ export function createTail(bytesMax: number): Tail {
       const topic = topics.get(topicId);
       if (topic === undefined) topics.set(topicId, { batches: [batch], head: 0 });
       else topic.batches.push(batch);
-      if (payload !== undefined) bytes += length;
+      if (payload !== undefined) bytes += length + BATCH_BYTES;
       evict();
       unload();
       return batch;

@@ -59,50 +59,107 @@ export interface FrameAssembler {
   readonly pendingBytes: number;
 }
 
+/** Smaller chunks are copied together, as is what is left of a larger one: else they would keep more memory than their bytes. */
+const CHUNK_KEPT_BYTES_MIN = 4 * 1024;
+const SMALL_CHUNKS_BYTES = 16 * 1024;
+
+/** Bytes of one frame, as they came. */
+interface HeldBytes {
+  readonly length: number;
+  add(chunk: Buffer): void;
+  /** All of them in one buffer, which is the caller's; none are held then. */
+  take(): Buffer;
+}
+
+function createHeldBytes(): HeldBytes {
+  let parts: Buffer[] = [];
+  /** Copied chunks, together. */
+  let small: Buffer = Buffer.alloc(0);
+  let smallBytes = 0;
+  let length = 0;
+
+  const closeSmall = (): void => {
+    if (smallBytes > 0) parts.push(small.subarray(0, smallBytes));
+    small = Buffer.alloc(0);
+    smallBytes = 0;
+  };
+
+  return {
+    get length() {
+      return length;
+    },
+    add: (chunk) => {
+      length += chunk.byteLength;
+      if (chunk.byteLength >= CHUNK_KEPT_BYTES_MIN && 2 * chunk.byteLength >= chunk.buffer.byteLength) {
+        closeSmall();
+        parts.push(chunk);
+        return;
+      }
+      if (smallBytes + chunk.byteLength > small.byteLength) {
+        // Twice what there is: a connection that has sent a few bytes holds a few bytes.
+        const grown = Buffer.allocUnsafeSlow(Math.max(chunk.byteLength, Math.min(2 * smallBytes, SMALL_CHUNKS_BYTES)));
+        if (smallBytes + chunk.byteLength > grown.byteLength) closeSmall();
+        else small.copy(grown, 0, 0, smallBytes);
+        small = grown;
+      }
+      chunk.copy(small, smallBytes);
+      smallBytes += chunk.byteLength;
+    },
+    take: () => {
+      closeSmall();
+      const [first] = parts;
+      const whole = parts.length === 1 && first !== undefined ? first : Buffer.concat(parts, length);
+      parts = [];
+      length = 0;
+      return whole;
+    },
+  };
+}
+
 /** Cuts a byte stream into frames. A frame that lies whole in one chunk is not copied; any other is, once. */
 export function createFrameAssembler(): FrameAssembler {
-  let held: Buffer = Buffer.alloc(0);
-  let heldBytes = 0;
+  const held = createHeldBytes();
+  /** The length of the frame that is held, once it is known. */
+  let heldFrameBytes: number | undefined;
 
   /** Moves bytes of the chunk behind those held, until `target` are held or the chunk ends; answers how many. */
   const holdUpTo = (target: number, chunk: Buffer, from: number): number => {
-    const count = Math.min(target - heldBytes, chunk.byteLength - from);
-    if (heldBytes + count > held.byteLength) {
-      const grown = Buffer.allocUnsafeSlow(Math.min(target, Math.max(held.byteLength * 2, heldBytes + count)));
-      held.copy(grown, 0, 0, heldBytes);
-      held = grown;
-    }
-    chunk.copy(held, heldBytes, from, from + count);
-    heldBytes += count;
-    return count;
+    const count = Math.min(target - held.length, chunk.byteLength - from);
+    if (count > 0) held.add(chunk.subarray(from, from + count));
+    return Math.max(0, count);
   };
 
   return {
     get pendingBytes() {
-      return heldBytes;
+      return held.length;
     },
     push(bytes) {
       const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       const frames: Frame[] = [];
       let position = 0;
-      if (heldBytes > 0) {
-        if (heldBytes < LENGTH_BYTES) position += holdUpTo(LENGTH_BYTES, chunk, position);
-        if (heldBytes < LENGTH_BYTES) return frames;
-        const frameBytes = frameBytesAt(held, 0);
-        position += holdUpTo(frameBytes, chunk, position);
-        if (heldBytes < frameBytes) return frames;
-        frames.push(openFrame(held.subarray(0, frameBytes)));
-        // The frame owns that buffer now.
-        held = Buffer.alloc(0);
-        heldBytes = 0;
+      if (held.length > 0) {
+        if (heldFrameBytes === undefined) {
+          position += holdUpTo(LENGTH_BYTES, chunk, position);
+          if (held.length < LENGTH_BYTES) return frames;
+          const start = held.take();
+          heldFrameBytes = frameBytesAt(start, 0);
+          held.add(start);
+        }
+        position += holdUpTo(heldFrameBytes, chunk, position);
+        if (held.length < heldFrameBytes) return frames;
+        frames.push(openFrame(held.take()));
+        heldFrameBytes = undefined;
       }
       while (chunk.byteLength - position >= LENGTH_BYTES) {
         const frameBytes = frameBytesAt(chunk, position);
-        if (chunk.byteLength - position < frameBytes) break;
+        if (chunk.byteLength - position < frameBytes) {
+          heldFrameBytes = frameBytes;
+          break;
+        }
         frames.push(openFrame(chunk.subarray(position, position + frameBytes)));
         position += frameBytes;
       }
-      if (position < chunk.byteLength) holdUpTo(chunk.byteLength - position, chunk, position);
+      if (position < chunk.byteLength) held.add(chunk.subarray(position));
       return frames;
     },
   };

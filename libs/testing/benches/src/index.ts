@@ -3,6 +3,6 @@ export { check, isSmoke, sized, until } from './checks';
 export { measurementSchema, report, skip, type Measure, type Measurement } from './measurement';
 export { sendPaced } from './pacer';
 export { cpuSeconds, peakMemoryMiB } from './process-figures';
-export { createPulsePool, microsOf, type PulseBatch, type PulsePool, type PulsePoolOptions } from './pulse-pool';
+export { createPulsePool, microsOf, type PulseBatch, type PulsePool } from './pulse-pool';
 export { createSamples, histogramPercentiles, type Percentiles, type Samples } from './samples';
-export { echoRoundTrips, jsonParseRate, syncedWrites, type SyncedWrites } from './yardsticks';
+export { echoRoundTrips, jsonParseRate, syncedWrites } from './yardsticks';

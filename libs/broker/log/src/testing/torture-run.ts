@@ -22,6 +22,8 @@ export const TORTURE_OPTIONS: Partial<BrokerLogOptions> = {
   groupBytesMax: 1_000,
   tailBytesMax: 600,
   unwrittenBytesMax: 3_000,
+  unwrittenBatchesMax: 40,
+  passBytesMax: 1_000,
   materialiseDelayMs: 10,
   topicSegmentBytesMax: 500,
   entriesHeldMax: 2,
