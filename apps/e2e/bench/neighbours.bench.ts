@@ -11,7 +11,7 @@ import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { runCrowd, type Crowd } from '../src/neighbours-crowd';
 import { runHostility, type HostileKind, type Hostility } from '../src/neighbours-hostile';
-import { loadOf, publisherOf } from '../src/neighbours-load';
+import { loadOf, pass, publisherOf } from '../src/neighbours-load';
 import { connectWire, type WireClient } from '../src/neighbours-wire';
 
 const PHASE_MS = sized(10_000, 500);
@@ -26,8 +26,6 @@ const CLIENTS: Readonly<Record<HostileKind | 'stopped', number>> = isSmoke
 const STOPPED_LOAD = { messages: sized(12_000, 2_000), padBytes: 1_000 };
 const MEMORY_MIB_MAX = 250;
 const P99_RATIO_MAX = 2;
-
-const pass = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 interface SteadyProducer {
   readonly topic: string;
