@@ -13,7 +13,7 @@ const round = () => {
   for (let index = 0; index < 100_000; index += 1) kept[index % 20_000] = { index, list: [index] };
   rounds += 1;
   if (rounds < 100) setImmediate(round);
-  else console.log(getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space').space_size);
+  else process.stdout.write(String(getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space').space_size));
 };
 round();
 `;
