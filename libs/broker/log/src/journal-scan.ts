@@ -63,6 +63,7 @@ export interface JournalScanOptions {
   readonly afterLsn: number;
   /** Frames up to this LSN were durable, says another file. */
   readonly attestedLsn: number;
+  /** Payloads are valid until it returns, or its promise resolves. */
   visit(placed: PlacedFrame): Promise<void> | void;
 }
 
@@ -127,7 +128,7 @@ async function scanSegment(
   const untilLsn = next === undefined ? Infinity : next.header.firstLsn - 1;
   const handle = await options.fileSystem.open(segment.path, 'read');
   try {
-    const reader = createWindowReader(handle, segment.length);
+    const reader = createWindowReader(handle, segment.length, { isReused: true });
     while (cursor.last.lsn < untilLsn && cursor.last.end < segment.length) {
       const position = cursor.last.end;
       const head = await reader.view(position, FRAME_HEADER_BYTES);
