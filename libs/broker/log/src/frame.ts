@@ -76,18 +76,18 @@ export interface EncodedFrame {
   readonly payloadsAt: number;
 }
 
-/** What of each buffer the entries use. */
+/** What of each buffer the larger payloads use. */
 function usedBytes(entries: readonly Entry[]): Map<ArrayBufferLike, number> {
   const used = new Map<ArrayBufferLike, number>();
   for (const entry of entries) {
-    if (entry.kind !== 'appended') continue;
+    if (entry.kind !== 'appended' || entry.length <= COPY_BYTES_MAX) continue;
     const { buffer } = entry.bytes;
     used.set(buffer, (used.get(buffer) ?? 0) + entry.length);
   }
   return used;
 }
 
-/** True for a small payload, and for one that would keep much more memory alive than it and its neighbours need. */
+/** True for a small payload, and for one that would keep much more memory alive than it and its larger neighbours need. */
 function isCopied({ length, bytes: { buffer } }: Appended, used: ReadonlyMap<ArrayBufferLike, number>): boolean {
   return length <= COPY_BYTES_MAX || buffer.byteLength > 2 * (used.get(buffer) ?? 0);
 }
