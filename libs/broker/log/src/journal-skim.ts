@@ -19,7 +19,7 @@ const PIECE_BYTES = 256 * 1024;
 export interface SkimmedFrame {
   readonly place: FramePlace;
   readonly timestampMs: number;
-  /** The payload of each append starts at `start` of the frame; `bytes` is empty. */
+  /** The payload of each append starts at `start` of the frame; `bytes` is empty. None when `isThorough`. */
   readonly entries: readonly Entry[];
 }
 
@@ -49,6 +49,11 @@ export async function skimJournal(options: JournalSkimOptions): Promise<void> {
   }
 }
 
+/** Checks the frame and decodes nothing: whoever skimmed it before has done that. Undefined when it is not valid. */
+function noneWhenWhole(bytes: Uint8Array, at: number, seed: number): readonly Entry[] | undefined {
+  return checkFrame(bytes, at, seed) === undefined ? undefined : [];
+}
+
 async function skimSegment(options: JournalSkimOptions, segment: SegmentFile, endLsn: number): Promise<void> {
   const { fileSystem, dataDirectory, afterLsn, isThorough, visit } = options;
   const { logId, firstLsn, previousCrc } = segment.header;
@@ -67,8 +72,7 @@ async function skimSegment(options: JournalSkimOptions, segment: SegmentFile, en
       if (lsn > afterLsn) {
         const length = isThorough ? header.frameLength : FRAME_HEADER_BYTES + header.entriesLength;
         const { bytes, at } = await reader.view(position, length);
-        const isValid = !isThorough || checkFrame(bytes, at, seed) !== undefined;
-        const entries = isValid ? readEntries(bytes, at, header) : undefined;
+        const entries = isThorough ? noneWhenWhole(bytes, at, seed) : readEntries(bytes, at, header);
         if (entries === undefined) throw corrupt(dataDirectory, segment.path, position, `frame ${lsn} is not valid`);
         const place = { lsn, segmentFirstLsn: firstLsn, position, length: header.frameLength };
         await visit({ place, timestampMs: header.timestampMs, entries });

@@ -11,8 +11,8 @@
 
 import { PulsesError } from '@pulses/shared-errors';
 import type { Clock, Timer } from '@pulses/shared-ports';
-import { eachOf } from './each-of';
 import { copyOf } from './bytes';
+import { eachOf } from './each-of';
 import type { DeletedTopic } from './entries';
 import type { JournalReader } from './journal-reader';
 import type { LogLogger } from './options';
@@ -117,8 +117,18 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
 
   const hasWork = (): boolean => next !== undefined || leftOver.size > 0 || untidy.size > 0;
 
-  const fail = (error: PulsesError): void => {
+  const isEnding = (): boolean => isStopped || !isDraining;
+
+  const isLate = (): boolean => clock.monotonicMs() >= endMs;
+
+  const stop = (): void => {
     isStopped = true;
+    timer?.cancel();
+    timer = undefined;
+  };
+
+  const fail = (error: PulsesError): void => {
+    stop();
     failure ??= error;
     options.onFailed(error);
   };
@@ -128,10 +138,11 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
 
   const isHurried = (): boolean => tail.unreleasedBytes >= options.passBytesMax || isTooMuch();
 
-  const schedule = (delayMs: number): void => {
+  const schedule = (): void => {
     if (timer !== undefined || passing !== undefined || verifying !== undefined || isStopped) return;
+    const delayMs = isHurried() ? 0 : options.delayMs;
     timer = clock.setTimer(
-      delayMs,
+      isBlocked ? RETRY_MS : delayMs,
       () => {
         timer = undefined;
         void pass();
@@ -185,7 +196,7 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
   };
 
   const writeTopic = async (topicId: number, { batches, stored }: Work): Promise<void> => {
-    if (clock.monotonicMs() >= endMs) {
+    if (isLate()) {
       leftOver.set(topicId, { batches, stored });
       return;
     }
@@ -265,9 +276,7 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     }
     await eachOf(work, WRITERS, ([topicId, some]) => writeTopic(topicId, some), failures);
     const fatal = failures.find((error) => !isFull(error) && !isOutOfDescriptors(error));
-    if (fatal !== undefined) {
-      fail(storageFailed('a topic file failed', fatal));
-    }
+    if (fatal !== undefined) fail(storageFailed('a topic file failed', fatal));
     const wasBlocked = isBlocked;
     isBlocked = failures.length > 0;
     if (isBlocked && !wasBlocked) logger.warn({ reason: String(failures[0]) }, 'topic files cannot be written now');
@@ -279,8 +288,7 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     passing ??= runPass().finally(() => {
       passing = undefined;
       if (isStopped) return;
-      if (isBlocked) schedule(RETRY_MS);
-      else if (hasWork()) schedule(isHurried() ? 0 : options.delayMs);
+      if (isBlocked || hasWork()) schedule();
       if (!isBlocked) options.onPass();
     });
     return passing;
@@ -288,7 +296,7 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
 
   const wake = (): void => {
     if (isBlocked || !isHurried()) {
-      schedule(isBlocked ? RETRY_MS : options.delayMs);
+      schedule();
       return;
     }
     if (passing !== undefined || verifying !== undefined || isStopped) return;
@@ -309,9 +317,7 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
   };
 
   const abandon = async (): Promise<void> => {
-    isStopped = true;
-    timer?.cancel();
-    timer = undefined;
+    stop();
     await verifying;
     while (passing !== undefined) await passing;
     await store.cache.shed();
@@ -324,12 +330,12 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     },
     holdUntil: (verify) => {
       const goOn = (): void => {
-        if (isStopped || !isDraining) throw new PulsesError('SHUTTING_DOWN');
+        if (isEnding()) throw new PulsesError('SHUTTING_DOWN');
       };
       verifying = verify(goOn)
         .catch((error: unknown) => {
-          if (!isStopped && isDraining) fail(storageFailed('the journal cannot be read', error));
-          isStopped = true;
+          if (isEnding()) stop();
+          else fail(storageFailed('the journal cannot be read', error));
         })
         .finally(() => {
           verifying = undefined;
@@ -372,7 +378,7 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
       for (;;) {
         await verifying;
         while (passing !== undefined) await passing;
-        if (isStopped || !isDraining) throw new PulsesError('SHUTTING_DOWN');
+        if (isEnding()) throw new PulsesError('SHUTTING_DOWN');
         if (isDone()) return lsn;
         await pass();
         if (!isBlocked) continue;
@@ -404,17 +410,14 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
       }
       while (passing !== undefined) await passing;
       endMs = Math.min(endMs, clock.monotonicMs() + CLOSE_MS_MAX);
-      let isWorthwhile = hasWork() && !isStopped && clock.monotonicMs() < endMs;
-      while (isWorthwhile) {
+      do {
+        if (!hasWork() || isStopped || isLate()) break;
         await pass();
-        isWorthwhile = hasWork() && !isStopped && !isBlocked && clock.monotonicMs() < endMs;
-      }
-      isStopped = true;
-      timer?.cancel();
-      timer = undefined;
+      } while (!isBlocked);
+      stop();
       // Files that are whole are easier to read by others; what fails here, the journal has.
       const writeIndexes = async (topicFiles: TopicFiles): Promise<void> => {
-        if (clock.monotonicMs() >= endMs) return;
+        if (isLate()) return;
         for (const segment of topicFiles.segments) await writeHeld(store, topicFiles, segment);
       };
       await eachOf(dirty, WRITERS, writeIndexes, []);
