@@ -1,6 +1,6 @@
 // How many pulses a second does an audit prove, broker and audit on a core each? And is a forged line found in all that?
 
-import { check, cpuSeconds, createPulsePool, isSmoke, jsonParseRate, report, sized, type Measure } from '@pulses/testing-benches';
+import { check, cpuSeconds, createPulsePool, isSmoke, jsonParseYardstick, report, sized, type Measure } from '@pulses/testing-benches';
 import { startApp } from '@pulses/testing-processes';
 import { connect } from 'node:net';
 import { startGenerator, withBenchSystem } from './bench-system';
@@ -11,7 +11,6 @@ const SKUS = 50;
 const WINDOW = isSmoke ? '1s' : '5s';
 const ROUNDS = sized(3, 1);
 const POLL_MS = 20;
-const YARDSTICK_LINES = sized(1_000_000, 2_000);
 const FORGED_TOPIC = 'tenants.tenant-1.grouped.pulses';
 
 interface Summary {
@@ -81,14 +80,14 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async ({ system, untilClos
 
   const { rate, cpu, brokerCpu } = rounds.reduce((one, other) => (other.rate > one.rate ? other : one));
   const pool = createPulsePool({ tenants: TENANTS, skus: SKUS, batchCount: 20, batchPulses: 1_000 });
-  const parse = jsonParseRate(pool.batches.map(({ payload }) => payload), YARDSTICK_LINES);
+  const yardstick = jsonParseYardstick(pool.batches);
   const micros = (seconds: number) => ((seconds * 1e6) / PULSES).toFixed(2);
   const measure: Measure = {
     question: 'audit of everything, from the source log',
     rate,
     detail: `best of ${ROUNDS}; CPU a pulse: audit ${micros(cpu)} µs, broker ${micros(brokerCpu)} µs`,
     targets: [{ about: 'rate', atLeast: 500_000 }],
-    yardstick: { name: "one core's JSON.parse", value: parse, unit: 'lines/s', ratio: rate / parse },
+    yardstick: yardstick(rate),
     checked: 'counts; a line that was forged afterwards is found and named',
   };
   report('audit', { pulses: PULSES, tenants: TENANTS, skus: SKUS }, [measure]);

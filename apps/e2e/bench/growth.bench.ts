@@ -2,7 +2,7 @@
 // unbroken load, compared between its start and its end. With the check that every pulse is in one window sum, and that
 // the sums are exact.
 
-import { createPulsePool, isSmoke, jsonParseRate, report, sized } from '@pulses/testing-benches';
+import { createPulsePool, isSmoke, jsonParseYardstick, report, sized } from '@pulses/testing-benches';
 import { exactUnits } from '../src/oracle';
 import { CHECKED, startGenerator, withBenchSystem } from './bench-system';
 
@@ -17,7 +17,6 @@ const SKUS = 50;
 /** A load of a second would be over before it is looked at. */
 const RATE = isSmoke ? { rate: 20_000 } : {};
 const WINDOW = isSmoke ? '1s' : '5s';
-const YARDSTICK_LINES = sized(1_000_000, 2_000);
 const COST_RATIO_MAX = 1.1;
 
 interface Mark {
@@ -54,7 +53,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
   const early = between(SLICES_SKIPPED, SLICES_SKIPPED + SLICES_COMPARED);
   const recent = between(SLICES - SLICES_COMPARED, SLICES);
   const { batches } = createPulsePool({ tenants: TENANTS, skus: SKUS, batchCount: 20, batchPulses: 1_000 });
-  const parse = jsonParseRate(batches.map(({ payload }) => payload), YARDSTICK_LINES);
+  const yardstick = jsonParseYardstick(batches);
   report('growth', { pulses: PULSES, slice: SLICE_PULSES, tenants: TENANTS, skus: SKUS, window: WINDOW }, [
     {
       question: `cost of a pulse, start → end of ${PULSES.toLocaleString('en-US')}`,
@@ -63,7 +62,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
       figure: { value: recent.micros / early.micros, unit: '×' },
       detail: `CPU a pulse: ${early.micros.toFixed(2)} µs, then ${recent.micros.toFixed(2)} µs`,
       targets: [{ about: 'figure', atMost: COST_RATIO_MAX }],
-      yardstick: { name: "one core's JSON.parse", value: parse, unit: 'lines/s', ratio: recent.rate / parse },
+      yardstick: yardstick(recent.rate),
       checked: CHECKED,
     },
   ]);

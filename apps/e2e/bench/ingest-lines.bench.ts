@@ -1,7 +1,7 @@
 // How many pulses a second get from a client of the line protocol to a durable grouped line? With the check that every
 // pulse is in one window sum, and that the sums are exact.
 
-import { createPulsePool, isSmoke, jsonParseRate, report, sized } from '@pulses/testing-benches';
+import { createPulsePool, isSmoke, jsonParseYardstick, report, sized } from '@pulses/testing-benches';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { CHECKED, UNITS_A_MICRO, withBenchSystem } from './bench-system';
@@ -12,7 +12,6 @@ const PULSES = BATCHES * BATCH_PULSES;
 const TENANTS = sized(1_000, 20);
 const SKUS = 50;
 const WINDOW = isSmoke ? '1s' : '5s';
-const YARDSTICK_LINES = sized(1_000_000, 2_000);
 
 const pool = createPulsePool({ tenants: TENANTS, skus: SKUS, batchCount: sized(200, 20), batchPulses: BATCH_PULSES });
 
@@ -31,7 +30,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
   const commit = await bench.commitPercentilesMs();
   await bench.checkOutputs({ pulses: PULSES, units: pool.microsOfFirst(BATCHES) * UNITS_A_MICRO });
 
-  const parse = jsonParseRate(pool.batches.map(({ payload }) => payload), YARDSTICK_LINES);
+  const yardstick = jsonParseYardstick(pool.batches);
   const rate = PULSES / seconds;
   report('ingest-lines', { pulses: PULSES, tenants: TENANTS, skus: SKUS, window: WINDOW }, [
     {
@@ -39,7 +38,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
       rate,
       latency: { of: 'commit, at most', p50Ms: commit.p50, p99Ms: commit.p99 },
       targets: [{ about: 'rate', atLeast: 500_000 }],
-      yardstick: { name: "one core's JSON.parse", value: parse, unit: 'lines/s', ratio: rate / parse },
+      yardstick: yardstick(rate),
       checked: CHECKED.replace('acknowledged', 'sent'),
     },
   ]);

@@ -2,7 +2,7 @@
 // machine, and how much memory does that take? With the check that every pulse is in one window sum, and that the sums are
 // exact.
 
-import { createPulsePool, isSmoke, jsonParseRate, report, sized, type Measure } from '@pulses/testing-benches';
+import { createPulsePool, isSmoke, jsonParseYardstick, report, sized, type Measure } from '@pulses/testing-benches';
 import { exactUnits } from '../src/oracle';
 import { CHECKED, startGenerator, withBenchSystem } from './bench-system';
 
@@ -10,7 +10,6 @@ const PULSES = sized(6_000_000, 20_000, 'BENCH_PULSES');
 const TENANTS = sized(1_000, 20);
 const SKUS = 50;
 const WINDOW = isSmoke ? '1s' : '5s';
-const YARDSTICK_LINES = sized(1_000_000, 2_000);
 const MEMORY_MIB_MAX = 256;
 
 await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
@@ -26,7 +25,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
   await bench.checkOutputs({ pulses: PULSES, units: exactUnits(sent.amount_acked) });
 
   const pool = createPulsePool({ tenants: TENANTS, skus: SKUS, batchCount: 20, batchPulses: 1_000 });
-  const parse = jsonParseRate(pool.batches.map(({ payload }) => payload), YARDSTICK_LINES);
+  const yardstick = jsonParseYardstick(pool.batches);
   const rate = PULSES / seconds;
   const microsOf = (part: 'broker' | 'ingestor') => (((after[part] - before[part]) * 1e6) / PULSES).toFixed(2);
   const memoryOf = (part: 'broker' | 'ingestor'): Measure => ({
@@ -45,7 +44,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
         { about: 'rate', atLeast: 600_000 },
         { about: 'ratio', atLeast: 0.3 },
       ],
-      yardstick: { name: "one core's JSON.parse", value: parse, unit: 'lines/s', ratio: rate / parse },
+      yardstick: yardstick(rate),
       checked: CHECKED,
     },
     memoryOf('broker'),

@@ -14,7 +14,7 @@ import {
   PEER_TENANTS,
   peerMeasures,
   publishAll,
-  startConsumer,
+  publishAndGroup,
   type ConsumerData,
 } from './peer-run';
 
@@ -82,10 +82,7 @@ async function measureMode(syncInterval: string, batches: number): Promise<Measu
     const produced = await publishAll(peer, batches, IN_FLIGHT, publishTo(streams.ALONE));
     check(await messagesIn(link, 'ALONE'), pulses, 'the count of stored messages');
 
-    const consumer = await startConsumer(import.meta.url, { port: server.port, pulses });
-    const start = performance.now();
-    const [{ times }, total] = await Promise.all([publishAll(peer, batches, IN_FLIGHT, publishTo(streams.SOURCE)), consumer.done()]);
-    const grouped = { rate: pulses / ((performance.now() - start) / 1000), times };
+    const { grouped, total } = await publishAndGroup(import.meta.url, server.port, peer, batches, IN_FLIGHT, publishTo(streams.SOURCE));
     checkPeer(peer.pool, batches, total, await messagesIn(link, 'GROUPED'));
     link.close();
     return peerMeasures(`NATS JetStream, sync ${syncInterval}`, peer.pool, produced, grouped);

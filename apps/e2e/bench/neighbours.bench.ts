@@ -4,9 +4,9 @@
 // Each kind of neighbour in turn, between two times without any. The neighbours are processes of low priority: what they
 // cost themselves, on this machine too, is not the broker's.
 
-import { check, createSamples, isSmoke, report, sized, type Measure, type Samples } from '@pulses/testing-benches';
+import { check, createSamples, isSmoke, peakMemoryMiB, report, sized, type Measure, type Samples } from '@pulses/testing-benches';
 import { freePort, makeTempDirectory, startApp, stopAll, type RunningApp } from '@pulses/testing-processes';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { runCrowd, type Crowd } from '../src/neighbours-crowd';
@@ -102,9 +102,9 @@ async function bench(): Promise<void> {
 
   /** The most memory that the broker has held since the last call, in MiB. */
   const peakMemory = (): number => {
-    const kib = Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${broker.pid}/status`, 'utf8'))?.[1]);
+    const peak = peakMemoryMiB(broker.pid);
     writeFileSync(`/proc/${broker.pid}/clear_refs`, '5');
-    return Math.round(kib / 1024);
+    return Math.round(peak);
   };
 
   const measure = async (): Promise<Samples> => {

@@ -1,7 +1,7 @@
 // How much memory do broker and ingestor need for a window of a million keys, until its sums are published? With the check
 // that every key is in the window sums, and that the sums are exact.
 
-import { check, createPulsePool, jsonParseRate, report, sized, until, type Measure } from '@pulses/testing-benches';
+import { check, createPulsePool, jsonParseYardstick, report, sized, until, type Measure } from '@pulses/testing-benches';
 import { CHECKED, UNITS_A_MICRO, withBenchSystem } from './bench-system';
 
 const BATCH_PULSES = 1_000;
@@ -11,7 +11,6 @@ const KEYS = TENANTS * SKUS;
 const WINDOW_S = sized(30, 2);
 /** All keys have to fall into one window: the load starts early in one. */
 const EARLY_SHARE = 0.3;
-const YARDSTICK_LINES = sized(1_000_000, 2_000);
 const MEMORY_MIB_MAX = 512;
 
 const pool = createPulsePool({ tenants: TENANTS, skus: SKUS, batchCount: KEYS / BATCH_PULSES, batchPulses: BATCH_PULSES, isDense: true });
@@ -29,7 +28,7 @@ await withBenchSystem([`--flush-interval=${WINDOW_S}s`], async (bench) => {
   const [memory, commit] = [bench.peakMemory(), await bench.commitPercentilesMs()];
   await bench.checkOutputs({ pulses: KEYS, units: pool.microsOfFirst(pool.batches.length) * UNITS_A_MICRO });
 
-  const parse = jsonParseRate(pool.batches.map(({ payload }) => payload), YARDSTICK_LINES);
+  const yardstick = jsonParseYardstick(pool.batches);
   const rate = KEYS / seconds;
   const measureOf = (part: 'broker' | 'ingestor'): Measure => ({
     question: `memory with ${KEYS.toLocaleString('en-US')} open keys, ${part}`,
@@ -37,7 +36,7 @@ await withBenchSystem([`--flush-interval=${WINDOW_S}s`], async (bench) => {
     latency: { of: 'commit, at most', p50Ms: commit.p50, p99Ms: commit.p99 },
     figure: { value: memory[part], unit: 'MiB' },
     targets: [{ about: 'figure', atMost: MEMORY_MIB_MAX }],
-    yardstick: { name: "one core's JSON.parse", value: parse, unit: 'lines/s', ratio: rate / parse },
+    yardstick: yardstick(rate),
     checked: `${CHECKED}; a sum of every key`,
   });
   report('open-keys', { keys: KEYS, tenants: TENANTS, skus: SKUS, window: `${WINDOW_S}s` }, [measureOf('broker'), measureOf('ingestor')]);

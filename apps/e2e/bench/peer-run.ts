@@ -4,7 +4,7 @@ import {
   check,
   createPulsePool,
   createSamples,
-  jsonParseRate,
+  jsonParseYardstick,
   sized,
   type Measure,
   type PulsePool,
@@ -15,12 +15,17 @@ import { Worker } from 'node:worker_threads';
 
 export const PEER_BATCH_PULSES = sized(1_000, 200);
 export const PEER_TENANTS = sized(1_000, 20);
-const YARDSTICK_LINES = sized(1_000_000, 2_000);
 
 /** What the consumer is told. */
 export interface ConsumerData {
   readonly port: number;
   readonly pulses: number;
+}
+
+/** What the consumer has summed. */
+export interface PeerTotal {
+  readonly pulses: number;
+  readonly micros: number;
 }
 
 export interface PeerPool {
@@ -35,13 +40,20 @@ export function createPeerPool(batches: number): PeerPool {
   return { pool, lines: pool.batches.map(({ payload }) => payload.toString('latin1').trimEnd().split('\n')) };
 }
 
-/** Publishes batches, `inFlight` at a time; answers the rate, in pulses a second, and the times until acknowledged, in ms. */
+export interface PeerResult {
+  /** Pulses a second. */
+  readonly rate: number;
+  /** Milliseconds until a batch was acknowledged. */
+  readonly times: Samples;
+}
+
+/** Publishes batches, `inFlight` at a time. */
 export async function publishAll(
   { lines }: PeerPool,
   batches: number,
   inFlight: number,
   publish: (lines: readonly string[]) => Promise<void>,
-): Promise<{ rate: number; times: Samples }> {
+): Promise<PeerResult> {
   const times = createSamples();
   let next = 0;
   const producer = async () => {
@@ -59,21 +71,37 @@ export async function publishAll(
 }
 
 /** A consumer in a thread of its own: this very bench, which finds that it is not the main thread. */
-export async function startConsumer(script: string, data: ConsumerData) {
+async function startConsumer(script: string, data: ConsumerData) {
   const worker = new Worker(new URL(script), { workerData: data });
   const failed = once(worker, 'error').then(([error]) => Promise.reject(error as Error));
   failed.catch(() => undefined);
   await Promise.race([once(worker, 'message'), failed]);
   return {
     /** Resolves once it has published everything. */
-    async done(): Promise<{ pulses: number; micros: number }> {
-      const [total] = (await Promise.race([once(worker, 'message'), failed])) as [{ pulses: number; micros: number }];
+    async done(): Promise<PeerTotal> {
+      const [total] = (await Promise.race([once(worker, 'message'), failed])) as [PeerTotal];
       return total;
     },
   };
 }
 
-export function checkPeer(pool: PulsePool, batches: number, total: { pulses: number; micros: number }, groupedLines: number): void {
+/** The same while a consumer groups them; the rate is that of both. */
+export async function publishAndGroup(
+  script: string,
+  port: number,
+  peer: PeerPool,
+  batches: number,
+  inFlight: number,
+  publish: (lines: readonly string[]) => Promise<void>,
+): Promise<{ grouped: PeerResult; total: PeerTotal }> {
+  const pulses = batches * PEER_BATCH_PULSES;
+  const consumer = await startConsumer(script, { port, pulses });
+  const start = performance.now();
+  const [{ times }, total] = await Promise.all([publishAll(peer, batches, inFlight, publish), consumer.done()]);
+  return { grouped: { rate: pulses / ((performance.now() - start) / 1000), times }, total };
+}
+
+export function checkPeer(pool: PulsePool, batches: number, total: PeerTotal, groupedLines: number): void {
   check(total.pulses, batches * PEER_BATCH_PULSES, 'the count of pulses in the sums');
   check(BigInt(total.micros), pool.microsOfFirst(batches), 'the sum of all pulses, in millionths,');
   check(groupedLines, batches * PEER_BATCH_PULSES, 'the count of grouped lines');
@@ -82,16 +110,16 @@ export function checkPeer(pool: PulsePool, batches: number, total: { pulses: num
 export function peerMeasures(
   name: string,
   pool: PulsePool,
-  produced: { rate: number; times: Samples },
-  grouped: { rate: number; times: Samples },
+  produced: PeerResult,
+  grouped: PeerResult,
 ): Measure[] {
-  const parse = jsonParseRate(pool.batches.map(({ payload }) => payload), YARDSTICK_LINES);
-  const measureOf = (question: string, { rate, times }: { rate: number; times: Samples }, checked: string): Measure => ({
+  const yardstick = jsonParseYardstick(pool.batches);
+  const measureOf = (question: string, { rate, times }: PeerResult, checked: string): Measure => ({
     question: `${name}: ${question}`,
     rate,
     latency: { of: `acknowledgement of ${PEER_BATCH_PULSES} messages`, p50Ms: times.at(0.5), p99Ms: times.at(0.99) },
     targets: [],
-    yardstick: { name: "one core's JSON.parse", value: parse, unit: 'lines/s', ratio: rate / parse },
+    yardstick: yardstick(rate),
     checked,
   });
   return [

@@ -13,7 +13,7 @@ import {
   PEER_TENANTS,
   peerMeasures,
   publishAll,
-  startConsumer,
+  publishAndGroup,
   type ConsumerData,
 } from './peer-run';
 import { openRespLink, type Reply } from './resp-link';
@@ -62,10 +62,7 @@ async function measure(): Promise<void> {
     await link.send([['DEL', 'alone'], ['XGROUP', 'CREATE', SOURCE, GROUP[0], '$', 'MKSTREAM']]);
 
     const pulses = BATCHES * PEER_BATCH_PULSES;
-    const consumer = await startConsumer(import.meta.url, { port: server.port, pulses });
-    const start = performance.now();
-    const [{ times }, total] = await Promise.all([publishAll(peer, BATCHES, IN_FLIGHT, publishTo(SOURCE)), consumer.done()]);
-    const grouped = { rate: pulses / ((performance.now() - start) / 1000), times };
+    const { grouped, total } = await publishAndGroup(import.meta.url, server.port, peer, BATCHES, IN_FLIGHT, publishTo(SOURCE));
 
     const tenants = Array.from({ length: PEER_TENANTS }, (_, index) => ['XLEN', groupedStream(`tenant-${index + 1}`)]);
     const lengths: Reply[] = await link.send(tenants);

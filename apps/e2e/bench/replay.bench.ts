@@ -1,7 +1,7 @@
 // How fast is the open window made again after the ingestor was killed? With the check that every key has its exact sum
 // again, and that nothing was grouped a second time.
 
-import { check, createPulsePool, jsonParseRate, report, sized, until } from '@pulses/testing-benches';
+import { check, createPulsePool, jsonParseYardstick, report, sized, until } from '@pulses/testing-benches';
 import { exactUnits } from '../src/oracle';
 import { UNITS_A_MICRO, withBenchSystem } from './bench-system';
 
@@ -13,7 +13,6 @@ const TENANTS = 200;
 const SKUS = 50;
 /** It ends at midnight, in UTC; a run across that fails its checks. */
 const WINDOW = '1d';
-const YARDSTICK_LINES = sized(1_000_000, 2_000);
 
 interface Window {
   readonly cut: boolean;
@@ -44,7 +43,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
   check(units, pool.microsOfFirst(BATCHES) * UNITS_A_MICRO, 'the sum of the window, in 10^-30,');
   check(await bench.groupedLines(), PULSES, 'the count of grouped lines');
 
-  const parse = jsonParseRate(pool.batches.map(({ payload }) => payload), YARDSTICK_LINES);
+  const yardstick = jsonParseYardstick(pool.batches);
   const rate = PULSES / seconds;
   report('replay', { pulses: PULSES, tenants: TENANTS, skus: SKUS, window: WINDOW }, [
     {
@@ -53,7 +52,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
       figure: { value: seconds, unit: 's from the kill until caught up' },
       detail: `of which ${readySeconds.toFixed(2)} s until ready`,
       targets: [{ about: 'rate', atLeast: 1_000_000 }],
-      yardstick: { name: "one core's JSON.parse", value: parse, unit: 'lines/s', ratio: rate / parse },
+      yardstick: yardstick(rate),
       checked: 'all pulses in the window, sums exact, none grouped again',
     },
   ]);

@@ -2,7 +2,7 @@
 // included, once every tenant's topics exist. With the check that every pulse is in one window sum, and that the sums are
 // exact.
 
-import { createPulsePool, isSmoke, jsonParseRate, report, sized } from '@pulses/testing-benches';
+import { createPulsePool, isSmoke, jsonParseYardstick, report, sized } from '@pulses/testing-benches';
 import { exactUnits } from '../src/oracle';
 import { CHECKED, startGenerator, UNITS_A_MICRO, withBenchSystem } from './bench-system';
 
@@ -11,7 +11,6 @@ const SKUS = sized(1, 1, 'BENCH_SKUS');
 const PULSES = sized(1_000_000, 20_000, 'BENCH_PULSES');
 const WINDOW = isSmoke ? '1s' : '5s';
 const FIRST_BATCH_PULSES = 1_000;
-const YARDSTICK_LINES = sized(1_000_000, 2_000);
 const COST_RATIO_MAX = 1.5;
 
 interface Cost {
@@ -50,7 +49,7 @@ const costs: Cost[] = [];
 for (const tenants of TENANT_COUNTS) costs.push(await costOf(tenants));
 const [fewest, most] = [costs[0] as Cost, costs.at(-1) as Cost];
 const { batches } = createPulsePool({ tenants: most.tenants, skus: SKUS, batchCount: 20, batchPulses: 1_000 });
-const parse = jsonParseRate(batches.map(({ payload }) => payload), YARDSTICK_LINES);
+const yardstick = jsonParseYardstick(batches);
 report('tenants', { pulses: PULSES, tenants: TENANT_COUNTS.join(' '), skus: SKUS, window: WINDOW }, [
   {
     question: `cost of a pulse, ${fewest.tenants} → ${most.tenants.toLocaleString('en-US')} tenants`,
@@ -59,7 +58,7 @@ report('tenants', { pulses: PULSES, tenants: TENANT_COUNTS.join(' '), skus: SKUS
     figure: { value: most.micros / fewest.micros, unit: '×' },
     detail: `CPU a pulse: ${costs.map(({ tenants, micros }) => `${tenants} tenants ${micros.toFixed(2)} µs`).join(', ')}`,
     targets: [{ about: 'figure', atMost: COST_RATIO_MAX }],
-    yardstick: { name: "one core's JSON.parse", value: parse, unit: 'lines/s', ratio: most.rate / parse },
+    yardstick: yardstick(most.rate),
     checked: CHECKED,
   },
 ]);

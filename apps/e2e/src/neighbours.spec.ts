@@ -4,9 +4,9 @@
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { PREAMBLE } from '@pulses/broker-wire';
+import { peakMemoryMiB } from '@pulses/testing-benches';
 import { makeProgram, makeTempDirectory, stopAll, type Program, type TempDirectory } from '@pulses/testing-processes';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { startBrokerProcess, type BrokerProcess } from './broker-process';
 import { publishLines, readLines, sendText } from './line-client';
@@ -34,11 +34,6 @@ const CROWD_SOURCE = `
 import { runCrowd } from './apps/e2e/src/neighbours-crowd';
 void runCrowd(JSON.parse(process.argv[2] ?? ''));
 `;
-
-/** The most memory that a process has ever held. */
-function peakMemoryMiB(pid: number): number {
-  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
-}
 
 describe('a broker with slow and hostile neighbours', () => {
   let broker: BrokerProcess;

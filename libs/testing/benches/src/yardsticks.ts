@@ -5,6 +5,9 @@ import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { sized } from './checks';
+import type { Measure } from './measurement';
+import type { PulseBatch } from './pulse-pool';
 import { createSamples, type Samples } from './samples';
 
 /** One core's JSON.parse of the lines of payloads, in lines a second. */
@@ -21,6 +24,17 @@ export function jsonParseRate(payloads: readonly Buffer[], count: number): numbe
     }
   }
   return parsed / ((performance.now() - start) / 1000);
+}
+
+const PARSED_LINES = sized(1_000_000, 2_000);
+
+/** Measures JSON.parse of the lines of batches, and makes it the yardstick of a rate in pulses a second. */
+export function jsonParseYardstick(batches: readonly PulseBatch[]): (rate: number) => NonNullable<Measure['yardstick']> {
+  const parsed = jsonParseRate(
+    batches.map(({ payload }) => payload),
+    PARSED_LINES,
+  );
+  return (rate) => ({ name: "one core's JSON.parse", value: parsed, unit: 'lines/s', ratio: rate / parsed });
 }
 
 export interface SyncedWrites {
