@@ -94,7 +94,7 @@ describe('retention', () => {
     const base = { group: 'g', groupEpoch, topic: 'a', incarnation, appends: [] };
     const position = (name: string, expectedRevision: number, offset: number) => ({ name, expectedRevision, offset, metadata: '' });
     await log.commit({ ...base, positions: [position('p', 0, 35), position('q', 0, 30)] });
-    const messages = await fill(log, 'a', 0, 40);
+    const messages = await fillSegments(log, directory, 'a', 40);
     clock.setMs(2_000_000);
     await until(() => (log.topic('a')?.startOffset ?? 0) > 0);
     // Later looks change nothing.
