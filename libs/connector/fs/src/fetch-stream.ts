@@ -1,6 +1,6 @@
 // One fetch stream as a sequence of events that the consumer pulls.
 //
-// Guarantees: events in the order sent; credit goes back to the broker only for what the consumer took, so at most about
+// Guarantees: events in the order sent, a head only when nothing had come behind it; credit goes back to the broker only for what the consumer took, so at most about
 // `creditBytes` wait here.
 
 import type { RecordBatch, Response } from '@pulses/broker-wire';
@@ -60,9 +60,8 @@ export function createFetchStream(
       resolve(give(event));
       return;
     }
-    const last = events.at(-1);
-    // Only the newest head matters.
-    if (event.kind === 'head' && last?.kind === 'head') events.pop();
+    // A head that has something behind it is none any more.
+    if (events.at(-1)?.kind === 'head') events.pop();
     events.push(event);
   };
 
