@@ -4,7 +4,7 @@ import { startBroker } from './start-broker';
 
 // Files of topics are made durable many at a time, and the journal must not wait behind them. Node makes its threads at the
 // first call that needs one, which is later than this.
-process.env['UV_THREADPOOL_SIZE'] ??= '16';
+process.env['UV_THREADPOOL_SIZE'] ??= '24';
 
 keepYoungGenerationSmall();
 void runService({

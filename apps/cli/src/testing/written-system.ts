@@ -3,7 +3,7 @@
 
 import { createKeyTable } from '@pulses/aggregation-api';
 import {
-  aggregatedLine,
+  aggregatedLines,
   aggregatedTopic,
   createGroupedIds,
   createPulseReader,
@@ -122,18 +122,16 @@ function writeWindow(
     state.times.push(timestampMs);
     keys.set(name, state);
   }
+  const lineOf = aggregatedLines({ source, windowStartMs: startMs, windowMs, fromOffset, toOffset: behind - 1 });
   for (const { key, units, times } of keys.values()) {
-    const line = aggregatedLine(
-      { source, windowStartMs: startMs, windowMs, fromOffset, toOffset: behind - 1 },
-      {
-        key: key.bytes,
-        keyFields: key.keyFields,
-        total: textOf(units),
-        pulseCount: times.length,
-        firstSeenMs: times[0] ?? 0,
-        lastSeenMs: times.at(-1) ?? 0,
-      },
-    );
+    const line = lineOf({
+      key: key.bytes,
+      keyFields: key.keyFields,
+      total: textOf(units),
+      pulseCount: times.length,
+      firstSeenMs: times[0] ?? 0,
+      lastSeenMs: times.at(-1) ?? 0,
+    });
     append(broker, aggregatedTopic(key.tenant), line, startMs + windowMs);
   }
 }

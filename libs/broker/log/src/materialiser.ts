@@ -33,11 +33,13 @@ import {
   type TopicStore,
 } from './topic-files';
 
-const WRITERS = 2;
+const WRITERS = 8;
 /** Files are made durable so many at a time: the file system commits them together. The broker has more threads than this. */
 const SYNCERS = 12;
 /** After so many topics what is durable is noted, also when the rest fails or is cut short. */
 const SYNCED_TOGETHER = 512;
+/** Then others have a turn: with many small batches a pass takes tens of thousands. */
+const TAKEN_AT_ONCE = 1_000;
 const RETRY_MS = 250;
 /** How long a stop goes on writing; what is left then, the journal has. */
 const CLOSE_MS_MAX = 4_000;
@@ -91,6 +93,13 @@ export interface Materialiser {
 interface Work {
   readonly batches: TailBatch[];
   readonly stored: StoredBatch[];
+}
+
+/** Resolves in a later turn of the event loop. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 export function createMaterialiser(options: MaterialiserOptions): Materialiser {
@@ -158,13 +167,13 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     for (const wake of waiters) wake();
   };
 
-  /** With its payload; one that only the journal has is copied, so that it keeps no whole frame in memory. */
-  const load = async (batch: TailBatch): Promise<StoredBatch> => {
-    batch.isTaken = true;
-    if (isLoaded(batch)) return batch;
-    const { place, payloadAt, baseOffset, recordCount, timestampMs, length } = batch;
-    const frame = await options.journal.read(place);
-    return { baseOffset, recordCount, timestampMs, length, start: 0, bytes: copyOf(frame, payloadAt, length) };
+  /** Reads batches that only the journal has, frame by frame; their payloads are copied, so that they keep no frame in memory. */
+  const createLoader = (): ((batch: TailBatch) => Promise<StoredBatch>) => {
+    let read: { readonly lsn: number; readonly frame: Uint8Array } | undefined;
+    return async ({ place, payloadAt, baseOffset, recordCount, timestampMs, length }) => {
+      if (read?.lsn !== place.lsn) read = { lsn: place.lsn, frame: await options.journal.read(place) };
+      return { baseOffset, recordCount, timestampMs, length, start: 0, bytes: copyOf(read.frame, payloadAt, length) };
+    };
   };
 
   /** The oldest batches, by topic. When it fails, nothing was taken. */
@@ -172,6 +181,8 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     const work = new Map<number, Work>();
     const gone: TailBatch[] = [];
     let bytes = 0;
+    let count = 0;
+    const load = createLoader();
     let batch = next;
     for (; batch !== undefined && (bytes === 0 || bytes + batch.length <= options.passBytesMax); batch = batch.next) {
       const { topicId } = batch;
@@ -179,7 +190,8 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
         gone.push(batch);
         continue;
       }
-      const stored = await load(batch);
+      batch.isTaken = true;
+      const stored = isLoaded(batch) ? batch : await load(batch);
       const known = work.get(topicId);
       if (known === undefined) {
         work.set(topicId, { batches: [batch], stored: [stored] });
@@ -188,6 +200,8 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
         known.stored.push(stored);
       }
       bytes += batch.length;
+      count += 1;
+      if (count % TAKEN_AT_ONCE === 0) await nextTurn();
     }
     next = batch;
     // Not before: what is pushed meanwhile follows on the last one, as long as that is held.

@@ -14,9 +14,9 @@ export { parseAmount, parseSum } from './amount-reading';
 export { AMOUNT_BYTES_MAX, formatAmount, writeAmount, writeInteger } from './amount-writing';
 export { DEAD_LETTER_REASONS, type DeadLetterReason } from './dead-letter-reason';
 export { LABEL_BYTES_MAX, PULSE_BYTES_MAX, PULSE_ID_BYTES_MAX } from './limits';
-export { aggregatedId, createGroupedIds, UUID_BYTES, type GroupedIds, type SourceId } from './object-ids';
+export { aggregatedIds, createGroupedIds, UUID_BYTES, type GroupedIds, type SourceId } from './object-ids';
 export {
-  aggregatedLine,
+  aggregatedLines,
   deadLetterLine,
   encodeKeyFields,
   GROUPED_LINE_OVERHEAD_BYTES,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { createHash } from 'node:crypto';
-import { aggregatedId, createGroupedIds, UUID_BYTES, type SourceId } from './object-ids';
+import { aggregatedIds, createGroupedIds, UUID_BYTES, type SourceId } from './object-ids';
 
 const SOURCE: SourceId = { topic: 'source.pulses', incarnation: '000102030405060708090a0b0c0d0e0f' };
 
@@ -82,7 +82,7 @@ describe('the id of a sum', () => {
   it('is 122 bits of a digest of source, window and key', () => {
     fc.assert(
       fc.property(source, windowStart, fc.integer({ min: 1, max: 86_400_000 }), fc.uint8Array({ maxLength: 60 }), (from, startMs, windowMs, key) => {
-        const id = aggregatedId(from, startMs, windowMs, key);
+        const id = aggregatedIds(from, startMs, windowMs)(key);
         expect(id).toBe(recipe(['aggregated', from.topic, from.incarnation, `${startMs}`, `${windowMs}`, key]));
         expect(id).toMatch(UUID_8);
       }),
@@ -93,16 +93,24 @@ describe('the id of a sum', () => {
   it('is another one for another source, window or key', () => {
     const key = Buffer.from('key');
     const ids = [
-      aggregatedId(SOURCE, 5000, 5000, key),
-      aggregatedId(SOURCE, 10_000, 5000, key),
-      aggregatedId(SOURCE, 5000, 1000, key),
-      aggregatedId(SOURCE, 5, 5_000_000, key),
-      aggregatedId(SOURCE, 5000, 5000, Buffer.from('other')),
-      aggregatedId(SOURCE, 5000, 5000, Buffer.of()),
-      aggregatedId({ ...SOURCE, topic: 'other' }, 5000, 5000, key),
-      aggregatedId({ ...SOURCE, incarnation: 'f'.repeat(32) }, 5000, 5000, key),
+      aggregatedIds(SOURCE, 5000, 5000)(key),
+      aggregatedIds(SOURCE, 10_000, 5000)(key),
+      aggregatedIds(SOURCE, 5000, 1000)(key),
+      aggregatedIds(SOURCE, 5, 5_000_000)(key),
+      aggregatedIds(SOURCE, 5000, 5000)(Buffer.from('other')),
+      aggregatedIds(SOURCE, 5000, 5000)(Buffer.of()),
+      aggregatedIds({ ...SOURCE, topic: 'other' }, 5000, 5000)(key),
+      aggregatedIds({ ...SOURCE, incarnation: 'f'.repeat(32) }, 5000, 5000)(key),
     ];
     expect(new Set(ids).size).toBe(ids.length);
-    expect(aggregatedId(SOURCE, 5000, 5000, key)).toBe(ids[0]);
+    expect(aggregatedIds(SOURCE, 5000, 5000)(key)).toBe(ids[0]);
+  });
+
+  it('depends on no key that came before', () => {
+    const idOf = aggregatedIds(SOURCE, 5000, 5000);
+    for (const length of [3, 700, 0, 80, 701, 3]) {
+      const key = Buffer.alloc(length, 'k');
+      expect(idOf(key)).toBe(recipe(['aggregated', SOURCE.topic, SOURCE.incarnation, '5000', '5000', key]));
+    }
   });
 });

@@ -4,13 +4,14 @@
 //                within an incarnation without a hash for each pulse
 //   aggregated   the first 122 free bits of SHA-256 over (topic, incarnation, window, key)
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 export const UUID_BYTES = 36;
 
 const HEX = Buffer.from('0123456789abcdef');
-const VERSION_8 = 0x80;
-const VARIANT = 0x80;
+const LENGTH_BYTES = 4;
+/** The variant's two bits, then any two. */
+const VARIANTS = '89ab';
 
 /** Where outputs come from. */
 export interface SourceId {
@@ -26,8 +27,7 @@ export interface GroupedIds {
 
 /** The ids of the grouped lines of one source. */
 export function createGroupedIds(source: SourceId): GroupedIds {
-  const template = Buffer.alloc(UUID_BYTES);
-  writeUuid(digestOf('grouped', [source.topic, source.incarnation]), template, 0);
+  const template = Buffer.from(uuidOf(hash('sha256', partsOf(['grouped', source.topic, source.incarnation]), 'hex')), 'latin1');
   // Variant bits 10, then 62 bits of the offset: only its low 53 can be set, so the digit behind the dash is 8.
   template.write('8000-000000000000', 19, 'latin1');
   return {
@@ -46,29 +46,37 @@ export function createGroupedIds(source: SourceId): GroupedIds {
   };
 }
 
-/** The id of the sum of a key in a window, as text. */
-export function aggregatedId(source: SourceId, windowStartMs: number, windowMs: number, key: Uint8Array): string {
-  const out = Buffer.alloc(UUID_BYTES);
-  const digest = digestOf('aggregated', [source.topic, source.incarnation, `${windowStartMs}`, `${windowMs}`, key]);
-  writeUuid(digest, out, 0);
-  return out.toString('latin1');
+/** The ids of the sums of one window, by the key's bytes, as text. */
+export function aggregatedIds(source: SourceId, windowStartMs: number, windowMs: number): (key: Uint8Array) => string {
+  const shared = partsOf(['aggregated', source.topic, source.incarnation, `${windowStartMs}`, `${windowMs}`]);
+  const keyAt = shared.byteLength + LENGTH_BYTES;
+  let parts = Buffer.alloc(keyAt);
+  shared.copy(parts);
+  return (key) => {
+    const end = keyAt + key.byteLength;
+    if (end > parts.byteLength) parts = Buffer.concat([shared], 2 * end);
+    parts.writeUInt32LE(key.byteLength, shared.byteLength);
+    parts.set(key, keyAt);
+    return uuidOf(hash('sha256', parts.subarray(0, end), 'hex'));
+  };
 }
 
-/** SHA-256 over a domain and parts, each behind its length, so that no two lists run together. */
-function digestOf(domain: string, parts: readonly (string | Uint8Array)[]): Buffer {
-  const digest = createHash('sha256');
-  const length = Buffer.alloc(4);
-  for (const part of [domain, ...parts]) {
-    length.writeUInt32LE(Buffer.byteLength(part));
-    digest.update(length).update(part);
-  }
-  return digest.digest();
+/** What ids are digests of: parts, each behind its length, so that no two lists run together. */
+function partsOf(parts: readonly string[]): Buffer {
+  return Buffer.concat(
+    parts.flatMap((part) => {
+      const length = Buffer.alloc(LENGTH_BYTES);
+      length.writeUInt32LE(Buffer.byteLength(part));
+      return [length, Buffer.from(part, 'utf8')];
+    }),
+  );
 }
 
-function writeUuid(bits: Buffer, out: Uint8Array, position: number): void {
-  bits[6] = ((bits[6] ?? 0) & 0x0f) | VERSION_8;
-  bits[8] = ((bits[8] ?? 0) & 0x3f) | VARIANT;
-  const hex = bits.toString('hex', 0, 16);
-  const text = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-  out.set(Buffer.from(text, 'latin1'), position);
+/** @param digest at least 32 hexadecimal digits */
+function uuidOf(digest: string): string {
+  const variant = VARIANTS[Number.parseInt(digest.charAt(16), 16) % VARIANTS.length];
+  return (
+    `${digest.slice(0, 8)}-${digest.slice(8, 12)}-8${digest.slice(13, 16)}-` +
+    `${variant}${digest.slice(17, 20)}-${digest.slice(20, 32)}`
+  );
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { parseAmount } from './amount-reading';
 import { formatAmount } from './amount-writing';
 import { createGroupedIds } from './object-ids';
-import { aggregatedLine, deadLetterLine, encodeKeyFields, GROUPED_LINE_OVERHEAD_BYTES, secondsText, windowText, writeGroupedLine } from './output-lines';
+import { aggregatedLines, deadLetterLine, encodeKeyFields, GROUPED_LINE_OVERHEAD_BYTES, secondsText, windowText, writeGroupedLine } from './output-lines';
 import { parseAggregatedPulse, parseDeadLetter, parseGroupedPulse } from './output-readers';
 import { aggregatedTopic, deadLetterTopic, encodeTenant, groupedTopic, topicKindOf } from './topic-names';
 
@@ -36,7 +36,7 @@ describe('output lines', () => {
     const key = Buffer.from('key');
     const window = { source: SOURCE, windowStartMs: 1_700_000_000_000, windowMs: 5000, fromOffset: 10, toOffset: 99 };
     const sum = { key, keyFields: keyFieldsOf('a', 'b', 'c'), total: '-0.25', pulseCount: 3, firstSeenMs: 1_700_000_000_120, lastSeenMs: 1_700_000_001_000 };
-    expect(aggregatedLine(window, sum).toString()).toBe(
+    expect(aggregatedLines(window)(sum).toString()).toBe(
       '{"object_id":"2403dcd3-0582-81cf-9f87-e781afba8698","tenant_id":"a","product_sku":"b","use_unit":"c",' +
         '"total_amount":-0.25,"window":"5s","timestamp":1700000005,"window_start":1700000000,"window_end":1700000005,' +
         '"pulse_count":3,"first_seen":1700000000.12,"last_seen":1700000001,' +

@@ -3,7 +3,7 @@
 
 import { AMOUNT_BYTES_MAX, writeAmount, writeInteger } from './amount-writing';
 import type { DeadLetterReason } from './dead-letter-reason';
-import { aggregatedId, UUID_BYTES, type GroupedIds, type SourceId } from './object-ids';
+import { aggregatedIds, UUID_BYTES, type GroupedIds, type SourceId } from './object-ids';
 
 const ascii = (text: string): Buffer => Buffer.from(text, 'latin1');
 
@@ -103,22 +103,26 @@ export interface KeySum {
   readonly lastSeenMs: number;
 }
 
-/** An aggregated pulse and its line feed. */
-export function aggregatedLine(window: WindowFacts, sum: KeySum): Buffer {
+/** The lines of one window: an aggregated pulse and its line feed for each sum. */
+export function aggregatedLines(window: WindowFacts): (sum: KeySum) => Buffer {
   const { source, windowStartMs, windowMs, fromOffset, toOffset } = window;
+  const idOf = aggregatedIds(source, windowStartMs, windowMs);
   const end = secondsText(windowStartMs + windowMs);
-  const id = aggregatedId(source, windowStartMs, windowMs, sum.key);
-  return Buffer.concat([
-    ascii(`{"object_id":"${id}",`),
-    sum.keyFields,
-    Buffer.from(
-      `,"total_amount":${sum.total},"window":"${windowText(windowMs)}","timestamp":${end},` +
-        `"window_start":${secondsText(windowStartMs)},"window_end":${end},"pulse_count":${sum.pulseCount},` +
-        `"first_seen":${secondsText(sum.firstSeenMs)},"last_seen":${secondsText(sum.lastSeenMs)},` +
-        `"source":{"topic":${JSON.stringify(source.topic)},"from_offset":${fromOffset},"to_offset":${toOffset}}}\n`,
-      'utf8',
-    ),
-  ]);
+  const windowFields =
+    `,"window":"${windowText(windowMs)}","timestamp":${end},` +
+    `"window_start":${secondsText(windowStartMs)},"window_end":${end},"pulse_count":`;
+  const sourceFields = `,"source":{"topic":${JSON.stringify(source.topic)},"from_offset":${fromOffset},"to_offset":${toOffset}}}\n`;
+  return ({ key, keyFields, total, pulseCount, firstSeenMs, lastSeenMs }) => {
+    const before = `{"object_id":"${idOf(key)}",`;
+    const behind =
+      `,"total_amount":${total}${windowFields}${pulseCount},` +
+      `"first_seen":${secondsText(firstSeenMs)},"last_seen":${secondsText(lastSeenMs)}${sourceFields}`;
+    const line = Buffer.allocUnsafe(before.length + keyFields.byteLength + Buffer.byteLength(behind));
+    const keyFieldsAt = line.write(before, 0, 'latin1');
+    line.set(keyFields, keyFieldsAt);
+    line.write(behind, keyFieldsAt + keyFields.byteLength, 'utf8');
+    return line;
+  };
 }
 
 /** Milliseconds as Unix seconds: whole where they are whole, else with up to three decimals. */

@@ -11,6 +11,8 @@ export interface CommitFlow {
    * is not known to be. @throws the flow's failure
    */
   send(commit: OutputCommit, settled: (isStored: boolean) => void): Promise<void>;
+  /** Waits until a `send` would not. @throws the flow's failure */
+  room(): Promise<void>;
   /** True when no commit is under way. */
   readonly isIdle: boolean;
   /** Waits until nothing is under way. @throws the flow's failure */
@@ -27,12 +29,12 @@ export interface CommitFlowOptions {
 export function createCommitFlow({ session, clock, underWayMax, stored }: CommitFlowOptions): CommitFlow {
   let underWay = 0;
   let failure: { readonly error: unknown } | undefined;
-  let wake: () => void = () => undefined;
+  let waiters: (() => void)[] = [];
 
   const untilFewerThan = async (bound: number): Promise<void> => {
     while (failure === undefined && underWay >= bound)
       await new Promise<void>((resolve) => {
-        wake = resolve;
+        waiters.push(resolve);
       });
     if (failure !== undefined) throw failure.error;
   };
@@ -49,7 +51,9 @@ export function createCommitFlow({ session, clock, underWayMax, stored }: Commit
     } finally {
       underWay -= 1;
       settled(isStored);
-      wake();
+      const woken = waiters;
+      waiters = [];
+      for (const wake of woken) wake();
     }
   };
 
@@ -59,6 +63,7 @@ export function createCommitFlow({ session, clock, underWayMax, stored }: Commit
       underWay += 1;
       void store(commit, settled);
     },
+    room: () => untilFewerThan(underWayMax),
     get isIdle() {
       return underWay === 0;
     },

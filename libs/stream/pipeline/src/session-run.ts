@@ -4,7 +4,7 @@
 // committed once, after the log has proven that the window is over. Nothing but the log decides a byte of the outputs.
 
 import { windowStartOf, type EngineState } from '@pulses/aggregation-api';
-import type { OutputCommit, Session, SourceRecords } from '@pulses/connector-api';
+import type { OutputCommit, Session, SourceEvent, SourceRecords } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import { within } from '@pulses/shared-service-host';
@@ -40,11 +40,22 @@ export async function runSession(
   };
   signal.addEventListener('abort', stop, { once: true });
   try {
+    let coming: Promise<SourceEvent> | undefined;
+    let emissionDue: Promise<undefined> | undefined;
     while (!signal.aborted) {
-      const event = await stream.next();
-      if (event.kind === 'records') await run.takeRecords(event);
-      else await run.takeHead(event.clockMs);
-      await options.live?.answer((tenantId) => run.liveWindow(tenantId));
+      coming ??= stream.next();
+      if (run.isEmitting) emissionDue ??= run.untilEmissionDue();
+      const event = await (emissionDue === undefined ? coming : Promise.race([coming, emissionDue]));
+      if (event === undefined) {
+        emissionDue = undefined;
+        await run.emitSome();
+      } else {
+        coming = undefined;
+        if (event.kind === 'records') await run.takeRecords(event);
+        else await run.takeHead(event.clockMs);
+        await options.live?.answer((tenantId) => run.liveWindow(tenantId));
+      }
+      await run.forgetStored();
     }
   } catch (error) {
     if (!signal.aborted) throw await firstCause(error, session, run);
@@ -67,6 +78,17 @@ async function firstCause(error: unknown, session: Session, run: SessionRun): Pr
   return commitFailure === undefined || isMendable(commitFailure) ? error : commitFailure;
 }
 
+/** A window that is over. */
+interface ClosedWindow {
+  readonly startMs: number;
+  /** Makes its sums into commits. */
+  readonly emission: AsyncGenerator<void, void>;
+  /** True once all of them were sent. */
+  isSent: boolean;
+  /** True once the last of them is stored, and so all. */
+  isStored: boolean;
+}
+
 class SessionRun {
   /** Where the log is read from. */
   readonly readFrom: number;
@@ -79,6 +101,8 @@ class SessionRun {
   private batchStartMs: number;
   private readonly delta: DeltaAccumulator;
   private window: OpenWindow | undefined;
+  /** The window before, until the engine has forgotten it. */
+  private closed: ClosedWindow | undefined;
   /** Messages below it have their output lines since an earlier session. */
   private readonly groupedOffset: number;
   /** Messages below it are in the engine's sums since an earlier session. */
@@ -144,8 +168,41 @@ class SessionRun {
     this.options.observer.openKeys(this.window?.keys.size ?? 0);
   }
 
-  drain(): Promise<void> {
-    return this.flow.drain();
+  /** True while sums of a closed window wait to be emitted. */
+  get isEmitting(): boolean {
+    return this.closed?.isSent === false;
+  }
+
+  /** Resolves when a few sums can be emitted without delaying what is read: in a turn of the event loop of their own. */
+  async untilEmissionDue(): Promise<undefined> {
+    await this.flow.room();
+    return await new Promise((resolve) => {
+      setImmediate(resolve, undefined);
+    });
+  }
+
+  /** Emits some of the sums of the closed window; between two events only. */
+  async emitSome(): Promise<void> {
+    const { closed } = this;
+    if (closed?.isSent === false) closed.isSent = (await closed.emission.next()).done === true;
+  }
+
+  /**
+   * Makes the engine forget the closed window once all its sums are stored, not before: an engine that survives a crash has
+   * them until then. Between two events only.
+   */
+  async forgetStored(): Promise<void> {
+    if (this.closed?.isStored !== true) return;
+    failpoint('window.before-drop');
+    await this.options.engine.drop(this.closed.startMs);
+    failpoint('window.after-drop');
+    this.closed = undefined;
+  }
+
+  /** Waits until no commit is under way. */
+  async drain(): Promise<void> {
+    await this.flow.drain();
+    await this.forgetStored();
   }
 
   /** The open window's sums so far, of one tenant or of all; between two events only. */
@@ -193,8 +250,11 @@ class SessionRun {
   private async enterWindowOf(timestampMs: number): Promise<void> {
     if (this.window !== undefined && timestampMs >= this.window.endMs) await this.closeWindow();
     if (this.window === undefined) {
-      this.window = this.openWindow(timestampMs, this.nextOffset);
-      this.delta.startWindow(this.window.startMs, this.window.keys, this.window.fromOffset);
+      const window = this.openWindow(timestampMs, this.nextOffset);
+      // Of another length, after a restart.
+      if (window.startMs === this.closed?.startMs) await this.finishClosed();
+      this.window = window;
+      this.delta.startWindow(window.startMs, window.keys, window.fromOffset);
     }
     const { startMs, endMs } = this.window;
     if (timestampMs < startMs || timestampMs >= endMs)
@@ -217,24 +277,34 @@ class SessionRun {
     });
   }
 
+  /** Its sums follow beside what is read next; those of the window before go first. */
   private async closeWindow(): Promise<void> {
     const window = this.window;
     if (window === undefined) return;
+    await this.finishClosed();
     await this.flushDelta();
     await this.flushBatch();
     const { engine, observer } = this.options;
-    await emitWindow(engine, this.session.source, window, this.limits.sumsMax, (commit, lineCount) =>
+    const emission = emitWindow(engine, this.session.source, window, this.limits.sumsMax, (commit, lineCount, isLast) =>
       this.flow.send(commit, (isStored) => {
-        if (isStored) observer.aggregated(lineCount);
+        if (!isStored) return;
+        observer.aggregated(lineCount);
+        closed.isStored = isLast;
       }),
     );
-    // Only sums that are stored may be forgotten; an engine that survives a crash has them until then.
-    await this.flow.drain();
-    failpoint('window.before-drop');
-    await engine.drop(window.startMs);
-    failpoint('window.after-drop');
+    const closed: ClosedWindow = { startMs: window.startMs, emission, isSent: false, isStored: false };
+    this.closed = closed;
     observer.openKeys(0);
     this.window = undefined;
+    // The engine seals it now, before it hears of the next one.
+    await this.emitSome();
+  }
+
+  /** Waits until the window before is emitted, stored and forgotten. */
+  private async finishClosed(): Promise<void> {
+    if (this.closed === undefined) return;
+    while (this.isEmitting) await this.emitSome();
+    await this.drain();
   }
 
   private async flushDelta(): Promise<void> {
