@@ -19,6 +19,11 @@ export function copyOf(bytes: Uint8Array, start: number, length: number): Uint8A
   return copy;
 }
 
+/** Copies `bytes[start, start + length)` to `to[at]`, without a view in between: it is done for every small message. */
+export function copyInto(to: Uint8Array, at: number, bytes: Uint8Array, start: number, length: number): void {
+  (Buffer.prototype as Buffer).copy.call(bytes, to, at, start, start + length);
+}
+
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

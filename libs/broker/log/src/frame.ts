@@ -14,6 +14,7 @@
 import { crc32 } from 'node:zlib';
 import {
   bytesOfHex,
+  copyInto,
   createFieldReader,
   createFieldWriter,
   FieldError,
@@ -106,8 +107,11 @@ export function encodeFrame(
   let copied = 0;
   let payloads = 0;
   for (const entry of entries) {
-    entriesLength += sizeOfEntry(entry, texts);
-    if (entry.kind !== 'appended') continue;
+    if (entry.kind !== 'appended') {
+      entriesLength += sizeOfEntry(entry, texts);
+      continue;
+    }
+    entriesLength += sizeOfAppended(entry);
     payloads += entry.length;
     if (isCopied(entry, used)) copied += entry.length;
   }
@@ -116,7 +120,10 @@ export function encodeFrame(
   const own = Buffer.allocUnsafeSlow(payloadsAt + copied);
   const writer = createFieldWriter(own, FRAME_HEADER_BYTES);
   let nextText = 0;
-  for (const entry of entries) nextText = writeEntry(writer, entry, texts, nextText);
+  for (const entry of entries) {
+    if (entry.kind === 'appended') writeAppended(writer, entry);
+    else nextText = writeEntry(writer, entry, texts, nextText);
+  }
 
   const buffers: Uint8Array[] = [];
   let cut = 0;
@@ -124,7 +131,7 @@ export function encodeFrame(
   for (const entry of entries) {
     if (entry.kind !== 'appended') continue;
     if (isCopied(entry, used)) {
-      own.set(entry.bytes.subarray(entry.start, entry.start + entry.length), at);
+      copyInto(own, at, entry.bytes, entry.start, entry.length);
       entry.bytes = own;
       entry.start = at;
       at += entry.length;
@@ -238,8 +245,30 @@ function decodeEntries(
 //   7 producer-retired  producer 16 bytes · epoch u32
 //   8 topic-trimmed     topicId u32 · startOffset u64 · bytesRemoved u64 · firstTimestampMs u64
 
+function sizeOfAppended({ producer }: Appended): number {
+  return 1 + 20 + (producer === undefined ? 0 : 28);
+}
+
+function writeAppended(to: FieldWriter, { producer, topicId, baseOffset, recordCount, length }: Appended): void {
+  if (producer === undefined) {
+    to.u8(KIND.appended);
+  } else {
+    to.u8(KIND.produced);
+    to.raw(bytesOfHex(producer.id));
+    to.u32(producer.epoch);
+    to.u64(producer.sequence);
+  }
+  to.u32(topicId);
+  to.u64(baseOffset);
+  to.u32(recordCount);
+  to.u32(length);
+}
+
+/** The others; there are few of them. */
+type OtherEntry = Exclude<Entry, Appended>;
+
 /** Size of the entry; pushes its texts as bytes, in the order in which `writeEntry` takes them. */
-function sizeOfEntry(entry: Entry, texts: Uint8Array[]): number {
+function sizeOfEntry(entry: OtherEntry, texts: Uint8Array[]): number {
   const text = (value: string): number => {
     const bytes = utf8(value);
     texts.push(bytes);
@@ -248,8 +277,6 @@ function sizeOfEntry(entry: Entry, texts: Uint8Array[]): number {
   switch (entry.kind) {
     case 'topic-created':
       return 1 + 4 + 16 + text(entry.topic);
-    case 'appended':
-      return 1 + 20 + (entry.producer === undefined ? 0 : 28);
     case 'positions-set': {
       let size = 1 + text(entry.group) + 4 + 2;
       for (const position of entry.positions) size += text(position.name) + 16 + text(position.metadata);
@@ -267,7 +294,7 @@ function sizeOfEntry(entry: Entry, texts: Uint8Array[]): number {
 }
 
 /** Returns the index of the next text. */
-function writeEntry(to: FieldWriter, entry: Entry, texts: readonly Uint8Array[], textAt: number): number {
+function writeEntry(to: FieldWriter, entry: OtherEntry, texts: readonly Uint8Array[], textAt: number): number {
   let next = textAt;
   const text = (): void => to.short(texts[next++]!); // `sizeOfEntry` pushed it
   switch (entry.kind) {
@@ -276,20 +303,6 @@ function writeEntry(to: FieldWriter, entry: Entry, texts: readonly Uint8Array[],
       to.u32(entry.topicId);
       to.raw(bytesOfHex(entry.incarnation));
       text();
-      break;
-    case 'appended':
-      if (entry.producer === undefined) {
-        to.u8(KIND.appended);
-      } else {
-        to.u8(KIND.produced);
-        to.raw(bytesOfHex(entry.producer.id));
-        to.u32(entry.producer.epoch);
-        to.u64(entry.producer.sequence);
-      }
-      to.u32(entry.topicId);
-      to.u64(entry.baseOffset);
-      to.u32(entry.recordCount);
-      to.u32(entry.length);
       break;
     case 'positions-set':
       to.u8(KIND['positions-set']);

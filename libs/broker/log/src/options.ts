@@ -56,7 +56,7 @@ export const BROKER_LOG_DEFAULTS: BrokerLogOptions = {
   passBytesMax: 32 * MIB,
   materialiseDelayMs: 500,
   topicSegmentBytesMax: 64 * MIB,
-  entriesHeldMax: 16,
+  entriesHeldMax: 64,
   checkpointBytes: 64 * MIB,
   retentionIntervalMs: 60_000,
   openFilesMax: 4_096,

@@ -123,8 +123,8 @@ async function writeSome(store: TopicStore, files: TopicFiles, batches: readonly
   const segment = isFull ? await addSegment(store, files, batches[0]!) : last; // callers give at least one
   if (segment.held.length >= store.entriesHeldMax) await writeHeld(store, files, segment);
   const { written } = segment;
-  const blocks = planBlocks(batches, written.length);
   const payloads = batches.map(({ bytes, start, length }) => bytes.subarray(start, start + length));
+  const blocks = planBlocks(batches, payloads, written.length);
   await store.cache.use(filePath(files, segment, 'ndjson'), (handle) => writeAll(handle, payloads, written.length));
   failpoint('topic-files.after-lines');
   segment.held.push(...blocks);
@@ -177,41 +177,49 @@ async function addSegment(store: TopicStore, files: TopicFiles, first: StoredBat
   return segment;
 }
 
-/** Neighbours with one timestamp become one block as far as it stays small; a large batch becomes several. */
-export function planBlocks(batches: readonly StoredBatch[], position: number): Block[] {
+/**
+ * Neighbours with one timestamp become one block as far as it stays small; a large batch becomes several.
+ * @param payloads those of the batches
+ */
+export function planBlocks(batches: readonly StoredBatch[], payloads: readonly Uint8Array[], position: number): Block[] {
   const blocks: Block[] = [];
+  let open: Mutable<Block> | undefined;
   let at = position;
-  for (const batch of batches) {
-    let { baseOffset, recordCount, start, length } = batch;
-    const { timestampMs } = batch;
-    while (length > 0) {
-      const isSplit = length > BLOCK_BYTES_MAX;
-      const piece = isSplit ? pieceOf(batch.bytes, start, length) : { length, recordCount };
-      const bytes = batch.bytes.subarray(start, start + piece.length);
-      const before = blocks.at(-1);
-      const isMerged = before?.timestampMs === timestampMs && before.length + piece.length <= BLOCK_BYTES_MAX;
-      const block: Block = isMerged
-        ? {
-            ...before,
-            length: before.length + piece.length,
-            recordCount: before.recordCount + piece.recordCount,
-            payloadCrc: crc32(bytes, before.payloadCrc),
-          }
-        : { baseOffset, timestampMs, position: at, ...piece, payloadCrc: crc32(bytes) };
-      blocks[isMerged ? blocks.length - 1 : blocks.length] = block;
-      at += piece.length;
-      start += piece.length;
-      length -= piece.length;
-      baseOffset += piece.recordCount;
-      recordCount -= piece.recordCount;
+  const add = (baseOffset: number, recordCount: number, timestampMs: number, bytes: Uint8Array): void => {
+    const { length } = bytes;
+    if (open?.timestampMs === timestampMs && open.length + length <= BLOCK_BYTES_MAX) {
+      open.payloadCrc = crc32(bytes, open.payloadCrc);
+      open.length += length;
+      open.recordCount += recordCount;
+    } else {
+      open = { baseOffset, timestampMs, position: at, length, recordCount, payloadCrc: crc32(bytes) };
+      blocks.push(open);
+    }
+    at += length;
+  };
+  for (const [index, { baseOffset, recordCount, timestampMs }] of batches.entries()) {
+    const payload = payloads[index]!; // one for each batch
+    if (payload.length <= BLOCK_BYTES_MAX) {
+      add(baseOffset, recordCount, timestampMs, payload);
+      continue;
+    }
+    let [offset, count, rest] = [baseOffset, recordCount, payload];
+    while (rest.length > 0) {
+      const piece = rest.length > BLOCK_BYTES_MAX ? pieceOf(rest) : { length: rest.length, recordCount: count };
+      add(offset, piece.recordCount, timestampMs, rest.subarray(0, piece.length));
+      offset += piece.recordCount;
+      count -= piece.recordCount;
+      rest = rest.subarray(piece.length);
     }
   }
   return blocks;
 }
 
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
 /** The first messages of a payload that fit a block, yet at least one. */
-function pieceOf(bytes: Uint8Array, start: number, length: number): { length: number; recordCount: number } {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset + start, length);
+function pieceOf(payload: Uint8Array): { length: number; recordCount: number } {
+  const buffer = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
   const lastFit = buffer.lastIndexOf(LINE_FEED, BLOCK_BYTES_MAX - 1);
   const end = (lastFit === -1 ? buffer.indexOf(LINE_FEED) : lastFit) + 1;
   return { length: end, recordCount: countLines(buffer, end) };

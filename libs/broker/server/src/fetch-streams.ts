@@ -46,6 +46,7 @@ interface Stream {
   creditBytes: number;
   /** A head is owed as soon as everything was sent. */
   headDue: boolean;
+  headSentMs: number;
   headTimer: Timer | undefined;
   isReady: boolean;
   isOpen: boolean;
@@ -86,11 +87,22 @@ export function createFetchStreams(
   const sendHead = (stream: Stream, clockMs: number): void => {
     failpoint('head.before-send');
     stream.headDue = false;
+    stream.headSentMs = clock.monotonicMs();
     send(stream.correlation, { type: 'head', nextOffset: stream.next, clockMs });
-    stream.headTimer?.cancel();
+    if (stream.headTimer === undefined) awaitHead(stream, HEAD_INTERVAL_MS);
+  };
+
+  /** One timer a stream, not one a head: under load there are thousands of those. */
+  const awaitHead = (stream: Stream, delayMs: number): void => {
     stream.headTimer = clock.setTimer(
-      HEAD_INTERVAL_MS,
+      delayMs,
       () => {
+        stream.headTimer = undefined;
+        const leftMs = stream.headSentMs + HEAD_INTERVAL_MS - clock.monotonicMs();
+        if (leftMs > 0) {
+          awaitHead(stream, leftMs);
+          return;
+        }
         stream.headDue = true;
         wake(stream);
       },
@@ -165,6 +177,7 @@ export function createFetchStreams(
         next: request.fromOffset,
         creditBytes: request.creditBytes,
         headDue: true,
+        headSentMs: 0,
         headTimer: undefined,
         isReady: false,
         isOpen: true,

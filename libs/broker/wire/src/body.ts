@@ -18,86 +18,88 @@ const COPY_BYTES_MAX = 4096;
 const REPLACEMENT = '\ufffd';
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** A frame body under construction: small fields in one growing buffer, large byte fields by reference. */
-export interface BodyWriter {
-  u8(value: number): void;
-  u16(value: number): void;
-  u32(value: number): void;
-  u64(value: number): void;
-  str(value: string): void;
-  id(value: string): void;
-  bytes(value: Uint8Array): void;
+/**
+ * A frame body under construction: small fields in one growing buffer, large byte fields by reference. One is made for
+ * every message, so its methods are shared.
+ */
+export class BodyWriter {
+  private readonly done: Uint8Array[] = [];
+  private buffer = Buffer.allocUnsafe(INITIAL_BYTES);
+  private partStart = 0;
+  private position: number;
+
+  /** @param reservedBytes left free at the start of the first part, for a header */
+  constructor(reservedBytes: number) {
+    this.position = reservedBytes;
+  }
+
+  u8(value: number): void {
+    this.reserve(1);
+    this.position = this.buffer.writeUInt8(value, this.position);
+  }
+
+  u16(value: number): void {
+    this.reserve(2);
+    this.position = this.buffer.writeUInt16LE(value, this.position);
+  }
+
+  u32(value: number): void {
+    this.reserve(4);
+    this.position = this.buffer.writeUInt32LE(value, this.position);
+  }
+
+  u64(value: number): void {
+    if (!Number.isSafeInteger(value) || value < 0) throw new TypeError(`not an unsigned integer below 2^53: ${value}`);
+    this.u32(value % TWO_32);
+    this.u32(Math.floor(value / TWO_32));
+  }
+
+  str(value: string): void {
+    // Three bytes a UTF-16 unit are the most that UTF-8 takes.
+    this.reserve(2 + value.length * 3);
+    const written = this.buffer.write(value, this.position + 2, 'utf8');
+    if (written > 0xffff) throw new PulsesError('MESSAGE_TOO_LARGE', `a text of ${written} bytes; at most 65535 are allowed`);
+    this.buffer.writeUInt16LE(written, this.position);
+    this.position += 2 + written;
+  }
+
+  id(value: string): void {
+    if (!ID_PATTERN.test(value)) throw new TypeError(`not an id of 32 hex digits: ${value}`);
+    this.reserve(ID_BYTES);
+    this.position += this.buffer.write(value, this.position, 'hex');
+  }
+
+  bytes(value: Uint8Array): void {
+    this.u32(value.byteLength);
+    if (value.byteLength <= COPY_BYTES_MAX) {
+      this.reserve(value.byteLength);
+      this.buffer.set(value, this.position);
+      this.position += value.byteLength;
+    } else {
+      this.closePart();
+      // What is written so far stays where it is: the next fields go behind it, in the same buffer.
+      this.done.push(value);
+    }
+  }
+
   /** The body as parts to be written back to back; the writer is not used afterwards. */
-  parts(): Uint8Array[];
-}
+  parts(): Uint8Array[] {
+    this.closePart();
+    return this.done;
+  }
 
-/** @param reservedBytes left free at the start of the first part, for a header */
-export function createBodyWriter(reservedBytes: number): BodyWriter {
-  const parts: Uint8Array[] = [];
-  let buffer = Buffer.allocUnsafe(INITIAL_BYTES);
-  let partStart = 0;
-  let position = reservedBytes;
-
-  const reserve = (count: number) => {
+  private reserve(count: number): void {
+    const { buffer, position } = this;
     if (position + count <= buffer.byteLength) return;
-    const grown = Buffer.allocUnsafe(Math.max(buffer.byteLength * 2, position + count));
-    buffer.copy(grown, 0, 0, position);
-    buffer = grown;
-  };
-  const closePart = () => {
-    if (position > partStart) parts.push(buffer.subarray(partStart, position));
-    partStart = position;
-  };
+    this.buffer = Buffer.allocUnsafe(Math.max(buffer.byteLength * 2, position + count));
+    buffer.copy(this.buffer, 0, 0, position);
+  }
 
-  return {
-    u8(value) {
-      reserve(1);
-      position = buffer.writeUInt8(value, position);
-    },
-    u16(value) {
-      reserve(2);
-      position = buffer.writeUInt16LE(value, position);
-    },
-    u32(value) {
-      reserve(4);
-      position = buffer.writeUInt32LE(value, position);
-    },
-    u64(value) {
-      if (!Number.isSafeInteger(value) || value < 0) throw new TypeError(`not an unsigned integer below 2^53: ${value}`);
-      reserve(8);
-      position = buffer.writeUInt32LE(value % TWO_32, position);
-      position = buffer.writeUInt32LE(Math.floor(value / TWO_32), position);
-    },
-    str(value) {
-      // Three bytes a UTF-16 unit are the most that UTF-8 takes.
-      reserve(2 + value.length * 3);
-      const written = buffer.write(value, position + 2, 'utf8');
-      if (written > 0xffff) throw new PulsesError('MESSAGE_TOO_LARGE', `a text of ${written} bytes; at most 65535 are allowed`);
-      buffer.writeUInt16LE(written, position);
-      position += 2 + written;
-    },
-    id(value) {
-      if (!ID_PATTERN.test(value)) throw new TypeError(`not an id of 32 hex digits: ${value}`);
-      reserve(ID_BYTES);
-      position += buffer.write(value, position, 'hex');
-    },
-    bytes(value) {
-      this.u32(value.byteLength);
-      if (value.byteLength <= COPY_BYTES_MAX) {
-        reserve(value.byteLength);
-        buffer.set(value, position);
-        position += value.byteLength;
-      } else {
-        closePart();
-        // What is written so far stays where it is: the next fields go behind it, in the same buffer.
-        parts.push(value);
-      }
-    },
-    parts() {
-      closePart();
-      return parts;
-    },
-  };
+  private closePart(): void {
+    const { buffer, partStart, position } = this;
+    if (position > partStart) this.done.push(buffer.subarray(partStart, position));
+    this.partStart = position;
+  }
 }
 
 /** Reads fields from a body, front to back. */

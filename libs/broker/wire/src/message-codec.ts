@@ -5,7 +5,7 @@
 //   producer = id:id epoch:u32 sequence:u64
 
 import { PulsesError } from '@pulses/shared-errors';
-import { createBodyReader, createBodyWriter, violation, type BodyReader, type BodyWriter } from './body';
+import { BodyWriter, createBodyReader, violation, type BodyReader } from './body';
 import { FRAME_HEADER_BYTES, sealFrame, type Frame } from './frame';
 import {
   GROUP_NAME_BYTES_MAX,
@@ -476,7 +476,7 @@ const REQUEST_TYPES = byNumber<RequestType>(REQUESTS);
 const RESPONSE_TYPES = byNumber<ResponseType>(RESPONSES);
 
 function encode<Message>(codec: Codec<Message>, correlation: number, message: Message): Uint8Array[] {
-  const writer = createBodyWriter(FRAME_HEADER_BYTES);
+  const writer = new BodyWriter(FRAME_HEADER_BYTES);
   codec.write(writer, message);
   return sealFrame(codec.number, correlation, writer.parts());
 }

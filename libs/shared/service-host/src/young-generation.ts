@@ -15,6 +15,7 @@ const YOUNG_BYTES = 8_000_000;
  * (`--max-semi-space-size=4`), but then whoever starts the service has to know.
  */
 export function keepYoungGenerationSmall(): void {
+  setFlagsFromString('--no-parallel-scavenge');
   const observer = new PerformanceObserver(() => {
     const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
     if (young === undefined || young.space_size < YOUNG_BYTES) return;
