@@ -26,7 +26,7 @@ import type { SegmentState } from './topic-files';
 
 const RETRY_MS = 5_000;
 /** In so many `checkpointBytes` the files are made durable once: with many topics that is thousands of calls. */
-const CHECKPOINTS_A_SETTLE = 2;
+const CHECKPOINTS_A_SETTLE = 4;
 
 export interface CheckpointerOptions {
   readonly fileSystem: FileSystem;

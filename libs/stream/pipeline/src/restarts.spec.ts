@@ -212,6 +212,38 @@ describe('a pipeline that is restarted', () => {
     );
   });
 
+  it.each([false, true])('reads on while a window is emitted, also after a crash in between (engine survives: %s)', async (survives) => {
+    const keys = 5_000;
+    const messages = keys + 9;
+    const log = createSimLog({
+      sourceTopic: TOPIC,
+      random: createSimRandom(3),
+      eventRecordsMax: keys,
+      failCommit: (_index, { aggregated }) =>
+        log.sessionsOpened === 1 && aggregated.length > 0 ? { at: 'before', error: new PulsesError('STORAGE_FAILED') } : undefined,
+    });
+    log.append(T0, ...Array.from({ length: keys }, (_, index) => line(`t${index % 5}`, `s${index}`, index)));
+    for (let index = 0; index < 9; index += 1) log.append(T0 + WINDOW_MS + index, line('t0', `s${index}`, 1));
+    log.setClock(T0 + WINDOW_MS + 10);
+    let windowedWhenGrouped: number | undefined;
+    log.onStored = () => {
+      if (log.positions.get('grouped')?.offset === messages) windowedWhenGrouped ??= log.positions.get('windowed')?.offset ?? 0;
+    };
+    const store = survives ? createEngineStore() : undefined;
+    const first = startRig({ log, engine: createReferenceEngine(store) });
+    await expect(first.until(() => log.sessionsOpened > 1)).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
+    // The lines of the next window were stored before the sums of the first.
+    expect(windowedWhenGrouped).toBe(0);
+    log.setClock(T0 + 2 * WINDOW_MS);
+    const second = startRig({ log, engine: createReferenceEngine(store) });
+    await second.untilDone();
+    await second.stop();
+    expect(log.faults).toEqual([]);
+    expect(outputLines(log.topics)).toEqual(
+      expectedOutputs(log.messages, { sourceTopic: TOPIC, windowMs: WINDOW_MS, clockMs: T0 + 2 * WINDOW_MS }),
+    );
+  });
+
   it.each([2_000, 10_000])('keeps the length of a half-emitted window when it starts again with windows of %i ms', async (nextWindowMs) => {
     let crashes = true;
     const log = createSimLog({
