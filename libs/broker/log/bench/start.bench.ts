@@ -52,7 +52,7 @@ async function start(directory: string): Promise<void> {
 }
 
 // As the broker has them.
-process.env['UV_THREADPOOL_SIZE'] ??= '16';
+process.env['UV_THREADPOOL_SIZE'] ??= '24';
 const YOUNG_GENERATION = '--max-semi-space-size=4';
 // The log's timers do not keep a process alive; a broker's sockets do.
 const alive = setInterval(() => undefined, 1_000);

@@ -33,6 +33,7 @@ import {
   type TopicStore,
 } from './topic-files';
 
+/** Topics that are written at a time: with many small ones a pass waits more than it works. */
 const WRITERS = 8;
 /** Files are made durable so many at a time: the file system commits them together. The broker has more threads than this. */
 const SYNCERS = 12;

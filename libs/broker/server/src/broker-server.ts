@@ -4,7 +4,7 @@
 // closed every connection when it resolves, after `graceMs` at the latest.
 
 import type { BrokerLog } from '@pulses/broker-log';
-import type { Clock, Listener, Network, TlsServerOptions } from '@pulses/shared-ports';
+import type { Clock, Listener, Network, Socket, TlsServerOptions } from '@pulses/shared-ports';
 import { createAuthenticator } from './authenticate';
 import { serveConnection, type ServedConnection } from './connection';
 import type { ServerContext, ServerLogger } from './context';
@@ -12,6 +12,8 @@ import { createGroups } from './groups';
 import { createInputBudget } from './input-budget';
 import { DEFAULT_LIMITS, type ServerLimits } from './limits';
 import { SILENT_OBSERVER, type ServerObserver } from './observer';
+import { createPace } from './pace';
+import { createTurns } from './turns';
 
 /** Below this, reading the log for a reader costs more than it brings. */
 const READ_BYTES_MIN = 16 * 1024;
@@ -46,6 +48,7 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
   const { log, network, clock, logger, serverName, authToken } = options;
   const limits: ServerLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const connections = new Set<ServedConnection>();
+  const openings = createPace(clock, limits.openingsPerSecond, limits.openingsBurst);
   let listener: Listener | undefined;
   let isClosing = false;
   let onAllGone: (() => void) | undefined;
@@ -62,10 +65,23 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
     groups: createGroups(log, clock, limits),
     requestBudget: createInputBudget(limits.requestBytesMax),
     sinkBudget: createInputBudget(limits.sinkBytesMax),
+    readTurns: createTurns(limits.readsPerTurn),
     readBytes: () => {
       const share = Math.floor(limits.outputBytesMax / Math.max(1, connections.size));
       return Math.max(READ_BYTES_MIN, Math.min(limits.readBytesMax, share));
     },
+  };
+
+  const serve = (socket: Socket): void => {
+    if (isClosing) {
+      socket.destroy();
+      return;
+    }
+    const connection = serveConnection(context, socket, () => {
+      connections.delete(connection);
+      if (connections.size === 0) onAllGone?.();
+    });
+    connections.add(connection);
   };
 
   return {
@@ -75,20 +91,15 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
     listen: async (address) => {
       if (listener !== undefined) throw new TypeError('the server listens already');
       listener = await network.listen({ ...address, connectionsMax: limits.connectionsMax }, (socket) => {
-        if (isClosing) {
-          socket.destroy();
-          return;
-        }
-        const connection = serveConnection(context, socket, () => {
-          connections.delete(connection);
-          if (connections.size === 0) onAllGone?.();
+        openings.begin(() => {
+          serve(socket);
         });
-        connections.add(connection);
       });
       return listener.port;
     },
     close: async (graceMs) => {
       isClosing = true;
+      openings.flush(); // to be turned away
       await listener?.close();
       if (connections.size === 0) return;
       const allGone = new Promise<void>((resolve) => {

@@ -22,6 +22,30 @@ describe('the opening of a connection', () => {
     expect(harness.server.connectionCount).toBe(0);
   });
 
+  it('begins a crowd at a pace, in the order in which it came, and reads nobody before', async () => {
+    const harness = await startHarness({ limits: { openingsPerSecond: 100, openingsBurst: 2 } });
+    const clients = await Promise.all([1, 2, 3, 4, 5].map(() => harness.raw('nonsense\n')));
+    await settle();
+    const answered = () => clients.map(({ hasEnded }) => hasEnded);
+    expect(answered()).toEqual([true, true, false, false, false]);
+    await harness.clock.advance(10);
+    expect(answered()).toEqual([true, true, true, false, false]);
+    await harness.clock.advance(20);
+    expect(answered()).toEqual([true, true, true, true, true]);
+  });
+
+  it('turns away who waits for the opening when the server closes', async () => {
+    const harness = await startHarness({ limits: { openingsPerSecond: 100, openingsBurst: 1 } });
+    const [first, second] = await Promise.all([harness.raw('nonsense\n'), harness.raw('nonsense\n')]);
+    await settle();
+    const closed = harness.server.close(1_000);
+    await settle();
+    expect(second.isClosed).toBe(true);
+    await harness.clock.advance(1_000);
+    await closed;
+    expect([first.text === '', second.text]).toEqual([false, '']);
+  });
+
   it('drops a refused client that does not close its side', async () => {
     const harness = await startHarness();
     const client = await harness.raw('nonsense\n');

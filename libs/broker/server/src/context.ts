@@ -8,6 +8,7 @@ import type { Groups } from './groups';
 import type { InputBudget } from './input-budget';
 import type { ServerLimits } from './limits';
 import type { ServerObserver } from './observer';
+import type { Turns } from './turns';
 
 export type ServerLogger = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
@@ -26,6 +27,8 @@ export interface ServerContext {
   /** Apart, so that sinks which wait for a full disk do not keep commits and heartbeats from being read. */
   readonly requestBudget: InputBudget;
   readonly sinkBudget: InputBudget;
+  /** One for each read of the log: a message that many readers wait for must not hold up who publishes. */
+  readonly readTurns: Turns;
   /** How much one reader may take from the log at once, with the connections there are now. */
   readBytes(): number;
 }

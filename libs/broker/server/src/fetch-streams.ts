@@ -139,8 +139,8 @@ export function createFetchStreams(
   const pump = async (): Promise<void> => {
     if (isPumping) return;
     isPumping = true;
-    await Promise.resolve(); // not inside the log's own call of a listener
-    while (!outbox.isBlocked) {
+    while (!outbox.isBlocked && ready.length > 0) {
+      await context.readTurns.take(); // not inside the log's own call of a listener
       const stream = ready.shift();
       if (stream === undefined) break;
       stream.isReady = false;

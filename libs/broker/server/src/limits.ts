@@ -2,6 +2,12 @@
 
 export interface ServerLimits {
   readonly connectionsMax: number;
+  /**
+   * New connections that are begun, after a number that may come at once: a crowd must not hold up who is there. Those that
+   * wait are not read.
+   */
+  readonly openingsPerSecond: number;
+  readonly openingsBurst: number;
   /** From the accept until the client has said what it speaks and, in the binary protocol, its hello. */
   readonly openingMs: number;
   /** Bytes of the binary protocol that a client may send before its hello has been accepted. */
@@ -28,6 +34,8 @@ export interface ServerLimits {
    */
   readonly sinkLongLineBytes: number;
   readonly sinkLongLinePaceMs: number;
+  /** Reads of the log for readers, in one turn of the event loop. */
+  readonly readsPerTurn: number;
   /** Bytes read from the log at once for one reader; less when there are many connections. */
   readonly readBytesMax: number;
   /** Bytes that all connections together may keep waiting for slow readers; each connection gets an equal share. */
@@ -46,6 +54,8 @@ export interface ServerLimits {
 
 export const DEFAULT_LIMITS: ServerLimits = {
   connectionsMax: 5000,
+  openingsPerSecond: 500,
+  openingsBurst: 8,
   openingMs: 10_000,
   helloBytesMax: 16 * 1024,
   frameCompletionMs: 30_000,
@@ -55,8 +65,9 @@ export const DEFAULT_LIMITS: ServerLimits = {
   requestBytesMax: 24 * 1024 * 1024,
   sinkBytesMax: 24 * 1024 * 1024,
   sinkBlockBytesMax: 1024 * 1024,
-  sinkLongLineBytes: 256 * 1024,
-  sinkLongLinePaceMs: 20,
+  sinkLongLineBytes: 128 * 1024,
+  sinkLongLinePaceMs: 50,
+  readsPerTurn: 16,
   readBytesMax: 256 * 1024,
   outputBytesMax: 48 * 1024 * 1024,
   slowReaderMs: 5000,

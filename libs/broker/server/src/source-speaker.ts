@@ -48,8 +48,8 @@ export function createSourceSpeaker(context: ServerContext, connection: Connecti
   const pump = async (): Promise<void> => {
     if (isPumping) return;
     isPumping = true;
-    await Promise.resolve(); // not inside the log's own call of a listener
     try {
+      do await context.readTurns.take(); // not inside the log's own call of a listener
       while (!isOver && !outbox.isBlocked && (await step()));
     } catch (error) {
       if (!isPulsesError(error)) connection.crashed(error);

@@ -4,6 +4,7 @@
 // most MESSAGE_BYTES_MAX + 1 bytes of an unfinished line.
 
 import { PulsesError } from '@pulses/shared-errors';
+import { createHeldBytes } from './held-bytes';
 import { MESSAGE_BYTES_MAX } from './limits';
 
 const LINE_FEED = 10;
@@ -28,52 +29,41 @@ export interface LineReader {
 }
 
 export function createLineReader(): LineReader {
-  // A copy of what came, so that neither a small rest keeps a large chunk alive nor many small chunks cost an object each.
-  let held: Buffer = Buffer.alloc(0);
-  let heldBytes = 0;
+  /** The start of a line whose end has not come. */
+  const held = createHeldBytes();
   let blockBeforeFailure: LineBlock | undefined;
 
-  const hold = (more: Uint8Array) => {
-    if (heldBytes + more.byteLength > held.byteLength) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(held.byteLength * 2, heldBytes + more.byteLength));
-      held.copy(grown, 0, 0, heldBytes);
-      held = grown;
-    }
-    held.set(more, heldBytes);
-    heldBytes += more.byteLength;
-  };
-
-  const letGo = () => {
-    held = Buffer.alloc(0);
-    heldBytes = 0;
-  };
+  /** One byte more may be the CR of a line end. */
+  const isTooLong = (): boolean => held.length > MESSAGE_BYTES_MAX + 1;
 
   return {
     get blockBeforeFailure() {
       return blockBeforeFailure;
     },
     get pendingBytes() {
-      return heldBytes;
+      return held.length;
     },
-    push(chunk) {
+    push(bytes) {
+      const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       const lastLineEnd = chunk.lastIndexOf(LINE_FEED);
       if (lastLineEnd < 0) {
-        hold(chunk);
-        // One byte more may be the CR of a line end.
-        if (heldBytes > MESSAGE_BYTES_MAX + 1) {
-          letGo();
+        held.add(chunk);
+        if (isTooLong()) {
+          held.drop();
           throw tooLong();
         }
         return undefined;
       }
-      const whole = chunk.subarray(0, lastLineEnd + 1);
-      const lines = heldBytes > 0 ? Buffer.concat([held.subarray(0, heldBytes), whole]) : whole;
-      letGo();
-      hold(chunk.subarray(lastLineEnd + 1));
+      let lines = chunk.subarray(0, lastLineEnd + 1);
+      if (held.length > 0) {
+        held.add(lines);
+        lines = held.take();
+      }
+      held.add(chunk.subarray(lastLineEnd + 1));
       const { block, overlong } = messagesOf(lines);
-      if (overlong || heldBytes > MESSAGE_BYTES_MAX + 1) {
+      if (overlong || isTooLong()) {
         blockBeforeFailure = block;
-        letGo();
+        held.drop();
         throw tooLong();
       }
       return block;

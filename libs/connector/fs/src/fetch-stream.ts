@@ -1,7 +1,7 @@
 // One fetch stream as a sequence of events that the consumer pulls.
 //
-// Guarantees: events in the order sent, a head only when nothing had come behind it; credit goes back to the broker only for what the consumer took, so at most about
-// `creditBytes` wait here.
+// Guarantees: events in the order sent, and a head only when nothing had come behind it; credit goes back to the broker only
+// for what the consumer took, so at most about `creditBytes` wait here.
 
 import type { RecordBatch, Response } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';

@@ -17,7 +17,7 @@ export const nodeNetwork: Network = {
         socket.setNoDelay(true);
         onConnection(socketOf(socket));
       };
-      const server: Server = tls ? tlsServer(tls, accept) : createServer({ allowHalfOpen: true, noDelay: true }, accept);
+      const server: Server = tls ? tlsServer(tls, accept) : createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, accept);
       server.maxConnections = connectionsMax;
       // Stays for good: a connection that could not be accepted is an error of the listener too.
       server.on('error', (error: NodeJS.ErrnoException) => {

@@ -4,6 +4,9 @@
 // service that passes messages on makes little that lives long: with 8 MB it runs as fast and needs less. Measured with
 // 3 million pulses of 1,000 tenants: the broker's peak went from 518 to 404 MB and the ingestor's from 364 to 264 MB,
 // their CPU time from 28.7 to 26.6 s.
+//
+// So little is collected by one thread as fast as by several, which would wait for cores that somebody else uses: with two
+// cores and 50,000 pulses a second the median acknowledgement took 13.4 ms with helpers, and 6.7 ms without.
 
 import { PerformanceObserver } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
@@ -11,8 +14,8 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 const YOUNG_BYTES = 8_000_000;
 
 /**
- * Ends the growth of the young generation once it has about 8 MB. Call it once, early. The command line could say the same
- * (`--max-semi-space-size=4`), but then whoever starts the service has to know.
+ * Ends the growth of the young generation once it has about 8 MB, and has it collected by one thread. Call it once, early. The command line could say the same
+ * (`--max-semi-space-size=4 --no-parallel-scavenge`), but then whoever starts the service has to know.
  */
 export function keepYoungGenerationSmall(): void {
   setFlagsFromString('--no-parallel-scavenge');

@@ -35,6 +35,9 @@ export interface Harness {
   raw(text: string): Promise<RawClient>;
 }
 
+/** Clients are served as they come: time stands still unless a test moves it. */
+export const AT_ONCE = { openingsPerSecond: Number.MAX_SAFE_INTEGER, openingsBurst: Number.MAX_SAFE_INTEGER };
+
 export async function startHarness(
   options: Partial<BrokerServerOptions> & {
     seed?: number;
@@ -42,12 +45,12 @@ export async function startHarness(
     leaksHeadClock?: boolean;
   } = {},
 ): Promise<Harness> {
-  const { seed = 1, plan, leaksHeadClock = false, ...rest } = options;
+  const { seed = 1, plan, leaksHeadClock = false, limits, ...rest } = options;
   const clock = createSimClock();
   const network = createSimNetwork(createSimRandom(seed), plan);
   const log = createMemoryLog(clock, { leaksHeadClock });
   const { logger, events } = createTestLogger();
-  const server = createBrokerServer({ log, network, clock, logger, serverName: 'broker under test', ...rest });
+  const server = createBrokerServer({ log, network, clock, logger, serverName: 'broker under test', ...rest, limits: { ...AT_ONCE, ...limits } });
   const port = await server.listen({ host: '127.0.0.1', port: 0 });
   return {
     clock,

@@ -16,7 +16,7 @@ import { createRequestSource } from './any-request';
 import { createDirectNetwork, type DirectClient } from './direct-network';
 import { createMutator, readStream, type StreamEnd, type WholeFrame } from './frame-mutator';
 import { comes, createGoodCitizen, type GoodCitizen } from './good-citizen';
-import { createTestLogger } from './harness';
+import { AT_ONCE, createTestLogger } from './harness';
 
 const DIRECTORY = '/data';
 const CONNECTIONS = 32;
@@ -26,6 +26,7 @@ const READ_BYTES = 64 * 1024;
 
 /** So small that what leaks is missed soon. */
 const LIMITS: Partial<ServerLimits> = {
+  ...AT_ONCE,
   frameCompletionMs: 500,
   lingerMs: 100,
   requestBytesMax: 256 * 1024,

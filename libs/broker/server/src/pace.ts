@@ -1,0 +1,54 @@
+// A pace at which things of one kind may begin: a token bucket.
+//
+// Guarantees: first come, first served; over any time t at most `burst` + t x `perSecond` begin.
+
+import type { Clock } from '@pulses/shared-ports';
+
+export interface Pace {
+  /** Calls `start` now, or when its time has come. */
+  begin(start: () => void): void;
+  /** Starts all that wait. */
+  flush(): void;
+}
+
+export function createPace(clock: Clock, perSecond: number, burst: number): Pace {
+  const waiting: (() => void)[] = [];
+  let tokens = burst;
+  let filledMs = clock.monotonicMs();
+  let isScheduled = false;
+
+  const fill = (): void => {
+    const nowMs = clock.monotonicMs();
+    tokens = Math.min(burst, tokens + ((nowMs - filledMs) * perSecond) / 1000);
+    filledMs = nowMs;
+  };
+
+  const schedule = (): void => {
+    if (isScheduled || waiting.length === 0) return;
+    isScheduled = true;
+    clock.setTimer(Math.ceil(((1 - tokens) * 1000) / perSecond), () => {
+      isScheduled = false;
+      fill();
+      const count = Math.min(waiting.length, Math.floor(tokens));
+      tokens -= count;
+      for (const start of waiting.splice(0, count)) start();
+      schedule();
+    });
+  };
+
+  return {
+    flush: () => {
+      for (const start of waiting.splice(0)) start();
+    },
+    begin: (start) => {
+      fill();
+      if (waiting.length === 0 && tokens >= 1) {
+        tokens -= 1;
+        start();
+      } else {
+        waiting.push(start);
+        schedule();
+      }
+    },
+  };
+}
