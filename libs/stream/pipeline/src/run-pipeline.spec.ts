@@ -214,6 +214,22 @@ describe('commits under way', () => {
     expect(log.faults).toEqual([]);
     expectOutputs(log);
   });
+
+  it('leave room for the sums of the window before, however much comes behind it', async () => {
+    const log = createSimLog({ sourceTopic: TOPIC, random: createSimRandom(3), eventRecordsMax: 500 });
+    log.append(T0, line('a', 's', 1));
+    const messages = 5_001;
+    log.append(T0 + WINDOW_MS, ...Array.from({ length: messages - 1 }, (_, index) => line('b', `s${index % 3}`, index)));
+    log.setClock(T0 + WINDOW_MS + 1);
+    let groupedWhenWindowed: number | undefined;
+    log.onStored = () => {
+      if (log.positions.get('windowed')?.offset === 1) groupedWhenWindowed ??= log.positions.get('grouped')?.offset;
+    };
+    const rig = startRig({ log, limits: { commitBytes: COMMIT_BYTES_MIN, commitsUnderWayMax: 2 } });
+    await rig.until(() => log.positions.get('grouped')?.offset === messages);
+    await rig.stop();
+    expect(groupedWhenWindowed).toBeLessThan(messages / 2);
+  });
 });
 
 describe('stopping', () => {

@@ -41,20 +41,17 @@ export async function runSession(
   signal.addEventListener('abort', stop, { once: true });
   try {
     let coming: Promise<SourceEvent> | undefined;
-    let emissionDue: Promise<undefined> | undefined;
     while (!signal.aborted) {
       coming ??= stream.next();
-      if (run.isEmitting) emissionDue ??= run.untilEmissionDue();
+      const emissionDue = run.emissionDue();
       const event = await (emissionDue === undefined ? coming : Promise.race([coming, emissionDue]));
-      if (event === undefined) {
-        emissionDue = undefined;
-        await run.emitSome();
-      } else {
+      if (event !== undefined) {
         coming = undefined;
         if (event.kind === 'records') await run.takeRecords(event);
         else await run.takeHead(event.clockMs);
         await options.live?.answer((tenantId) => run.liveWindow(tenantId));
       }
+      await run.emitDue();
       await run.forgetStored();
     }
   } catch (error) {
@@ -64,7 +61,7 @@ export async function runSession(
     stream.close();
   }
   // What is under way when the ingestor stops may still be stored; whether it was, the next session finds out.
-  await within(run.drain(), DRAIN_MS_MAX, options.clock);
+  await within(run.settle(), DRAIN_MS_MAX, options.clock);
 }
 
 /**
@@ -103,6 +100,9 @@ class SessionRun {
   private window: OpenWindow | undefined;
   /** The window before, until the engine has forgotten it. */
   private closed: ClosedWindow | undefined;
+  /** @see emissionDue */
+  private due: Promise<undefined> | undefined;
+  private isDue = false;
   /** Messages below it have their output lines since an earlier session. */
   private readonly groupedOffset: number;
   /** Messages below it are in the engine's sums since an earlier session. */
@@ -168,23 +168,22 @@ class SessionRun {
     this.options.observer.openKeys(this.window?.keys.size ?? 0);
   }
 
-  /** True while sums of a closed window wait to be emitted. */
-  get isEmitting(): boolean {
-    return this.closed?.isSent === false;
+  /** Resolves when `emitDue` has something to do; undefined when all sums of a closed window are on their way. */
+  emissionDue(): Promise<undefined> | undefined {
+    if (!this.isEmitting) return undefined;
+    this.due ??= this.untilDue();
+    return this.due;
   }
 
-  /** Resolves when a few sums can be emitted without delaying what is read: in a turn of the event loop of their own. */
-  async untilEmissionDue(): Promise<undefined> {
-    await this.flow.room();
-    return await new Promise((resolve) => {
-      setImmediate(resolve, undefined);
-    });
-  }
-
-  /** Emits some of the sums of the closed window; between two events only. */
-  async emitSome(): Promise<void> {
-    const { closed } = this;
-    if (closed?.isSent === false) closed.isSent = (await closed.emission.next()).done === true;
+  /**
+   * Emits a few sums of the closed window, when there is room for a commit, once in a turn of the event loop: beside what is
+   * read, however fast that comes. Between two events only.
+   */
+  async emitDue(): Promise<void> {
+    if (!this.isDue) return;
+    this.isDue = false;
+    this.due = undefined;
+    await this.emitSome();
   }
 
   /**
@@ -200,7 +199,12 @@ class SessionRun {
   }
 
   /** Waits until no commit is under way. */
-  async drain(): Promise<void> {
+  drain(): Promise<void> {
+    return this.flow.drain();
+  }
+
+  /** The same, and what the engine has to forget then, it forgets. */
+  async settle(): Promise<void> {
     await this.flow.drain();
     await this.forgetStored();
   }
@@ -300,11 +304,30 @@ class SessionRun {
     await this.emitSome();
   }
 
+  /** True while sums of a closed window wait to be emitted. */
+  private get isEmitting(): boolean {
+    return this.closed?.isSent === false;
+  }
+
+  private async untilDue(): Promise<undefined> {
+    await this.flow.room();
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    this.isDue = true;
+    return undefined;
+  }
+
+  private async emitSome(): Promise<void> {
+    const { closed } = this;
+    if (closed?.isSent === false) closed.isSent = (await closed.emission.next()).done === true;
+  }
+
   /** Waits until the window before is emitted, stored and forgotten. */
   private async finishClosed(): Promise<void> {
     if (this.closed === undefined) return;
     while (this.isEmitting) await this.emitSome();
-    await this.drain();
+    await this.settle();
   }
 
   private async flushDelta(): Promise<void> {
