@@ -125,8 +125,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'libs/shared/pulse-model/src/object-ids.ts',
-        find: "createHash('sha256');\n  const length",
-        replace: "createHash('sha256').update(`${Math.random()}`);\n  const length",
+        find: "hash('sha256', parts.subarray(0, end), 'hex')",
+        replace: "hash('sha256', `${Math.random()}`, 'hex')",
       },
     ],
     test: { project: 'libs/stream/pipeline', files: 'determinism', name: 'are the same bytes' },

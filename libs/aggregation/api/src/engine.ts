@@ -99,8 +99,8 @@ export interface AggregationEngine {
   sums(windowStartMs: number, fromId: number, toId: number): Promise<WindowSums>;
   /** Forgets a window, so that one of the same start (and another length) can begin anew; nothing when there is none. */
   drop(windowStartMs: number): Promise<void>;
-  /** Ends the engine's use; what survives a restart stays. */
   /** For an engine that writes behind: resolves once every add is stored, so that `sums` of the open window has them all. */
   flushed?(): Promise<void>;
+  /** Ends the engine's use; what survives a restart stays. */
   close(): Promise<void>;
 }

@@ -98,8 +98,8 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
       return listener.port;
     },
     close: async (graceMs) => {
+      openings.flush(); // begun, so that what they have sent already is read
       isClosing = true;
-      openings.flush(); // to be turned away
       await listener?.close();
       if (connections.size === 0) return;
       const allGone = new Promise<void>((resolve) => {

@@ -34,16 +34,26 @@ describe('the opening of a connection', () => {
     expect(answered()).toEqual([true, true, true, true, true]);
   });
 
-  it('turns away who waits for the opening when the server closes', async () => {
+  it('keeps the lines of who waits for the opening when the server closes', async () => {
     const harness = await startHarness({ limits: { openingsPerSecond: 100, openingsBurst: 1 } });
-    const [first, second] = await Promise.all([harness.raw('nonsense\n'), harness.raw('nonsense\n')]);
+    const clients = await Promise.all([1, 2, 3].map((client) => harness.raw(`sink-connector_waiting\nline ${client}\n`)));
+    for (const { socket } of clients) socket.end();
     await settle();
-    const closed = harness.server.close(1_000);
-    await settle();
-    expect(second.isClosed).toBe(true);
-    await harness.clock.advance(1_000);
+    const closed = harness.server.close(5_000);
+    await harness.clock.advance(5_000);
     await closed;
-    expect([first.text === '', second.text]).toEqual([false, '']);
+    expect(harness.log.topic('waiting')?.nextOffset).toBe(3);
+    expect(clients.map(({ isClosed }) => isClosed)).toEqual([true, true, true]);
+  });
+
+  it('ends who has not said what it speaks, soon after the server closes', async () => {
+    const harness = await startHarness();
+    const client = await harness.raw('sink-conn');
+    await settle();
+    const closed = harness.server.close(60_000);
+    await harness.clock.advance(1_500);
+    await closed;
+    expect([client.text, client.hasEnded || client.isClosed]).toEqual(['', true]);
   });
 
   it('drops a refused client that does not close its side', async () => {

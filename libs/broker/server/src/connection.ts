@@ -57,6 +57,7 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
   let kind: ConnectionKind | undefined;
   let isFinishing = false;
   let peerHasEnded = false;
+  let isServerClosing = false;
 
   const outbox = createOutbox(socket, clock, limits.slowReaderMs, () => {
     observer.slowReader();
@@ -69,6 +70,9 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
   });
   const lingerDeadline = createDeadline(clock, limits.lingerMs, () => {
     socket.destroy();
+  });
+  const quietDeadline = createDeadline(clock, limits.sinkQuietMs, () => {
+    connection.finish();
   });
 
   const connection: Connection = {
@@ -87,6 +91,7 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
       if (isFinishing) return;
       isFinishing = true;
       openingDeadline.dispose();
+      quietDeadline.dispose();
       outbox.flush();
       outbox.close();
       socket.end();
@@ -112,7 +117,9 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
     kind = chosen;
     current = speaker;
     observer.connectionOpened(chosen);
+    quietDeadline.dispose();
     if (rest.length > 0) speaker.onData(rest);
+    if (isServerClosing) speaker.onServerClosing();
   };
 
   const refuseWithLine = (code: ErrorCode, detail: string): void => {
@@ -126,6 +133,7 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
       const result = opening.push(bytes);
       switch (result.kind) {
         case 'incomplete':
+          if (isServerClosing) quietDeadline.start();
           return;
         case 'invalid':
           observer.connectionRefused('opening');
@@ -155,8 +163,9 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
       connection.finish();
     },
     onClose: () => undefined,
+    // What has arrived is still in the system's buffers: whoever has said by then what it speaks is heard.
     onServerClosing: () => {
-      connection.finish();
+      quietDeadline.start();
     },
   };
   let current: Speaker = openingSpeaker;
@@ -193,6 +202,7 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
     onClose: () => {
       isFinishing = true;
       openingDeadline.dispose();
+      quietDeadline.dispose();
       lingerDeadline.dispose();
       outbox.close();
       guarded(() => {
@@ -206,6 +216,7 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
 
   return {
     close: () => {
+      isServerClosing = true;
       guarded(() => {
         if (!isFinishing) current.onServerClosing();
       });

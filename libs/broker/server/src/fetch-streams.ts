@@ -141,6 +141,7 @@ export function createFetchStreams(
     isPumping = true;
     while (!outbox.isBlocked && ready.length > 0) {
       await context.readTurns.take(); // not inside the log's own call of a listener
+      if (outbox.isBlocked) break;
       const stream = ready.shift();
       if (stream === undefined) break;
       stream.isReady = false;

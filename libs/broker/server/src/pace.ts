@@ -1,6 +1,6 @@
 // A pace at which things of one kind may begin: a token bucket.
 //
-// Guarantees: first come, first served; over any time t at most `burst` + t x `perSecond` begin.
+// Guarantees: first come, first served; over any time t at most `burst` + t x `perSecond` begin, until `flush`.
 
 import type { Clock } from '@pulses/shared-ports';
 

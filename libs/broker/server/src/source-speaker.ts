@@ -17,6 +17,8 @@ export function createSourceSpeaker(context: ServerContext, connection: Connecti
   const { outbox, peer } = connection;
   let cursor: { readonly incarnation: Incarnation; next: number } | undefined;
   let isPumping = false;
+  /** The topic has changed since the last step began. */
+  let hasNews = false;
   let isOver = false;
 
   const end = (): void => {
@@ -49,8 +51,11 @@ export function createSourceSpeaker(context: ServerContext, connection: Connecti
     if (isPumping) return;
     isPumping = true;
     try {
-      do await context.readTurns.take(); // not inside the log's own call of a listener
-      while (!isOver && !outbox.isBlocked && (await step()));
+      do {
+        await context.readTurns.take(); // not inside the log's own call of a listener
+        if (isOver || outbox.isBlocked) break;
+        hasNews = false;
+      } while ((await step()) || hasNews);
     } catch (error) {
       if (!isPulsesError(error)) connection.crashed(error);
       else if (!isOver) {
@@ -64,6 +69,7 @@ export function createSourceSpeaker(context: ServerContext, connection: Connecti
   };
 
   const unsubscribe = log.onChange(topic, () => {
+    hasNews = true;
     void pump();
   });
   void pump();

@@ -1,4 +1,7 @@
 // Bytes of a frame or line that is not whole yet: large chunks as they came, small ones copied together.
+//
+// Guarantees: `take` gives the bytes in the order of `add`. Bounds: about twice `length` of memory, since a chunk is kept as
+// it came when it is at least half of its buffer.
 
 /** Smaller chunks are copied together, as is what is left of a larger one: else they would keep more memory than their bytes. */
 const CHUNK_KEPT_BYTES_MIN = 4 * 1024;

@@ -14,8 +14,9 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 const YOUNG_BYTES = 8_000_000;
 
 /**
- * Ends the growth of the young generation once it has about 8 MB, and has it collected by one thread. Call it once, early. The command line could say the same
- * (`--max-semi-space-size=4 --no-parallel-scavenge`), but then whoever starts the service has to know.
+ * Ends the growth of the young generation once it has about 8 MB, and has it collected by one thread. Call it once, early.
+ * The command line could say the same (`--max-semi-space-size=4 --no-parallel-scavenge`), but then whoever starts the service
+ * has to know.
  */
 export function keepYoungGenerationSmall(): void {
   setFlagsFromString('--no-parallel-scavenge');

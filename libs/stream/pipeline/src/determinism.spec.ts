@@ -48,6 +48,7 @@ const run = fc.record({
     commitsUnderWayMax: fc.integer({ min: 1, max: 4 }),
     deltaRowsMax: fc.integer({ min: 1, max: 10 }),
     sumsMax: fc.integer({ min: 1, max: 10 }),
+    keysPerStep: fc.integer({ min: 1, max: 5 }),
   }),
   commitFailures: fc.array(
     fc.record({

@@ -36,12 +36,14 @@ export interface PipelineLimits {
   /** Time after which a commit is sent although it is smaller, once none is under way; looked at whenever something arrives. */
   readonly commitIntervalMs: number;
   readonly commitsUnderWayMax: number;
-  /** Keys of one window; more end the ingestor with OVERLOADED. */
+  /** Keys of one window, of which there are two while the one before is emitted; more end the ingestor with OVERLOADED. */
   readonly openKeysMax: number;
   /** Keys gathered before the engine hears of them. */
   readonly deltaRowsMax: number;
   /** Keys whose sums go into one commit. */
   readonly sumsMax: number;
+  /** Keys of a closed window whose sums are made at once, before what is read goes on. */
+  readonly keysPerStep: number;
 }
 
 /** What the longest grouped line takes: a commit that has no room for it would wait for room for ever. */
@@ -54,12 +56,21 @@ export const PIPELINE_LIMITS: PipelineLimits = {
   openKeysMax: 2_000_000,
   deltaRowsMax: 16_384,
   sumsMax: 8_192,
+  keysPerStep: 250,
 };
 
 /** The limits with their defaults. @throws TypeError for one that the pipeline could not work with */
 export function limitsOf(given: Partial<PipelineLimits> = {}): PipelineLimits {
   const limits = { ...PIPELINE_LIMITS, ...given };
-  const least = { commitBytes: COMMIT_BYTES_MIN, commitIntervalMs: 0, commitsUnderWayMax: 1, openKeysMax: 1, deltaRowsMax: 1, sumsMax: 1 };
+  const least: PipelineLimits = {
+    commitBytes: COMMIT_BYTES_MIN,
+    commitIntervalMs: 0,
+    commitsUnderWayMax: 1,
+    openKeysMax: 1,
+    deltaRowsMax: 1,
+    sumsMax: 1,
+    keysPerStep: 1,
+  };
   for (const name of Object.keys(least) as (keyof PipelineLimits)[])
     if (!Number.isInteger(limits[name]) || limits[name] < least[name])
       throw new TypeError(`${name} must be an integer from ${least[name]} on, got ${limits[name]}`);

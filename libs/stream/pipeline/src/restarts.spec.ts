@@ -258,7 +258,7 @@ describe('a pipeline that is restarted', () => {
     const first = startRig({ log, limits: { sumsMax: 3 } });
     await expect(first.untilDone()).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
     crashes = false;
-    const second = startRig({ log, limits: { sumsMax: 3 }, windowMs: nextWindowMs });
+    const second = startRig({ log, limits: { sumsMax: 3, deltaRowsMax: 1 }, windowMs: nextWindowMs });
     await second.untilDone();
     await second.stop();
     const half = expectedOutputs(log.messages.slice(0, 8), { sourceTopic: TOPIC, windowMs: WINDOW_MS, clockMs: T0 + WINDOW_MS });

@@ -78,8 +78,10 @@ async function firstCause(error: unknown, session: Session, run: SessionRun): Pr
 /** A window that is over. */
 interface ClosedWindow {
   readonly startMs: number;
-  /** Makes its sums into commits. */
-  readonly emission: AsyncGenerator<void, void>;
+  /** Makes its sums into commits. @see emitWindow */
+  readonly emission: AsyncGenerator<boolean, void>;
+  /** True when the next step sends a commit. */
+  sendsNext: boolean;
   /** True once all of them were sent. */
   isSent: boolean;
   /** True once the last of them is stored, and so all. */
@@ -289,14 +291,14 @@ class SessionRun {
     await this.flushDelta();
     await this.flushBatch();
     const { engine, observer } = this.options;
-    const emission = emitWindow(engine, this.session.source, window, this.limits.sumsMax, (commit, lineCount, isLast) =>
+    const emission = emitWindow(engine, this.session.source, window, this.limits, (commit, lineCount, isLast) =>
       this.flow.send(commit, (isStored) => {
         if (!isStored) return;
         observer.aggregated(lineCount);
-        closed.isStored = isLast;
+        if (isLast) closed.isStored = true;
       }),
     );
-    const closed: ClosedWindow = { startMs: window.startMs, emission, isSent: false, isStored: false };
+    const closed: ClosedWindow = { startMs: window.startMs, emission, sendsNext: false, isSent: false, isStored: false };
     this.closed = closed;
     observer.openKeys(0);
     this.window = undefined;
@@ -310,7 +312,7 @@ class SessionRun {
   }
 
   private async untilDue(): Promise<undefined> {
-    await this.flow.room();
+    if (this.closed?.sendsNext === true) await this.flow.room();
     await new Promise((resolve) => {
       setImmediate(resolve);
     });
@@ -320,7 +322,10 @@ class SessionRun {
 
   private async emitSome(): Promise<void> {
     const { closed } = this;
-    if (closed?.isSent === false) closed.isSent = (await closed.emission.next()).done === true;
+    if (closed === undefined || closed.isSent) return;
+    const { done, value } = await closed.emission.next();
+    closed.isSent = done === true;
+    closed.sendsNext = value === true;
   }
 
   /** Waits until the window before is emitted, stored and forgotten. */

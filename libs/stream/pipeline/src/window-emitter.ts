@@ -9,12 +9,11 @@ import { PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import { aggregatedLines, AMOUNT_LIMBS, formatAmount } from '@pulses/shared-pulse-model';
 import type { OpenWindow } from './open-window';
+import type { PipelineLimits } from './options';
 import { WINDOWED, windowedPosition } from './stored-positions';
 
 /** Above it a commit is sent although it has fewer keys: they may be kilobytes long. */
 const BYTES_A_COMMIT_MAX = 4 * 1024 * 1024;
-/** What is made at once: about a millisecond. */
-const KEYS_A_STEP = 250;
 
 /** The lines of one commit. */
 interface Gathering {
@@ -23,8 +22,8 @@ interface Gathering {
 }
 
 /**
- * Seals a window and emits what is left of it through `send`, at most `sumsMax` lines at a time. Yields after every few
- * keys, and ends when the last commit was sent.
+ * Seals a window and emits what is left of it through `send`, at most `sumsMax` lines at a time. Yields after every
+ * `keysPerStep` keys, true when the next step begins with a commit, and ends when the last one was sent.
  * @param send the last one has `isLast`
  * @throws PulsesError PROTOCOL_VIOLATION when the engine does not have the window's keys
  */
@@ -32,9 +31,9 @@ export async function* emitWindow(
   engine: AggregationEngine,
   source: SourceIdentity,
   window: OpenWindow,
-  sumsMax: number,
+  { sumsMax, keysPerStep }: Pick<PipelineLimits, 'sumsMax' | 'keysPerStep'>,
   send: (commit: OutputCommit, lineCount: number, isLast: boolean) => Promise<void>,
-): AsyncGenerator<void, void> {
+): AsyncGenerator<boolean, void> {
   failpoint('window.before-seal');
   const keyCount = await engine.seal(window.startMs);
   failpoint('window.after-seal');
@@ -74,9 +73,10 @@ export async function* emitWindow(
     const fromId = nextId;
     const toIdMax = Math.min(keyCount, fromId + sumsMax);
     const gathering: Gathering = { linesByTenant: new Map(), bytes: 0 };
-    while (nextId < toIdMax && gathering.bytes < BYTES_A_COMMIT_MAX) {
-      nextId = await gather(gathering, nextId, Math.min(toIdMax, nextId + KEYS_A_STEP));
-      yield;
+    const isWanted = (): boolean => nextId < toIdMax && gathering.bytes < BYTES_A_COMMIT_MAX;
+    while (isWanted()) {
+      nextId = await gather(gathering, nextId, Math.min(toIdMax, nextId + keysPerStep));
+      yield !isWanted();
     }
     const isLast = nextId === keyCount;
     const position = isLast
