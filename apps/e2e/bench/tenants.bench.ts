@@ -17,7 +17,6 @@ interface Cost {
   readonly tenants: number;
   readonly rate: number;
   readonly micros: number;
-  readonly commit: { readonly p50: number; readonly p99: number };
 }
 
 async function costOf(tenants: number): Promise<Cost> {
@@ -38,7 +37,7 @@ async function costOf(tenants: number): Promise<Cost> {
     await bench.untilClosed(batches * FIRST_BATCH_PULSES + PULSES);
     const after = bench.cpu();
     const cpu = after.broker - before.broker + after.ingestor - before.ingestor;
-    const cost = { tenants, rate: PULSES / seconds, micros: (cpu * 1e6) / PULSES, commit: await bench.commitPercentilesMs() };
+    const cost = { tenants, rate: PULSES / seconds, micros: (cpu * 1e6) / PULSES };
     const units = exactUnits(sent.amount_acked) + first.microsOfFirst(batches) * UNITS_A_MICRO;
     await bench.checkOutputs({ pulses: batches * FIRST_BATCH_PULSES + PULSES, units });
     return cost;
@@ -54,7 +53,6 @@ report('tenants', { pulses: PULSES, tenants: TENANT_COUNTS.join(' '), skus: SKUS
   {
     question: `cost of a pulse, ${fewest.tenants} → ${most.tenants.toLocaleString('en-US')} tenants`,
     rate: most.rate,
-    latency: { of: 'commit, at most', p50Ms: most.commit.p50, p99Ms: most.commit.p99 },
     figure: { value: most.micros / fewest.micros, unit: '×' },
     detail: `CPU a pulse: ${costs.map(({ tenants, micros }) => `${tenants} tenants ${micros.toFixed(2)} µs`).join(', ')}`,
     targets: [{ about: 'figure', atMost: COST_RATIO_MAX }],
