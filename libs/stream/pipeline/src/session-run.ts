@@ -21,6 +21,8 @@ import { GROUPED, groupedPosition, readPositions, type StoredPositions } from '.
 import { emitWindow } from './window-emitter';
 
 const DRAIN_MS_MAX = 2_000;
+/** Then some sums of a closed window go first. */
+const EVENTS_BEFORE_SUMS_MAX = 64;
 
 /** Runs until the signal aborts (resolves) or something fails (rejects). */
 export async function runSession(
@@ -41,15 +43,25 @@ export async function runSession(
   signal.addEventListener('abort', stop, { once: true });
   try {
     let coming: Promise<SourceEvent> | undefined;
+    let passedOver = 0;
     while (!signal.aborted) {
-      coming ??= stream.next();
       const emissionDue = run.emissionDue();
-      const event = await (emissionDue === undefined ? coming : Promise.race([coming, emissionDue]));
+      let event: SourceEvent | undefined;
+      if (passedOver >= EVENTS_BEFORE_SUMS_MAX) {
+        // A source that has an event at once, each time, would not let the event loop turn.
+        await emissionDue;
+      } else {
+        coming ??= stream.next();
+        event = await (emissionDue === undefined ? coming : Promise.race([emissionDue, coming]));
+      }
       if (event !== undefined) {
         coming = undefined;
+        passedOver = emissionDue === undefined ? 0 : passedOver + 1;
         if (event.kind === 'records') await run.takeRecords(event);
         else await run.takeHead(event.clockMs);
         await options.live?.answer((tenantId) => run.liveWindow(tenantId));
+      } else {
+        passedOver = 0;
       }
       await run.emitDue();
       await run.forgetStored();
