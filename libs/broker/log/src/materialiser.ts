@@ -168,13 +168,10 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     for (const wake of waiters) wake();
   };
 
-  /** Reads batches that only the journal has, frame by frame; their payloads are copied, so that they keep no frame in memory. */
-  const createLoader = (): ((batch: TailBatch) => Promise<StoredBatch>) => {
-    let read: { readonly lsn: number; readonly frame: Uint8Array } | undefined;
-    return async ({ place, payloadAt, baseOffset, recordCount, timestampMs, length }) => {
-      if (read?.lsn !== place.lsn) read = { lsn: place.lsn, frame: await options.journal.read(place) };
-      return { baseOffset, recordCount, timestampMs, length, start: 0, bytes: copyOf(read.frame, payloadAt, length) };
-    };
+  /** With its payload from the journal, which is copied, so that it keeps no whole frame in memory. */
+  const load = async ({ place, payloadAt, baseOffset, recordCount, timestampMs, length }: TailBatch): Promise<StoredBatch> => {
+    const frame = await options.journal.read(place);
+    return { baseOffset, recordCount, timestampMs, length, start: 0, bytes: copyOf(frame, payloadAt, length) };
   };
 
   /** The oldest batches, by topic. When it fails, nothing was taken. */
@@ -183,7 +180,6 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     const gone: TailBatch[] = [];
     let bytes = 0;
     let count = 0;
-    const load = createLoader();
     let batch = next;
     for (; batch !== undefined && (bytes === 0 || bytes + batch.length <= options.passBytesMax); batch = batch.next) {
       const { topicId } = batch;

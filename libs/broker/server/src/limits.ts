@@ -8,7 +8,10 @@ export interface ServerLimits {
    */
   readonly openingsPerSecond: number;
   readonly openingsBurst: number;
-  /** From the accept, or the end of the wait for the opening, until the client has said what it speaks and, in the binary protocol, its hello. */
+  /**
+   * From the accept, or the end of the wait for the opening, until the client has said what it speaks and, in the binary
+   * protocol, its hello.
+   */
   readonly openingMs: number;
   /** Bytes of the binary protocol that a client may send before its hello has been accepted. */
   readonly helloBytesMax: number;
