@@ -1,4 +1,4 @@
-import { keepYoungGenerationSmall, runService } from '@pulses/shared-service-host';
+import { useMemorySettings, runService } from '@pulses/shared-service-host';
 import { brokerSettings } from './settings';
 import { startBroker } from './start-broker';
 
@@ -6,7 +6,7 @@ import { startBroker } from './start-broker';
 // first call that needs one, which is later than this.
 process.env['UV_THREADPOOL_SIZE'] ??= '24';
 
-keepYoungGenerationSmall();
+useMemorySettings();
 void runService({
   name: 'broker',
   summary:

@@ -82,7 +82,7 @@ export const brokerSettings = {
     flag: 'tail-bytes',
     min: '1MiB',
     max: '16GiB',
-    default: '64MiB',
+    default: '32MiB',
     description: 'Newest messages kept in memory for readers.',
   }),
 };

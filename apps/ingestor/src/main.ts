@@ -1,8 +1,8 @@
-import { keepYoungGenerationSmall, runService } from '@pulses/shared-service-host';
+import { useMemorySettings, runService } from '@pulses/shared-service-host';
 import { ingestorSettings } from './settings';
 import { startIngestor } from './start-ingestor';
 
-keepYoungGenerationSmall();
+useMemorySettings();
 void runService({
   name: 'ingestor',
   summary:

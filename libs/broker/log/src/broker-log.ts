@@ -32,7 +32,7 @@ export interface CommitRequest {
 export interface BrokerLog {
   /**
    * Appends messages to a topic, which is made when it does not exist. Without `producer` nothing is deduplicated
-   * (the line protocol). The payload must not change afterwards; the log keeps it in memory for readers.
+   * (the line protocol). The payload must not change before the promise settles, and is not looked at afterwards.
    *
    * @throws PulsesError PROTOCOL_VIOLATION (the payload is not `recordCount` messages), MESSAGE_TOO_LARGE,
    * TOPIC_INVALID, FENCED, SEQUENCE_GAP, STORAGE_FULL (nothing stored, try again later), STORAGE_FAILED (the log is

@@ -12,6 +12,7 @@
 // Guarantees: what `encodeFrame` makes, `readFrame` gives back; anything else is undefined, never an exception.
 
 import { crc32 } from 'node:zlib';
+import type { Arena } from './arena';
 import {
   bytesOfHex,
   copyInto,
@@ -36,9 +37,6 @@ export const FRAME_BODY_BYTES_MAX = 64 * 1024 * 1024;
 
 const HEADER_CRC_AT = 40;
 const CRC_AT = 44;
-
-/** Smaller payloads are copied together: so many buffers would cost more than their bytes. */
-const COPY_BYTES_MAX = 1024;
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -70,80 +68,54 @@ export interface Frame extends FrameHeader {
 }
 
 export interface EncodedFrame {
-  readonly buffers: Uint8Array[];
-  readonly length: number;
+  /** Header and body, in one piece. */
+  readonly bytes: Uint8Array;
   readonly crc: number;
   /** Where the payloads start within the frame. */
   readonly payloadsAt: number;
 }
 
-/** What of each buffer the larger payloads use. */
-function usedBytes(entries: readonly Entry[]): Map<ArrayBufferLike, number> {
-  const used = new Map<ArrayBufferLike, number>();
-  for (const entry of entries) {
-    if (entry.kind !== 'appended' || entry.length <= COPY_BYTES_MAX) continue;
-    const { buffer } = entry.bytes;
-    used.set(buffer, (used.get(buffer) ?? 0) + entry.length);
-  }
-  return used;
-}
-
-/** True for a small payload, and for one that would keep much more memory alive than it and its larger neighbours need. */
-function isCopied({ length, bytes: { buffer } }: Appended, used: ReadonlyMap<ArrayBufferLike, number>): boolean {
-  return length <= COPY_BYTES_MAX || buffer.byteLength > 2 * (used.get(buffer) ?? 0);
-}
-
 /**
- * A frame as buffers to be written back to back. Payloads that are copied move: their entries then point into the
- * frame's own buffer, which is not used for anything else.
+ * Makes a frame in memory of the arena. Its payloads are copied there, and their entries then point to the copies: what
+ * they came in is not needed any more.
  */
 export function encodeFrame(
   header: { lsn: number; syncedUpTo: number; timestampMs: number; previousCrc: number; seed: number },
   entries: readonly Entry[],
+  arena: Arena,
 ): EncodedFrame {
   const texts: Uint8Array[] = [];
-  const used = usedBytes(entries);
   let entriesLength = 0;
-  let copied = 0;
   let payloads = 0;
   for (const entry of entries) {
-    if (entry.kind !== 'appended') {
+    if (entry.kind === 'appended') {
+      entriesLength += sizeOfAppended(entry);
+      payloads += entry.length;
+    } else {
       entriesLength += sizeOfEntry(entry, texts);
-      continue;
     }
-    entriesLength += sizeOfAppended(entry);
-    payloads += entry.length;
-    if (isCopied(entry, used)) copied += entry.length;
   }
-
   const payloadsAt = FRAME_HEADER_BYTES + entriesLength;
-  const own = Buffer.allocUnsafeSlow(payloadsAt + copied);
-  const writer = createFieldWriter(own, FRAME_HEADER_BYTES);
-  let nextText = 0;
-  for (const entry of entries) {
-    if (entry.kind === 'appended') writeAppended(writer, entry);
-    else nextText = writeEntry(writer, entry, texts, nextText);
-  }
+  const length = payloadsAt + payloads;
+  const { bytes: memory, start } = arena.take(length);
 
-  const buffers: Uint8Array[] = [];
-  let cut = 0;
-  let at = payloadsAt;
+  const writer = createFieldWriter(memory, start + FRAME_HEADER_BYTES);
+  let nextText = 0;
+  let at = start + payloadsAt;
   for (const entry of entries) {
-    if (entry.kind !== 'appended') continue;
-    if (isCopied(entry, used)) {
-      copyInto(own, at, entry.bytes, entry.start, entry.length);
-      entry.bytes = own;
-      entry.start = at;
-      at += entry.length;
+    if (entry.kind !== 'appended') {
+      nextText = writeEntry(writer, entry, texts, nextText);
       continue;
     }
-    if (at > cut) buffers.push(own.subarray(cut, at));
-    cut = at;
-    buffers.push(entry.bytes.subarray(entry.start, entry.start + entry.length));
+    writeAppended(writer, entry);
+    copyInto(memory, at, entry.bytes, entry.start, entry.length);
+    entry.bytes = memory;
+    entry.start = at;
+    at += entry.length;
   }
-  if (at > cut) buffers.push(own.subarray(cut, at));
 
-  const view = viewOf(own);
+  const bytes = memory.subarray(start, start + length);
+  const view = viewOf(bytes);
   view.setUint32(0, FRAME_MAGIC, true);
   view.setUint32(4, entriesLength + payloads, true);
   putU64(view, 8, header.lsn);
@@ -151,13 +123,10 @@ export function encodeFrame(
   putU64(view, 24, header.timestampMs);
   view.setUint32(32, header.previousCrc, true);
   view.setUint32(36, entriesLength, true);
-  const first = buffers[0]!; // holds the header: `own` is never empty and comes first
-  view.setUint32(HEADER_CRC_AT, crc32(first.subarray(0, HEADER_CRC_AT), header.seed), true);
-  let crc = crc32(first.subarray(0, CRC_AT), header.seed);
-  crc = crc32(first.subarray(FRAME_HEADER_BYTES), crc);
-  for (let index = 1; index < buffers.length; index += 1) crc = crc32(buffers[index]!, crc);
+  view.setUint32(HEADER_CRC_AT, crc32(bytes.subarray(0, HEADER_CRC_AT), header.seed), true);
+  const crc = crc32(bytes.subarray(FRAME_HEADER_BYTES), crc32(bytes.subarray(0, CRC_AT), header.seed));
   view.setUint32(CRC_AT, crc, true);
-  return { buffers, length: payloadsAt + payloads, crc, payloadsAt };
+  return { bytes, crc, payloadsAt };
 }
 
 /** The header at `bytes[at]`, when it is whole and valid; says nothing about the body. */

@@ -10,6 +10,7 @@
 import { PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock, FileHandle, FileSystem } from '@pulses/shared-ports';
+import type { Arena } from './arena';
 import type { Entry } from './entries';
 import { encodeFrame } from './frame';
 import { writeAll } from './full-io';
@@ -58,12 +59,13 @@ export interface JournalWriterOptions {
   /** Directory of the segments. */
   readonly directory: string;
   readonly segmentBytesMax: number;
+  readonly arena: Arena;
   readonly onSync: (seconds: number) => void;
 }
 
 /** @param handle the segment of `end`, open for writing */
 export function createJournalWriter(options: JournalWriterOptions, end: JournalEnd, handle: FileHandle): JournalWriter {
-  const { fileSystem, clock, directory, segmentBytesMax } = options;
+  const { fileSystem, clock, directory, segmentBytesMax, arena } = options;
   const seed = seedOf(end.logId);
   let file = handle;
   let { lsn, crc, firstLsn, length } = end;
@@ -147,19 +149,19 @@ export function createJournalWriter(options: JournalWriterOptions, end: JournalE
     sync,
     write: async (timestampMs, entries) => {
       if (length >= segmentBytesMax) await roll();
-      const frame = encodeFrame({ lsn: lsn + 1, syncedUpTo, timestampMs, previousCrc: crc, seed }, entries);
+      const frame = encodeFrame({ lsn: lsn + 1, syncedUpTo, timestampMs, previousCrc: crc, seed }, entries, arena);
       failpoint('journal.before-write');
       try {
-        await writeAll(file, frame.buffers, length);
+        await writeAll(file, [frame.bytes], length);
       } catch (error) {
         return await takeBack(error);
       }
       failpoint('journal.after-write');
       lsn += 1;
-      const place = { lsn, segmentFirstLsn: firstLsn, position: length, length: frame.length };
+      const place = { lsn, segmentFirstLsn: firstLsn, position: length, length: frame.bytes.length };
       crc = frame.crc;
-      length += frame.length;
-      bytesWritten += frame.length;
+      length += frame.bytes.length;
+      bytesWritten += frame.bytes.length;
       return { place, payloadsAt: frame.payloadsAt };
     },
     close: () => file.close(),

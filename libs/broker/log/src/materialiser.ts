@@ -6,8 +6,8 @@
 // Guarantees: batches of a topic are written in order, each once; one leaves the tail only after it is in the files; files
 // trail the newest message by about `delayMs`, as far as the disk keeps up. A full disk or a want of descriptors stops it,
 // and it tries again by itself; any other failure is reported and final.
-// Bounds: `passBytesMax` of payload in one pass; `unwrittenBytesMax` and `unwrittenBatchesMax` that are not in the files,
-// beyond which `room` makes commits wait, or refuses them while the disk is full.
+// Bounds: `passBytesMax` of payload in one pass; `unwrittenBytesMax`, `unwrittenLoadedBytesMax` and `unwrittenBatchesMax`
+// that are not in the files, beyond which `room` makes commits wait, or refuses them while the disk is full.
 
 import { PulsesError } from '@pulses/shared-errors';
 import type { Clock, Timer } from '@pulses/shared-ports';
@@ -53,6 +53,7 @@ export interface MaterialiserOptions {
   readonly logger: LogLogger;
   readonly delayMs: number;
   readonly unwrittenBytesMax: number;
+  readonly unwrittenLoadedBytesMax: number;
   readonly unwrittenBatchesMax: number;
   readonly passBytesMax: number;
   /** LSN up to which frames were handed to `push`. */
@@ -144,7 +145,9 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
   };
 
   const isTooMuch = (): boolean =>
-    tail.unreleasedBytes >= options.unwrittenBytesMax || tail.unreleasedCount >= options.unwrittenBatchesMax;
+    tail.unreleasedBytes >= options.unwrittenBytesMax ||
+    tail.unreleasedLoadedBytes >= options.unwrittenLoadedBytesMax ||
+    tail.unreleasedCount >= options.unwrittenBatchesMax;
 
   const isHurried = (): boolean => tail.unreleasedBytes >= options.passBytesMax || isTooMuch();
 

@@ -24,7 +24,9 @@ export interface BrokerLogOptions {
   readonly tailBytesMax: number;
   /** Messages that may be in the journal alone, not yet in the topics' files; beyond it, commits wait. */
   readonly unwrittenBytesMax: number;
-  /** The same, in batches: each takes some 250 bytes of memory. */
+  /** Of those, payload in memory: beyond it commits wait too, since what leaves memory has to be read from the journal again. */
+  readonly unwrittenLoadedBytesMax: number;
+  /** Unwritten batches: each takes some 250 bytes of memory. */
   readonly unwrittenBatchesMax: number;
   /** Messages that are written to the topics' files at once; when so many wait, without the delay. */
   readonly passBytesMax: number;
@@ -50,10 +52,11 @@ export const BROKER_LOG_DEFAULTS: BrokerLogOptions = {
   segmentBytesMax: 64 * MIB,
   groupBytesMax: MIB,
   pendingBytesMax: 64 * MIB,
-  tailBytesMax: 48 * MIB,
+  tailBytesMax: 32 * MIB,
   unwrittenBytesMax: 512 * MIB,
+  unwrittenLoadedBytesMax: 24 * MIB,
   unwrittenBatchesMax: 250_000,
-  passBytesMax: 32 * MIB,
+  passBytesMax: 16 * MIB,
   materialiseDelayMs: 500,
   topicSegmentBytesMax: 64 * MIB,
   entriesHeldMax: 64,

@@ -14,6 +14,7 @@ import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock, FileHandle, FileSystem, Random } from '@pulses/shared-ports';
 import { readAttestation } from './attestation';
 import { writeAll } from './full-io';
+import type { Arena } from './arena';
 import type { Checkpoint } from './checkpoint-codec';
 import type { Frame } from './frame';
 import { scanJournal, type JournalScan, type SegmentFile } from './journal-scan';
@@ -34,6 +35,7 @@ export interface RecoveryOptions {
   readonly dataDirectory: string;
   readonly journalDirectory: string;
   readonly segmentBytesMax: number;
+  readonly arena: Arena;
   readonly onSync: (seconds: number) => void;
   /** The checkpoint that the state comes from. */
   readonly checkpoint: Checkpoint | undefined;

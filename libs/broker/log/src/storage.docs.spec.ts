@@ -9,6 +9,7 @@ import { bytesOfHex, hexOfBytes } from './bytes';
 import { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from './checkpoint-codec';
 import { checkpointName } from './checkpoint-store';
 import type { Entry } from './entries';
+import { createArena } from './arena';
 import { encodeFrame, FRAME_BODY_BYTES_MAX, FRAME_HEADER_BYTES, readFrame } from './frame';
 import {
   decodeSegmentHeader,
@@ -134,9 +135,9 @@ const tableOf = (text: string, name: RegExp): Record<string, number> => {
 
 /** Number and name under which the document lists the entry. */
 function kindOf(stated: StatedFrame['entries'][number]): string {
-  const { buffers } = encodeFrame({ lsn: 1, syncedUpTo: 0, timestampMs: 0, previousCrc: 0, seed }, [entryOf(stated)]);
+  const { bytes } = encodeFrame({ lsn: 1, syncedUpTo: 0, timestampMs: 0, previousCrc: 0, seed }, [entryOf(stated)], createArena());
   const name = stated['producer'] === undefined ? stated.kind : 'produced';
-  return `${Buffer.concat(buffers).readUInt8(FRAME_HEADER_BYTES)} ${name}`;
+  return `${bytes[FRAME_HEADER_BYTES]} ${name}`;
 }
 
 const directories = temporaryDirectories();
@@ -164,8 +165,8 @@ describe('docs/formats/journal.md', () => {
     'has frame $stated.lsn as the code writes and reads it',
     ({ stated, bytes }) => {
       const { entries, previousCrc, ...header } = stated;
-      const encoded = encodeFrame({ ...header, previousCrc: parseInt(previousCrc, 16), seed }, entries.map(entryOf));
-      expect(hex(Buffer.concat(encoded.buffers))).toBe(hex(bytes));
+      const encoded = encodeFrame({ ...header, previousCrc: parseInt(previousCrc, 16), seed }, entries.map(entryOf), createArena());
+      expect(hex(encoded.bytes)).toBe(hex(bytes));
       const frame = readFrame(bytes, 0, seed);
       expect(frame?.frameLength).toBe(bytes.length);
       const read = frame && { ...frame, entries: frame.entries.map(statedEntry), previousCrc: hexOfCrc(frame.previousCrc) };

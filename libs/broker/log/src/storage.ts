@@ -9,6 +9,7 @@ import { dirname } from 'node:path';
 import { isPulsesError, type PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import type { FileSystem } from '@pulses/shared-ports';
+import { createArena } from './arena';
 import type { Checkpoint } from './checkpoint-codec';
 import { loadCheckpoint, removeTemporaries } from './checkpoint-store';
 import { createHandleCache } from './handle-cache';
@@ -94,7 +95,8 @@ export async function openStorage(
   const checkpoint = await loadCheckpoint(fileSystem, directories.checkpoints, directories.data, logger);
   const state = checkpoint?.state ?? createState();
   const opened = { lsn: state.lsn, materialisedLsn: checkpoint?.materialisedLsn ?? 0 };
-  const tail = createTail(options.tailBytesMax);
+  const arena = createArena();
+  const tail = createTail(options.tailBytesMax, arena);
   const store: TopicStore = {
     fileSystem,
     cache: createHandleCache(fileSystem, options.openFilesMax, createOrReset),
@@ -112,6 +114,7 @@ export async function openStorage(
     dataDirectory: directories.data,
     journalDirectory: directories.journal,
     segmentBytesMax: options.segmentBytesMax,
+    arena,
     onSync: hooks.onSync,
     checkpoint,
   };
@@ -126,6 +129,7 @@ export async function openStorage(
     logger,
     delayMs: options.materialiseDelayMs,
     unwrittenBytesMax: options.unwrittenBytesMax,
+    unwrittenLoadedBytesMax: options.unwrittenLoadedBytesMax,
     unwrittenBatchesMax: options.unwrittenBatchesMax,
     passBytesMax: options.passBytesMax,
     pushedLsn: () => state.lsn,

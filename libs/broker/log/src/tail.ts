@@ -2,11 +2,12 @@
 // topics' files yet.
 //
 // Guarantees: for each topic it knows a gapless run of batches up to its newest; none leaves before `release` has said
-// that it is readable in the topic's files. Payloads in memory are the ones that were written to the journal, not
+// that it is readable in the topic's files. Payloads in memory are the ones that were written to the journal; readers get
 // copies. Bounds: `bytesMax` of payload, and what is taken at the moment. The oldest batches leave first, whatever
 // their topic; when those are not released yet, the oldest payloads do, and are read from the journal again.
 
 import type { RecordBatch } from '@pulses/broker-wire';
+import type { Arena } from './arena';
 import type { Appended } from './entries';
 import type { FramePlace } from './journal-reader';
 import { batchFrom, createGathering, type StoredBatch } from './record-cut';
@@ -62,6 +63,8 @@ export interface Tail {
   readonly bytes: number;
   /** Payload bytes that are not in the topics' files, in memory or not. */
   readonly unreleasedBytes: number;
+  /** Of those, what is in memory. */
+  readonly unreleasedLoadedBytes: number;
   readonly unreleasedCount: number;
 }
 
@@ -72,7 +75,7 @@ export function isLoaded(batch: TailBatch): batch is LoadedBatch {
   return batch.bytes !== undefined;
 }
 
-export function createTail(bytesMax: number): Tail {
+export function createTail(bytesMax: number, arena: Arena): Tail {
   const topics = new Map<number, TopicTail>();
   let oldest: TailBatch | undefined;
   let newest: TailBatch | undefined;
@@ -80,11 +83,14 @@ export function createTail(bytesMax: number): Tail {
   let unloadNext: TailBatch | undefined;
   let bytes = 0;
   let unreleasedBytes = 0;
+  let unreleasedLoadedBytes = 0;
   let unreleasedCount = 0;
 
   const forget = (batch: TailBatch): void => {
     if (batch.bytes === undefined) return;
+    arena.release(batch.bytes);
     batch.bytes = undefined;
+    if (!batch.isReleased) unreleasedLoadedBytes -= batch.length;
     bytes -= batch.length + BATCH_BYTES;
   };
 
@@ -115,6 +121,9 @@ export function createTail(bytesMax: number): Tail {
     get unreleasedBytes() {
       return unreleasedBytes;
     },
+    get unreleasedLoadedBytes() {
+      return unreleasedLoadedBytes;
+    },
     get unreleasedCount() {
       return unreleasedCount;
     },
@@ -144,7 +153,11 @@ export function createTail(bytesMax: number): Tail {
       const topic = topics.get(topicId);
       if (topic === undefined) topics.set(topicId, { batches: [batch], head: 0 });
       else topic.batches.push(batch);
-      if (payload !== undefined) bytes += length + BATCH_BYTES;
+      if (payload !== undefined) {
+        arena.hold(payload);
+        unreleasedLoadedBytes += length;
+        bytes += length + BATCH_BYTES;
+      }
       evict();
       unload();
       return batch;
@@ -154,6 +167,7 @@ export function createTail(bytesMax: number): Tail {
       batch.isTaken = false;
       batch.isReleased = true;
       unreleasedBytes -= batch.length;
+      if (isLoaded(batch)) unreleasedLoadedBytes -= batch.length;
       unreleasedCount -= 1;
       evict();
       if (bytes > bytesMax) forget(batch);
@@ -170,7 +184,7 @@ export function createTail(bytesMax: number): Tail {
         batch = topic.batches[index];
         isWanted = batch !== undefined && isLoaded(batch) && gathering.add(batchFrom(batch, batch.baseOffset));
       }
-      return gathering.batches;
+      return copiesOf(gathering.batches);
     },
     unloaded: (topicId, fromOffset, readBytesMax) => {
       const topic = topics.get(topicId);
@@ -189,6 +203,20 @@ export function createTail(bytesMax: number): Tail {
       topics.delete(topicId);
     },
   };
+}
+
+/** The batches with payloads of their own, in one piece of memory. */
+function copiesOf(batches: readonly RecordBatch[]): RecordBatch[] {
+  let length = 0;
+  for (const { payload } of batches) length += payload.length;
+  const memory = Buffer.allocUnsafe(length);
+  let at = 0;
+  return batches.map((batch) => {
+    memory.set(batch.payload, at);
+    const payload = memory.subarray(at, at + batch.payload.length);
+    at += payload.length;
+    return { ...batch, payload };
+  });
 }
 
 /** The topic's first batch goes. */

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { encodeRequest, FRAME_BYTES_MAX, PROTOCOL_VERSION, type Request } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 import { settle } from '@pulses/testing-sim';
@@ -48,6 +48,23 @@ describe('a connection of the binary protocol', () => {
     expect(await client.request({ type: 'delete-topics', topics: ['out', 'none'] })).toEqual({ type: 'done' });
     expect(await client.request(listAll)).toMatchObject({ topics: [{ topic: 'source' }] });
     expect(await client.request({ type: 'ping' })).toEqual({ type: 'pong', clockMs: harness.clock.nowMs() });
+  });
+
+  it('gives the memory of a large request back once it is answered, and not before', async () => {
+    const harness = await startHarness();
+    const client = await harness.wire();
+    const append = jest.spyOn(harness.log, 'append');
+    harness.log.holdDisk();
+    const answer = client.request(produce('source', 0, 'a'.repeat(200_000)));
+    await settle();
+    const payload = append.mock.calls[0]?.[0].payload;
+    expect(payload?.length).toBe(200_001);
+    harness.log.releaseDisk();
+    expect(await answer).toMatchObject({ type: 'produced', baseOffset: 0 });
+    expect(payload?.length).toBe(0);
+    expect(await harness.log.read('source', harness.log.topic('source')?.incarnation ?? '', 0, 1_000_000)).toMatchObject([
+      { payload: Buffer.from(`${'a'.repeat(200_000)}\n`) },
+    ]);
   });
 
   it('lets requests take effect in the order sent, also those that look at what is stored', async () => {

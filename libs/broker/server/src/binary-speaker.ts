@@ -205,8 +205,9 @@ export function createBinarySpeaker(context: ServerContext, connection: Connecti
       else sendError(frame.correlation, error);
       return;
     }
-    if (isGreeted) flow.push({ correlation: frame.correlation, request, bytes: frame.body.length + REQUEST_OVERHEAD_BYTES });
-    else greet(frame.correlation, request);
+    const { correlation, body, memory } = frame;
+    if (isGreeted) flow.push({ correlation, request, bytes: body.length + REQUEST_OVERHEAD_BYTES, memory });
+    else greet(correlation, request);
   };
 
   return {

@@ -5,7 +5,7 @@
 // overtake each other. Nothing starts while the answers given so far wait for a slow client, and one look at a time
 // is under way: answers that are longer than their requests can't pile up.
 
-import type { Request } from '@pulses/broker-wire';
+import { freeMemory, type Request } from '@pulses/broker-wire';
 import { isChange, isLook } from './requests';
 
 export interface IncomingRequest {
@@ -13,6 +13,8 @@ export interface IncomingRequest {
   readonly request: Request;
   /** What it holds in memory. */
   readonly bytes: number;
+  /** What of that is freed once it is answered. */
+  readonly memory: ArrayBufferLike | undefined;
 }
 
 export interface RequestFlow {
@@ -55,6 +57,7 @@ export function createRequestFlow(
   const release = (incoming: IncomingRequest): void => {
     count -= 1;
     bytes -= incoming.bytes;
+    if (incoming.memory !== undefined) freeMemory(incoming.memory);
   };
 
   const run = (): void => {

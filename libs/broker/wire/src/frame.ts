@@ -13,6 +13,7 @@ import { PulsesError } from '@pulses/shared-errors';
 import { violation } from './body';
 import { createHeldBytes } from './held-bytes';
 import { FRAME_BYTES_MAX } from './limits';
+import { LARGE_BYTES } from './memory';
 
 /** Bytes before the body. */
 export const FRAME_HEADER_BYTES = 16;
@@ -25,6 +26,8 @@ export interface Frame {
   readonly type: number;
   readonly correlation: number;
   readonly body: Uint8Array;
+  /** What the frame has for itself, when that is large: to be freed by who is done with the frame. See memory.ts. */
+  readonly memory?: ArrayBufferLike | undefined;
 }
 
 /**
@@ -60,7 +63,7 @@ export interface FrameAssembler {
   readonly pendingBytes: number;
 }
 
-/** Cuts a byte stream into frames. A frame that lies whole in one chunk is not copied; any other is, once. */
+/** Cuts a byte stream into frames. A frame that lies whole in one chunk is not copied. */
 export function createFrameAssembler(): FrameAssembler {
   const held = createHeldBytes();
   /** The length of the frame that is held, once it is known. */
@@ -91,7 +94,8 @@ export function createFrameAssembler(): FrameAssembler {
         }
         position += holdUpTo(heldFrameBytes, chunk, position);
         if (held.length < heldFrameBytes) return frames;
-        frames.push(openFrame(held.take()));
+        const whole = held.take();
+        frames.push(openFrame(whole, whole.buffer.byteLength >= LARGE_BYTES ? whole.buffer : undefined));
         heldFrameBytes = undefined;
       }
       while (chunk.byteLength - position >= LENGTH_BYTES) {
@@ -100,7 +104,7 @@ export function createFrameAssembler(): FrameAssembler {
           heldFrameBytes = frameBytes;
           break;
         }
-        frames.push(openFrame(chunk.subarray(position, position + frameBytes)));
+        frames.push(openFrame(chunk.subarray(position, position + frameBytes), undefined));
         position += frameBytes;
       }
       if (position < chunk.byteLength) held.add(chunk.subarray(position));
@@ -117,12 +121,13 @@ function frameBytesAt(bytes: Buffer, position: number): number {
   return LENGTH_BYTES + length;
 }
 
-function openFrame(bytes: Buffer): Frame {
+function openFrame(bytes: Buffer, memory: ArrayBufferLike | undefined): Frame {
   if (crc32(bytes.subarray(CRC_END)) !== bytes.readUInt32LE(LENGTH_BYTES)) throw violation('the checksum does not match');
   if (bytes.readUInt8(9) !== 0 || bytes.readUInt16LE(10) !== 0) throw violation('reserved bits are set');
   return {
     type: bytes.readUInt8(8),
     correlation: bytes.readUInt32LE(12),
     body: bytes.subarray(FRAME_HEADER_BYTES),
+    memory,
   };
 }

@@ -1,11 +1,11 @@
-// Bytes of a frame or line that is not whole yet: large chunks as they came, small ones copied together.
+// Bytes of a frame or line that is not whole yet, copied into blocks: the chunks that they came in are free at once.
 //
-// Guarantees: `take` gives the bytes in the order of `add`. Bounds: about twice `length` of memory, since a chunk is kept as
-// it came when it is at least half of its buffer.
+// Guarantees: `take` gives the bytes in the order of `add`. Bounds: twice `length` of memory, and that once more while they
+// are taken.
 
-/** Smaller chunks are copied together, as is what is left of a larger one: else they would keep more memory than their bytes. */
-const CHUNK_KEPT_BYTES_MIN = 4 * 1024;
-const SMALL_CHUNKS_BYTES = 16 * 1024;
+import { freeMemory, LARGE_BYTES } from './memory';
+
+const BLOCK_BYTES_MAX = LARGE_BYTES;
 
 /** Bytes as they came, of what is not whole yet. */
 export interface HeldBytes {
@@ -16,17 +16,25 @@ export interface HeldBytes {
   drop(): void;
 }
 
+const NONE = Buffer.alloc(0);
+
 export function createHeldBytes(): HeldBytes {
-  let parts: Buffer[] = [];
-  /** Copied chunks, together. */
-  let small: Buffer = Buffer.alloc(0);
-  let smallBytes = 0;
+  /** Full ones. */
+  let blocks: Buffer[] = [];
+  let open: Buffer = NONE;
+  let openBytes = 0;
   let length = 0;
 
-  const closeSmall = (): void => {
-    if (smallBytes > 0) parts.push(small.subarray(0, smallBytes));
-    small = Buffer.alloc(0);
-    smallBytes = 0;
+  const forget = (): void => {
+    blocks = [];
+    open = NONE;
+    openBytes = 0;
+    length = 0;
+  };
+
+  const free = (): void => {
+    for (const { buffer } of [...blocks, open]) if (buffer.byteLength >= LARGE_BYTES) freeMemory(buffer);
+    forget();
   };
 
   return {
@@ -34,34 +42,31 @@ export function createHeldBytes(): HeldBytes {
       return length;
     },
     add: (chunk) => {
-      length += chunk.byteLength;
-      if (chunk.byteLength >= CHUNK_KEPT_BYTES_MIN && 2 * chunk.byteLength >= chunk.buffer.byteLength) {
-        closeSmall();
-        parts.push(chunk);
-        return;
+      for (let at = 0; at < chunk.length; ) {
+        if (openBytes === open.length) {
+          if (openBytes > 0) blocks.push(open);
+          // As much again as there is: a connection that has sent a few bytes holds a few bytes.
+          open = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES_MAX, Math.max(chunk.length - at, length)));
+          openBytes = 0;
+        }
+        const count = chunk.copy(open, openBytes, at);
+        at += count;
+        openBytes += count;
+        length += count;
       }
-      if (smallBytes + chunk.byteLength > small.byteLength) {
-        // Twice what there is: a connection that has sent a few bytes holds a few bytes.
-        const grown = Buffer.allocUnsafeSlow(Math.max(chunk.byteLength, Math.min(2 * smallBytes, SMALL_CHUNKS_BYTES)));
-        if (smallBytes + chunk.byteLength > grown.byteLength) closeSmall();
-        else small.copy(grown, 0, 0, smallBytes);
-        small = grown;
-      }
-      chunk.copy(small, smallBytes);
-      smallBytes += chunk.byteLength;
     },
-    drop: () => {
-      parts = [];
-      small = Buffer.alloc(0);
-      smallBytes = 0;
-      length = 0;
-    },
+    drop: free,
     take: () => {
-      closeSmall();
-      const [first] = parts;
-      const whole = parts.length === 1 && first !== undefined ? first : Buffer.concat(parts, length);
-      parts = [];
-      length = 0;
+      if (blocks.length === 0) {
+        const only = open.subarray(0, openBytes);
+        forget();
+        return only;
+      }
+      const whole = Buffer.allocUnsafeSlow(length);
+      let at = 0;
+      for (const block of blocks) at += block.copy(whole, at);
+      open.copy(whole, at, 0, openBytes);
+      free();
       return whole;
     },
   };

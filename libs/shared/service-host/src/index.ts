@@ -50,4 +50,4 @@ export {
   type SettingsSources,
 } from './settings';
 export { version } from './version';
-export { keepYoungGenerationSmall } from './young-generation';
+export { useMemorySettings } from './memory-settings';

@@ -92,7 +92,7 @@ export function createMemoryLog(clock: Clock, options: { leaksHeadClock?: boolea
   const store = ({ topic: name, recordCount, payload }: TopicAppend, timestampMs: number): number => {
     const topic = topicFor(name);
     const baseOffset = topic.info.nextOffset;
-    topic.batches.push({ baseOffset, recordCount, timestampMs, payload });
+    topic.batches.push({ baseOffset, recordCount, timestampMs, payload: Uint8Array.from(payload) });
     const firstTimestampMs = topic.batches.length === 1 ? timestampMs : topic.info.firstTimestampMs;
     topic.info = {
       ...topic.info,
