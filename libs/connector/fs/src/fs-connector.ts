@@ -36,7 +36,7 @@ export interface FsConnectorOptions {
 
 const LEASE_MS = 5_000;
 const HEARTBEATS_A_LEASE = 4;
-const PREFETCH_BYTES = 8 * 1024 * 1024;
+const PREFETCH_BYTES = 4 * 1024 * 1024;
 /** How long a broker may take to hear that a member leaves. */
 const LEAVE_MS_MAX = 2_000;
 /** A member that is not active after so long is told to be a standby. */

@@ -6,12 +6,12 @@
 // - The old one is collected from 32 MB on, not from hundreds: a crowd of clients leaves much behind.
 // - Buffers of more than 68 KB are given back to the system when they are freed; those that Node reads sockets into, 64 KB, are
 //   not asked for each time. As it comes, glibc keeps whatever lies below something that is in use, and stops asking the
-//   system for large buffers after it has freed one.
+//   system for large buffers after it has freed one. Threads share two heaps of glibc, where each would have its own.
 //
 // docs/adr/0009-memory.md has the measurements.
 
 const V8_FLAGS = ['--max-semi-space-size=4', '--no-parallel-scavenge', '--initial-old-space-size=32'];
-const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: '69632' };
+const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: '69632', MALLOC_ARENA_MAX: '2' };
 
 /** Begins the program again with the settings, unless it has them. Call it first: what was done before is lost. */
 export function useMemorySettings(): void {

@@ -52,7 +52,7 @@ export const COMMIT_BYTES_MIN = GROUPED_LINE_OVERHEAD_BYTES + KEY_FIELDS_BYTES_M
 export const PIPELINE_LIMITS: PipelineLimits = {
   commitBytes: 6 * 1024 * 1024,
   commitIntervalMs: 5,
-  commitsUnderWayMax: 3,
+  commitsUnderWayMax: 2,
   openKeysMax: 2_000_000,
   deltaRowsMax: 16_384,
   sumsMax: 8_192,
