@@ -33,18 +33,22 @@ export async function profileOf({ isSmoke }: { readonly isSmoke: boolean }): Pro
 }
 
 function threadsOf(directory: string): ThreadProfile[] {
-  const profiles = globSync(join(directory, '*.cpuprofile'))
-    .sort()
-    .map((path) => ({ path, text: readFileSync(path, 'utf8') }));
+  const byThread = new Map<string, { readonly thread: string; readonly text: string }>();
+  for (const path of globSync(join(directory, '*.cpuprofile')).sort()) {
+    // CPU.<date>.<time>.<process>.<thread>.<number>.cpuprofile
+    const [process = '', thread = ''] = basename(path).split('.').slice(3);
+    // A program that begins again in the same process leaves a profile each time: the last one counts.
+    byThread.set(`${process}.${thread}`, { thread, text: readFileSync(path, 'utf8') });
+  }
+  const profiles = [...byThread.values()];
   return APPS.flatMap((app) => {
     const bundle = bundlePath(app);
     const modules = modulesOf(readFileSync(bundle, 'utf8'));
     return profiles
       .filter(({ text }) => text.includes(bundle))
-      .map(({ path, text }, index) => ({
+      .map(({ thread, text }, index) => ({
         ...summarise(JSON.parse(text) as CpuProfile, bundle, modules),
-        // CPU.<date>.<time>.<process>.<thread>.<number>.cpuprofile
-        thread: index === 0 ? app : `${app}, thread ${basename(path).split('.')[4] ?? ''}`,
+        thread: index === 0 ? app : `${app}, thread ${thread}`,
       }));
   });
 }
