@@ -24,12 +24,14 @@ export interface Arena {
 
 export function createArena(): Arena {
   const held = new Map<Uint8Array, number>();
+  /** What may be used again. A large frame's own memory is freed, and empty then, also for who comes to hold it too late. */
+  const slabs = new WeakSet<Uint8Array>();
   const spare: Uint8Array[] = [];
   let slab: Uint8Array = new Uint8Array(0);
   let used = 0;
 
   const giveBack = (bytes: Uint8Array): void => {
-    if (bytes.length === SLAB_BYTES && spare.length < SPARE_SLABS) spare.push(bytes);
+    if (slabs.has(bytes) && spare.length < SPARE_SLABS) spare.push(bytes);
     else freeMemory(bytes.buffer);
   };
 
@@ -39,6 +41,7 @@ export function createArena(): Arena {
       if (used + length > slab.length) {
         if (!held.has(slab)) giveBack(slab);
         slab = spare.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES);
+        slabs.add(slab);
         used = 0;
       }
       used += length;

@@ -146,8 +146,9 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
 
   const isTooMuch = (): boolean =>
     tail.unreleasedBytes >= options.unwrittenBytesMax ||
-    tail.unreleasedLoadedBytes >= options.unwrittenLoadedBytesMax ||
-    tail.unreleasedCount >= options.unwrittenBatchesMax;
+    tail.unreleasedCount >= options.unwrittenBatchesMax ||
+    // While no file can be written, to wait would not help: then the journal takes more.
+    (tail.unreleasedLoadedBytes >= options.unwrittenLoadedBytesMax && !isBlocked && verifying === undefined);
 
   const isHurried = (): boolean => tail.unreleasedBytes >= options.passBytesMax || isTooMuch();
 

@@ -129,6 +129,7 @@ export function createTail(bytesMax: number, arena: Arena): Tail {
     },
     push: (entry, { place, payloadAt, timestampMs }) => {
       const { topicId, baseOffset, recordCount, length, start } = entry;
+      // Empty too when others of its frame have been unloaded meanwhile, and the arena has freed it.
       const payload = entry.bytes.length === 0 ? undefined : entry.bytes;
       const batch: TailBatch = {
         topicId,

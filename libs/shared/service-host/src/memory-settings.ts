@@ -19,9 +19,9 @@ export function useMemorySettings(): void {
   // A parent that talks to its child would lose the channel.
   if (V8_FLAGS.every((flag) => execArgv.includes(flag)) || channel !== undefined) return;
   try {
-    // What somebody has set stands behind ours, and wins.
+    // What somebody has set on the command line or for the allocator stands behind ours, and wins.
     process.execve?.(execPath, [execPath, ...V8_FLAGS, ...execArgv, ...argv.slice(1)], { ...ALLOCATOR, ...env });
   } catch {
-    // Not on this system, or not allowed: it runs as well, and takes more memory.
+    // Not allowed: it runs as well, and takes more memory.
   }
 }
