@@ -1,4 +1,4 @@
-import { useMemorySettings, runService } from '@pulses/shared-service-host';
+import { runService, useMemorySettings } from '@pulses/shared-service-host';
 import { brokerSettings } from './settings';
 import { startBroker } from './start-broker';
 

@@ -14,7 +14,7 @@ export {
   TOPIC_NAME_BYTES_MAX,
   TOPICS_PER_COMMIT_MAX,
 } from './limits';
-export { freeMemory, LARGE_BYTES } from './memory';
+export { freeMemory } from './memory';
 export type {
   Incarnation,
   PositionChange,

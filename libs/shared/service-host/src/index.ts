@@ -8,6 +8,7 @@ export {
   type Readiness,
 } from './http-server';
 export { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './logger';
+export { useMemorySettings } from './memory-settings';
 export { createMetrics, type CounterHandle, type GaugeHandle, type HistogramHandle, type Metrics } from './metrics';
 export { nodeProcess, type ProcessPort } from './process-port';
 export { backoffMs, delay, retry, within, type RetryOptions } from './retry';
@@ -50,4 +51,3 @@ export {
   type SettingsSources,
 } from './settings';
 export { version } from './version';
-export { useMemorySettings } from './memory-settings';
