@@ -82,7 +82,7 @@ export const brokerSettings = {
     flag: 'tail-bytes',
     min: '1MiB',
     max: '16GiB',
-    default: '32MiB',
+    default: '40MiB',
     description: 'Newest messages kept in memory for readers.',
   }),
 };

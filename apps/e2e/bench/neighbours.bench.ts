@@ -1,13 +1,14 @@
 // How much longer does a producer wait for its acknowledgement while the broker has slow and hostile neighbours, and how much
 // memory do they cost it? With the check that everything acknowledged is there, in order and once.
 //
-// Each kind of neighbour in turn, between two times without any. The neighbours are processes of low priority: what they
-// cost themselves, on this machine too, is not the broker's.
+// Each kind of neighbour in turn, between two times without any; all of those together are the undisturbed time. The
+// neighbours are processes that get what others leave (SCHED_IDLE; the lowest nice value keeps a core for a slice that others
+// have to wait for): what they cost themselves, on this machine too, is not the broker's.
 
+import { execFileSync } from 'node:child_process';
 import { check, createSamples, isSmoke, peakMemoryMiB, report, sized, type Measure, type Samples } from '@pulses/testing-benches';
 import { freePort, makeTempDirectory, startApp, stopAll, type RunningApp } from '@pulses/testing-processes';
 import { writeFileSync } from 'node:fs';
-import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { runCrowd, type Crowd } from '../src/neighbours-crowd';
 import { runHostility, type HostileKind, type Hostility } from '../src/neighbours-hostile';
@@ -19,7 +20,6 @@ const PRODUCERS = 4;
 const BATCH_MESSAGES = 10;
 const PACE_MS = 2;
 const CREDIT_BYTES = 1024 * 1024;
-const LOWEST_PRIORITY = 19;
 const CLIENTS: Readonly<Record<HostileKind | 'stopped', number>> = isSmoke
   ? { stopped: 10, joining: 20, returning: 100, 'slow-opening': 20, 'endless-line': 2, mutated: 1 }
   : { stopped: 100, joining: 500, returning: 2_000, 'slow-opening': 500, 'endless-line': 10, mutated: 1 };
@@ -86,7 +86,7 @@ async function checkStored(client: WireClient, { topic, acknowledged }: SteadyPr
 /** This file once more, as a process of neighbours. */
 function startNeighbours(role: 'crowd' | 'hostility', what: Crowd | Hostility): RunningApp {
   const app = startApp({ app: 'program', mainPath: process.argv[1] ?? '', args: [role, JSON.stringify(what)] });
-  setPriority(app.pid, LOWEST_PRIORITY);
+  execFileSync('chrt', ['--all-tasks', '--idle', '--pid', '0', String(app.pid)]);
   return app;
 }
 
@@ -107,8 +107,7 @@ async function bench(): Promise<void> {
     return Math.round(peak);
   };
 
-  const measure = async (): Promise<Samples> => {
-    const times = createSamples();
+  const measure = async (times = createSamples()): Promise<Samples> => {
     await Promise.all(producers.map(({ run }) => run(PHASE_MS, times)));
     return times;
   };
@@ -160,6 +159,7 @@ async function bench(): Promise<void> {
     for (const [name, phase] of kinds) {
       disturbed.push({ name, times: await phase() });
       peaks.push(peakMemory());
+      await measure(undisturbed);
     }
     const reader = await connectWire(port);
     for (const producer of producers) await checkStored(reader, producer);

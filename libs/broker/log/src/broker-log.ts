@@ -87,6 +87,9 @@ export interface BrokerLog {
    */
   clockMs(): number;
 
+  /** True while changes are being stored. */
+  readonly isCommitting: boolean;
+
   /** Resolves when the log has failed for good (STORAGE_FAILED): the process must exit. */
   readonly failed: Promise<Error>;
 

@@ -49,6 +49,8 @@ export interface CommitQueue {
   /** Runs `work` between two groups, alone. */
   between<T>(work: () => Promise<T>): Promise<T>;
   readonly pendingBytes: number;
+  /** True while a group is on its way, or work between two. */
+  readonly isWorking: boolean;
   /** True once it has ended for good. */
   readonly hasFailed: boolean;
   /** Refuses new requests and waits for those under way. */
@@ -197,6 +199,9 @@ export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
   return {
     get pendingBytes() {
       return pendingBytes;
+    },
+    get isWorking() {
+      return running !== undefined;
     },
     get hasFailed() {
       return failure !== undefined;

@@ -234,6 +234,9 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
     },
     onChange: (topic, listener) => listeners.add(topic, listener),
     clockMs: () => logClock.now(),
+    get isCommitting() {
+      return queue.isWorking;
+    },
     close: async () => {
       syncTimer.stop();
       retention.stop();

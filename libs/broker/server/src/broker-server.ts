@@ -65,7 +65,12 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
     groups: createGroups(log, clock, limits),
     requestBudget: createInputBudget(limits.requestBytesMax),
     sinkBudget: createInputBudget(limits.sinkBytesMax),
-    readTurns: createTurns(limits.readsPerTurn),
+    readTurns: createTurns({
+      clock,
+      perTurn: limits.readersPerTurn,
+      restMs: limits.readersRestMs,
+      mustRest: () => log.isCommitting,
+    }),
     readBytes: () => {
       const share = Math.floor(limits.outputBytesMax / Math.max(1, connections.size));
       return Math.max(READ_BYTES_MIN, Math.min(limits.readBytesMax, share));

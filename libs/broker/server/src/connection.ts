@@ -75,6 +75,18 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
     connection.finish();
   });
 
+  /** What comes once nobody listens any more; as fast as it comes, it would take a core. */
+  const throwAway = (): void => {
+    socket.pause();
+    clock.setTimer(
+      limits.lingerPaceMs,
+      () => {
+        socket.resume();
+      },
+      { keepAlive: false },
+    );
+  };
+
   const connection: Connection = {
     peer,
     outbox,
@@ -181,7 +193,10 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
 
   socket.handle({
     onData: (bytes) => {
-      if (isFinishing) return;
+      if (isFinishing) {
+        throwAway();
+        return;
+      }
       guarded(() => {
         current.onData(bytes);
       });

@@ -172,6 +172,30 @@ describe('a fetch stream', () => {
     expect(client.messages(big)).toHaveLength(100);
   });
 
+  it('has several small reads in the turn of its connection', async () => {
+    const topics = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+    const turnsWith = async (readsPerReader: number): Promise<number> => {
+      const harness = await startHarness({ limits: { readersPerTurn: 1, readsPerReader } });
+      const client = await harness.wire();
+      for (const topic of topics) await publish(harness, topic, 'first');
+      const streams = topics.map((topic) => client.send(fetch(topic)));
+      const isUpTo = (offset: number) => streams.every((stream) => headsOf(client, stream).at(-1)?.nextOffset === offset);
+      await client.until(() => isUpTo(1));
+      let turn = 0;
+      const turnsOfReads = new Set<number>();
+      const { read } = harness.log;
+      harness.log.read = (...request) => {
+        turnsOfReads.add(turn);
+        return read(...request);
+      };
+      await Promise.all(topics.map((topic) => publish(harness, topic, 'second')));
+      for (; !isUpTo(2); turn += 1) await settle(1);
+      return turnsOfReads.size;
+    };
+    expect(await turnsWith(1)).toBeGreaterThanOrEqual(topics.length / 2);
+    expect(await turnsWith(topics.length)).toBeLessThanOrEqual(2);
+  });
+
   it('costs one read and what the socket holds when the client does not read, and slows nobody else', async () => {
     let slowReaders = 0;
     const harness = await startHarness({ observer: { slowReader: () => (slowReaders += 1) } });

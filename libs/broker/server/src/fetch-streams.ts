@@ -2,7 +2,8 @@
 //
 // Each stream pulls `[next, high watermark)` from the log with its own cursor; a change of the topic only wakes it up.
 // Streams take turns, one read of the log at a time, and only while the connection takes what was sent: a slow reader
-// costs one read and what the socket holds, and slows nobody else.
+// costs one read and what the socket holds, and slows nobody else. The connections take turns too; in one, a few small reads
+// are done, which leave together.
 //
 // Guarantees: a stream's messages are gapless, in order and without duplicates. `head` is a proof: everything below
 // `nextOffset` was sent before it, and no message at or above it has a timestamp before `clockMs`. The argument:
@@ -110,8 +111,8 @@ export function createFetchStreams(
     );
   };
 
-  /** One turn: one read's worth of messages, or a head, or nothing. */
-  const step = async (stream: Stream): Promise<void> => {
+  /** One read's worth of messages, or a head, or nothing; answers the bytes. */
+  const step = async (stream: Stream): Promise<number> => {
     const clockMs = log.clockMs();
     const info = log.topic(stream.topic);
     if (info?.incarnation !== stream.incarnation) {
@@ -119,21 +120,41 @@ export function createFetchStreams(
     }
     if (stream.next === info.nextOffset) {
       if (stream.headDue) sendHead(stream, clockMs);
-      return;
+      return 0;
     }
-    if (stream.creditBytes <= 0) return;
+    if (stream.creditBytes <= 0) return 0;
     const bytesMax = Math.min(stream.creditBytes, context.readBytes());
     const batches = await log.read(stream.topic, stream.incarnation, stream.next, bytesMax);
-    if (!stream.isOpen || batches.length === 0) return;
+    if (!stream.isOpen || batches.length === 0) return 0;
+    let bytes = 0;
     for (const batch of batches) {
       stream.next = batch.baseOffset + batch.recordCount;
-      stream.creditBytes -= batch.payload.length;
+      bytes += batch.payload.length;
     }
+    stream.creditBytes -= bytes;
     failpoint('records.before-send');
     send(stream.correlation, { type: 'records', batches });
     failpoint('records.after-send');
     stream.headDue = true;
     wake(stream);
+    return bytes;
+  };
+
+  /** The connection's part of a turn. */
+  const serveSome = async (): Promise<void> => {
+    const bytesMax = context.readBytes();
+    for (let reads = 0, bytes = 0; reads < limits.readsPerReader && bytes < bytesMax && !outbox.isBlocked; reads += 1) {
+      const stream = ready.shift();
+      if (stream === undefined) return;
+      stream.isReady = false;
+      if (!stream.isOpen) continue;
+      try {
+        bytes += await step(stream);
+      } catch (error) {
+        if (!isPulsesError(error)) onCrash(error);
+        else if (stream.isOpen) fail(stream, error);
+      }
+    }
   };
 
   const pump = async (): Promise<void> => {
@@ -141,17 +162,7 @@ export function createFetchStreams(
     isPumping = true;
     while (!outbox.isBlocked && ready.length > 0) {
       await context.readTurns.take(); // not inside the log's own call of a listener
-      if (outbox.isBlocked) break;
-      const stream = ready.shift();
-      if (stream === undefined) break;
-      stream.isReady = false;
-      if (!stream.isOpen) continue;
-      try {
-        await step(stream);
-      } catch (error) {
-        if (!isPulsesError(error)) onCrash(error);
-        else if (stream.isOpen) fail(stream, error);
-      }
+      await serveSome();
     }
     isPumping = false;
   };

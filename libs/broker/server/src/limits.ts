@@ -19,6 +19,8 @@ export interface ServerLimits {
   readonly frameCompletionMs: number;
   /** How long a refused client may take to read the reason before the connection is dropped. */
   readonly lingerMs: number;
+  /** How long it waits between two reads of what such a client still sends. */
+  readonly lingerPaceMs: number;
   /** Requests of one connection that wait for an answer. */
   readonly requestsMax: number;
   /** Bytes received over one connection and not yet stored; one frame may overdraw it. */
@@ -37,8 +39,12 @@ export interface ServerLimits {
    */
   readonly sinkLongLineBytes: number;
   readonly sinkLongLinePaceMs: number;
-  /** Reads of the log for readers, in one turn of the event loop. */
-  readonly readsPerTurn: number;
+  /** Connections that are served from the log in one turn of the event loop. */
+  readonly readersPerTurn: number;
+  /** When they were so many, how long the others wait while changes are being stored. */
+  readonly readersRestMs: number;
+  /** Reads for one connection in its turn, if they are small; many reads of one leave together. */
+  readonly readsPerReader: number;
   /** Bytes read from the log at once for one reader; less when there are many connections. */
   readonly readBytesMax: number;
   /** Bytes that all connections together may keep waiting for slow readers; each connection gets an equal share. */
@@ -63,6 +69,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   helloBytesMax: 16 * 1024,
   frameCompletionMs: 30_000,
   lingerMs: 1000,
+  lingerPaceMs: 20,
   requestsMax: 1024,
   connectionInputBytesMax: 8 * 1024 * 1024,
   requestBytesMax: 24 * 1024 * 1024,
@@ -70,7 +77,9 @@ export const DEFAULT_LIMITS: ServerLimits = {
   sinkBlockBytesMax: 1024 * 1024,
   sinkLongLineBytes: 128 * 1024,
   sinkLongLinePaceMs: 50,
-  readsPerTurn: 16,
+  readersPerTurn: 8,
+  readersRestMs: 2,
+  readsPerReader: 16,
   readBytesMax: 256 * 1024,
   outputBytesMax: 8 * 1024 * 1024,
   slowReaderMs: 5000,

@@ -27,7 +27,7 @@ export function createSourceSpeaker(context: ServerContext, connection: Connecti
     connection.finish();
   };
 
-  /** Sends one read's worth; false when there is nothing to send. */
+  /** Sends one read's worth; false when there is nothing more to send. */
   const step = async (): Promise<boolean> => {
     const info = log.topic(topic);
     if (cursor === undefined) {
@@ -44,7 +44,7 @@ export function createSourceSpeaker(context: ServerContext, connection: Connecti
     if (isOver || last === undefined) return false;
     cursor.next = last.baseOffset + last.recordCount;
     outbox.send(batches.map(({ payload }) => payload));
-    return true;
+    return cursor.next !== log.topic(topic)?.nextOffset;
   };
 
   const pump = async (): Promise<void> => {

@@ -1,5 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { createTurns } from './turns';
+import { createSimClock } from '@pulses/testing-sim';
+import { createTurns, type Turns } from './turns';
+
+const REST_MS = 5;
 
 /** Until everything that is due in this turn of the event loop has run. */
 const endOfTurn = (): Promise<void> =>
@@ -7,11 +10,22 @@ const endOfTurn = (): Promise<void> =>
     setImmediate(resolve);
   });
 
+function turnsOf(perTurn: number, mustRest = false) {
+  const clock = createSimClock();
+  return { clock, turns: createTurns({ clock, perTurn, restMs: REST_MS, mustRest: () => mustRest }) };
+}
+
+/** So many callers at once; their numbers as they go on. */
+function callers(turns: Turns, count: number): number[] {
+  const done: number[] = [];
+  for (let index = 0; index < count; index += 1) void turns.take().then(() => done.push(index));
+  return done;
+}
+
 describe('turns', () => {
   it('let so many go on in a turn of the event loop, in order', async () => {
-    const turns = createTurns(2);
-    const done: number[] = [];
-    for (let index = 0; index < 5; index += 1) void turns.take().then(() => done.push(index));
+    const { turns } = turnsOf(2);
+    const done = callers(turns, 5);
     await Promise.resolve();
     expect(done).toEqual([0, 1]);
     await endOfTurn();
@@ -22,13 +36,35 @@ describe('turns', () => {
   });
 
   it('count anew in each turn', async () => {
-    const turns = createTurns(1);
+    const { turns } = turnsOf(1);
     for (let round = 1; round <= 3; round += 1) {
-      let hasGoneOn = false;
-      void turns.take().then(() => (hasGoneOn = true));
+      const done = callers(turns, 1);
       await Promise.resolve();
-      expect(hasGoneOn).toBe(true);
+      expect(done).toEqual([0]);
       await endOfTurn();
     }
+  });
+
+  it('rest after a turn whose share was taken whole, if they must', async () => {
+    const { turns, clock } = turnsOf(2, true);
+    const done = callers(turns, 6);
+    await endOfTurn();
+    expect(done).toEqual([0, 1, 2, 3]);
+    await endOfTurn();
+    expect(done).toEqual([0, 1, 2, 3]);
+    await clock.advance(REST_MS);
+    await endOfTurn();
+    expect(done).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  it('do not rest after a turn of fewer', async () => {
+    const { turns } = turnsOf(4, true);
+    const done = callers(turns, 6);
+    await endOfTurn();
+    expect(done).toHaveLength(6);
+    await endOfTurn();
+    const later = callers(turns, 1);
+    await Promise.resolve();
+    expect(later).toEqual([0]);
   });
 });

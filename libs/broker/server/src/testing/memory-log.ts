@@ -197,6 +197,7 @@ export function createMemoryLog(clock: Clock, options: { leaksHeadClock?: boolea
       listeners.set(topic, entries.add(listener));
       return () => entries.delete(listener);
     },
+    isCommitting: false,
     clockMs: () => {
       const oldest = pending[0];
       if (oldest !== undefined && options.leaksHeadClock !== true) return oldest.timestampMs;
