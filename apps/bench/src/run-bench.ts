@@ -13,6 +13,7 @@ const ORDER = [
   'ingest-lines',
   'produce',
   'latency',
+  'plainest',
   'tenants',
   'growth',
   'open-keys',

@@ -26,6 +26,8 @@ const CLIENTS: Readonly<Record<HostileKind | 'stopped', number>> = isSmoke
 const STOPPED_LOAD = { messages: sized(12_000, 2_000), padBytes: 1_000 };
 const MEMORY_MIB_MAX = 250;
 const P99_RATIO_MAX = 2;
+/** Connections are closed, and files follow. */
+const AFTERMATH_MS = sized(1_000, 10);
 
 interface SteadyProducer {
   readonly topic: string;
@@ -159,6 +161,7 @@ async function bench(): Promise<void> {
     for (const [name, phase] of kinds) {
       disturbed.push({ name, times: await phase() });
       peaks.push(peakMemory());
+      await pass(AFTERMATH_MS);
       await measure(undisturbed);
     }
     const reader = await connectWire(port);

@@ -119,6 +119,10 @@ describe('a broker with slow and hostile neighbours', () => {
         expect(heads.size).toBeGreaterThan(20); // they did not all join at one moment
         for (const reader of readers) reader.close();
         publisher.close();
+        // A reader of lines that has gone is noticed when something is sent to it, or a minute or two later.
+        const client = await connectWire(broker.port);
+        await client.request('done', { type: 'delete-topics', topics: [topic] });
+        client.close();
       }
     },
     TIMEOUT_MS,

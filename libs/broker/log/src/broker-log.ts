@@ -87,7 +87,7 @@ export interface BrokerLog {
    */
   clockMs(): number;
 
-  /** True while changes are being stored. */
+  /** True while changes, and what has to wait for them, are on their way. */
   readonly isCommitting: boolean;
 
   /** Resolves when the log has failed for good (STORAGE_FAILED): the process must exit. */

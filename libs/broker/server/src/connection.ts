@@ -75,18 +75,6 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
     connection.finish();
   });
 
-  /** What comes once nobody listens any more; as fast as it comes, it would take a core. */
-  const throwAway = (): void => {
-    socket.pause();
-    clock.setTimer(
-      limits.lingerPaceMs,
-      () => {
-        socket.resume();
-      },
-      { keepAlive: false },
-    );
-  };
-
   const connection: Connection = {
     peer,
     outbox,
@@ -193,10 +181,7 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
 
   socket.handle({
     onData: (bytes) => {
-      if (isFinishing) {
-        throwAway();
-        return;
-      }
+      if (isFinishing) return;
       guarded(() => {
         current.onData(bytes);
       });

@@ -196,6 +196,20 @@ describe('a fetch stream', () => {
     expect(await turnsWith(topics.length)).toBeLessThanOrEqual(2);
   });
 
+  it('gives everybody everything while the log is always committing, with rests between the turns', async () => {
+    const harness = await startHarness({ limits: { readersPerTurn: 2, readersRestMs: 2 } });
+    harness.log.isCommitting = true;
+    await publish(harness, 't', 'first');
+    const clients = await Promise.all(Array.from({ length: 30 }, () => harness.wire()));
+    const streams = clients.map((client) => client.send(fetch('t')));
+    for (let index = 0; index < 20; index += 1) await publish(harness, 't', `message ${index}`);
+    const isDone = () => clients.every((client, index) => headsOf(client, streams[index] ?? 0).at(-1)?.nextOffset === 21);
+    let rests = 0;
+    for (; !isDone(); rests += 1) await harness.clock.advance(2);
+    expect(rests).toBeGreaterThan(3);
+    for (const [index, client] of clients.entries()) checkStream(client, streams[index] ?? 0, 0);
+  });
+
   it('costs one read and what the socket holds when the client does not read, and slows nobody else', async () => {
     let slowReaders = 0;
     const harness = await startHarness({ observer: { slowReader: () => (slowReaders += 1) } });

@@ -19,8 +19,6 @@ export interface ServerLimits {
   readonly frameCompletionMs: number;
   /** How long a refused client may take to read the reason before the connection is dropped. */
   readonly lingerMs: number;
-  /** How long it waits between two reads of what such a client still sends. */
-  readonly lingerPaceMs: number;
   /** Requests of one connection that wait for an answer. */
   readonly requestsMax: number;
   /** Bytes received over one connection and not yet stored; one frame may overdraw it. */
@@ -39,7 +37,7 @@ export interface ServerLimits {
    */
   readonly sinkLongLineBytes: number;
   readonly sinkLongLinePaceMs: number;
-  /** Connections that are served from the log in one turn of the event loop. */
+  /** Connections that are served from the log in one turn of the event loop; more when so many wait that a round would take long. */
   readonly readersPerTurn: number;
   /** When they were so many, how long the others wait while changes are being stored. */
   readonly readersRestMs: number;
@@ -69,7 +67,6 @@ export const DEFAULT_LIMITS: ServerLimits = {
   helloBytesMax: 16 * 1024,
   frameCompletionMs: 30_000,
   lingerMs: 1000,
-  lingerPaceMs: 20,
   requestsMax: 1024,
   connectionInputBytesMax: 8 * 1024 * 1024,
   requestBytesMax: 24 * 1024 * 1024,

@@ -57,6 +57,18 @@ describe('turns', () => {
     expect(done).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
+  it('take more at a time when many wait', async () => {
+    const { turns, clock } = turnsOf(2, true);
+    const done = callers(turns, 6_400);
+    let rests = 0;
+    for (; done.length < 6_400; rests += 1) {
+      await clock.advance(REST_MS);
+      await endOfTurn();
+    }
+    expect(done).toEqual(Array.from({ length: 6_400 }, (_, index) => index));
+    expect(rests).toBeLessThan(200);
+  });
+
   it('do not rest after a turn of fewer', async () => {
     const { turns } = turnsOf(4, true);
     const done = callers(turns, 6);

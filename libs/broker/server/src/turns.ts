@@ -1,10 +1,14 @@
 // Shares the turns of the event loop: so much of one kind of work in each, so that everybody else gets on between.
 //
-// Guarantees: first come, first served. Where a turn's share was taken whole while there is something that must not wait
-// for a core, the process rests before the next share: its threads are woken on the core of the one that never sleeps, and
-// would stay behind it for a slice of the scheduler's time.
+// Guarantees: first come, first served; everybody who waits has had a turn after about a hundred of them, since a share grows with
+// the queue. Between two whole shares of those who waited the process rests, while there is something that must not wait for
+// a core: its threads are woken on the core of the one that never sleeps, and would stay behind it for a slice of the
+// scheduler's time.
 
 import type { Clock } from '@pulses/shared-ports';
+
+/** A share is at least this part of the queue. */
+const QUEUE_SHARES = 32;
 
 export interface Turns {
   /** Resolves when it is the caller's turn. */
@@ -13,7 +17,7 @@ export interface Turns {
 
 export interface TurnsOptions {
   readonly clock: Clock;
-  /** So many callers go on in one turn of the event loop. */
+  /** So many callers go on in one turn of the event loop, when no more than 32 times as many wait. */
   readonly perTurn: number;
   readonly restMs: number;
   readonly mustRest: () => boolean;
@@ -33,10 +37,11 @@ export function createTurns({ clock, perTurn, restMs, mustRest }: TurnsOptions):
 
   const begin = (): void => {
     isScheduled = false;
-    const woken = waiting.slice(0, perTurn);
-    waiting = waiting.slice(perTurn);
+    const share = Math.max(perTurn, Math.ceil(waiting.length / QUEUE_SHARES));
+    const woken = waiting.slice(0, share);
+    waiting = waiting.slice(share);
     taken = woken.length;
-    if (taken > 0) schedule(taken === perTurn);
+    if (taken > 0) schedule(taken === share);
     for (const wake of woken) wake();
   };
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort, makeCertificate, makeTempDirectory, type Certificate, type TempDirectory } from '@pulses/testing-processes';
 import type { Listener, Socket } from '@pulses/shared-ports';
@@ -8,6 +9,16 @@ const HOST = '127.0.0.1';
 const TIMEOUT_MS = 20_000;
 
 const text = (content: string) => Buffer.from(content);
+
+/** The kind of timer that runs for each end of the established connections of a port. */
+function timersOf(port: number): number[] {
+  const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
+  return readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, local, remote, state]) => state === '01' && [local, remote].some((end) => end?.endsWith(`:${hexPort}`)))
+    .map(([, , , , , timer = '']) => Number(timer.split(':')[0]));
+}
 
 describe('the network of the system', () => {
   const listeners: Listener[] = [];
@@ -154,6 +165,12 @@ describe('the network of the system', () => {
       expect(client.bufferedBytes).toBe(0);
       const expected = Buffer.concat([...Array.from({ length: chunks }, () => chunk), text('last')]);
       expect(right.received.equals(expected)).toBe(true);
+    });
+
+    it('probes the peer when nothing goes, on both sides', async () => {
+      const { port } = await pair(secure);
+      // Only a timer for probes is left once everything sent was acknowledged: Linux shows it as 2.
+      while (timersOf(port).join() !== '2,2') await otherTraffic();
     });
 
     it('gathers what is written between cork and uncork', async () => {

@@ -1,7 +1,8 @@
 // TCP and TLS sockets of the operating system.
 //
 // Guarantees: a failure of a socket ends in `onClose(error)`, never in an unhandled event; above `connectionsMax` a new
-// connection is closed at once. Both sides may end their sending half first (half-open).
+// connection is closed at once. Both sides may end their sending half first (half-open); a peer that is gone altogether, with
+// its machine or after it has ended its half, is noticed within two minutes, also when nothing is sent to it.
 
 import { createServer, connect as connectTcp, type Server, type Socket as NodeSocket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
@@ -9,12 +10,14 @@ import { PulsesError } from '@pulses/shared-errors';
 import type { Listener, Network, Socket, SocketHandlers, TlsServerOptions } from '@pulses/shared-ports';
 
 const TLS_VERSION_MIN = 'TLSv1.2';
+/** A connection over which nothing goes for so long is probed, once a second and ten times. */
+const KEEP_ALIVE_MS = 30_000;
 
 export const nodeNetwork: Network = {
   listen: ({ host, port, tls, connectionsMax }, onConnection) =>
     new Promise<Listener>((resolve, reject) => {
       const accept = (socket: NodeSocket) => {
-        socket.setNoDelay(true);
+        tune(socket);
         onConnection(socketOf(socket));
       };
       const server: Server = tls ? tlsServer(tls, accept) : createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, accept);
@@ -59,11 +62,16 @@ export const nodeNetwork: Network = {
       socket.once(tls ? 'secureConnect' : 'connect', () => {
         clearTimeout(timer);
         socket.off('error', fail);
-        socket.setNoDelay(true);
+        tune(socket);
         resolve(socketOf(socket));
       });
     }),
 };
+
+function tune(socket: NodeSocket): void {
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, KEEP_ALIVE_MS);
+}
 
 function tlsServer({ certificatePem, privateKeyPem }: TlsServerOptions, accept: (socket: NodeSocket) => void): Server {
   try {

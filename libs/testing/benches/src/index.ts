@@ -5,4 +5,4 @@ export { sendPaced } from './pacer';
 export { cpuSeconds, peakMemoryMiB } from './process-figures';
 export { createPulsePool, microsOf, type PulseBatch, type PulsePool } from './pulse-pool';
 export { createSamples, histogramPercentiles, type Percentiles, type Samples } from './samples';
-export { echoRoundTrips, jsonParseYardstick, syncedWrites } from './yardsticks';
+export { echoRoundTrips, jsonParseYardstick, lineAppends, syncedWrites } from './yardsticks';

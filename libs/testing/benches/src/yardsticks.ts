@@ -1,7 +1,7 @@
 // What this machine can do at most, by the plainest program there is: the measure of everything else in the same run.
 
 import { once } from 'node:events';
-import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -65,6 +65,25 @@ export function syncedWrites(directory: string, payloads: readonly Uint8Array[],
     rmSync(path, { force: true });
   }
   return { bytesPerSecond: bytes / ((performance.now() - start) / 1000), times };
+}
+
+/** Lines a second, each appended to a file of its own that is opened and closed for it; the files are made before, and removed. */
+export function lineAppends(directory: string, files: number, line: Uint8Array): number {
+  const pathOf = (index: number) => join(directory, `appended-${index}`);
+  const append = (index: number) => {
+    const file = openSync(join(pathOf(index), 'lines'), 'a', 0o600);
+    writeSync(file, line);
+    closeSync(file);
+  };
+  for (let index = 0; index < files; index += 1) {
+    mkdirSync(pathOf(index));
+    append(index);
+  }
+  const start = performance.now();
+  for (let index = 0; index < files; index += 1) append(index);
+  const rate = files / ((performance.now() - start) / 1000);
+  for (let index = 0; index < files; index += 1) rmSync(pathOf(index), { recursive: true });
+  return rate;
 }
 
 const ECHO_SERVER = `

@@ -18,6 +18,8 @@ export interface MemoryLog extends BrokerLog {
   refuseWith(error: PulsesError | undefined): void;
   /** Payload bytes handed out by `read`. */
   readonly bytesRead: number;
+  /** False, until a test says otherwise. */
+  isCommitting: boolean;
   /** Changes sequenced and not yet durable. */
   readonly pendingCount: number;
 }

@@ -1,0 +1,124 @@
+// The least that a broker does with the bytes of pulses and of grouped lines: into one journal, with one fdatasync for all that
+// came meanwhile; then the answer, the way to the reader, and half a second later each tenant's file. No checksum, no offset, no
+// producer, no position, no index, no start after a crash: what is left is what the machine has to do.
+
+import { once } from 'node:events';
+import { mkdir, open, type FileHandle } from 'node:fs/promises';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { ACKNOWLEDGEMENT, createMessageReader, PLAIN_ROLES, sendMessage } from './plain-messages';
+
+const FLUSH_MS = 500;
+const WRITERS = 8;
+/** Beyond it nothing more is stored until the reader has taken it. */
+const READER_BYTES_MAX = 16 * 1024 * 1024;
+
+export interface PlainBroker {
+  readonly directory: string;
+  readonly tenants: number;
+}
+
+interface Arrived {
+  readonly from: Socket;
+  readonly bytes: Buffer;
+  readonly isGrouped: boolean;
+}
+
+interface LineFile {
+  readonly handle: FileHandle;
+  pending: Buffer[];
+}
+
+/** File 0 holds the source, file n the lines of tenant n. */
+export const lineFilePath = (directory: string, index: number): string => join(directory, `topic-${index}`, 'lines');
+
+async function writeWhole(handle: FileHandle, buffers: Buffer[]): Promise<void> {
+  const { bytesWritten } = await handle.writev(buffers);
+  if (bytesWritten !== buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)) throw new Error('a write was cut short');
+}
+
+/** Prints its port; at SIGTERM it writes what is left, and ends. */
+export async function runPlainBroker({ directory, tenants }: PlainBroker): Promise<void> {
+  const journal = await open(join(directory, 'journal'), 'w');
+  const files: LineFile[] = [];
+  for (let index = 0; index <= tenants; index += 1) {
+    await mkdir(join(directory, `topic-${index}`));
+    files.push({ handle: await open(lineFilePath(directory, index), 'w'), pending: [] });
+  }
+  let reader: Socket | undefined;
+  let waiting: Arrived[] = [];
+  let storing: Promise<void> | undefined;
+
+  const route = (bytes: Buffer): void => {
+    for (let at = 0; at < bytes.byteLength; ) {
+      const start = at + 8;
+      const end = start + bytes.readUInt32LE(at + 4);
+      files[bytes.readUInt32LE(at)]?.pending.push(bytes.subarray(start, end));
+      at = end;
+    }
+  };
+
+  const store = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const group = waiting;
+      waiting = [];
+      await writeWhole(journal, group.map(({ bytes }) => bytes));
+      await journal.datasync();
+      for (const { from, bytes, isGrouped } of group) {
+        from.write(ACKNOWLEDGEMENT);
+        if (isGrouped) route(bytes);
+        else {
+          files[0]?.pending.push(bytes);
+          if (reader !== undefined) sendMessage(reader, bytes);
+        }
+      }
+      if (reader !== undefined && reader.writableLength > READER_BYTES_MAX) await once(reader, 'drain');
+    }
+    storing = undefined;
+  };
+
+  const flush = async (): Promise<void> => {
+    const due = files.filter(({ pending }) => pending.length > 0);
+    const writer = async () => {
+      for (let file = due.pop(); file !== undefined; file = due.pop()) {
+        const { pending } = file;
+        file.pending = [];
+        await writeWhole(file.handle, pending);
+      }
+    };
+    await Promise.all(Array.from({ length: WRITERS }, writer));
+  };
+
+  let isStopping = false;
+  const flushing = (async () => {
+    while (!isStopping) {
+      await new Promise((resolve) => setTimeout(resolve, FLUSH_MS));
+      await flush();
+    }
+  })();
+
+  const serve = (from: Socket): void => {
+    const take = createMessageReader();
+    let role: number | undefined;
+    from.setNoDelay(true);
+    from.on('error', () => undefined);
+    from.on('data', (chunk: Buffer) => {
+      if (role === undefined) {
+        role = chunk[0];
+        if (role === PLAIN_ROLES.reader) reader = from;
+        chunk = chunk.subarray(1);
+      }
+      for (const bytes of take(chunk)) waiting.push({ from, bytes, isGrouped: role === PLAIN_ROLES.committer });
+      if (waiting.length > 0) storing ??= store();
+    });
+  };
+  const server = createServer(serve).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  process.stdout.write(`listening ${(server.address() as AddressInfo).port}\n`);
+  await once(process, 'SIGTERM');
+  isStopping = true;
+  await flushing;
+  await storing;
+  await flush();
+  process.exit(0);
+}

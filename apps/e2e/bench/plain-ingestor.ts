@@ -1,0 +1,115 @@
+// The least that an ingestor does with the bytes of pulses: finds each line and its tenant, and sends the lines back by tenant,
+// as much longer as grouped lines are. It reads no amount, looks up no key, sums nothing, and keeps no position.
+
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { createMessageReader, PLAIN_ROLES, sendMessage } from './plain-messages';
+
+/** What a grouped line is longer by than the pulse: id, time and offset. */
+export const GROUPED_EXTRA_BYTES = 96;
+const COMMIT_BYTES = 4 * 1024 * 1024;
+const LINE_BYTES_MIN = 128;
+const COMMITS_UNDER_WAY_MAX = 2;
+const TENANT_STARTS = '{"tenant_id":"tenant-'.length;
+const QUOTE = 0x22;
+const ZERO = 0x30;
+const LINE_FEED = 0x0a;
+
+export interface PlainIngestor {
+  readonly port: number;
+  readonly tenants: number;
+}
+
+async function join(port: number, role: keyof typeof PLAIN_ROLES): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  await once(socket, 'connect');
+  socket.write(Buffer.from([PLAIN_ROLES[role]]));
+  return socket;
+}
+
+/** Prints how many lines are stored, each time that a commit was; ends with the broker. */
+export async function runPlainIngestor({ port, tenants }: PlainIngestor): Promise<void> {
+  const [reader, committer] = [await join(port, 'reader'), await join(port, 'committer')];
+  const lines = Buffer.allocUnsafe(COMMIT_BYTES);
+  const lineEnds = new Int32Array(COMMIT_BYTES / LINE_BYTES_MIN);
+  const lineTenants = new Int32Array(lineEnds.length);
+  const bytesOf = new Int32Array(tenants + 1);
+  const waiting: Buffer[] = [];
+  const underWay: number[] = [];
+  let [lineCount, usedBytes, stored, at] = [0, 0, 0, 0];
+
+  const isFull = (lineBytes: number): boolean => lineCount === lineEnds.length || usedBytes + lineBytes > COMMIT_BYTES;
+
+  /** A section for each tenant: number, length, lines. */
+  const commit = (): void => {
+    bytesOf.fill(0);
+    for (let line = 0, start = 0; line < lineCount; line += 1) {
+      const [tenant, end] = [lineTenants[line] as number, lineEnds[line] as number];
+      bytesOf[tenant] = (bytesOf[tenant] as number) + end - start;
+      start = end;
+    }
+    const touched = bytesOf.reduce((count, bytes) => count + (bytes > 0 ? 1 : 0), 0);
+    const message = Buffer.allocUnsafe(usedBytes + touched * 8);
+    let place = 0;
+    for (let tenant = 0; tenant <= tenants; tenant += 1) {
+      const bytes = bytesOf[tenant] as number;
+      if (bytes === 0) continue;
+      message.writeUInt32LE(tenant, place);
+      message.writeUInt32LE(bytes, place + 4);
+      bytesOf[tenant] = place + 8;
+      place += 8 + bytes;
+    }
+    for (let line = 0, start = 0; line < lineCount; line += 1) {
+      const [tenant, end] = [lineTenants[line] as number, lineEnds[line] as number];
+      const target = bytesOf[tenant] as number;
+      lines.copy(message, target, start, end);
+      bytesOf[tenant] = target + end - start;
+      start = end;
+    }
+    underWay.push(lineCount);
+    sendMessage(committer, message);
+    [lineCount, usedBytes] = [0, 0];
+  };
+
+  /** Takes lines as long as there is room; commits when none is under way, or the room is used up. */
+  const work = (): void => {
+    for (let payload = waiting[0]; payload !== undefined; payload = waiting[0]) {
+      for (let end = payload.indexOf(LINE_FEED, at); end >= 0; end = payload.indexOf(LINE_FEED, at)) {
+        const lineBytes = end + 1 - at + GROUPED_EXTRA_BYTES;
+        if (isFull(lineBytes)) {
+          if (underWay.length === COMMITS_UNDER_WAY_MAX) {
+            reader.pause();
+            return;
+          }
+          commit();
+        }
+        let tenant = 0;
+        for (let digit = at + TENANT_STARTS; payload[digit] !== QUOTE; digit += 1) tenant = tenant * 10 + (payload[digit] as number) - ZERO;
+        lines.fill(ZERO, usedBytes, usedBytes + GROUPED_EXTRA_BYTES);
+        payload.copy(lines, usedBytes + GROUPED_EXTRA_BYTES, at, end + 1);
+        usedBytes += lineBytes;
+        lineEnds[lineCount] = usedBytes;
+        lineTenants[lineCount] = tenant;
+        lineCount += 1;
+        at = end + 1;
+      }
+      waiting.shift();
+      at = 0;
+    }
+    if (lineCount > 0 && underWay.length === 0) commit();
+    reader.resume();
+  };
+
+  committer.on('data', (acknowledgements: Buffer) => {
+    for (const _ of acknowledgements) stored += underWay.shift() ?? 0;
+    process.stdout.write(`stored ${stored}\n`);
+    work();
+  });
+  const take = createMessageReader();
+  reader.on('data', (chunk: Buffer) => {
+    waiting.push(...take(chunk));
+    work();
+  });
+  process.stdout.write('reading\n');
+  await Promise.all([once(reader, 'close'), once(committer, 'close')]);
+}
