@@ -3,7 +3,7 @@
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { createMessageReader, PLAIN_ROLES, sendMessage } from './plain-messages';
+import { createMessageReader, PLAIN_ROLES, SECTION_HEADER_BYTES, sendMessage } from './plain-messages';
 
 /** What a grouped line is longer by than the pulse: id, time and offset. */
 export const GROUPED_EXTRA_BYTES = 96;
@@ -40,7 +40,7 @@ export async function runPlainIngestor({ port, tenants }: PlainIngestor): Promis
 
   const isFull = (lineBytes: number): boolean => lineCount === lineEnds.length || usedBytes + lineBytes > COMMIT_BYTES;
 
-  /** A section for each tenant: number, length, lines. */
+  /** A section for each tenant that has lines. */
   const commit = (): void => {
     bytesOf.fill(0);
     for (let line = 0, start = 0; line < lineCount; line += 1) {
@@ -49,15 +49,16 @@ export async function runPlainIngestor({ port, tenants }: PlainIngestor): Promis
       start = end;
     }
     const touched = bytesOf.reduce((count, bytes) => count + (bytes > 0 ? 1 : 0), 0);
-    const message = Buffer.allocUnsafe(usedBytes + touched * 8);
+    const message = Buffer.allocUnsafe(usedBytes + touched * SECTION_HEADER_BYTES);
     let place = 0;
     for (let tenant = 0; tenant <= tenants; tenant += 1) {
       const bytes = bytesOf[tenant] as number;
       if (bytes === 0) continue;
       message.writeUInt32LE(tenant, place);
       message.writeUInt32LE(bytes, place + 4);
-      bytesOf[tenant] = place + 8;
-      place += 8 + bytes;
+      const linesAt = place + SECTION_HEADER_BYTES;
+      bytesOf[tenant] = linesAt;
+      place = linesAt + bytes;
     }
     for (let line = 0, start = 0; line < lineCount; line += 1) {
       const [tenant, end] = [lineTenants[line] as number, lineEnds[line] as number];

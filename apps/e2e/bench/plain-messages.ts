@@ -9,6 +9,9 @@ export const PLAIN_ROLES = { producer: 1, reader: 2, committer: 3 } as const;
 /** Each message that is stored is answered by one. */
 export const ACKNOWLEDGEMENT = Buffer.from([6]);
 
+/** Before the lines of each tenant in what a committer sends: the tenant's number, and their bytes. */
+export const SECTION_HEADER_BYTES = 8;
+
 export function sendMessage(socket: Socket, payload: Uint8Array): void {
   const length = Buffer.allocUnsafe(LENGTH_BYTES);
   length.writeUInt32LE(payload.byteLength);

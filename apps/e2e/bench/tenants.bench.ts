@@ -51,8 +51,12 @@ const costs: Cost[] = [];
 for (const tenants of TENANT_COUNTS) costs.push(await costOf(tenants));
 const [fewest, most] = [costs[0] as Cost, costs.at(-1) as Cost];
 const directory = await makeTempDirectory();
-const appends = lineAppends(directory.path, most.tenants, Buffer.alloc(LINE_BYTES, 'x'));
-await directory.remove();
+let appends: number;
+try {
+  appends = lineAppends(directory.path, most.tenants, Buffer.alloc(LINE_BYTES, 'x'));
+} finally {
+  await directory.remove();
+}
 report('tenants', { pulses: PULSES, tenants: TENANT_COUNTS.join(' '), skus: SKUS, window: WINDOW }, [
   {
     question: `cost of a pulse, ${fewest.tenants} → ${most.tenants.toLocaleString('en-US')} tenants`,

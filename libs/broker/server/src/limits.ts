@@ -37,7 +37,7 @@ export interface ServerLimits {
    */
   readonly sinkLongLineBytes: number;
   readonly sinkLongLinePaceMs: number;
-  /** Connections that are served from the log in one turn of the event loop; more when so many wait that a round would take long. */
+  /** Connections that are served from the log in one turn of the event loop; more when a round of all that wait would take long. */
   readonly readersPerTurn: number;
   /** When they were so many, how long the others wait while changes are being stored. */
   readonly readersRestMs: number;

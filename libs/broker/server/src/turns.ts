@@ -1,8 +1,8 @@
 // Shares the turns of the event loop: so much of one kind of work in each, so that everybody else gets on between.
 //
-// Guarantees: first come, first served; everybody who waits has had a turn after about a hundred of them, since a share grows with
-// the queue. Between two whole shares of those who waited the process rests, while there is something that must not wait for
-// a core: its threads are woken on the core of the one that never sleeps, and would stay behind it for a slice of the
+// Guarantees: first come, first served; everybody who waits has had a turn after about a hundred of them, since a share grows
+// with the queue. Between two whole shares of those who waited the process rests, while there is something that must not wait
+// for a core: its threads are woken on the core of the one that never sleeps, and would stay behind it for a slice of the
 // scheduler's time.
 
 import type { Clock } from '@pulses/shared-ports';

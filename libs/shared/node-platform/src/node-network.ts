@@ -20,7 +20,7 @@ export const nodeNetwork: Network = {
         tune(socket);
         onConnection(socketOf(socket));
       };
-      const server: Server = tls ? tlsServer(tls, accept) : createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, accept);
+      const server: Server = tls ? tlsServer(tls, accept) : createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept);
       server.maxConnections = connectionsMax;
       // Stays for good: a connection that could not be accepted is an error of the listener too.
       server.on('error', (error: NodeJS.ErrnoException) => {
@@ -46,7 +46,7 @@ export const nodeNetwork: Network = {
       const halfOpen = { host, port, allowHalfOpen: true };
       const socket: NodeSocket = tls
         ? connectTls({ ...halfOpen, minVersion: TLS_VERSION_MIN, ...(tls.caPem === undefined ? {} : { ca: tls.caPem }) })
-        : connectTcp({ ...halfOpen, noDelay: true });
+        : connectTcp(halfOpen);
       const timer = setTimeout(() => {
         socket.destroy(new PulsesError('TIMED_OUT', `no answer from ${host}:${port} within ${timeoutMs} ms`));
       }, timeoutMs);
