@@ -6,10 +6,10 @@ import {
   aggregatedLines,
   aggregatedTopic,
   createGroupedIds,
+  createKeyFields,
   createPulseReader,
   deadLetterLine,
   deadLetterTopic,
-  encodeKeyFields,
   encodeTenant,
   formatAmount,
   GROUPED_LINE_OVERHEAD_BYTES,
@@ -50,24 +50,17 @@ export function writeSystem(plan: SystemPlan, broker: MemoryBroker = createMemor
   return broker;
 }
 
-type KeyRanges = Parameters<typeof encodeKeyFields>;
-
 const reader = createPulseReader();
+const keyTable = createKeyTable({ keysMax: 2 ** 16 });
+const keyFields = createKeyFields();
 
-/** The key fields and topics of the pulse just read. */
+/** The key of the pulse just read. */
 function keyOfRead() {
   const { text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd } = reader;
-  const ranges: KeyRanges = [text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd];
-  return {
-    keyFields: encodeKeyFields(...ranges),
-    bytes: keyBytes(ranges),
-    tenant: encodeTenant(text.slice(tenantStart, tenantEnd)),
-  };
-}
-
-function keyBytes(ranges: KeyRanges): Uint8Array {
-  const table = createKeyTable({ keysMax: 1 });
-  return table.bytesOf(table.idOf(...ranges)).slice();
+  const ranges = [text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd] as const;
+  const id = keyTable.idOf(...ranges);
+  if (id === keyFields.size) keyFields.add(...ranges);
+  return { id, bytes: keyTable.bytesOf(id), tenant: encodeTenant(text.slice(tenantStart, tenantEnd)) };
 }
 
 function append(broker: MemoryBroker, topic: string, lineWithFeed: Uint8Array, timestampMs: number): void {
@@ -80,10 +73,10 @@ function writeOne(broker: MemoryBroker, id: SourceId, { line, timestampMs }: Mem
     append(broker, deadLetterTopic(id.topic), letter, timestampMs);
     return;
   }
-  const { keyFields, tenant } = keyOfRead();
-  const out = Buffer.alloc(GROUPED_LINE_OVERHEAD_BYTES + keyFields.byteLength);
+  const { id: key, tenant } = keyOfRead();
+  const out = Buffer.alloc(GROUPED_LINE_OVERHEAD_BYTES + keyFields.lengthOf(key));
   const ids = createGroupedIds(id);
-  const end = writeGroupedLine(out, 0, ids, offset, keyFields, reader.amount, 0, Math.floor(timestampMs / 1000));
+  const end = writeGroupedLine(out, 0, ids, offset, keyFields, key, reader.amount, 0, Math.floor(timestampMs / 1000));
   append(broker, groupedTopic(tenant), out.subarray(0, end), timestampMs);
 }
 
@@ -112,21 +105,20 @@ function writeWindow(
   window: { fromOffset: number; behind: number; startMs: number; windowMs: number },
 ): void {
   const { fromOffset, behind, startMs, windowMs } = window;
-  const keys = new Map<string, { key: ReturnType<typeof keyOfRead>; units: bigint; times: number[] }>();
+  const keys = new Map<number, { key: ReturnType<typeof keyOfRead>; units: bigint; times: number[] }>();
   for (const { line, timestampMs } of records.slice(fromOffset, behind)) {
     if (!reader.read(line, 0, line.byteLength)) continue;
     const key = keyOfRead();
-    const name = Buffer.from(key.bytes).toString('hex');
-    const state = keys.get(name) ?? { key, units: 0n, times: [] };
+    const state = keys.get(key.id) ?? { key, units: 0n, times: [] };
     state.units += unitsOf(formatAmount(reader.amount));
     state.times.push(timestampMs);
-    keys.set(name, state);
+    keys.set(key.id, state);
   }
-  const lineOf = aggregatedLines({ source, windowStartMs: startMs, windowMs, fromOffset, toOffset: behind - 1 });
+  const lineOf = aggregatedLines({ source, windowStartMs: startMs, windowMs, fromOffset, toOffset: behind - 1 }, keyFields);
   for (const { key, units, times } of keys.values()) {
     const line = lineOf({
+      id: key.id,
       key: key.bytes,
-      keyFields: key.keyFields,
       total: textOf(units),
       pulseCount: times.length,
       firstSeenMs: times[0] ?? 0,

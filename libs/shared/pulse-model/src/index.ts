@@ -13,12 +13,12 @@ export {
 export { parseAmount, parseSum } from './amount-reading';
 export { AMOUNT_BYTES_MAX, formatAmount, writeAmount, writeInteger } from './amount-writing';
 export { DEAD_LETTER_REASONS, type DeadLetterReason } from './dead-letter-reason';
+export { createKeyFields, KEY_FIELDS_BYTES_MAX, type KeyFields } from './key-fields';
 export { LABEL_BYTES_MAX, PULSE_BYTES_MAX, PULSE_ID_BYTES_MAX } from './limits';
 export { aggregatedIds, createGroupedIds, UUID_BYTES, type GroupedIds, type SourceId } from './object-ids';
 export {
   aggregatedLines,
   deadLetterLine,
-  encodeKeyFields,
   GROUPED_LINE_OVERHEAD_BYTES,
   secondsText,
   windowText,

@@ -2,25 +2,29 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { parseAmount } from './amount-reading';
 import { formatAmount } from './amount-writing';
+import { createKeyFields } from './key-fields';
 import { createGroupedIds } from './object-ids';
-import { aggregatedLines, deadLetterLine, encodeKeyFields, GROUPED_LINE_OVERHEAD_BYTES, secondsText, windowText, writeGroupedLine } from './output-lines';
+import { aggregatedLines, deadLetterLine, GROUPED_LINE_OVERHEAD_BYTES, secondsText, windowText, writeGroupedLine } from './output-lines';
 import { parseAggregatedPulse, parseDeadLetter, parseGroupedPulse } from './output-readers';
 import { aggregatedTopic, deadLetterTopic, encodeTenant, groupedTopic, topicKindOf } from './topic-names';
 
 const SOURCE = { topic: 'source.pulses', incarnation: '000102030405060708090a0b0c0d0e0f' };
 
+/** Of one key, whose id is 0. */
 const keyFieldsOf = (tenant: string, sku: string, unit: string) => {
   const [t, s, u] = [tenant, sku, unit].map((text) => Buffer.from(text)) as [Buffer, Buffer, Buffer];
   const text = Buffer.concat([t, s, u]);
-  return encodeKeyFields(text, 0, t.length, t.length, t.length + s.length, t.length + s.length, text.length);
+  const keyFields = createKeyFields();
+  keyFields.add(text, 0, t.length, t.length, t.length + s.length, t.length + s.length, text.length);
+  return keyFields;
 };
 
 function groupedLine(offset: number, tenant: string, sku: string, unit: string, amount: string, timestampS: number): string {
   const limbs = parseAmount(amount);
   if (!limbs) throw new Error(`${amount} is an amount`);
   const keyFields = keyFieldsOf(tenant, sku, unit);
-  const out = new Uint8Array(3 + GROUPED_LINE_OVERHEAD_BYTES + keyFields.byteLength);
-  const end = writeGroupedLine(out, 3, createGroupedIds(SOURCE), offset, keyFields, limbs, 0, timestampS);
+  const out = new Uint8Array(3 + GROUPED_LINE_OVERHEAD_BYTES + keyFields.lengthOf(0));
+  const end = writeGroupedLine(out, 3, createGroupedIds(SOURCE), offset, keyFields, 0, limbs, 0, timestampS);
   return Buffer.from(out.subarray(3, end)).toString('utf8');
 }
 
@@ -35,8 +39,8 @@ describe('output lines', () => {
   it('writes an aggregated pulse', () => {
     const key = Buffer.from('key');
     const window = { source: SOURCE, windowStartMs: 1_700_000_000_000, windowMs: 5000, fromOffset: 10, toOffset: 99 };
-    const sum = { key, keyFields: keyFieldsOf('a', 'b', 'c'), total: '-0.25', pulseCount: 3, firstSeenMs: 1_700_000_000_120, lastSeenMs: 1_700_000_001_000 };
-    expect(aggregatedLines(window)(sum).toString()).toBe(
+    const sum = { id: 0, key, total: '-0.25', pulseCount: 3, firstSeenMs: 1_700_000_000_120, lastSeenMs: 1_700_000_001_000 };
+    expect(aggregatedLines(window, keyFieldsOf('a', 'b', 'c'))(sum).toString()).toBe(
       '{"object_id":"2403dcd3-0582-81cf-9f87-e781afba8698","tenant_id":"a","product_sku":"b","use_unit":"c",' +
         '"total_amount":-0.25,"window":"5s","timestamp":1700000005,"window_start":1700000000,"window_end":1700000005,' +
         '"pulse_count":3,"first_seen":1700000000.12,"last_seen":1700000001,' +

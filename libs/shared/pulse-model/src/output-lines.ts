@@ -3,6 +3,7 @@
 
 import { AMOUNT_BYTES_MAX, writeAmount, writeInteger } from './amount-writing';
 import type { DeadLetterReason } from './dead-letter-reason';
+import type { KeyFields } from './key-fields';
 import { aggregatedIds, UUID_BYTES, type GroupedIds, type SourceId } from './object-ids';
 
 const ascii = (text: string): Buffer => Buffer.from(text, 'latin1');
@@ -28,36 +29,17 @@ export const GROUPED_LINE_OVERHEAD_BYTES =
   2 * INTEGER_BYTES_MAX;
 
 /**
- * The part of an output line that names its key: `"tenant_id":…,"product_sku":…,"use_unit":…`. Made once a key and window.
- * The ranges refer to `text` and hold valid UTF-8.
- */
-export function encodeKeyFields(
-  text: Uint8Array,
-  tenantStart: number,
-  tenantEnd: number,
-  skuStart: number,
-  skuEnd: number,
-  unitStart: number,
-  unitEnd: number,
-): Uint8Array {
-  const quote = (start: number, end: number) =>
-    JSON.stringify(Buffer.from(text.buffer, text.byteOffset + start, end - start).toString('utf8'));
-  return Buffer.from(
-    `"tenant_id":${quote(tenantStart, tenantEnd)},"product_sku":${quote(skuStart, skuEnd)},"use_unit":${quote(unitStart, unitEnd)}`,
-    'utf8',
-  );
-}
-
-/**
- * Writes a grouped pulse and its line feed; `out` has room for GROUPED_LINE_OVERHEAD_BYTES and the key fields. `limbs`
- * hold the amount from `limbIndex` on, `timestampS` is whole Unix seconds. Answers the position behind the line.
+ * Writes a grouped pulse of the key `id` and its line feed; `out` has room for GROUPED_LINE_OVERHEAD_BYTES and the key's
+ * fields. `limbs` hold the amount from `limbIndex` on, `timestampS` is whole Unix seconds. Answers the position behind the
+ * line.
  */
 export function writeGroupedLine(
   out: Uint8Array,
   position: number,
   ids: GroupedIds,
   offset: number,
-  keyFields: Uint8Array,
+  keyFields: KeyFields,
+  id: number,
   limbs: Float64Array,
   limbIndex: number,
   timestampS: number,
@@ -65,8 +47,8 @@ export function writeGroupedLine(
   let at = copy(GROUPED_START, out, position);
   at = ids.write(offset, out, at);
   at = copy(GROUPED_KEY, out, at);
-  out.set(keyFields, at);
-  at = copy(GROUPED_AMOUNT, out, at + keyFields.byteLength);
+  at = keyFields.write(id, out, at);
+  at = copy(GROUPED_AMOUNT, out, at);
   at = writeAmount(limbs, limbIndex, out, at);
   at = copy(GROUPED_TIMESTAMP, out, at);
   at = writeInteger(timestampS, out, at);
@@ -93,9 +75,9 @@ export interface WindowFacts {
 
 /** The sum of one key in a window. */
 export interface KeySum {
+  readonly id: number;
   /** The key's bytes, as the key table has them. */
   readonly key: Uint8Array;
-  readonly keyFields: Uint8Array;
   /** Plain decimal text. */
   readonly total: string;
   readonly pulseCount: number;
@@ -103,8 +85,8 @@ export interface KeySum {
   readonly lastSeenMs: number;
 }
 
-/** The lines of one window: an aggregated pulse and its line feed for each sum. */
-export function aggregatedLines(window: WindowFacts): (sum: KeySum) => Buffer {
+/** The lines of one window, whose keys have these fields: an aggregated pulse and its line feed for each sum. */
+export function aggregatedLines(window: WindowFacts, keyFields: KeyFields): (sum: KeySum) => Buffer {
   const { source, windowStartMs, windowMs, fromOffset, toOffset } = window;
   const idOf = aggregatedIds(source, windowStartMs, windowMs);
   const end = secondsText(windowStartMs + windowMs);
@@ -112,15 +94,14 @@ export function aggregatedLines(window: WindowFacts): (sum: KeySum) => Buffer {
     `,"window":"${windowText(windowMs)}","timestamp":${end},` +
     `"window_start":${secondsText(windowStartMs)},"window_end":${end},"pulse_count":`;
   const sourceFields = `,"source":{"topic":${JSON.stringify(source.topic)},"from_offset":${fromOffset},"to_offset":${toOffset}}}\n`;
-  return ({ key, keyFields, total, pulseCount, firstSeenMs, lastSeenMs }) => {
+  return ({ id, key, total, pulseCount, firstSeenMs, lastSeenMs }) => {
     const before = `{"object_id":"${idOf(key)}",`;
     const behind =
       `,"total_amount":${total}${windowFields}${pulseCount},` +
       `"first_seen":${secondsText(firstSeenMs)},"last_seen":${secondsText(lastSeenMs)}${sourceFields}`;
-    const line = Buffer.allocUnsafe(before.length + keyFields.byteLength + Buffer.byteLength(behind));
-    const keyFieldsAt = line.write(before, 0, 'latin1');
-    line.set(keyFields, keyFieldsAt);
-    line.write(behind, keyFieldsAt + keyFields.byteLength, 'utf8');
+    const line = Buffer.allocUnsafe(before.length + keyFields.lengthOf(id) + Buffer.byteLength(behind));
+    const behindAt = keyFields.write(id, line, line.write(before, 0, 'latin1'));
+    line.write(behind, behindAt, 'utf8');
     return line;
   };
 }

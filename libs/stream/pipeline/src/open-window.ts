@@ -2,10 +2,7 @@
 
 import { createKeyTable, type KeyTable } from '@pulses/aggregation-api';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
-import { encodeKeyFields, encodeTenant, LABEL_BYTES_MAX, type PulseReader } from '@pulses/shared-pulse-model';
-
-/** The most bytes of a key's fields: their names, and three labels in quotes of which every byte is escaped. */
-export const KEY_FIELDS_BYTES_MAX = '"tenant_id":,"product_sku":,"use_unit":'.length + 3 * (2 + 2 * LABEL_BYTES_MAX);
+import { createKeyFields, encodeTenant, type PulseReader } from '@pulses/shared-pulse-model';
 
 /**
  * The window has more keys than it may. The next session would read the same ones, so it is not retriable.
@@ -37,8 +34,7 @@ export class OpenWindow {
   readonly keys: KeyTable;
   /** Offset behind the last message read in this window, dead letters included. */
   nextOffset: number;
-  /** By key id: the fields that name the key in output lines. */
-  readonly keyFields: Uint8Array[] = [];
+  readonly keyFields = createKeyFields();
   /** By key id: index into `tenants`. */
   tenantOfKey = new Int32Array(1024);
   /** Tenants as they stand in topic names, in order of first appearance. */
@@ -86,8 +82,8 @@ export class OpenWindow {
   ): number {
     try {
       const id = this.keys.idOf(text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd);
-      if (id < this.keyFields.length) return id;
-      this.keyFields.push(encodeKeyFields(text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd));
+      if (id < this.keyFields.size) return id;
+      this.keyFields.add(text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd);
       this.noteTenant(id, text.subarray(tenantStart, tenantEnd));
       return id;
     } catch (error) {

@@ -9,6 +9,7 @@ import {
   writeGroupedLine,
   type DeadLetterReason,
   type GroupedIds,
+  type KeyFields,
 } from '@pulses/shared-pulse-model';
 
 const LINE_BYTES_TYPICAL = 128;
@@ -53,11 +54,11 @@ export class OutputBatch {
     return this.deadLetterReasons;
   }
 
-  /** True when a line of these key fields fits. */
-  hasRoomFor(keyFields: Uint8Array): boolean {
+  /** True when a line with so many bytes of key fields fits. */
+  hasRoomFor(keyFieldsBytes: number): boolean {
     return (
       this.lineCount < this.lineEnds.length &&
-      this.usedBytes + this.deadLetterBytes + GROUPED_LINE_OVERHEAD_BYTES + keyFields.length <= this.bytesMax
+      this.usedBytes + this.deadLetterBytes + GROUPED_LINE_OVERHEAD_BYTES + keyFieldsBytes <= this.bytesMax
     );
   }
 
@@ -70,11 +71,12 @@ export class OutputBatch {
     tenant: number,
     ids: GroupedIds,
     offset: number,
-    keyFields: Uint8Array,
+    keyFields: KeyFields,
+    key: number,
     amount: Float64Array,
     timestampS: number,
   ): void {
-    this.usedBytes = writeGroupedLine(this.buffer, this.usedBytes, ids, offset, keyFields, amount, 0, timestampS);
+    this.usedBytes = writeGroupedLine(this.buffer, this.usedBytes, ids, offset, keyFields, key, amount, 0, timestampS);
     this.lineEnds[this.lineCount] = this.usedBytes;
     this.lineTenants[this.lineCount] = tenant;
     this.lineCount += 1;

@@ -236,6 +236,7 @@ class SessionRun {
   private takeSome(records: SourceRecords, index: number): number {
     const { reader, ids, batch, delta, groupedOffset, summedOffset } = this;
     const window = this.window as OpenWindow;
+    const { keyFields } = window;
     const { bytes, ends, gap, recordCount, baseOffset, timestampMs } = records;
     const timestampS = Math.floor(timestampMs / 1000);
     let start = index === 0 ? records.start : (ends[index - 1] as number) + gap;
@@ -246,9 +247,8 @@ class SessionRun {
       if (reader.read(bytes, start, end)) {
         const key = window.keyOf(reader);
         if (offset >= groupedOffset) {
-          const keyFields = window.keyFields[key] as Uint8Array;
-          if (!batch.hasRoomFor(keyFields)) break;
-          batch.addGrouped(window.tenantOfKey[key] as number, ids, offset, keyFields, reader.amount, timestampS);
+          if (!batch.hasRoomFor(keyFields.lengthOf(key))) break;
+          batch.addGrouped(window.tenantOfKey[key] as number, ids, offset, keyFields, key, reader.amount, timestampS);
         }
         if (offset >= summedOffset) delta.add(key, reader.amount, timestampMs);
       } else if (offset >= groupedOffset) {

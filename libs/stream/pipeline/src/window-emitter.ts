@@ -43,7 +43,7 @@ export async function* emitWindow(
       `the window from ${window.startMs} ms on has ${window.keys.size} keys, the engine ${keyCount}; ${window.emittedKeys} are emitted`,
     );
   const { startMs: windowStartMs, windowMs, fromOffset, nextOffset } = window;
-  const lineOf = aggregatedLines({ source, windowStartMs, windowMs, fromOffset, toOffset: nextOffset - 1 });
+  const lineOf = aggregatedLines({ source, windowStartMs, windowMs, fromOffset, toOffset: nextOffset - 1 }, window.keyFields);
 
   /** Takes keys from `fromId` on, up to `toIdMax` or until the commit is long enough; answers the next id. */
   const gather = async (gathering: Gathering, fromId: number, toIdMax: number): Promise<number> => {
@@ -52,8 +52,8 @@ export async function* emitWindow(
     for (; id < toIdMax && gathering.bytes < BYTES_A_COMMIT_MAX; id += 1) {
       const row = id - fromId;
       const line = lineOf({
+        id,
         key: window.keys.bytesOf(id),
-        keyFields: window.keyFields[id] as Uint8Array,
         total: formatAmount(sums.limbs, row * AMOUNT_LIMBS),
         pulseCount: sums.counts[row] as number,
         firstSeenMs: sums.firstSeenMs[row] as number,

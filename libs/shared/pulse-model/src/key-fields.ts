@@ -1,0 +1,114 @@
+// The parts of output lines that name their key, by the key's id: `"tenant_id":…,"product_sku":…,"use_unit":…`. Made once a
+// key and window, and copied into each of its lines.
+//
+// They stand one behind the other in pages, so a key takes its bytes and six more, where a buffer of its own takes a hundred
+// more. Nothing is copied to grow, and reading allocates nothing. Bounds: `PAGES_MAX` pages.
+
+import { PulsesError } from '@pulses/shared-errors';
+import { LABEL_BYTES_MAX } from './limits';
+
+/** The most bytes of a key's fields: their names, and three labels in quotes of which every byte is escaped. */
+export const KEY_FIELDS_BYTES_MAX = '"tenant_id":,"product_sku":,"use_unit":'.length + 3 * (2 + 2 * LABEL_BYTES_MAX);
+
+/** @see createKeyFields */
+export interface KeyFields {
+  /** Number of keys. */
+  readonly size: number;
+  /**
+   * Takes the next key, whose id is `size` before; the ranges refer to `text` and hold valid UTF-8.
+   * @throws PulsesError OVERLOADED when there is no room for it
+   */
+  add(
+    text: Uint8Array,
+    tenantStart: number,
+    tenantEnd: number,
+    skuStart: number,
+    skuEnd: number,
+    unitStart: number,
+    unitEnd: number,
+  ): void;
+  /** How many bytes `write` writes. */
+  lengthOf(id: number): number;
+  /** Writes the fields of a key; answers the position behind them. */
+  write(id: number, out: Uint8Array, position: number): number;
+}
+
+const PAGE_BYTES_LOG2 = 18;
+const PAGE_BYTES = 2 ** PAGE_BYTES_LOG2;
+/** Places are held in 32 bits. */
+const PAGES_MAX = 2 ** (32 - PAGE_BYTES_LOG2);
+const LENGTH_BYTES = 2;
+const KEYS_AT_FIRST = 1024;
+
+/** Of no key yet. */
+export function createKeyFields(): KeyFields {
+  return new PagedKeyFields();
+}
+
+/** Fields are a u16le length and their bytes, all in one page. */
+class PagedKeyFields implements KeyFields {
+  size = 0;
+  private readonly pages: Buffer[] = [];
+  /** By id: the page's number times PAGE_BYTES, and the place in it. */
+  private places = new Uint32Array(KEYS_AT_FIRST);
+  /** What the last page has left begins here; without a page nothing is left. */
+  private usedBytes = PAGE_BYTES;
+
+  add(
+    text: Uint8Array,
+    tenantStart: number,
+    tenantEnd: number,
+    skuStart: number,
+    skuEnd: number,
+    unitStart: number,
+    unitEnd: number,
+  ): void {
+    const fields =
+      `"tenant_id":${quoted(text, tenantStart, tenantEnd)},"product_sku":${quoted(text, skuStart, skuEnd)},` +
+      `"use_unit":${quoted(text, unitStart, unitEnd)}`;
+    const length = Buffer.byteLength(fields, 'utf8');
+    const start = this.reserve(LENGTH_BYTES + length);
+    const page = this.pages.at(-1) as Buffer;
+    page.write(fields, page.writeUInt16LE(length, start), 'utf8');
+    if (this.size === this.places.length) this.growPlaces();
+    this.places[this.size] = (this.pages.length - 1) * PAGE_BYTES + start;
+    this.size += 1;
+  }
+
+  lengthOf(id: number): number {
+    const place = this.places[id] as number;
+    const page = this.pages[place >>> PAGE_BYTES_LOG2] as Buffer;
+    const start = place & (PAGE_BYTES - 1);
+    return (page[start] as number) | ((page[start + 1] as number) << 8);
+  }
+
+  write(id: number, out: Uint8Array, position: number): number {
+    const place = this.places[id] as number;
+    const page = this.pages[place >>> PAGE_BYTES_LOG2] as Buffer;
+    const start = (place & (PAGE_BYTES - 1)) + LENGTH_BYTES;
+    return position + page.copy(out, position, start, start + this.lengthOf(id));
+  }
+
+  /** Room in the last page; answers where it begins. */
+  private reserve(bytes: number): number {
+    if (this.usedBytes + bytes > PAGE_BYTES) {
+      if (this.pages.length === PAGES_MAX)
+        throw new PulsesError('OVERLOADED', `The fields of keys take more than ${PAGES_MAX} pages of ${PAGE_BYTES} bytes.`);
+      this.pages.push(Buffer.allocUnsafeSlow(PAGE_BYTES));
+      this.usedBytes = 0;
+    }
+    const start = this.usedBytes;
+    this.usedBytes += bytes;
+    return start;
+  }
+
+  private growPlaces(): void {
+    const grown = new Uint32Array(2 * this.places.length);
+    grown.set(this.places);
+    this.places = grown;
+  }
+}
+
+function quoted(text: Uint8Array, start: number, end: number): string {
+  return JSON.stringify(Buffer.from(text.buffer, text.byteOffset + start, end - start).toString('utf8'));
+}
