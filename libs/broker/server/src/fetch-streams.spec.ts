@@ -146,6 +146,17 @@ describe('a fetch stream', () => {
     expect(client.messages(stream)).toEqual(['a']);
   });
 
+  it('ends with TOPIC_UNKNOWN when its topic is deleted while it has no credit', async () => {
+    const harness = await startHarness();
+    await publish(harness, 't', 'a', 'b');
+    const client = await harness.wire();
+    const stream = client.send(fetch('t', 0, 1));
+    await client.until(() => client.messageCount(stream) > 0);
+    await publish(harness, 't', 'c');
+    await harness.log.deleteTopics(['t']);
+    expect(await client.answer(stream, 'error')).toMatchObject({ code: 'TOPIC_UNKNOWN' });
+  });
+
   it('is refused for what is not there', async () => {
     const harness = await startHarness({ limits: { streamsPerConnectionMax: 1 } });
     await publish(harness, 't', 'a');

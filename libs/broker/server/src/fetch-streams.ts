@@ -194,7 +194,8 @@ export function createFetchStreams(
         isReady: false,
         isOpen: true,
         unsubscribe: log.onChange(request.topic, () => {
-          wake(stream);
+          // Without credit there is nothing to send, unless the topic has gone.
+          if (stream.creditBytes > 0 || log.topic(request.topic)?.incarnation !== stream.incarnation) wake(stream);
         }),
       };
       streams.set(correlation, stream);

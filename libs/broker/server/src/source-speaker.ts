@@ -48,7 +48,7 @@ export function createSourceSpeaker(context: ServerContext, connection: Connecti
   };
 
   const pump = async (): Promise<void> => {
-    if (isPumping) return;
+    if (isPumping || outbox.isBlocked) return;
     isPumping = true;
     try {
       do {
