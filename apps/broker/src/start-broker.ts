@@ -3,7 +3,7 @@
 import { BROKER_LOG_DEFAULTS, openBrokerLog, type BrokerLog, type FsyncPolicy } from '@pulses/broker-log';
 import { createBrokerServer, type ServerObserver } from '@pulses/broker-server';
 import { PulsesError } from '@pulses/shared-errors';
-import { nodeClock, nodeFileSystem, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
+import { nodeClock, nodeFileSystem, nodeFileWriter, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
 import { TOPIC_KINDS, topicKindOf } from '@pulses/shared-pulse-model';
 import type { TlsServerOptions } from '@pulses/shared-ports';
 import {
@@ -46,6 +46,8 @@ export async function startBroker(settings: BrokerSettings, logger: Logger): Pro
     log = await openLog(settings, logger, metrics).catch((error: unknown) => {
       throw asSettingError(error, settings.dataDir);
     });
+    const opened = log;
+    metrics.observedGauge('pulses_unwritten_bytes', 'Payload that the topic files are still to get.', () => opened.unwrittenBytes);
     const server = createBrokerServer({
       log,
       network: nodeNetwork,
@@ -62,7 +64,6 @@ export async function startBroker(settings: BrokerSettings, logger: Logger): Pro
       { host: settings.host, port, httpPort: http.port, dataDir: settings.dataDir, fsync: settings.fsync },
       'broker ready',
     );
-    const opened = log;
     return {
       finished: log.failed.then((error) => {
         throw error;
@@ -125,6 +126,7 @@ function openLog(settings: BrokerSettings, logger: Logger, metrics: Metrics): Pr
   const fsyncSeconds = metrics.secondsHistogram('pulses_fsync_seconds', 'Time of one fdatasync of the journal.');
   return openBrokerLog({
     fileSystem: nodeFileSystem,
+    fileWriter: nodeFileWriter,
     clock: nodeClock,
     random: nodeRandom,
     directory: settings.dataDir,

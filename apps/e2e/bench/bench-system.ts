@@ -36,6 +36,8 @@ export interface BenchSystem {
   untilGrouped(pulses: number): Promise<void>;
   /** Resolves once so many pulses are in stored window sums. */
   untilClosed(pulses: number): Promise<void>;
+  /** Resolves once the topics' files hold all that is stored. */
+  untilWritten(): Promise<void>;
   /** How many pulses have a stored grouped line now. */
   groupedPulses(): Promise<number>;
   /** How many grouped lines there are over all tenants. */
@@ -68,8 +70,11 @@ export async function withBenchSystem<T>(ingestorArgs: readonly string[], run: (
 }
 
 function benchOf(system: System, link: BrokerLink): BenchSystem {
-  const metrics = async () => (await fetch(`http://127.0.0.1:${system.ingestorHttpPort}/metrics`)).text();
-  const metric = async (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(await metrics())?.[1]);
+  const metricsAt = async (port: number) => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const metricIn = (text: string, name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+  const metrics = () => metricsAt(system.ingestorHttpPort);
+  const metric = async (name: string) => metricIn(await metrics(), name);
+  const unwrittenBytes = async () => metricIn(await metricsAt(system.brokerHttpPort), 'pulses_unwritten_bytes');
   const position = (name: 'grouped' | 'windowed') => link.position(GROUP, SOURCE_TOPIC, name);
   const untilClosed = (pulses: number) => until(async () => (await position('windowed')) >= pulses);
   const groupedLines = async () => {
@@ -93,6 +98,7 @@ function benchOf(system: System, link: BrokerLink): BenchSystem {
     metric,
     untilGrouped: (pulses) => until(async () => (await position('grouped')) >= pulses),
     untilClosed,
+    untilWritten: () => until(async () => (await unwrittenBytes()) === 0),
     groupedPulses: () => position('grouped'),
     groupedLines,
     async commitPercentilesMs() {

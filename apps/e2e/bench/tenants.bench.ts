@@ -1,5 +1,5 @@
 // Does a pulse cost more with 100,000 tenants than with 10? The cost is CPU time of broker and ingestor, window sums
-// included, once every tenant's topics exist. With the check that every pulse is in one window sum, and that the sums are
+// included, once every tenant's topics exist, with their files. With the check that every pulse is in one window sum, and that the sums are
 // exact.
 
 import { createPulsePool, isSmoke, lineAppends, report, sized } from '@pulses/testing-benches';
@@ -31,6 +31,7 @@ async function costOf(tenants: number): Promise<Cost> {
     await bench.publish(first, batches);
     await bench.untilGrouped(batches * FIRST_BATCH_PULSES);
     await bench.untilClosed(batches * FIRST_BATCH_PULSES);
+    await bench.untilWritten();
 
     const [start, before] = [performance.now(), bench.cpu()];
     const generator = startGenerator(bench.system.port, { pulses: PULSES, tenants, skus: SKUS });
@@ -38,6 +39,7 @@ async function costOf(tenants: number): Promise<Cost> {
     const seconds = (performance.now() - start) / 1000;
     const sent = await generator.summary();
     await bench.untilClosed(batches * FIRST_BATCH_PULSES + PULSES);
+    await bench.untilWritten();
     const after = bench.cpu();
     const cpu = after.broker - before.broker + after.ingestor - before.ingestor;
     const cost = { tenants, rate: PULSES / seconds, micros: (cpu * 1e6) / PULSES };

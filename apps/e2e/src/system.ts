@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 export interface System {
   readonly port: number;
+  readonly brokerHttpPort: number;
   readonly ingestorHttpPort: number;
   readonly dataDir: string;
   readonly broker: RunningApp;
@@ -38,6 +39,7 @@ export async function startSystem(options: { ingestorArgs?: readonly string[] } 
   }
   return {
     port,
+    brokerHttpPort: brokerHttp,
     ingestorHttpPort: ingestorHttp,
     dataDir,
     get broker() {

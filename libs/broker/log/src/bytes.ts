@@ -12,9 +12,9 @@ export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
-/** The bytes from `start` on in a buffer of their own, which keeps nothing else in memory. */
+/** The bytes from `start` on in memory of their own, small ones in some KiB with others that were copied just before or after. */
 export function copyOf(bytes: Uint8Array, start: number, length: number): Uint8Array {
-  const copy = Buffer.allocUnsafeSlow(length);
+  const copy = Buffer.allocUnsafe(length);
   copy.set(bytes.subarray(start, start + length));
   return copy;
 }

@@ -8,7 +8,6 @@ import type { FileSystem } from '@pulses/shared-ports';
 import type { Appended } from './entries';
 import { readUpTo } from './full-io';
 import { createHandleCache } from './handle-cache';
-import { createOrReset } from './journal-writer';
 import { decodeBlock, INDEX_ENTRY_BYTES, indexPosition, type Block } from './topic-index';
 import { topicFileName } from './topic-names';
 
@@ -51,7 +50,7 @@ export interface Comparison {
 
 export function createComparison(fileSystem: FileSystem): Comparison {
   const reading: FileSystem = { ...fileSystem, open: (path) => fileSystem.open(path, 'read') };
-  const cache = createHandleCache(reading, OPEN_FILES_MAX, createOrReset);
+  const cache = createHandleCache(reading, OPEN_FILES_MAX);
   const places = new Map<ComparedTopic, Place>();
 
   const read = async (path: string, position: number, length: number): Promise<Buffer> => {

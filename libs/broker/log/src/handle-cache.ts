@@ -4,7 +4,7 @@
 // left, the idle ones are given back and the open is tried once more.
 // Bounds: `openMax` idle files, and those in use at the moment.
 
-import type { FileHandle, FileSystem } from '@pulses/shared-ports';
+import type { FileHandle, FileSystem, OpenMode } from '@pulses/shared-ports';
 import { isOutOfDescriptors } from './storage-errors';
 
 interface CachedFile {
@@ -16,8 +16,6 @@ interface CachedFile {
 export interface HandleCache {
   /** Opens the file for reading and writing unless it is open, and keeps it open while `work` runs. */
   use<T>(path: string, work: (handle: FileHandle) => Promise<T>): Promise<T>;
-  /** Makes the file, empty, whether or not it exists. */
-  reset<T>(path: string, work: (handle: FileHandle) => Promise<T>): Promise<T>;
   /** Opens the file for reading, while `work` runs and no longer. */
   once<T>(path: string, work: (handle: FileHandle) => Promise<T>): Promise<T>;
   /** Closes the file when its last user is done: it was removed. */
@@ -27,11 +25,7 @@ export interface HandleCache {
   readonly size: number;
 }
 
-export function createHandleCache(
-  fileSystem: FileSystem,
-  openMax: number,
-  makeEmpty: (fileSystem: FileSystem, path: string) => Promise<FileHandle>,
-): HandleCache {
+export function createHandleCache(fileSystem: FileSystem, openMax: number): HandleCache {
   // In order of use, oldest first.
   const files = new Map<string, CachedFile>();
 
@@ -46,20 +40,20 @@ export function createHandleCache(
     await Promise.all(closing);
   };
 
-  const openOrShed = async (open: () => Promise<FileHandle>): Promise<FileHandle> => {
+  const openOrShed = async (path: string, mode: OpenMode): Promise<FileHandle> => {
     try {
-      return await open();
+      return await fileSystem.open(path, mode);
     } catch (error) {
       if (!isOutOfDescriptors(error)) throw error;
       await shedTo(0);
-      return await open();
+      return await fileSystem.open(path, mode);
     }
   };
 
-  const run = async <T>(path: string, open: () => Promise<FileHandle>, work: (handle: FileHandle) => Promise<T>): Promise<T> => {
+  const use = async <T>(path: string, work: (handle: FileHandle) => Promise<T>): Promise<T> => {
     let file = files.get(path);
     if (file === undefined) {
-      file = { handle: openOrShed(open), users: 0, isForgotten: false };
+      file = { handle: openOrShed(path, 'write'), users: 0, isForgotten: false };
     } else {
       files.delete(path);
     }
@@ -85,16 +79,9 @@ export function createHandleCache(
     get size() {
       return files.size;
     },
-    use: (path, work) => run(path, () => fileSystem.open(path, 'write'), work),
-    reset: async (path, work) => {
-      const isOpen = files.has(path);
-      return await run(path, () => makeEmpty(fileSystem, path), async (handle) => {
-        if (isOpen) await handle.truncate(0);
-        return await work(handle);
-      });
-    },
+    use,
     once: async (path, work) => {
-      const handle = await openOrShed(() => fileSystem.open(path, 'read'));
+      const handle = await openOrShed(path, 'read');
       try {
         return await work(handle);
       } finally {

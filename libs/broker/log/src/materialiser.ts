@@ -33,8 +33,8 @@ import {
   type TopicStore,
 } from './topic-files';
 
-/** Topics that are written at a time: with many small ones a pass waits more than it works. */
-const WRITERS = 8;
+/** Topics that are written at a time: small pieces of many go together. With more of them, what is under way grows old. */
+const WRITERS = 64;
 /** Files are made durable so many at a time: the file system commits them together. The broker has more threads than this. */
 const SYNCERS = 12;
 /** After so many topics what is durable is noted, also when the rest fails or is cut short. */

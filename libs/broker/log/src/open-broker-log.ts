@@ -237,6 +237,9 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
     get isCommitting() {
       return queue.isWorking;
     },
+    get unwrittenBytes() {
+      return tail.unreleasedBytes;
+    },
     close: async () => {
       syncTimer.stop();
       retention.stop();

@@ -1,6 +1,6 @@
 // What the log is given: limits with their defaults, and who listens.
 
-import type { Clock, FileSystem, Random } from '@pulses/shared-ports';
+import type { Clock, FileSystem, FileWriter, Random } from '@pulses/shared-ports';
 import type { RetentionPolicy } from './retention';
 
 /**
@@ -85,6 +85,8 @@ export interface LogMetrics {
 
 export interface OpenBrokerLogOptions {
   readonly fileSystem: FileSystem;
+  /** Of the topics' files; without it they are written one by one, through `fileSystem`. */
+  readonly fileWriter?: FileWriter;
   readonly clock: Clock;
   readonly random: Random;
   /** The data directory. */

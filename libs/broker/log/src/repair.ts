@@ -29,6 +29,7 @@ import { storeCheckpoint } from './checkpoint-store';
 import { summaryOf, withLock, type InspectionSummary } from './fsck';
 import { messagesOf, type Finding, type LostMessages } from './fsck-report';
 import { surveyDirectory, type JournalPiece, type Survey, type SurveyedTopic, type SurveyProgress } from './fsck-survey';
+import { fileWriterOver } from './file-writers';
 import { writeAll } from './full-io';
 import { createHandleCache } from './handle-cache';
 import { encodeSegmentHeader, LOG_ID_BYTES, segmentName } from './journal-segment';
@@ -139,7 +140,8 @@ async function writeDirectory(
 
   const store: TopicStore = {
     fileSystem,
-    cache: createHandleCache(fileSystem, OPEN_FILES_MAX, createOrReset),
+    cache: createHandleCache(fileSystem, OPEN_FILES_MAX),
+    writer: fileWriterOver(fileSystem),
     dataDirectory: directories.data,
     topicsDirectory: directories.topics,
     segmentBytesMax: BROKER_LOG_DEFAULTS.topicSegmentBytesMax,

@@ -12,10 +12,11 @@ import type { FileSystem } from '@pulses/shared-ports';
 import { createArena } from './arena';
 import type { Checkpoint } from './checkpoint-codec';
 import { loadCheckpoint, removeTemporaries } from './checkpoint-store';
+import { fileWriterOver, sheddingWriter } from './file-writers';
 import { createHandleCache } from './handle-cache';
 import { createJournalReader, type JournalReader } from './journal-reader';
 import { seedOf } from './journal-segment';
-import { createOrReset, type JournalWriter } from './journal-writer';
+import type { JournalWriter } from './journal-writer';
 import { createMaterialiser, type Materialiser } from './materialiser';
 import type { BrokerLogOptions, LogLogger, OpenBrokerLogOptions } from './options';
 import { readJournal, type RecoveryOptions } from './recovery';
@@ -97,9 +98,11 @@ export async function openStorage(
   const opened = { lsn: state.lsn, materialisedLsn: checkpoint?.materialisedLsn ?? 0 };
   const arena = createArena();
   const tail = createTail(options.tailBytesMax, arena);
+  const cache = createHandleCache(fileSystem, options.openFilesMax);
   const store: TopicStore = {
     fileSystem,
-    cache: createHandleCache(fileSystem, options.openFilesMax, createOrReset),
+    cache,
+    writer: sheddingWriter(given.fileWriter ?? fileWriterOver(fileSystem), cache),
     dataDirectory: directories.data,
     topicsDirectory: directories.topics,
     segmentBytesMax: options.topicSegmentBytesMax,

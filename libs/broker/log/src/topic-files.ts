@@ -8,8 +8,7 @@
 
 import { crc32 } from 'node:zlib';
 import { failpoint } from '@pulses/shared-failpoints';
-import type { FileSystem } from '@pulses/shared-ports';
-import { writeAll } from './full-io';
+import type { FileSystem, FileWriter } from '@pulses/shared-ports';
 import type { HandleCache } from './handle-cache';
 import { countLines, type StoredBatch } from './record-cut';
 import { corrupt, isMissing, storageFailed, systemCode } from './storage-errors';
@@ -52,7 +51,9 @@ export interface TopicFiles {
 
 export interface TopicStore {
   readonly fileSystem: FileSystem;
+  /** Of files that stay open, for reads and synchronisations. */
   readonly cache: HandleCache;
+  readonly writer: FileWriter;
   readonly dataDirectory: string;
   readonly topicsDirectory: string;
   readonly segmentBytesMax: number;
@@ -64,7 +65,7 @@ export interface TopicStore {
 
 /** Blocks are no longer than this, unless one message is: what a reader has to load to check one message. */
 export const BLOCK_BYTES_MAX = 256 * 1024;
-const WRITE_BYTES_MAX = 4 * 1024 * 1024;
+const WRITE_BYTES_MAX = 256 * 1024;
 const LINE_FEED = 0x0a;
 
 export function createTopicFiles(
@@ -125,7 +126,7 @@ async function writeSome(store: TopicStore, files: TopicFiles, batches: readonly
   const { written } = segment;
   const payloads = batches.map(({ bytes, start, length }) => bytes.subarray(start, start + length));
   const blocks = planBlocks(batches, payloads, written.length);
-  await store.cache.use(filePath(files, segment, 'ndjson'), (handle) => writeAll(handle, payloads, written.length));
+  await store.writer.write(filePath(files, segment, 'ndjson'), payloads, written.length);
   failpoint('topic-files.after-lines');
   segment.held.push(...blocks);
   const end = blocks.at(-1)!; // at least one batch makes at least one block
@@ -142,9 +143,7 @@ export async function writeHeld(store: TopicStore, files: TopicFiles, segment: S
   const { indexed } = segment;
   const blocks = segment.held.slice();
   if (blocks.length === 0) return;
-  await store.cache.use(filePath(files, segment, 'index'), (handle) =>
-    writeAll(handle, [encodeBlocks(blocks)], indexPosition(indexed)),
-  );
+  await store.writer.write(filePath(files, segment, 'index'), [encodeBlocks(blocks)], indexPosition(indexed));
   failpoint('topic-files.after-index');
   const done = indexed + blocks.length - segment.indexed;
   if (done <= 0) return;
@@ -153,13 +152,11 @@ export async function writeHeld(store: TopicStore, files: TopicFiles, segment: S
 }
 
 async function addSegment(store: TopicStore, files: TopicFiles, first: StoredBatch): Promise<SegmentState> {
-  // Every time: it may have been empty for a while, and gone with an earlier topic of the same name.
-  await store.fileSystem.makeDirectory(files.directory);
   const { baseOffset, timestampMs } = first;
   const header = encodeIndexHeader({ ...files, baseOffset });
   try {
-    await store.cache.reset(filePath(files, first, 'index'), (handle) => writeAll(handle, [header], 0));
-    await store.cache.reset(filePath(files, first, 'ndjson'), () => Promise.resolve());
+    await store.writer.reset(filePath(files, first, 'index'), [header]);
+    await store.writer.reset(filePath(files, first, 'ndjson'), []);
   } finally {
     // After the names were made: a synchronisation before would not have seen them.
     store.unsyncedDirectories.add(store.topicsDirectory).add(files.directory);

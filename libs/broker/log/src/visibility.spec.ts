@@ -40,4 +40,20 @@ describe('a message', () => {
     expect((await log.read('t', incarnation, 1, 1 << 20)).map(({ payload }) => Buffer.from(payload).toString())).toEqual(['second\n']);
     await log.close();
   });
+
+  it('counts as unwritten until its topic files have it', async () => {
+    const clock = createSimClock();
+    const fileSystem = createSimFileSystem({ seed: 1 });
+    const log = await openBrokerLog({ fileSystem, clock, random: createSimRandom(1), directory: '/data' });
+    expect(log.unwrittenBytes).toBe(0);
+    await log.append({ topic: 't', recordCount: 1, payload: Buffer.from('first\n') });
+    await log.append({ topic: 'u', recordCount: 1, payload: Buffer.from('second\n') });
+    expect(log.unwrittenBytes).toBe('first\nsecond\n'.length);
+    await clock.advance(1_000);
+    await settle(1_000);
+    expect(log.unwrittenBytes).toBe(0);
+    const lines = fileSystem.files().filter((path) => path.endsWith('.ndjson')).map((path) => Buffer.from(fileSystem.bytesOf(path)).toString());
+    expect(lines).toEqual(['first\n', 'second\n']);
+    await log.close();
+  });
 });

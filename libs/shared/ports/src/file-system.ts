@@ -54,3 +54,15 @@ export interface FileSystem {
    */
   lockDirectory(path: string): Promise<DirectoryLock>;
 }
+
+/** Writes pieces of many files, where opening and closing each file costs more than the bytes. */
+export interface FileWriter {
+  /**
+   * Writes the buffers back to back at `position` of a file that exists, and keeps no descriptor. The buffers must not change
+   * meanwhile. Pieces of one file are written in order only when each is awaited; nothing is durable.
+   * @throws the system's error; some of the bytes may then be written
+   */
+  write(path: string, buffers: readonly Uint8Array[], position: number): Promise<void>;
+  /** The same from the start of a file that is made, with its directory, or emptied when it exists. */
+  reset(path: string, buffers: readonly Uint8Array[]): Promise<void>;
+}

@@ -1,5 +1,5 @@
 export type { Clock, Timer } from './clock';
-export type { DirectoryLock, FileHandle, FileSystem, OpenMode } from './file-system';
+export type { DirectoryLock, FileHandle, FileSystem, FileWriter, OpenMode } from './file-system';
 export type {
   Listener,
   Network,

@@ -200,6 +200,7 @@ export function createMemoryLog(clock: Clock, options: { leaksHeadClock?: boolea
       return () => entries.delete(listener);
     },
     isCommitting: false,
+    unwrittenBytes: 0,
     clockMs: () => {
       const oldest = pending[0];
       if (oldest !== undefined && options.leaksHeadClock !== true) return oldest.timestampMs;

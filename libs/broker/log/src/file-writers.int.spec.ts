@@ -1,0 +1,111 @@
+// Writers of pieces of files: the same for each.
+
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { nodeFileSystem, nodeFileWriter } from '@pulses/shared-node-platform';
+import type { FileWriter } from '@pulses/shared-ports';
+import { makeTempDirectory, type TempDirectory } from '@pulses/testing-processes';
+import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileWriterOver, sheddingWriter } from './file-writers';
+import { createHandleCache } from './handle-cache';
+
+const text = (content: string) => Buffer.from(content);
+
+describe.each<[string, FileWriter]>([
+  ['over the handles of a file system', fileWriterOver(nodeFileSystem)],
+  ['of the system', nodeFileWriter],
+])('a writer of pieces %s', (_, writer) => {
+  let directory: TempDirectory;
+  const at = (name: string) => join(directory.path, name);
+  const contentOf = (name: string) => readFile(at(name), 'utf8');
+  const modeOf = async (name: string) => ((await stat(at(name))).mode & 0o777).toString(8);
+
+  beforeEach(async () => {
+    directory = await makeTempDirectory();
+  });
+  afterEach(() => directory.remove());
+
+  it('makes files and their directories for their owner alone', async () => {
+    await writer.reset(at('a/b/f'), [text('he'), text(''), text('llo')]);
+    expect(await contentOf('a/b/f')).toBe('hello');
+    expect(await Promise.all(['a', 'a/b', 'a/b/f'].map(modeOf))).toEqual(['700', '700', '600']);
+  });
+
+  it('empties a file that exists', async () => {
+    await writeFile(at('f'), 'something longer');
+    await writer.reset(at('f'), [text('new')]);
+    expect(await contentOf('f')).toBe('new');
+    await writer.reset(at('f'), []);
+    expect(await contentOf('f')).toBe('');
+  });
+
+  it('writes in place, and behind the end, and leaves the rest', async () => {
+    await writeFile(at('f'), 'abcdef');
+    await writer.write(at('f'), [text('X'), text('Y')], 2);
+    await writer.write(at('f'), [text('gh')], 6);
+    expect(await contentOf('f')).toBe('abXYefgh');
+  });
+
+  it('writes many pieces at once, small and large, each to its own file', async () => {
+    const pieces = Array.from({ length: 1_000 }, (_unused, index) => ({
+      name: `t${index % 50}/${index}`,
+      content: Buffer.alloc(index % 100 === 0 ? 400_000 + index : index % 300, String.fromCharCode(97 + (index % 26))),
+    }));
+    await Promise.all(pieces.map(({ name, content }) => writer.reset(at(name), [content.subarray(0, 100), content.subarray(100)])));
+    await Promise.all(pieces.map(({ name, content }) => writer.write(at(name), [text('!')], content.length)));
+    for (const { name, content } of pieces) expect((await readFile(at(name))).equals(Buffer.concat([content, text('!')]))).toBe(true);
+  });
+
+  it('tells for each piece why it was not written, and writes the others', async () => {
+    await mkdir(at('d'));
+    await writeFile(at('target'), 'kept');
+    await symlink(at('target'), at('link'));
+    await writeFile(at('file'), 'kept');
+    const settled = await Promise.allSettled([
+      writer.write(at('none'), [text('x')], 0),
+      writer.reset(at('first'), [text('1')]),
+      writer.write(at('link'), [text('x')], 0),
+      writer.reset(at('link'), [text('x')]),
+      writer.reset(at('file/below'), [text('x')]),
+      writer.reset(at('last'), [text('2')]),
+    ]);
+    const codes = settled.map((one) => (one.status === 'fulfilled' ? 'written' : (one.reason as NodeJS.ErrnoException).code));
+    expect(codes).toEqual(['ENOENT', 'written', 'ELOOP', expect.stringMatching(/ELOOP|EEXIST/), expect.stringMatching(/ENOTDIR|EEXIST/), 'written']);
+    expect(await Promise.all(['target', 'file', 'first', 'last'].map(contentOf))).toEqual(['kept', 'kept', '1', '2']);
+  });
+});
+
+describe('a writer that gives descriptors back', () => {
+  const outOf = (code: string) => Object.assign(new Error(code), { code });
+  const failing = (failures: Error[]): { writer: FileWriter; calls: string[] } => {
+    const calls: string[] = [];
+    const call = (path: string): Promise<void> => {
+      calls.push(path);
+      const failure = failures.shift();
+      return failure === undefined ? Promise.resolve() : Promise.reject(failure);
+    };
+    return { writer: { write: call, reset: call }, calls };
+  };
+  let directory: TempDirectory;
+  beforeEach(async () => {
+    directory = await makeTempDirectory();
+  });
+  afterEach(() => directory.remove());
+
+  it('closes the idle files and tries once more when there are none left', async () => {
+    const cache = createHandleCache(nodeFileSystem, 10);
+    await writeFile(join(directory.path, 'idle'), '');
+    await cache.use(join(directory.path, 'idle'), () => Promise.resolve());
+    const { writer, calls } = failing([outOf('EMFILE')]);
+    await sheddingWriter(writer, cache).write('f', [], 0);
+    expect([calls, cache.size]).toEqual([['f', 'f'], 0]);
+  });
+
+  it('leaves a second want of descriptors, and every other failure, to the caller', async () => {
+    const cache = createHandleCache(nodeFileSystem, 10);
+    await expect(sheddingWriter(failing([outOf('EMFILE'), outOf('ENFILE')]).writer, cache).reset('f', [])).rejects.toMatchObject({ code: 'ENFILE' });
+    const { writer, calls } = failing([outOf('ENOSPC')]);
+    await expect(sheddingWriter(writer, cache).reset('f', [])).rejects.toMatchObject({ code: 'ENOSPC' });
+    expect(calls).toEqual(['f']);
+  });
+});
