@@ -3,9 +3,9 @@
 import { BROKER_LOG_DEFAULTS, openBrokerLog, type BrokerLog, type FsyncPolicy } from '@pulses/broker-log';
 import { createBrokerServer, type ServerObserver } from '@pulses/broker-server';
 import { PulsesError } from '@pulses/shared-errors';
-import { nodeClock, nodeFileSystem, nodeFileWriter, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
+import { nodeClock, nodeFileSystem, nodeNetwork, nodeRandom, startNodeFileWriter, type NodeFileWriter } from '@pulses/shared-node-platform';
 import { TOPIC_KINDS, topicKindOf } from '@pulses/shared-pulse-model';
-import type { TlsServerOptions } from '@pulses/shared-ports';
+import type { FileWriter, TlsServerOptions } from '@pulses/shared-ports';
 import {
   assertSafeBind,
   createMetrics,
@@ -41,12 +41,14 @@ export async function startBroker(settings: BrokerSettings, logger: Logger): Pro
     readiness: () => readiness,
   });
 
+  let fileWriter: NodeFileWriter | undefined;
   let log: BrokerLog | undefined;
   try {
-    log = await openLog(settings, logger, metrics).catch((error: unknown) => {
+    fileWriter = await startNodeFileWriter();
+    log = await openLog(settings, fileWriter, logger, metrics).catch((error: unknown) => {
       throw asSettingError(error, settings.dataDir);
     });
-    const opened = log;
+    const [opened, writer] = [log, fileWriter];
     metrics.observedGauge('pulses_unwritten_bytes', 'Payload that the topic files are still to get.', () => opened.unwrittenBytes);
     const server = createBrokerServer({
       log,
@@ -72,11 +74,13 @@ export async function startBroker(settings: BrokerSettings, logger: Logger): Pro
         readiness = { ready: false, reason: 'stopping' };
         await server.close(CLOSE_GRACE_MS);
         await opened.close();
+        await writer.close();
         await http.close();
       },
     };
   } catch (error) {
     await log?.close();
+    await fileWriter?.close();
     await http.close();
     throw error;
   }
@@ -121,12 +125,12 @@ async function readPem(flag: string, path: string): Promise<string> {
   }
 }
 
-function openLog(settings: BrokerSettings, logger: Logger, metrics: Metrics): Promise<BrokerLog> {
+function openLog(settings: BrokerSettings, fileWriter: FileWriter, logger: Logger, metrics: Metrics): Promise<BrokerLog> {
   const appended = metrics.labelledCounter('pulses_appended_total', 'Messages stored.', 'topic_kind', TOPIC_KINDS);
   const fsyncSeconds = metrics.secondsHistogram('pulses_fsync_seconds', 'Time of one fdatasync of the journal.');
   return openBrokerLog({
     fileSystem: nodeFileSystem,
-    fileWriter: nodeFileWriter,
+    fileWriter,
     clock: nodeClock,
     random: nodeRandom,
     directory: settings.dataDir,

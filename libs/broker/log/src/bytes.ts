@@ -12,8 +12,15 @@ export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
-/** The bytes from `start` on in memory of their own, small ones in some KiB with others that were copied just before or after. */
+/** The bytes from `start` on in a buffer of their own, which keeps nothing else in memory. */
 export function copyOf(bytes: Uint8Array, start: number, length: number): Uint8Array {
+  const copy = Buffer.allocUnsafeSlow(length);
+  copy.set(bytes.subarray(start, start + length));
+  return copy;
+}
+
+/** The same, cheaper for small ones: they share Node's pool, and keep up to 64 KiB of others that are copied at that time. */
+export function pooledCopyOf(bytes: Uint8Array, start: number, length: number): Uint8Array {
   const copy = Buffer.allocUnsafe(length);
   copy.set(bytes.subarray(start, start + length));
   return copy;

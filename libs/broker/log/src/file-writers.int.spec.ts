@@ -1,20 +1,28 @@
 // Writers of pieces of files: the same for each.
 
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { nodeFileSystem, nodeFileWriter } from '@pulses/shared-node-platform';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { nodeFileSystem, startNodeFileWriter } from '@pulses/shared-node-platform';
 import type { FileWriter } from '@pulses/shared-ports';
 import { makeTempDirectory, type TempDirectory } from '@pulses/testing-processes';
-import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileWriterOver, sheddingWriter } from './file-writers';
 import { createHandleCache } from './handle-cache';
 
 const text = (content: string) => Buffer.from(content);
 
-describe.each<[string, FileWriter]>([
-  ['over the handles of a file system', fileWriterOver(nodeFileSystem)],
-  ['of the system', nodeFileWriter],
-])('a writer of pieces %s', (_, writer) => {
+type ClosableWriter = FileWriter & { close(): Promise<void> };
+
+describe.each<[string, () => Promise<ClosableWriter>]>([
+  ['over the handles of a file system', () => Promise.resolve({ ...fileWriterOver(nodeFileSystem), close: () => Promise.resolve() })],
+  ['of a thread', startNodeFileWriter],
+])('a writer of pieces %s', (_, start) => {
+  let writer: ClosableWriter;
+  beforeAll(async () => {
+    writer = await start();
+  });
+  afterAll(() => writer.close());
+
   let directory: TempDirectory;
   const at = (name: string) => join(directory.path, name);
   const contentOf = (name: string) => readFile(at(name), 'utf8');
@@ -46,14 +54,35 @@ describe.each<[string, FileWriter]>([
     expect(await contentOf('f')).toBe('abXYefgh');
   });
 
-  it('writes many pieces at once, small and large, each to its own file', async () => {
-    const pieces = Array.from({ length: 1_000 }, (_unused, index) => ({
-      name: `t${index % 50}/${index}`,
-      content: Buffer.alloc(index % 100 === 0 ? 400_000 + index : index % 300, String.fromCharCode(97 + (index % 26))),
-    }));
-    await Promise.all(pieces.map(({ name, content }) => writer.reset(at(name), [content.subarray(0, 100), content.subarray(100)])));
-    await Promise.all(pieces.map(({ name, content }) => writer.write(at(name), [text('!')], content.length)));
-    for (const { name, content } of pieces) expect((await readFile(at(name))).equals(Buffer.concat([content, text('!')]))).toBe(true);
+  it('writes many small pieces at once, each to its own file, and keeps none open', async () => {
+    const names = Array.from({ length: 4_000 }, (_unused, index) => `t${index % 50}/${index}`);
+    const openFiles = async () => (await readdir('/proc/self/fd')).length;
+    const openBefore = await openFiles();
+    await Promise.all(names.map((name) => writer.reset(at(name), [text('a'), text(name)])));
+    await Promise.all(names.map((name) => writer.write(at(name), [text(`<${name}>`)], name.length + 1)));
+    expect(await openFiles()).toBe(openBefore);
+    for (const name of names) expect(await contentOf(name)).toBe(`a${name}<${name}>`);
+  });
+
+  it('writes long pieces whole, beside small ones', async () => {
+    const pieces = Array.from({ length: 20 }, (_unused, index) => {
+      const letters = Array.from({ length: 300_000 + 100_000 * index }, (_letter, at) => 97 + ((at + index) % 26));
+      return { name: `long${index}`, content: Buffer.from(letters) };
+    });
+    await Promise.all(pieces.map(({ name, content }) => writer.reset(at(name), [content.subarray(0, 1_000), content.subarray(1_000)])));
+    await Promise.all(pieces.map(({ name, content }, index) => writer.write(at(name), [text('!'), index % 2 === 0 ? content : text('?')], 5)));
+    for (const [index, { name, content }] of pieces.entries()) {
+      const expected = index % 2 === 0 ? [content.subarray(0, 5), text('!'), content] : [content.subarray(0, 5), text('!?'), content.subarray(7)];
+      expect((await readFile(at(name))).equals(Buffer.concat(expected))).toBe(true);
+    }
+  });
+
+  it('takes no more memory for more long pieces', async () => {
+    const piece = Buffer.alloc(1024 * 1024, 'x');
+    await writer.reset(at('f'), [piece]);
+    const before = process.memoryUsage.rss();
+    for (let index = 0; index < 600; index += 1) await writer.write(at('f'), [piece], 0);
+    expect((process.memoryUsage.rss() - before) / piece.length).toBeLessThan(100);
   });
 
   it('tells for each piece why it was not written, and writes the others', async () => {

@@ -2,7 +2,8 @@
 //
 // Guarantees: a segment's state moves only after its lines were written, so a failed write leaves the state where it was
 // and the next one goes to the same place; what lies in the files beyond the state is never read, and is cut off before
-// the first write after a start. Nothing here is durable before `syncFiles`: until then the journal is.
+// the first write after a start. Nothing here is durable before `syncFiles`: until then the journal is. Does not survive: a
+// write that the system gives up later, when it has also forgotten the file meanwhile; `syncFiles` is not told of it then.
 // One writer for each topic. The newest entries of an index wait in memory and are written some at a time, `syncFiles` at
 // the latest: with many topics a write costs more than its bytes. Bounds: `entriesHeldMax` and one write's of each segment.
 

@@ -6,8 +6,8 @@ import type { MessagePort } from 'node:worker_threads';
 
 /** Pieces of files. It is made of few objects, since each of them is copied between the threads. */
 export interface Batch {
-  /** The pieces lie back to back from the start of this memory, which is the thread's until it has answered. */
-  readonly memory: number | SharedArrayBuffer;
+  /** Number of the memory that the pieces lie in, back to back. It is the thread's until it has answered. */
+  readonly memory: number;
   /** One for each piece, with PATH_END between them. */
   readonly paths: string;
   /** Two for each piece: its length, and where it goes; RESET for the start of a file that is made, or emptied. */
@@ -63,7 +63,7 @@ export function fileWriterThread(): void {
   };
 
   port.on('message', ({ memory, paths, places }: Batch) => {
-    const bytes = typeof memory === 'number' ? (memories[memory] as SharedArrayBuffer) : memory;
+    const bytes = memories[memory] as SharedArrayBuffer; // as many as numbers
     const failures: BatchDone[number][] = [];
     let start = 0;
     for (const [index, path] of paths.split(pathEnd).entries()) {

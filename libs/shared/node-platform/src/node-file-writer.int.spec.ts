@@ -1,7 +1,7 @@
 // What it writes, the suite of all writers of pieces says (broker-log). Here: a thread that ends.
 
 import { describe, expect, it } from '@jest/globals';
-import { createNodeFileWriter } from './node-file-writer';
+import { startNodeFileWriter } from './node-file-writer';
 
 const bytes = [Buffer.from('x')];
 const AT_THE_FIRST = `require('node:worker_threads').parentPort.once('message', () => `;
@@ -11,12 +11,21 @@ describe('a writer of pieces whose thread ends', () => {
     ['with an error', `${AT_THE_FIRST} { throw new Error('broken'); });`, /ended: Error: broken/],
     ['by itself', `${AT_THE_FIRST} process.exit(3));`, /ended: exit code 3/],
     ['at its start', 'not a program', /ended: SyntaxError/],
-  ])('%s fails all that waits, and begins anew with the next piece', async (_, program, message) => {
-    const writer = createNodeFileWriter(program);
+  ])('%s fails all that waits, and all that comes later', async (_, program, message) => {
+    const writer = await startNodeFileWriter(program);
     // More than go together, so that some are not sent yet.
     const many = await Promise.allSettled(Array.from({ length: 2_000 }, (_unused, index) => writer.write(`/nowhere/${index}`, bytes, 0)));
     expect(many.every(({ status }) => status === 'rejected')).toBe(true);
     expect(String((many[0] as PromiseRejectedResult).reason)).toMatch(message);
     await expect(writer.reset('/nowhere/again', bytes)).rejects.toThrow(message);
+    await writer.close();
+  });
+
+  it('because it is closed fails what is under way', async () => {
+    const writer = await startNodeFileWriter('setInterval(() => undefined, 1000)');
+    const written = writer.write('/nowhere', bytes, 0);
+    written.catch(() => undefined);
+    await writer.close();
+    await expect(written).rejects.toThrow(/has ended/);
   });
 });

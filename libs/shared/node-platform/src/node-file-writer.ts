@@ -1,10 +1,11 @@
 // Pieces of many files, written by a thread that does nothing else.
 //
 // Guarantees: a piece's promise settles after its bytes were handed to the system, or with the system's error and its `code`;
-// when the thread ends, everything under way fails. No symbolic link is followed in the last component.
-// Bounds: two batches at a time are copied for the thread; what else waits, the callers hold. The thread starts with the
-// first piece, and keeps no process alive that waits for nothing.
+// when the thread ends, everything under way fails, and all that comes later. No symbolic link is followed in the last component.
+// Bounds: two batches at a time are copied for the thread, into memory that is used again and again; what else waits, the
+// callers hold. Longer pieces go in parts.
 
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { FileWriter } from '@pulses/shared-ports';
 import { fileWriterThread, PATH_END, RESET, type Batch, type BatchDone, type ThreadData } from './file-writer-thread';
@@ -16,6 +17,11 @@ const PROGRAM = `(${String(fileWriterThread)})()`;
 /** The thread keeps nothing. */
 const THREAD_LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32 };
 
+export interface NodeFileWriter extends FileWriter {
+  /** Ends the thread. What is under way then fails, and is written or not. */
+  close(): Promise<void>;
+}
+
 interface Piece {
   readonly path: string;
   /** Where it goes, or RESET. */
@@ -26,42 +32,36 @@ interface Piece {
   readonly reject: (error: Error) => void;
 }
 
-export function createNodeFileWriter(program = PROGRAM): FileWriter {
-  let thread: Worker | undefined;
+/**
+ * Resolves once the thread runs: later there may be no descriptor left to start it. It keeps the process alive until `close`.
+ * @throws the system's error when it can't be started
+ */
+export async function startNodeFileWriter(program = PROGRAM): Promise<NodeFileWriter> {
+  // Shared and used again: memory that changes hands counts as new each time, and is collected.
+  const memories = Array.from({ length: BATCHES_UNDER_WAY }, () => new SharedArrayBuffer(BATCH_BYTES));
+  let nextMemory = 0;
   let waiting: Piece[] = [];
   /** In the order in which they are answered. */
   let underWay: Piece[][] = [];
   let isScheduled = false;
-  // Shared and used again: memory that changes hands counts as new each time, and is collected.
-  const memories = Array.from({ length: BATCHES_UNDER_WAY }, () => new SharedArrayBuffer(BATCH_BYTES));
-  let nextMemory = 0;
+  let ended: Error | undefined;
 
-  const onDone = (failures: BatchDone): void => {
-    const pieces = underWay.shift() ?? []; // each answer has its batch
-    for (const { index, code, message } of failures) pieces[index]?.reject(Object.assign(new Error(message), { code }));
-    for (const { resolve } of pieces) resolve(); // which the rejected ones do not hear
-    schedule();
-  };
+  const workerData: ThreadData = { memories, pathEnd: PATH_END, reset: RESET };
+  const thread = new Worker(program, { eval: true, execArgv: [], workerData, resourceLimits: THREAD_LIMITS });
 
   const onEnded = (reason: unknown): void => {
-    thread = undefined;
+    ended ??= new Error(`the thread that writes files has ended: ${String(reason)}`);
     const failed = [...underWay.flat(), ...waiting];
     underWay = [];
     waiting = [];
-    for (const { reject } of failed) reject(new Error(`the thread that writes files has ended: ${String(reason)}`));
+    for (const { reject } of failed) reject(ended);
   };
 
-  const start = (): Worker => {
-    const workerData: ThreadData = { memories, pathEnd: PATH_END, reset: RESET };
-    const worker = new Worker(program, { eval: true, execArgv: [], workerData, resourceLimits: THREAD_LIMITS });
-    worker.on('message', onDone);
-    worker.on('error', (error) => {
-      if (thread === worker) onEnded(error);
-    });
-    worker.on('exit', (code) => {
-      if (thread === worker) onEnded(`exit code ${code}`);
-    });
-    return worker;
+  const onDone = (failures: BatchDone): void => {
+    const pieces = underWay.shift() ?? []; // none when an error has overtaken the answer
+    for (const { index, code, message } of failures) pieces[index]?.reject(Object.assign(new Error(message), { code }));
+    for (const { resolve } of pieces) resolve(); // which the rejected ones do not hear
+    schedule();
   };
 
   /** The first of those that wait, at least one. */
@@ -69,17 +69,16 @@ export function createNodeFileWriter(program = PROGRAM): FileWriter {
     let bytes = 0;
     const end = waiting.findIndex(({ length }, index) => {
       bytes += length;
-      return index > 0 && (bytes > BATCH_BYTES || index === BATCH_PIECES);
+      return bytes > BATCH_BYTES || index === BATCH_PIECES; // none is longer than a batch
     });
     return waiting.splice(0, end === -1 ? waiting.length : end);
   };
 
   const batchOf = (pieces: readonly Piece[]): Batch => {
-    const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
-    // Batches take turns with the memories, and no more are under way than there are.
-    nextMemory = (nextMemory + 1) % memories.length;
-    const memory = bytes <= BATCH_BYTES ? nextMemory : new SharedArrayBuffer(bytes);
-    const into = new Uint8Array(typeof memory === 'number' ? (memories[memory] as SharedArrayBuffer) : memory);
+    const memory = nextMemory;
+    // No more are under way than there are memories, and they are answered in order.
+    nextMemory = (nextMemory + 1) % BATCHES_UNDER_WAY;
+    const into = new Uint8Array(memories[memory] as SharedArrayBuffer);
     const places = new Float64Array(2 * pieces.length);
     let at = 0;
     for (const [index, { buffers, length, position }] of pieces.entries()) {
@@ -98,11 +97,8 @@ export function createNodeFileWriter(program = PROGRAM): FileWriter {
     while (waiting.length > 0 && underWay.length < BATCHES_UNDER_WAY) {
       const pieces = nextPieces();
       underWay.push(pieces);
-      thread ??= start();
       thread.postMessage(batchOf(pieces));
     }
-    if (underWay.length === 0) thread?.unref();
-    else thread?.ref();
   };
 
   /** Later in the turn: those who have just had their answers come with more. */
@@ -114,15 +110,56 @@ export function createNodeFileWriter(program = PROGRAM): FileWriter {
 
   const put = (path: string, buffers: readonly Uint8Array[], position: number): Promise<void> =>
     new Promise((resolve, reject) => {
-      const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
-      waiting.push({ path, position, buffers, length, resolve, reject });
+      if (ended !== undefined) {
+        reject(ended);
+        return;
+      }
+      waiting.push({ path, position, buffers, length: lengthOf(buffers), resolve, reject });
       schedule();
     });
 
+  const putAll = async (path: string, buffers: readonly Uint8Array[], position: number): Promise<void> => {
+    let at = position;
+    for (const part of partsOf(buffers)) {
+      await put(path, part, at);
+      at = Math.max(at, 0) + lengthOf(part);
+    }
+  };
+
+  thread.on('message', onDone);
+  thread.on('error', onEnded);
+  thread.on('exit', (code) => {
+    onEnded(`exit code ${code}`);
+  });
+  await once(thread, 'online');
   return {
-    write: put,
-    reset: (path, buffers) => put(path, buffers, RESET),
+    write: putAll,
+    reset: (path, buffers) => putAll(path, buffers, RESET),
+    close: async () => {
+      await thread.terminate();
+    },
   };
 }
 
-export const nodeFileWriter: FileWriter = createNodeFileWriter();
+function lengthOf(buffers: readonly Uint8Array[]): number {
+  return buffers.reduce((sum, { length }) => sum + length, 0);
+}
+
+/** The buffers in parts of at most BATCH_BYTES, in order; at least one, which may be empty. */
+function* partsOf(buffers: readonly Uint8Array[]): Generator<Uint8Array[]> {
+  let part: Uint8Array[] = [];
+  let room = BATCH_BYTES;
+  for (const buffer of buffers) {
+    let rest = buffer;
+    while (rest.length > room) {
+      part.push(rest.subarray(0, room));
+      rest = rest.subarray(room);
+      yield part;
+      part = [];
+      room = BATCH_BYTES;
+    }
+    part.push(rest);
+    room -= rest.length;
+  }
+  yield part;
+}
