@@ -1,6 +1,6 @@
 // Does a pulse cost more with 100,000 tenants than with 10? The cost is CPU time of broker and ingestor, window sums
-// included, once every tenant's topics exist, with their files. With the check that every pulse is in one window sum, and that the sums are
-// exact.
+// included, once every tenant's topics exist, with their files. With the check that every pulse is in one window sum, and
+// that the sums are exact.
 
 import { createPulsePool, isSmoke, lineAppends, report, sized } from '@pulses/testing-benches';
 import { makeTempDirectory } from '@pulses/testing-processes';

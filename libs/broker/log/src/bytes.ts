@@ -19,13 +19,6 @@ export function copyOf(bytes: Uint8Array, start: number, length: number): Uint8A
   return copy;
 }
 
-/** The same, cheaper for small ones: they share Node's pool, and keep up to 64 KiB of others that are copied at that time. */
-export function pooledCopyOf(bytes: Uint8Array, start: number, length: number): Uint8Array {
-  const copy = Buffer.allocUnsafe(length);
-  copy.set(bytes.subarray(start, start + length));
-  return copy;
-}
-
 /** Copies `bytes[start, start + length)` to `to[at]`, without a view in between: it is done for every small message. */
 export function copyInto(to: Uint8Array, at: number, bytes: Uint8Array, start: number, length: number): void {
   (Buffer.prototype as Buffer).copy.call(bytes, to, at, start, start + length);

@@ -4,7 +4,7 @@
 // left, the idle ones are given back and the open is tried once more.
 // Bounds: `openMax` idle files, and those in use at the moment.
 
-import type { FileHandle, FileSystem, OpenMode } from '@pulses/shared-ports';
+import type { FileHandle, FileSystem } from '@pulses/shared-ports';
 import { isOutOfDescriptors } from './storage-errors';
 
 interface CachedFile {
@@ -22,6 +22,8 @@ export interface HandleCache {
   forget(path: string): Promise<void>;
   /** Closes what is not in use. */
   shed(): Promise<void>;
+  /** Does what needs a descriptor; when the system has none left, closes what is not in use and does it once more. */
+  orShed<T>(open: () => Promise<T>): Promise<T>;
   readonly size: number;
 }
 
@@ -40,20 +42,20 @@ export function createHandleCache(fileSystem: FileSystem, openMax: number): Hand
     await Promise.all(closing);
   };
 
-  const openOrShed = async (path: string, mode: OpenMode): Promise<FileHandle> => {
+  const orShed = async <T>(open: () => Promise<T>): Promise<T> => {
     try {
-      return await fileSystem.open(path, mode);
+      return await open();
     } catch (error) {
       if (!isOutOfDescriptors(error)) throw error;
       await shedTo(0);
-      return await fileSystem.open(path, mode);
+      return await open();
     }
   };
 
   const use = async <T>(path: string, work: (handle: FileHandle) => Promise<T>): Promise<T> => {
     let file = files.get(path);
     if (file === undefined) {
-      file = { handle: openOrShed(path, 'write'), users: 0, isForgotten: false };
+      file = { handle: orShed(() => fileSystem.open(path, 'write')), users: 0, isForgotten: false };
     } else {
       files.delete(path);
     }
@@ -81,7 +83,7 @@ export function createHandleCache(fileSystem: FileSystem, openMax: number): Hand
     },
     use,
     once: async (path, work) => {
-      const handle = await openOrShed(path, 'read');
+      const handle = await orShed(() => fileSystem.open(path, 'read'));
       try {
         return await work(handle);
       } finally {
@@ -96,5 +98,6 @@ export function createHandleCache(fileSystem: FileSystem, openMax: number): Hand
       if (file.users === 0) await (await file.handle).close();
     },
     shed: () => shedTo(0),
+    orShed,
   };
 }

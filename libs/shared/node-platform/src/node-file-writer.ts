@@ -108,21 +108,22 @@ export async function startNodeFileWriter(program = PROGRAM): Promise<NodeFileWr
     setImmediate(send);
   };
 
-  const put = (path: string, buffers: readonly Uint8Array[], position: number): Promise<void> =>
+  const put = (path: string, buffers: readonly Uint8Array[], length: number, position: number): Promise<void> =>
     new Promise((resolve, reject) => {
       if (ended !== undefined) {
         reject(ended);
         return;
       }
-      waiting.push({ path, position, buffers, length: lengthOf(buffers), resolve, reject });
+      waiting.push({ path, position, buffers, length, resolve, reject });
       schedule();
     });
 
   const putAll = async (path: string, buffers: readonly Uint8Array[], position: number): Promise<void> => {
     let at = position;
     for (const part of partsOf(buffers)) {
-      await put(path, part, at);
-      at = Math.max(at, 0) + lengthOf(part);
+      const length = part.reduce((sum, buffer) => sum + buffer.length, 0);
+      await put(path, part, length, at);
+      at = Math.max(at, 0) + length;
     }
   };
 
@@ -139,10 +140,6 @@ export async function startNodeFileWriter(program = PROGRAM): Promise<NodeFileWr
       await thread.terminate();
     },
   };
-}
-
-function lengthOf(buffers: readonly Uint8Array[]): number {
-  return buffers.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** The buffers in parts of at most BATCH_BYTES, in order; at least one, which may be empty. */
