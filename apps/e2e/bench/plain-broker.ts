@@ -10,7 +10,7 @@ import { ACKNOWLEDGEMENT, createMessageReader, PLAIN_ROLES, SECTION_HEADER_BYTES
 
 const FLUSH_MS = 500;
 const WRITERS = 8;
-/** Beyond it nothing more is stored until the reader has taken it. */
+/** With more for the reader to take, producers are not listened to; its own commits are, or both would wait for each other. */
 const READER_BYTES_MAX = 16 * 1024 * 1024;
 
 export interface PlainBroker {
@@ -69,10 +69,13 @@ export async function runPlainBroker({ directory, tenants }: PlainBroker): Promi
         if (isGrouped) route(bytes);
         else {
           files[0]?.pending.push(bytes);
-          if (reader !== undefined) sendMessage(reader, bytes);
+          if (reader === undefined) continue;
+          sendMessage(reader, bytes);
+          if (reader.writableLength <= READER_BYTES_MAX || from.isPaused()) continue;
+          from.pause();
+          reader.once('drain', () => from.resume());
         }
       }
-      if (reader !== undefined && reader.writableLength > READER_BYTES_MAX) await once(reader, 'drain');
     }
     storing = undefined;
   };
