@@ -99,6 +99,8 @@ export function createTail(bytesMax: number, arena: Arena): Tail {
       const batch = oldest;
       oldest = batch.next;
       if (oldest === undefined) newest = undefined;
+      // One that has grown old would keep all that follow on it until the next full collection.
+      batch.next = undefined;
       if (unloadNext === batch) unloadNext = oldest;
       forget(batch);
       const topic = topics.get(batch.topicId);

@@ -102,71 +102,78 @@ export class BodyWriter {
   }
 }
 
-/** Reads fields from a body, front to back. */
-export interface BodyReader {
-  u8(): number;
-  u16(): number;
-  u32(): number;
-  u64(): number;
-  str(): string;
-  id(): string;
+/**
+ * Reads fields from a body, front to back. One is made for every frame, so its methods are shared. Every method throws
+ * PulsesError PROTOCOL_VIOLATION when the body does not hold what is asked for.
+ */
+export class BodyReader {
+  private readonly view: Buffer;
+  private position = 0;
+
+  constructor(body: Uint8Array) {
+    this.view = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  }
+
+  u8(): number {
+    return this.view.readUInt8(this.take(1));
+  }
+
+  u16(): number {
+    return this.view.readUInt16LE(this.take(2));
+  }
+
+  u32(): number {
+    return this.view.readUInt32LE(this.take(4));
+  }
+
+  u64(): number {
+    const low = this.u32();
+    const value = this.u32() * TWO_32 + low;
+    if (value > Number.MAX_SAFE_INTEGER) throw violation('an integer is not below 2^53');
+    return value;
+  }
+
+  str(): string {
+    const length = this.u16();
+    const start = this.take(length);
+    // Several times as fast as a strict decoder, which only has to look at what may have been replaced.
+    const text = this.view.toString('utf8', start, start + length);
+    if (text.includes(REPLACEMENT)) assertUtf8(this.view.subarray(start, start + length));
+    return text;
+  }
+
+  id(): string {
+    const start = this.take(ID_BYTES);
+    return this.view.toString('hex', start, start + ID_BYTES);
+  }
+
   /** A view into the body. */
-  bytes(): Uint8Array;
+  bytes(): Uint8Array {
+    const length = this.u32();
+    const start = this.take(length);
+    return this.view.subarray(start, start + length);
+  }
+
   /** A u32 count of items that take at least `itemBytesMin` each. */
-  count(itemBytesMin: number): number;
+  count(itemBytesMin: number): number {
+    const count = this.u32();
+    if (count * itemBytesMin > this.view.byteLength - this.position) throw violation('a count is larger than the body');
+    return count;
+  }
+
   /** @throws PulsesError PROTOCOL_VIOLATION when bytes are left */
-  end(): void;
-}
+  end(): void {
+    const left = this.view.byteLength - this.position;
+    if (left !== 0) throw violation(`${left} bytes are left over`);
+  }
 
-/** Every method throws PulsesError PROTOCOL_VIOLATION when the body does not hold what is asked for. */
-export function createBodyReader(body: Uint8Array): BodyReader {
-  const view = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  let position = 0;
-
-  const take = (count: number): number => {
-    const start = position;
-    if (view.byteLength - start < count) throw violation('the body is too short');
-    position = start + count;
+  /** Where `count` bytes start, which are read with that. */
+  private take(count: number): number {
+    const start = this.position;
+    if (this.view.byteLength - start < count) throw violation('the body is too short');
+    this.position = start + count;
     return start;
-  };
-  const u32 = () => view.readUInt32LE(take(4));
-
-  return {
-    u8: () => view.readUInt8(take(1)),
-    u16: () => view.readUInt16LE(take(2)),
-    u32,
-    u64: () => {
-      const low = u32();
-      const value = u32() * TWO_32 + low;
-      if (value > Number.MAX_SAFE_INTEGER) throw violation('an integer is not below 2^53');
-      return value;
-    },
-    str: () => {
-      const length = view.readUInt16LE(take(2));
-      const start = take(length);
-      // Several times as fast as a strict decoder, which only has to look at what may have been replaced.
-      const text = view.toString('utf8', start, start + length);
-      if (text.includes(REPLACEMENT)) assertUtf8(view.subarray(start, start + length));
-      return text;
-    },
-    id: () => {
-      const start = take(ID_BYTES);
-      return view.toString('hex', start, start + ID_BYTES);
-    },
-    bytes: () => {
-      const length = u32();
-      const start = take(length);
-      return view.subarray(start, start + length);
-    },
-    count: (itemBytesMin) => {
-      const count = u32();
-      if (count * itemBytesMin > view.byteLength - position) throw violation('a count is larger than the body');
-      return count;
-    },
-    end: () => {
-      if (position !== view.byteLength) throw violation(`${view.byteLength - position} bytes are left over`);
-    },
-  };
+  }
 }
 
 function assertUtf8(bytes: Uint8Array): void {

@@ -5,7 +5,7 @@
 //   producer = id:id epoch:u32 sequence:u64
 
 import { PulsesError } from '@pulses/shared-errors';
-import { BodyWriter, createBodyReader, violation, type BodyReader } from './body';
+import { BodyReader, BodyWriter, violation } from './body';
 import { FRAME_HEADER_BYTES, sealFrame, type Frame } from './frame';
 import {
   GROUP_NAME_BYTES_MAX,
@@ -482,7 +482,7 @@ function encode<Message>(codec: Codec<Message>, correlation: number, message: Me
 }
 
 function decode<Message>(codec: Codec<Message>, frame: Frame): Message {
-  const reader = createBodyReader(frame.body);
+  const reader = new BodyReader(frame.body);
   const message = codec.read(reader);
   reader.end();
   return message;
