@@ -48,6 +48,17 @@ export async function runPlainBroker({ directory, tenants }: PlainBroker): Promi
   let reader: Socket | undefined;
   let waiting: Arrived[] = [];
   let storing: Promise<void> | undefined;
+  const paused = new Set<Socket>();
+
+  const resume = (): void => {
+    for (const producer of paused) producer.resume();
+    paused.clear();
+  };
+
+  const leave = (): void => {
+    reader = undefined;
+    resume();
+  };
 
   const route = (bytes: Buffer): void => {
     for (let at = 0; at < bytes.byteLength; ) {
@@ -71,9 +82,7 @@ export async function runPlainBroker({ directory, tenants }: PlainBroker): Promi
           files[0]?.pending.push(bytes);
           if (reader === undefined) continue;
           sendMessage(reader, bytes);
-          if (reader.writableLength <= READER_BYTES_MAX || from.isPaused()) continue;
-          from.pause();
-          reader.once('drain', () => from.resume());
+          if (reader.writableLength > READER_BYTES_MAX) paused.add(from.pause());
         }
       }
     }
@@ -108,7 +117,7 @@ export async function runPlainBroker({ directory, tenants }: PlainBroker): Promi
     from.on('data', (chunk: Buffer) => {
       if (role === undefined) {
         role = chunk[0];
-        if (role === PLAIN_ROLES.reader) reader = from;
+        if (role === PLAIN_ROLES.reader) reader = from.on('drain', resume).on('close', leave);
         chunk = chunk.subarray(1);
       }
       for (const bytes of take(chunk)) waiting.push({ from, bytes, isGrouped: role === PLAIN_ROLES.committer });

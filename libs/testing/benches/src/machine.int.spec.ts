@@ -23,6 +23,17 @@ describe('what benches ask of the machine', () => {
     }
   });
 
+  it('says what was due when by the clock of the metronome, however late its ticks are heard', async () => {
+    const calledMs = performance.now();
+    const dueTimes: number[] = [];
+    const sending = sendPaced(20, 10, (_, dueMs) => dueTimes.push(dueMs));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500);
+    const heardMs = performance.now();
+    await sending;
+    expect(dueTimes[0]).toBeGreaterThan(calledMs + 20);
+    expect(dueTimes.at(-1)).toBeLessThan(heardMs);
+  });
+
   it('counts every write and every round trip, and leaves no file', async () => {
     const payload = Buffer.from('{"tenant_id":"a"}\n'.repeat(10_000));
     expect(syncedWrites(directory.path, [payload], 3).times.count).toBe(3);
