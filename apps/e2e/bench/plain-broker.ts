@@ -55,7 +55,7 @@ export async function runPlainBroker({ directory, tenants }: PlainBroker): Promi
     paused.clear();
   };
 
-  const leave = (): void => {
+  const forgetReader = (): void => {
     reader = undefined;
     resume();
   };
@@ -117,7 +117,7 @@ export async function runPlainBroker({ directory, tenants }: PlainBroker): Promi
     from.on('data', (chunk: Buffer) => {
       if (role === undefined) {
         role = chunk[0];
-        if (role === PLAIN_ROLES.reader) reader = from.on('drain', resume).on('close', leave);
+        if (role === PLAIN_ROLES.reader) reader = from.on('drain', resume).on('close', forgetReader);
         chunk = chunk.subarray(1);
       }
       for (const bytes of take(chunk)) waiting.push({ from, bytes, isGrouped: role === PLAIN_ROLES.committer });

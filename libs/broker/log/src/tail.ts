@@ -28,7 +28,7 @@ export interface TailBatch {
   isTaken: boolean;
   /** True once it is readable in the topic's files. */
   isReleased: boolean;
-  /** The next one of any topic. */
+  /** The next one of any topic; undefined while there is none, and once this one has left the tail. */
   next: TailBatch | undefined;
 }
 
