@@ -18,7 +18,7 @@ import type { LogLogger } from './options';
 import type { StoredBatch } from './record-cut';
 import type { TopicState } from './state';
 import { isFull, isOutOfDescriptors, storageFailed } from './storage-errors';
-import { isLoaded, type Tail, type TailBatch } from './tail';
+import type { Tail, TailRow } from './tail';
 import {
   createTopicFiles,
   removeTopicDirectory,
@@ -70,7 +70,7 @@ export interface Materialiser {
    * let what that throws through: it is stopped by it.
    */
   holdUntil(verify: (goOn: () => void) => Promise<void>): void;
-  push(topic: TopicState, batch: TailBatch): void;
+  push(topic: TopicState, row: TailRow): void;
   /** The topic was deleted: its files go. */
   drop(topic: DeletedTopic): void;
   /** Messages before `startOffset` are no longer kept: the segments that hold only such go. */
@@ -90,10 +90,10 @@ export interface Materialiser {
   abandon(): Promise<void>;
 }
 
-/** What one pass writes of a topic: the batches, and the same with their payloads. */
+/** What one pass writes of a topic: batches, and those of them that only the journal had, with their payloads. */
 interface Work {
-  readonly batches: TailBatch[];
-  readonly stored: StoredBatch[];
+  readonly rows: TailRow[];
+  readonly loaded: ReadonlyMap<TailRow, StoredBatch>;
 }
 
 /** Resolves in a later turn of the event loop. */
@@ -107,7 +107,7 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
   const { store, clock, tail, logger } = options;
   const files = new Map<number, TopicFiles>();
   /** The oldest batch that was not taken yet; the others follow on it. */
-  let next: TailBatch | undefined;
+  let next: TailRow | undefined;
   /** By topic id: what a pass could not write. Nothing else is taken before it is written. */
   let leftOver = new Map<number, Work>();
   let untidy = new Set<TopicFiles>();
@@ -175,7 +175,8 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
    * With its payload from the journal, which is copied, so that it keeps no whole frame in memory. Small ones share Node's pool,
    * 64 KiB at a time: what is taken together goes together.
    */
-  const load = async ({ place, payloadAt, baseOffset, recordCount, timestampMs, length }: TailBatch): Promise<StoredBatch> => {
+  const load = async (row: TailRow): Promise<StoredBatch> => {
+    const { place, payloadAt, baseOffset, recordCount, timestampMs, length } = tail.inJournal(row);
     const frame = await options.journal.read(place);
     return { baseOffset, recordCount, timestampMs, length, start: 0, bytes: Buffer.from(frame.subarray(payloadAt, payloadAt + length)) };
   };
@@ -183,52 +184,50 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
   /** The oldest batches, by topic. When it fails, nothing was taken. */
   const take = async (): Promise<Map<number, Work>> => {
     const work = new Map<number, Work>();
-    const gone: TailBatch[] = [];
+    const loaded = new Map<TailRow, StoredBatch>();
+    const gone: TailRow[] = [];
     let bytes = 0;
     let count = 0;
-    let batch = next;
-    for (; batch !== undefined && (bytes === 0 || bytes + batch.length <= options.passBytesMax); batch = batch.next) {
-      const { topicId } = batch;
+    let row = next;
+    for (; row !== undefined && (bytes === 0 || bytes + tail.lengthOf(row) <= options.passBytesMax); row = tail.after(row)) {
+      const topicId = tail.topicIdOf(row);
       if (files.get(topicId) === undefined) {
-        gone.push(batch);
+        gone.push(row);
         continue;
       }
-      batch.isTaken = true;
-      const stored = isLoaded(batch) ? batch : await load(batch);
+      tail.take(row);
+      if (!tail.isLoaded(row)) loaded.set(row, await load(row));
       const known = work.get(topicId);
-      if (known === undefined) {
-        work.set(topicId, { batches: [batch], stored: [stored] });
-      } else {
-        known.batches.push(batch);
-        known.stored.push(stored);
-      }
-      bytes += batch.length;
+      if (known === undefined) work.set(topicId, { rows: [row], loaded });
+      else known.rows.push(row);
+      bytes += tail.lengthOf(row);
       count += 1;
       if (count % TAKEN_AT_ONCE === 0) await nextTurn();
     }
-    next = batch;
-    // Not before: what is pushed meanwhile follows on the last one, as long as that is held.
+    next = row;
+    // Not before: where it goes on has to be there until it is known that nothing fails.
     for (const one of gone) tail.release(one);
     return work;
   };
 
-  const writeTopic = async (topicId: number, { batches, stored }: Work): Promise<void> => {
+  const writeTopic = async (topicId: number, { rows, loaded }: Work): Promise<void> => {
     if (isLate()) {
-      leftOver.set(topicId, { batches, stored });
+      leftOver.set(topicId, { rows, loaded });
       return;
     }
     const topicFiles = files.get(topicId);
     let written = 0;
     const release = (count: number): void => {
-      for (const batch of batches.slice(written, written + count)) tail.release(batch);
+      for (const row of rows.slice(written, written + count)) tail.release(row);
       written += count;
       wakeRoom();
     };
     if (topicFiles === undefined || topicFiles.isDropped) {
-      release(batches.length);
+      release(rows.length);
       return;
     }
     try {
+      const stored = rows.map((row) => loaded.get(row) ?? tail.inMemory(row)!); // it was taken, so it stays
       await writeBatches(store, topicFiles, stored, (count) => {
         // Now, not before the write: a `sync` in between would have found nothing to do, and forgotten it.
         dirty.add(topicFiles);
@@ -236,7 +235,7 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
       });
     } catch (error) {
       topicFiles.needsTidy = true;
-      leftOver.set(topicId, { batches: batches.slice(written), stored: stored.slice(written) });
+      leftOver.set(topicId, { rows: rows.slice(written), loaded });
       throw error;
     }
   };
@@ -360,9 +359,9 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
           if (hasWork()) wake();
         });
     },
-    push: (topic, batch) => {
+    push: (topic, row) => {
       if (!files.has(topic.id)) files.set(topic.id, createTopicFiles(store, topic));
-      next ??= batch;
+      next ??= row;
       wake();
     },
     drop: (topic) => {
@@ -372,7 +371,7 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
       topicFiles.isDropped = true;
       topicFiles.segments.length = 0;
       untidy.add(topicFiles);
-      for (const batch of leftOver.get(topicId)?.batches ?? []) tail.release(batch);
+      for (const row of leftOver.get(topicId)?.rows ?? []) tail.release(row);
       leftOver.delete(topicId);
       wake();
     },
@@ -391,7 +390,7 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     room: waitForRoom,
     drain: async () => {
       const lsn = options.pushedLsn();
-      const isDone = (): boolean => leftOver.size === 0 && untidy.size === 0 && (next === undefined || next.place.lsn > lsn);
+      const isDone = (): boolean => leftOver.size === 0 && untidy.size === 0 && (next === undefined || tail.lsnOf(next) > lsn);
       for (;;) {
         await verifying;
         while (passing !== undefined) await passing;

@@ -20,7 +20,8 @@ import { applyFrame, type LogState, type TopicState } from './state';
 import { makeDataDirectory, openStorage } from './storage';
 import { readFailed } from './storage-errors';
 import { createSyncTimer } from './sync-timer';
-import type { TailBatch } from './tail';
+import type { JournalBatch } from './tail';
+import { writtenOffset } from './topic-files';
 import { createTopicList, topicInfo } from './topic-info';
 import { readFiles } from './topic-reader';
 
@@ -156,7 +157,7 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
   });
 
   /** What is in the journal alone. Payloads are copied: a reader that is slow would keep whole frames in memory. */
-  const readUnwritten = async (batches: readonly TailBatch[], fromOffset: number, bytesMax: number): Promise<RecordBatch[]> => {
+  const readUnwritten = async (batches: readonly JournalBatch[], fromOffset: number, bytesMax: number): Promise<RecordBatch[]> => {
     const gathering = createGathering(bytesMax);
     let framesBytes = 0;
     for (const batch of batches) {
@@ -178,7 +179,7 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
       return await readUnwritten(unwritten, fromOffset, bytesMax);
     } catch (error) {
       // Written to the files meanwhile, and its segment of the journal may have gone.
-      if (unwritten[0]?.isReleased === true) return await readCold(topic, fromOffset, bytesMax);
+      if (unwritten.length > 0 && writtenOffset(files) > fromOffset) return await readCold(topic, fromOffset, bytesMax);
       // What was read may have gone meanwhile, which is no damage.
       if (state.topicsById.get(topic.id) !== topic) throw unknownTopic(topic.topic);
       if (fromOffset < topic.startOffset) throw outOfRange(topic, fromOffset);

@@ -26,7 +26,7 @@ export interface BrokerLogOptions {
   readonly unwrittenBytesMax: number;
   /** Of those, payload in memory: beyond it commits wait too, since what leaves memory has to be read from the journal again. */
   readonly unwrittenLoadedBytesMax: number;
-  /** Unwritten batches: each takes some 250 bytes of memory. */
+  /** Unwritten batches: each takes some 150 bytes of memory. */
   readonly unwrittenBatchesMax: number;
   /** Messages that are written to the topics' files at once; when so many wait, without the delay. */
   readonly passBytesMax: number;

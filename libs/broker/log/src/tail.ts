@@ -11,9 +11,29 @@ import type { Arena } from './arena';
 import type { Appended } from './entries';
 import type { FramePlace } from './journal-reader';
 import { batchFrom, createGathering, type StoredBatch } from './record-cut';
+import {
+  BASE_OFFSET,
+  FRAME_LENGTH,
+  LENGTH,
+  LSN,
+  PAYLOAD_AT,
+  POSITION,
+  RECORD_COUNT,
+  ROW_BYTES,
+  SEGMENT_FIRST_LSN,
+  START,
+  STATE,
+  TailRows,
+  TIMESTAMP_MS,
+  TOPIC_ID,
+  type TailRow,
+} from './tail-rows';
+import { TopicRows } from './topic-rows';
 
-export interface TailBatch {
-  readonly topicId: number;
+export type { TailRow } from './tail-rows';
+
+/** A batch that is in the journal. */
+export interface JournalBatch {
   readonly baseOffset: number;
   readonly recordCount: number;
   readonly timestampMs: number;
@@ -21,42 +41,29 @@ export interface TailBatch {
   readonly place: FramePlace;
   /** Where the payload starts in the frame. */
   readonly payloadAt: number;
-  /** What the payload is in, from `start` on; undefined when only the journal has it. */
-  bytes: Uint8Array | undefined;
-  readonly start: number;
-  /** True while it is being written to the topic's files: the payload stays in memory. */
-  isTaken: boolean;
-  /** True once it is readable in the topic's files. */
-  isReleased: boolean;
-  /** The next one of any topic; undefined while there is none, and once this one has left the tail. */
-  next: TailBatch | undefined;
-}
-
-type LoadedBatch = TailBatch & StoredBatch;
-
-/** Where a batch lies in the journal. */
-interface BatchPlace {
-  readonly place: FramePlace;
-  readonly payloadAt: number;
-  readonly timestampMs: number;
-}
-
-interface TopicTail {
-  /** Undefined where a batch has left: nothing may keep its payload in memory. */
-  batches: (TailBatch | undefined)[];
-  /** Batches before this index have left. */
-  head: number;
 }
 
 export interface Tail {
   /** @param entry with its payload, or with an empty one when only the journal has it */
-  push(entry: Appended, at: BatchPlace): TailBatch;
-  /** The batch is readable in the topic's files, so it may leave. */
-  release(batch: TailBatch): void;
+  push(entry: Appended, at: Pick<JournalBatch, 'place' | 'payloadAt' | 'timestampMs'>): TailRow;
+  /** The next batch of any topic; undefined while there is none. */
+  after(row: TailRow): TailRow | undefined;
+  topicIdOf(row: TailRow): number;
+  lengthOf(row: TailRow): number;
+  lsnOf(row: TailRow): number;
+  /** True when its payload is in memory. */
+  isLoaded(row: TailRow): boolean;
+  inJournal(row: TailRow): JournalBatch;
+  /** With its payload; undefined when only the journal has it. */
+  inMemory(row: TailRow): StoredBatch | undefined;
+  /** It is going to be written to the topic's files: a payload that is in memory stays there until `release`. */
+  take(row: TailRow): void;
+  /** The batch is readable in the topic's files, so it may leave. Once for each. */
+  release(row: TailRow): void;
   /** Undefined when the payload of the message at `fromOffset` is not in memory. */
   read(topicId: number, fromOffset: number, bytesMax: number): RecordBatch[] | undefined;
   /** Consecutive batches from the one with `fromOffset` on, up to about `bytesMax`, that only the journal has. */
-  unloaded(topicId: number, fromOffset: number, bytesMax: number): TailBatch[];
+  unloaded(topicId: number, fromOffset: number, bytesMax: number): JournalBatch[];
   /** Forgets a topic that was deleted. */
   drop(topicId: number): void;
   /** Payloads in memory, and what their batches take beside them. */
@@ -68,53 +75,81 @@ export interface Tail {
   readonly unreleasedCount: number;
 }
 
-/** What a batch takes beside its payload, about. */
-const BATCH_BYTES = 256;
+/** What a batch takes beside its payload, about: its row, and its part of the frame, which lies in the same memory. */
+export const BATCH_BYTES = ROW_BYTES + 96;
 
-export function isLoaded(batch: TailBatch): batch is LoadedBatch {
-  return batch.bytes !== undefined;
-}
+/** States of a row. */
+const WAITING = 0;
+const BEING_WRITTEN = 1;
+const RELEASED = 2;
 
 export function createTail(bytesMax: number, arena: Arena): Tail {
-  const topics = new Map<number, TopicTail>();
-  let oldest: TailBatch | undefined;
-  let newest: TailBatch | undefined;
+  const rows = new TailRows();
+  const topics = new TopicRows(rows);
   /** The payloads of those before it are not in memory, or cannot leave it now. */
-  let unloadNext: TailBatch | undefined;
+  let unloadNext: TailRow | undefined;
   let bytes = 0;
   let unreleasedBytes = 0;
   let unreleasedLoadedBytes = 0;
   let unreleasedCount = 0;
 
-  const forget = (batch: TailBatch): void => {
-    if (batch.bytes === undefined) return;
-    arena.release(batch.bytes);
-    batch.bytes = undefined;
-    if (!batch.isReleased) unreleasedLoadedBytes -= batch.length;
-    bytes -= batch.length + BATCH_BYTES;
+  const isLoaded = (row: TailRow): boolean => rows.bytesOf(row) !== undefined;
+
+  const isReleased = (row: TailRow): boolean => rows.get(row, STATE) === RELEASED;
+
+  const forget = (row: TailRow): void => {
+    const payload = rows.bytesOf(row);
+    if (payload === undefined) return;
+    arena.release(payload);
+    rows.setBytes(row, undefined);
+    const length = rows.get(row, LENGTH);
+    if (!isReleased(row)) unreleasedLoadedBytes -= length;
+    bytes -= length + BATCH_BYTES;
   };
 
   const evict = (): void => {
-    while (oldest?.isReleased === true && (bytes > bytesMax || oldest.bytes === undefined)) {
-      const batch = oldest;
-      oldest = batch.next;
-      if (oldest === undefined) newest = undefined;
-      // One that has grown old would keep all that follow on it until the next full collection.
-      batch.next = undefined;
-      if (unloadNext === batch) unloadNext = oldest;
-      forget(batch);
-      const topic = topics.get(batch.topicId);
-      if (topic !== undefined) leave(topics, batch.topicId, topic);
+    for (let row = rows.oldest; row !== undefined && isReleased(row); row = rows.oldest) {
+      if (bytes <= bytesMax && isLoaded(row)) return;
+      if (unloadNext === row) unloadNext = rows.after(row);
+      forget(row);
+      topics.leave(row);
+      rows.leave();
     }
   };
 
   const unload = (): void => {
     while (bytes > bytesMax && unloadNext !== undefined) {
-      const batch = unloadNext;
-      unloadNext = batch.next;
-      if (!batch.isTaken) forget(batch);
+      const row = unloadNext;
+      unloadNext = rows.after(row);
+      if (rows.get(row, STATE) !== BEING_WRITTEN) forget(row);
     }
   };
+
+  const inMemory = (row: TailRow): StoredBatch | undefined => {
+    const payload = rows.bytesOf(row);
+    return payload && {
+      baseOffset: rows.get(row, BASE_OFFSET),
+      recordCount: rows.get(row, RECORD_COUNT),
+      timestampMs: rows.get(row, TIMESTAMP_MS),
+      bytes: payload,
+      start: rows.get(row, START),
+      length: rows.get(row, LENGTH),
+    };
+  };
+
+  const inJournal = (row: TailRow): JournalBatch => ({
+    baseOffset: rows.get(row, BASE_OFFSET),
+    recordCount: rows.get(row, RECORD_COUNT),
+    timestampMs: rows.get(row, TIMESTAMP_MS),
+    length: rows.get(row, LENGTH),
+    place: {
+      lsn: rows.get(row, LSN),
+      segmentFirstLsn: rows.get(row, SEGMENT_FIRST_LSN),
+      position: rows.get(row, POSITION),
+      length: rows.get(row, FRAME_LENGTH),
+    },
+    payloadAt: rows.get(row, PAYLOAD_AT),
+  });
 
   return {
     get bytes() {
@@ -129,81 +164,81 @@ export function createTail(bytesMax: number, arena: Arena): Tail {
     get unreleasedCount() {
       return unreleasedCount;
     },
-    push: (entry, { place, payloadAt, timestampMs }) => {
-      const { topicId, baseOffset, recordCount, length, start } = entry;
-      // Empty too when others of its frame have been unloaded meanwhile, and the arena has freed it.
-      const payload = entry.bytes.length === 0 ? undefined : entry.bytes;
-      const batch: TailBatch = {
-        topicId,
-        baseOffset,
-        recordCount,
-        timestampMs,
-        length,
-        place,
-        payloadAt,
-        bytes: payload,
-        start,
-        isTaken: false,
-        isReleased: false,
-        next: undefined,
-      };
-      if (newest === undefined) oldest = batch;
-      else newest.next = batch;
-      newest = batch;
-      unloadNext ??= batch;
+    push: ({ topicId, baseOffset, recordCount, length, start, bytes: payload }, { place, payloadAt, timestampMs }) => {
+      const row = rows.add();
+      rows.set(row, TOPIC_ID, topicId);
+      rows.set(row, BASE_OFFSET, baseOffset);
+      rows.set(row, RECORD_COUNT, recordCount);
+      rows.set(row, TIMESTAMP_MS, timestampMs);
+      rows.set(row, LENGTH, length);
+      rows.set(row, START, start);
+      rows.set(row, PAYLOAD_AT, payloadAt);
+      rows.set(row, LSN, place.lsn);
+      rows.set(row, SEGMENT_FIRST_LSN, place.segmentFirstLsn);
+      rows.set(row, POSITION, place.position);
+      rows.set(row, FRAME_LENGTH, place.length);
+      rows.set(row, STATE, WAITING);
+      topics.add(row);
+      unloadNext ??= row;
       unreleasedBytes += length;
       unreleasedCount += 1;
-      const topic = topics.get(topicId);
-      if (topic === undefined) topics.set(topicId, { batches: [batch], head: 0 });
-      else topic.batches.push(batch);
-      if (payload !== undefined) {
+      // Empty too when others of its frame have been unloaded meanwhile, and the arena has freed it.
+      if (payload.length > 0) {
+        rows.setBytes(row, payload);
         arena.hold(payload);
         unreleasedLoadedBytes += length;
         bytes += length + BATCH_BYTES;
       }
       evict();
       unload();
-      return batch;
+      return row;
     },
-    release: (batch) => {
-      if (batch.isReleased) return;
-      batch.isTaken = false;
-      batch.isReleased = true;
-      unreleasedBytes -= batch.length;
-      if (isLoaded(batch)) unreleasedLoadedBytes -= batch.length;
+    after: (row) => rows.after(row),
+    topicIdOf: (row) => rows.get(row, TOPIC_ID),
+    lengthOf: (row) => rows.get(row, LENGTH),
+    lsnOf: (row) => rows.get(row, LSN),
+    isLoaded,
+    inJournal,
+    inMemory,
+    take: (row) => {
+      rows.set(row, STATE, BEING_WRITTEN);
+    },
+    release: (row) => {
+      const length = rows.get(row, LENGTH);
+      if (isLoaded(row)) unreleasedLoadedBytes -= length;
+      unreleasedBytes -= length;
       unreleasedCount -= 1;
+      rows.set(row, STATE, RELEASED);
       evict();
-      if (bytes > bytesMax) forget(batch);
+      if (bytes > bytesMax && rows.has(row)) forget(row);
     },
     read: (topicId, fromOffset, readBytesMax) => {
-      const topic = topics.get(topicId);
-      let index = topic === undefined ? -1 : indexOfOffset(topic, fromOffset);
-      let batch = topic?.batches[index];
-      if (topic === undefined || batch === undefined || !isLoaded(batch)) return undefined;
+      let row = topics.find(topicId, fromOffset);
+      let batch = row === undefined ? undefined : inMemory(row);
+      if (row === undefined || batch === undefined) return undefined;
       const gathering = createGathering(readBytesMax);
       let isWanted = gathering.add(batchFrom(batch, fromOffset));
       while (isWanted) {
-        index += 1;
-        batch = topic.batches[index];
-        isWanted = batch !== undefined && isLoaded(batch) && gathering.add(batchFrom(batch, batch.baseOffset));
+        row = topics.after(row);
+        batch = row === undefined ? undefined : inMemory(row);
+        if (row === undefined || batch === undefined) break;
+        isWanted = gathering.add(batchFrom(batch, batch.baseOffset));
       }
       return copiesOf(gathering.batches);
     },
     unloaded: (topicId, fromOffset, readBytesMax) => {
-      const topic = topics.get(topicId);
-      const found: TailBatch[] = [];
-      if (topic === undefined) return found;
+      const found: JournalBatch[] = [];
       let length = 0;
-      for (let index = indexOfOffset(topic, fromOffset); index !== -1 && length < readBytesMax; index += 1) {
-        const batch = topic.batches[index];
-        if (batch === undefined || batch.isReleased || isLoaded(batch)) break;
-        found.push(batch);
-        length += batch.length;
+      let row = topics.find(topicId, fromOffset);
+      while (row !== undefined && !isReleased(row) && !isLoaded(row) && length < readBytesMax) {
+        found.push(inJournal(row));
+        length += rows.get(row, LENGTH);
+        row = topics.after(row);
       }
       return found;
     },
     drop: (topicId) => {
-      topics.delete(topicId);
+      topics.drop(topicId);
     },
   };
 }
@@ -220,30 +255,4 @@ function copiesOf(batches: readonly RecordBatch[]): RecordBatch[] {
     at += payload.length;
     return { ...batch, payload };
   });
-}
-
-/** The topic's first batch goes. */
-function leave(topics: Map<number, TopicTail>, topicId: number, topic: TopicTail): void {
-  topic.batches[topic.head] = undefined;
-  topic.head += 1;
-  if (topic.head === topic.batches.length) {
-    topics.delete(topicId);
-  } else if (topic.head >= 64 && topic.head * 2 >= topic.batches.length) {
-    topic.batches = topic.batches.slice(topic.head);
-    topic.head = 0;
-  }
-}
-
-/** Index of the batch that holds the offset, or -1 when it has left or never came. */
-function indexOfOffset(topic: TopicTail, offset: number): number {
-  if (offset < (topic.batches[topic.head]?.baseOffset ?? Infinity)) return -1;
-  let low = topic.head;
-  let high = topic.batches.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const batch = topic.batches[middle]!; // head <= middle < length
-    if (batch.baseOffset + batch.recordCount <= offset) low = middle + 1;
-    else high = middle;
-  }
-  return low === topic.batches.length ? -1 : low;
 }
