@@ -222,6 +222,19 @@ describe('a connection of the binary protocol', () => {
     expect(harness.log.topic('t')).toBeUndefined();
   });
 
+  it('gives back the memory of an unfinished frame as soon as its client has gone', async () => {
+    const harness = await startHarness();
+    const client = await harness.wire();
+    const frame = bytesOf(1, produce('source', 0, 'a'.repeat(1_000_000)));
+    client.sendBytes(frame.subarray(0, frame.length - 1));
+    await settle(500);
+    const before = process.memoryUsage().arrayBuffers;
+    client.socket.destroy();
+    await client.closed();
+    await settle(500);
+    expect(before - process.memoryUsage().arrayBuffers).toBeGreaterThan(500_000);
+  });
+
   it('does not hold the time against a client in which the server itself did not read', async () => {
     const harness = await startHarness({ limits: { requestsMax: 1 } });
     const client = await harness.wire();

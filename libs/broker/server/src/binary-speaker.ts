@@ -106,7 +106,7 @@ export function createBinarySpeaker(context: ServerContext, connection: Connecti
   const mayStart = (): boolean => !outbox.isBlocked;
 
   const flow = createRequestFlow(mayStart, start, () => {
-    account.set(isLeaving ? 0 : assembler.pendingBytes, flow.bytes);
+    account.set(assembler.pendingBytes, flow.bytes);
     if (isClosed) closeAccount();
     else if (isLeaving) finishWhenAnswered();
     else steer();
@@ -156,12 +156,13 @@ export function createBinarySpeaker(context: ServerContext, connection: Connecti
   const leave = (reason: PulsesError, streamError?: PulsesError): void => {
     if (isLeaving) return;
     isLeaving = true;
+    assembler.drop();
     frameDeadline.dispose();
     connection.pause();
     for (const { correlation } of flow.drain()) sendError(correlation, reason);
     streams.close(streamError);
     groups.leaveAll(owner, reason);
-    account.set(0, flow.bytes);
+    account.set(assembler.pendingBytes, flow.bytes);
     finishWhenAnswered();
   };
 
@@ -240,7 +241,7 @@ export function createBinarySpeaker(context: ServerContext, connection: Connecti
     onDrain: () => {
       streams.onDrain();
       flow.resume();
-      account.set(isLeaving ? 0 : assembler.pendingBytes, flow.bytes);
+      account.set(assembler.pendingBytes, flow.bytes);
       steer();
     },
     onEnd: () => {

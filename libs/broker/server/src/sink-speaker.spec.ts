@@ -31,4 +31,15 @@ describe('a connection of the sending line protocol', () => {
     expect(harness.log.topic('t')?.nextOffset).toBe(1);
     expect(harness.events).toContainEqual(expect.objectContaining({ level: 'warn', fields: expect.objectContaining({ code: 'MESSAGE_TOO_LARGE' }) }));
   });
+
+  it('gives back the memory of an unfinished line as soon as its client has gone', async () => {
+    const harness = await startHarness();
+    const client = await harness.raw('sink-connector_t\n');
+    client.socket.write(Buffer.alloc(MIB, 'y'));
+    await harness.clock.advance(2_000); // it is read slowly
+    const before = process.memoryUsage().arrayBuffers;
+    client.socket.destroy();
+    await settle(500);
+    expect(before - process.memoryUsage().arrayBuffers).toBeGreaterThan(MIB / 2);
+  });
 });

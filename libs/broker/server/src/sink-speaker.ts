@@ -47,7 +47,7 @@ export function createSinkSpeaker(context: ServerContext, connection: Connection
   let isServerClosing = false;
 
   const steer = (): void => {
-    account.set(whenStored === undefined ? reader.pendingBytes : 0, linesBytes);
+    account.set(reader.pendingBytes, linesBytes);
     if (whenStored !== undefined || isClosed) return;
     const mustPause = isPacing || sinkBudget.isFull || linesBytes > limits.connectionInputBytesMax;
     if (mustPause !== isPaused) {
@@ -76,6 +76,7 @@ export function createSinkSpeaker(context: ServerContext, connection: Connection
   const takeNoMore = (then: () => void): void => {
     if (whenStored !== undefined) return;
     whenStored = then;
+    reader.drop();
     quietDeadline.dispose();
     steer();
     if (!isStoring) then();

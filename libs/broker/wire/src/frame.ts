@@ -61,6 +61,8 @@ export interface FrameAssembler {
   push(chunk: Uint8Array): Frame[];
   /** Bytes held for a frame that is not whole yet. */
   readonly pendingBytes: number;
+  /** Forgets the unfinished frame: nothing more is pushed. */
+  drop(): void;
 }
 
 /** Cuts a byte stream into frames. A frame that lies whole in one chunk is not copied. */
@@ -110,6 +112,7 @@ export function createFrameAssembler(): FrameAssembler {
       if (position < chunk.byteLength) held.add(chunk.subarray(position));
       return frames;
     },
+    drop: held.drop,
   };
 }
 

@@ -13,6 +13,7 @@ export interface HeldBytes {
   add(chunk: Buffer): void;
   /** All of them in one buffer, which is the caller's; none are held then. */
   take(): Buffer;
+  /** Gives the memory back at once. */
   drop(): void;
 }
 

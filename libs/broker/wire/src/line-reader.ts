@@ -26,6 +26,8 @@ export interface LineReader {
   readonly blockBeforeFailure: LineBlock | undefined;
   /** Bytes held of an unfinished line. */
   readonly pendingBytes: number;
+  /** Forgets the unfinished line: nothing more is pushed. */
+  drop(): void;
 }
 
 export function createLineReader(): LineReader {
@@ -68,6 +70,7 @@ export function createLineReader(): LineReader {
       }
       return block;
     },
+    drop: held.drop,
   };
 }
 
