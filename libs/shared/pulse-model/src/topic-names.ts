@@ -11,9 +11,10 @@ const UNRESERVED = new Set(Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
  * than 180 bytes, `sha256=` and the hex digest of the tenant's bytes (no encoded name holds `=`).
  */
 export function encodeTenant(tenant: Uint8Array): string {
-  let encoded = '';
-  for (const byte of tenant)
-    encoded += UNRESERVED.has(byte) ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  const encodedByte = (byte: number): string =>
+    UNRESERVED.has(byte) ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  // Joined to one piece: a string that has grown by addition is kept as its parts, an object for each.
+  const encoded = Array.from(tenant, encodedByte).join('');
   return encoded.length <= ENCODED_BYTES_MAX ? encoded : `sha256=${hash('sha256', tenant, 'hex')}`;
 }
 
