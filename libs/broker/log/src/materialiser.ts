@@ -90,7 +90,7 @@ export interface Materialiser {
   abandon(): Promise<void>;
 }
 
-/** What one pass writes of a topic: batches, and those of them that only the journal had, with their payloads. */
+/** What one pass writes of a topic: batches, and those of the whole pass that only the journal had, with their payloads. */
 interface Work {
   readonly rows: TailRow[];
   readonly loaded: ReadonlyMap<TailRow, StoredBatch>;

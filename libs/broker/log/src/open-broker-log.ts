@@ -178,10 +178,10 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
       if (unwritten.length === 0) return await readFiles(store, files, fromOffset, bytesMax);
       return await readUnwritten(unwritten, fromOffset, bytesMax);
     } catch (error) {
-      // Written to the files meanwhile, and its segment of the journal may have gone.
-      if (unwritten.length > 0 && writtenOffset(files) > fromOffset) return await readCold(topic, fromOffset, bytesMax);
       // What was read may have gone meanwhile, which is no damage.
       if (state.topicsById.get(topic.id) !== topic) throw unknownTopic(topic.topic);
+      // Written to the files meanwhile, and its segment of the journal may have gone.
+      if (unwritten.length > 0 && writtenOffset(files) > fromOffset) return await readCold(topic, fromOffset, bytesMax);
       if (fromOffset < topic.startOffset) throw outOfRange(topic, fromOffset);
       throw readFailed(directories.journal, error);
     }

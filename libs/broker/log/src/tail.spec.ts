@@ -27,10 +27,14 @@ describe('the tail', () => {
         const tail = createTail(bytesMax, arena);
         const all: Known[] = [];
         const ends = new Map<number, number>();
+        // Some runs go over several pages of rows.
+        const entriesMax = below(10) === 0 ? 100 : 6;
+        /** Added to the ids of topics: those before are deleted. */
+        let firstTopic = 0;
         let next: TailRow | undefined;
 
         const pushFrame = (lsn: number): void => {
-          const entries = Array.from({ length: 1 + below(6) }, () => ({ topicId: below(TOPICS), lines: 1 + below(4) }));
+          const entries = Array.from({ length: 1 + below(entriesMax) }, () => ({ topicId: firstTopic + below(TOPICS), lines: 1 + below(4) }));
           const texts = entries.map(({ topicId, lines }, index) =>
             Array.from({ length: lines }, (_, line) => `${lsn}/${topicId}/${index}/${line} ${'x'.repeat(below(200))}\n`).join(''),
           );
@@ -86,7 +90,7 @@ describe('the tail', () => {
         };
 
         const read = (): void => {
-          const topicId = below(TOPICS);
+          const topicId = firstTopic + below(TOPICS);
           const fromOffset = below((ends.get(topicId) ?? 0) + 2);
           const lines = all.filter((one) => one.topicId === topicId).flatMap(({ text }) => text.split('\n').slice(0, -1));
           const found = tail.read(topicId, fromOffset, 1 + below(2_000)) ?? [];
@@ -104,8 +108,18 @@ describe('the tail', () => {
           });
         };
 
+        const drop = (): void => {
+          for (let topicId = firstTopic; topicId < firstTopic + TOPICS; topicId += 1) {
+            tail.drop(topicId);
+            const fromOffset = below(ends.get(topicId) ?? 1);
+            expect([tail.read(topicId, fromOffset, 1), tail.unloaded(topicId, fromOffset, 1)]).toEqual([undefined, []]);
+          }
+          firstTopic += TOPICS;
+        };
+
         for (let lsn = 1; lsn <= 150; lsn += 1) {
           pushFrame(lsn);
+          if (below(50) === 0) drop();
           if (below(3) === 0) takeSome();
           if (below(3) === 0) release();
           read();

@@ -19,7 +19,7 @@ describe('the rows of topics in the tail', () => {
       fc.property(fc.integer(), fc.integer({ min: 1, max: 50 }), (seed, topics) => {
         const random = createSimRandom(seed);
         const below = (limit: number) => Math.floor(random.fraction() * limit);
-        const rows = new TailRows(2 ** 30 - below(3 * PAGE_ROWS));
+        const rows = new TailRows(2 ** 30 - 1 - below(3 * PAGE_ROWS));
         const topicRows = new TopicRows(rows);
         const ends = new Map<number, number>();
         let known: Known[] = [];

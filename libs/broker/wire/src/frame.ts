@@ -112,7 +112,10 @@ export function createFrameAssembler(): FrameAssembler {
       if (position < chunk.byteLength) held.add(chunk.subarray(position));
       return frames;
     },
-    drop: held.drop,
+    drop: () => {
+      held.drop();
+      heldFrameBytes = undefined;
+    },
   };
 }
 
