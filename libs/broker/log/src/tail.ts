@@ -213,18 +213,12 @@ export function createTail(bytesMax: number, arena: Arena): Tail {
       if (bytes > bytesMax && rows.has(row)) forget(row);
     },
     read: (topicId, fromOffset, readBytesMax) => {
-      let row = topics.find(topicId, fromOffset);
-      let batch = row === undefined ? undefined : inMemory(row);
-      if (row === undefined || batch === undefined) return undefined;
       const gathering = createGathering(readBytesMax);
-      let isWanted = gathering.add(batchFrom(batch, fromOffset));
-      while (isWanted) {
-        row = topics.after(row);
-        batch = row === undefined ? undefined : inMemory(row);
-        if (row === undefined || batch === undefined) break;
-        isWanted = gathering.add(batchFrom(batch, batch.baseOffset));
+      for (let row = topics.find(topicId, fromOffset); row !== undefined; row = topics.after(row)) {
+        const batch = inMemory(row);
+        if (batch === undefined || !gathering.add(batchFrom(batch, Math.max(fromOffset, batch.baseOffset)))) break;
       }
-      return copiesOf(gathering.batches);
+      return gathering.batches.length === 0 ? undefined : copiesOf(gathering.batches);
     },
     unloaded: (topicId, fromOffset, readBytesMax) => {
       const found: JournalBatch[] = [];

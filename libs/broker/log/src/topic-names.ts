@@ -8,26 +8,19 @@ import { createHash } from 'node:crypto';
 import { utf8 } from './bytes';
 
 const DIRECTORY_BYTES_MAX = 200;
-const PLAIN_NAME = /^(?!\.)[A-Za-z0-9._=%-]+$/;
-const PLAIN = /^[A-Za-z0-9._=%-]$/;
+const NOT_PLAIN = /^\.|[^A-Za-z0-9._=%-]/gu;
 const FILE = /^(\d{16})\.([0-9a-f]{8})\.(ndjson|index)$/;
 
 /** Directory of the topic. A byte that is not plain, and a leading dot, become `+` and two hex digits. */
 export function topicDirectoryName(topic: string): string {
-  const name = PLAIN_NAME.test(topic) ? topic : escaped(topic);
+  const name = topic.replace(NOT_PLAIN, escaped);
   if (name.length <= DIRECTORY_BYTES_MAX) return name;
   // `+s` is never made above.
   return `+sha256-${createHash('sha256').update(topic).digest('hex')}`;
 }
 
-/** One piece: a string that has grown by addition is kept as its parts, an object for each. */
-function escaped(topic: string): string {
-  const escapedByte = (byte: number, index: number): string => {
-    const character = String.fromCharCode(byte);
-    const isPlain = PLAIN.test(character) && !(index === 0 && character === '.');
-    return isPlain ? character : `+${byte.toString(16).toUpperCase().padStart(2, '0')}`;
-  };
-  return Array.from(utf8(topic), escapedByte).join('');
+function escaped(character: string): string {
+  return Array.from(utf8(character), (byte) => `+${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('');
 }
 
 export type TopicFileKind = 'ndjson' | 'index';

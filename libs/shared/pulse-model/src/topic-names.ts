@@ -4,17 +4,17 @@ import { hash } from 'node:crypto';
 
 const ENCODED_BYTES_MAX = 180;
 
-const UNRESERVED = new Set(Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'));
+const RESERVED = /[^A-Za-z0-9_-]/g;
 
 /**
  * The tenant as it stands in topic names: every byte of its UTF-8 outside `A-Z a-z 0-9 - _` as `%XX`; when that is longer
  * than 180 bytes, `sha256=` and the hex digest of the tenant's bytes (no encoded name holds `=`).
  */
 export function encodeTenant(tenant: Uint8Array): string {
-  const encodedByte = (byte: number): string =>
-    UNRESERVED.has(byte) ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
-  // Joined to one piece: a string that has grown by addition is kept as its parts, an object for each.
-  const encoded = Array.from(tenant, encodedByte).join('');
+  // In Latin-1 each byte is a character. Not letter by letter: V8 keeps such a string as its parts, an object for each.
+  const encoded = Buffer.from(tenant)
+    .toString('latin1')
+    .replace(RESERVED, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
   return encoded.length <= ENCODED_BYTES_MAX ? encoded : `sha256=${hash('sha256', tenant, 'hex')}`;
 }
 
