@@ -154,7 +154,6 @@ export function createBinarySpeaker(context: ServerContext, connection: Connecti
 
   /** Takes no further requests; those under way are answered, memberships and streams end. */
   const leave = (reason: PulsesError, streamError?: PulsesError): void => {
-    if (isLeaving) return;
     isLeaving = true;
     assembler.drop();
     frameDeadline.dispose();
@@ -246,14 +245,15 @@ export function createBinarySpeaker(context: ServerContext, connection: Connecti
     },
     onEnd: () => {
       // The end of the client's side is its leave: a killed client shows no other sign.
-      leave(new PulsesError('CONNECTION_LOST', 'the client has ended the connection'));
+      if (!isLeaving) leave(new PulsesError('CONNECTION_LOST', 'the client has ended the connection'));
     },
     onClose: () => {
       isClosed = true;
-      leave(new PulsesError('CONNECTION_LOST', 'the connection is closed'));
+      if (!isLeaving) leave(new PulsesError('CONNECTION_LOST', 'the connection is closed'));
       closeAccount();
     },
     onServerClosing: () => {
+      if (isLeaving) return;
       const reason = new PulsesError('SHUTTING_DOWN');
       leave(reason, reason);
     },

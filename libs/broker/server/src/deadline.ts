@@ -17,42 +17,54 @@ export interface Deadline {
 }
 
 export function createDeadline(clock: Clock, limitMs: number, onExpired: () => void): Deadline {
-  let dueMs: number | undefined;
-  let timer: Timer | undefined;
+  return new TimedDeadline(clock, limitMs, onExpired);
+}
 
-  const arm = (delayMs: number): void => {
-    timer = clock.setTimer(
-      delayMs,
-      () => {
-        timer = undefined;
-        if (dueMs === undefined) return;
-        const leftMs = dueMs - clock.monotonicMs();
-        if (leftMs > 0) {
-          arm(Math.ceil(leftMs));
-          return;
-        }
-        dueMs = undefined;
-        onExpired();
-      },
-      { keepAlive: false },
-    );
-  };
+class TimedDeadline implements Deadline {
+  private dueMs: number | undefined;
+  private timer: Timer | undefined;
 
-  return {
-    start: () => {
-      dueMs = clock.monotonicMs() + limitMs;
-      if (timer === undefined) arm(limitMs);
-    },
-    stop: () => {
-      dueMs = undefined;
-    },
-    dispose: () => {
-      dueMs = undefined;
-      timer?.cancel();
-      timer = undefined;
-    },
-    get hasPassed() {
-      return dueMs !== undefined && clock.monotonicMs() >= dueMs;
-    },
-  };
+  constructor(
+    private readonly clock: Clock,
+    private readonly limitMs: number,
+    private readonly onExpired: () => void,
+  ) {}
+
+  get hasPassed(): boolean {
+    return this.dueMs !== undefined && this.clock.monotonicMs() >= this.dueMs;
+  }
+
+  start(): void {
+    this.dueMs = this.clock.monotonicMs() + this.limitMs;
+    if (this.timer === undefined) this.arm(this.limitMs);
+  }
+
+  stop(): void {
+    this.dueMs = undefined;
+  }
+
+  dispose(): void {
+    this.dueMs = undefined;
+    this.timer?.cancel();
+    this.timer = undefined;
+  }
+
+  private arm(delayMs: number): void {
+    const ring = (): void => {
+      this.ring();
+    };
+    this.timer = this.clock.setTimer(delayMs, ring, { keepAlive: false });
+  }
+
+  private ring(): void {
+    this.timer = undefined;
+    if (this.dueMs === undefined) return;
+    const leftMs = this.dueMs - this.clock.monotonicMs();
+    if (leftMs > 0) {
+      this.arm(Math.ceil(leftMs));
+      return;
+    }
+    this.dueMs = undefined;
+    this.onExpired();
+  }
 }

@@ -211,8 +211,10 @@ export function createFetchStreams(
     credit: (correlation, bytes) => {
       const stream = streams.get(correlation);
       if (stream === undefined) return;
+      const wasStuck = stream.creditBytes <= 0;
       stream.creditBytes = Math.min(stream.creditBytes + bytes, Number.MAX_SAFE_INTEGER);
-      wake(stream);
+      // One that was not has had its turn, or has it before it, whenever there is something to send.
+      if (wasStuck) wake(stream);
     },
     stop: (correlation) => {
       const stream = streams.get(correlation);

@@ -4,7 +4,7 @@
 // `isBlocked` asks the callers to hold further bytes back: what a slow reader costs is what they send regardless.
 
 import type { Clock, Socket } from '@pulses/shared-ports';
-import { createDeadline } from './deadline';
+import { createDeadline, type Deadline } from './deadline';
 
 export interface Outbox {
   /** True from the moment the system takes no more until everything has left. */
@@ -21,44 +21,52 @@ export interface Outbox {
 
 /** @param onSlow called when the peer has taken nothing for `slowMs`, once each time */
 export function createOutbox(socket: Socket, clock: Clock, slowMs: number, onSlow: () => void): Outbox {
-  let isBlocked = false;
-  let isCorked = false;
-  let isClosed = false;
-  const slow = createDeadline(clock, slowMs, onSlow);
+  return new CorkedOutbox(socket, createDeadline(clock, slowMs, onSlow));
+}
 
-  const uncork = (): void => {
-    if (!isCorked) return;
-    isCorked = false;
-    if (!isClosed) socket.uncork();
-  };
+class CorkedOutbox implements Outbox {
+  isBlocked = false;
+  private isCorked = false;
+  private isClosed = false;
 
-  return {
-    get isBlocked() {
-      return isBlocked;
-    },
-    send: (parts) => {
-      if (isClosed) return;
-      if (!isCorked) {
-        isCorked = true;
-        socket.cork();
-        // Runs once the promises settled in this turn have been heard: the answers to all requests of one group.
-        process.nextTick(uncork);
-      }
-      let accepted = true;
-      for (const part of parts) accepted = socket.write(part);
-      if (!accepted && !isBlocked) {
-        isBlocked = true;
-        slow.start();
-      }
-    },
-    flush: uncork,
-    onDrain: () => {
-      isBlocked = false;
-      slow.stop();
-    },
-    close: () => {
-      isClosed = true;
-      slow.dispose();
-    },
-  };
+  constructor(
+    private readonly socket: Socket,
+    private readonly slow: Deadline,
+  ) {}
+
+  send(parts: readonly Uint8Array[]): void {
+    if (this.isClosed) return;
+    if (!this.isCorked) {
+      this.isCorked = true;
+      this.socket.cork();
+      // Runs once the promises settled in this turn have been heard: the answers to all requests of one group.
+      process.nextTick(flush, this);
+    }
+    let accepted = true;
+    for (const part of parts) accepted = this.socket.write(part);
+    if (!accepted && !this.isBlocked) {
+      this.isBlocked = true;
+      this.slow.start();
+    }
+  }
+
+  flush(): void {
+    if (!this.isCorked) return;
+    this.isCorked = false;
+    if (!this.isClosed) this.socket.uncork();
+  }
+
+  onDrain(): void {
+    this.isBlocked = false;
+    this.slow.stop();
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.slow.dispose();
+  }
+}
+
+function flush(outbox: Outbox): void {
+  outbox.flush();
 }

@@ -38,69 +38,66 @@ export function createRequestFlow(
   start: (incoming: IncomingRequest) => Promise<void> | undefined,
   onSettled: () => void,
 ): RequestFlow {
-  let queue: IncomingRequest[] = [];
-  let changesUnderWay = 0;
-  let looksUnderWay = 0;
-  let count = 0;
-  let bytes = 0;
+  return new OrderedFlow(mayStart, start, onSettled);
+}
 
-  const begin = ({ request }: IncomingRequest): void => {
-    if (isChange(request)) changesUnderWay += 1;
-    if (isLook(request)) looksUnderWay += 1;
-  };
+class OrderedFlow implements RequestFlow {
+  count = 0;
+  bytes = 0;
+  private queue: IncomingRequest[] = [];
+  private changesUnderWay = 0;
+  private looksUnderWay = 0;
 
-  const settle = ({ request }: IncomingRequest): void => {
-    if (isChange(request)) changesUnderWay -= 1;
-    if (isLook(request)) looksUnderWay -= 1;
-  };
+  constructor(
+    private readonly mayStart: () => boolean,
+    private readonly start: (incoming: IncomingRequest) => Promise<void> | undefined,
+    private readonly onSettled: () => void,
+  ) {}
 
-  const release = (incoming: IncomingRequest): void => {
-    count -= 1;
-    bytes -= incoming.bytes;
-    if (incoming.memory !== undefined) freeMemory(incoming.memory);
-  };
+  push(incoming: IncomingRequest): void {
+    this.count += 1;
+    this.bytes += incoming.bytes;
+    this.queue.push(incoming);
+    this.resume();
+  }
 
-  const run = (): void => {
+  resume(): void {
     for (;;) {
-      const incoming = queue[0];
-      if (incoming === undefined || looksUnderWay > 0 || !mayStart()) return;
-      if (changesUnderWay > 0 && isLook(incoming.request)) return;
-      queue.shift();
-      begin(incoming);
-      const answered = start(incoming);
+      const incoming = this.queue[0];
+      if (incoming === undefined || this.looksUnderWay > 0 || !this.mayStart()) return;
+      if (this.changesUnderWay > 0 && isLook(incoming.request)) return;
+      this.queue.shift();
+      this.countUnderWay(incoming, 1);
+      const answered = this.start(incoming);
       if (answered === undefined) {
-        settle(incoming);
-        release(incoming);
+        this.countUnderWay(incoming, -1);
+        this.release(incoming);
         continue;
       }
       void answered.then(() => {
-        settle(incoming);
-        release(incoming);
-        run();
-        onSettled();
+        this.countUnderWay(incoming, -1);
+        this.release(incoming);
+        this.resume();
+        this.onSettled();
       });
     }
-  };
+  }
 
-  return {
-    push: (incoming) => {
-      count += 1;
-      bytes += incoming.bytes;
-      queue.push(incoming);
-      run();
-    },
-    resume: run,
-    get count() {
-      return count;
-    },
-    get bytes() {
-      return bytes;
-    },
-    drain: () => {
-      const rest = queue;
-      queue = [];
-      rest.forEach(release);
-      return rest;
-    },
-  };
+  drain(): readonly IncomingRequest[] {
+    const rest = this.queue;
+    this.queue = [];
+    for (const incoming of rest) this.release(incoming);
+    return rest;
+  }
+
+  private countUnderWay({ request }: IncomingRequest, change: 1 | -1): void {
+    if (isChange(request)) this.changesUnderWay += change;
+    if (isLook(request)) this.looksUnderWay += change;
+  }
+
+  private release({ bytes, memory }: IncomingRequest): void {
+    this.count -= 1;
+    this.bytes -= bytes;
+    if (memory !== undefined) freeMemory(memory);
+  }
 }

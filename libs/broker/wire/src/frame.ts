@@ -67,56 +67,61 @@ export interface FrameAssembler {
 
 /** Cuts a byte stream into frames. A frame that lies whole in one chunk is not copied. */
 export function createFrameAssembler(): FrameAssembler {
-  const held = createHeldBytes();
+  return new Assembler();
+}
+
+class Assembler implements FrameAssembler {
+  private readonly held = createHeldBytes();
   /** The length of the frame that is held, once it is known. */
-  let heldFrameBytes: number | undefined;
+  private heldFrameBytes: number | undefined;
+
+  get pendingBytes(): number {
+    return this.held.length;
+  }
+
+  push(bytes: Uint8Array): Frame[] {
+    const { held } = this;
+    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const frames: Frame[] = [];
+    let position = 0;
+    if (held.length > 0) {
+      if (this.heldFrameBytes === undefined) {
+        position += this.holdUpTo(LENGTH_BYTES, chunk, position);
+        if (held.length < LENGTH_BYTES) return frames;
+        const start = held.take();
+        this.heldFrameBytes = frameBytesAt(start, 0);
+        held.add(start);
+      }
+      position += this.holdUpTo(this.heldFrameBytes, chunk, position);
+      if (held.length < this.heldFrameBytes) return frames;
+      const whole = held.take();
+      frames.push(openFrame(whole, whole.buffer.byteLength >= LARGE_BYTES ? whole.buffer : undefined));
+      this.heldFrameBytes = undefined;
+    }
+    while (chunk.byteLength - position >= LENGTH_BYTES) {
+      const frameBytes = frameBytesAt(chunk, position);
+      if (chunk.byteLength - position < frameBytes) {
+        this.heldFrameBytes = frameBytes;
+        break;
+      }
+      frames.push(openFrame(chunk.subarray(position, position + frameBytes), undefined));
+      position += frameBytes;
+    }
+    if (position < chunk.byteLength) held.add(chunk.subarray(position));
+    return frames;
+  }
+
+  drop(): void {
+    this.held.drop();
+    this.heldFrameBytes = undefined;
+  }
 
   /** Moves bytes of the chunk behind those held, until `target` are held or the chunk ends; answers how many. */
-  const holdUpTo = (target: number, chunk: Buffer, from: number): number => {
-    const count = Math.min(target - held.length, chunk.byteLength - from);
-    if (count > 0) held.add(chunk.subarray(from, from + count));
+  private holdUpTo(target: number, chunk: Buffer, from: number): number {
+    const count = Math.min(target - this.held.length, chunk.byteLength - from);
+    if (count > 0) this.held.add(chunk.subarray(from, from + count));
     return Math.max(0, count);
-  };
-
-  return {
-    get pendingBytes() {
-      return held.length;
-    },
-    push(bytes) {
-      const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      const frames: Frame[] = [];
-      let position = 0;
-      if (held.length > 0) {
-        if (heldFrameBytes === undefined) {
-          position += holdUpTo(LENGTH_BYTES, chunk, position);
-          if (held.length < LENGTH_BYTES) return frames;
-          const start = held.take();
-          heldFrameBytes = frameBytesAt(start, 0);
-          held.add(start);
-        }
-        position += holdUpTo(heldFrameBytes, chunk, position);
-        if (held.length < heldFrameBytes) return frames;
-        const whole = held.take();
-        frames.push(openFrame(whole, whole.buffer.byteLength >= LARGE_BYTES ? whole.buffer : undefined));
-        heldFrameBytes = undefined;
-      }
-      while (chunk.byteLength - position >= LENGTH_BYTES) {
-        const frameBytes = frameBytesAt(chunk, position);
-        if (chunk.byteLength - position < frameBytes) {
-          heldFrameBytes = frameBytes;
-          break;
-        }
-        frames.push(openFrame(chunk.subarray(position, position + frameBytes), undefined));
-        position += frameBytes;
-      }
-      if (position < chunk.byteLength) held.add(chunk.subarray(position));
-      return frames;
-    },
-    drop: () => {
-      held.drop();
-      heldFrameBytes = undefined;
-    },
-  };
+  }
 }
 
 function frameBytesAt(bytes: Buffer, position: number): number {

@@ -20,55 +20,54 @@ export interface HeldBytes {
 const NONE = Buffer.alloc(0);
 
 export function createHeldBytes(): HeldBytes {
+  return new HeldBlocks();
+}
+
+class HeldBlocks implements HeldBytes {
+  length = 0;
   /** Full ones. */
-  let blocks: Buffer[] = [];
-  let open: Buffer = NONE;
-  let openBytes = 0;
-  let length = 0;
+  private blocks: Buffer[] = [];
+  private open: Buffer = NONE;
+  private openBytes = 0;
 
-  const forget = (): void => {
-    blocks = [];
-    open = NONE;
-    openBytes = 0;
-    length = 0;
-  };
-
-  const free = (): void => {
-    for (const { buffer } of [...blocks, open]) if (buffer.byteLength >= LARGE_BYTES) freeMemory(buffer);
-    forget();
-  };
-
-  return {
-    get length() {
-      return length;
-    },
-    add: (chunk) => {
-      for (let at = 0; at < chunk.length; ) {
-        if (openBytes === open.length) {
-          if (openBytes > 0) blocks.push(open);
-          // As much again as there is: a connection that has sent a few bytes holds a few bytes.
-          open = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES_MAX, Math.max(chunk.length - at, length)));
-          openBytes = 0;
-        }
-        const count = chunk.copy(open, openBytes, at);
-        at += count;
-        openBytes += count;
-        length += count;
+  add(chunk: Buffer): void {
+    for (let at = 0; at < chunk.length; ) {
+      if (this.openBytes === this.open.length) {
+        if (this.openBytes > 0) this.blocks.push(this.open);
+        // As much again as there is: a connection that has sent a few bytes holds a few bytes.
+        this.open = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES_MAX, Math.max(chunk.length - at, this.length)));
+        this.openBytes = 0;
       }
-    },
-    drop: free,
-    take: () => {
-      if (blocks.length === 0) {
-        const only = open.subarray(0, openBytes);
-        forget();
-        return only;
-      }
-      const whole = Buffer.allocUnsafeSlow(length);
-      let at = 0;
-      for (const block of blocks) at += block.copy(whole, at);
-      open.copy(whole, at, 0, openBytes);
-      free();
-      return whole;
-    },
-  };
+      const count = chunk.copy(this.open, this.openBytes, at);
+      at += count;
+      this.openBytes += count;
+      this.length += count;
+    }
+  }
+
+  drop(): void {
+    for (const { buffer } of [...this.blocks, this.open]) if (buffer.byteLength >= LARGE_BYTES) freeMemory(buffer);
+    this.forget();
+  }
+
+  take(): Buffer {
+    if (this.blocks.length === 0) {
+      const only = this.open.subarray(0, this.openBytes);
+      this.forget();
+      return only;
+    }
+    const whole = Buffer.allocUnsafeSlow(this.length);
+    let at = 0;
+    for (const block of this.blocks) at += block.copy(whole, at);
+    this.open.copy(whole, at, 0, this.openBytes);
+    this.drop();
+    return whole;
+  }
+
+  private forget(): void {
+    this.blocks = [];
+    this.open = NONE;
+    this.openBytes = 0;
+    this.length = 0;
+  }
 }

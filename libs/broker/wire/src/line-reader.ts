@@ -31,47 +31,53 @@ export interface LineReader {
 }
 
 export function createLineReader(): LineReader {
+  return new BlockReader();
+}
+
+class BlockReader implements LineReader {
+  blockBeforeFailure: LineBlock | undefined;
   /** The start of a line whose end has not come. */
-  const held = createHeldBytes();
-  let blockBeforeFailure: LineBlock | undefined;
+  private readonly held = createHeldBytes();
 
-  /** One byte more may be the CR of a line end. */
-  const isTooLong = (): boolean => held.length > MESSAGE_BYTES_MAX + 1;
+  get pendingBytes(): number {
+    return this.held.length;
+  }
 
-  return {
-    get blockBeforeFailure() {
-      return blockBeforeFailure;
-    },
-    get pendingBytes() {
-      return held.length;
-    },
-    push(bytes) {
-      const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      const lastLineEnd = chunk.lastIndexOf(LINE_FEED);
-      if (lastLineEnd < 0) {
-        held.add(chunk);
-        if (isTooLong()) {
-          held.drop();
-          throw tooLong();
-        }
-        return undefined;
-      }
-      let lines = chunk.subarray(0, lastLineEnd + 1);
-      if (held.length > 0) {
-        held.add(lines);
-        lines = held.take();
-      }
-      held.add(chunk.subarray(lastLineEnd + 1));
-      const { block, overlong } = messagesOf(lines);
-      if (overlong || isTooLong()) {
-        blockBeforeFailure = block;
+  push(bytes: Uint8Array): LineBlock | undefined {
+    const { held } = this;
+    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const lastLineEnd = chunk.lastIndexOf(LINE_FEED);
+    if (lastLineEnd < 0) {
+      held.add(chunk);
+      if (this.isTooLong()) {
         held.drop();
         throw tooLong();
       }
-      return block;
-    },
-    drop: held.drop,
-  };
+      return undefined;
+    }
+    let lines = chunk.subarray(0, lastLineEnd + 1);
+    if (held.length > 0) {
+      held.add(lines);
+      lines = held.take();
+    }
+    held.add(chunk.subarray(lastLineEnd + 1));
+    const { block, overlong } = messagesOf(lines);
+    if (overlong || this.isTooLong()) {
+      this.blockBeforeFailure = block;
+      held.drop();
+      throw tooLong();
+    }
+    return block;
+  }
+
+  drop(): void {
+    this.held.drop();
+  }
+
+  /** One byte more may be the CR of a line end. */
+  private isTooLong(): boolean {
+    return this.held.length > MESSAGE_BYTES_MAX + 1;
+  }
 }
 
 function tooLong(): PulsesError {

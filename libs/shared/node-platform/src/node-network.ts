@@ -18,7 +18,7 @@ export const nodeNetwork: Network = {
     new Promise<Listener>((resolve, reject) => {
       const accept = (socket: NodeSocket) => {
         tune(socket);
-        onConnection(socketOf(socket));
+        onConnection(new OpenSocket(socket));
       };
       const server: Server = tls ? tlsServer(tls, accept) : createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept);
       server.maxConnections = connectionsMax;
@@ -63,7 +63,7 @@ export const nodeNetwork: Network = {
         clearTimeout(timer);
         socket.off('error', fail);
         tune(socket);
-        resolve(socketOf(socket));
+        resolve(new OpenSocket(socket));
       });
     }),
 };
@@ -95,57 +95,96 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
   return new PulsesError('CONFIG_INVALID', `cannot listen on ${host}:${port}: ${describe(error)}`, { cause: error });
 }
 
-function socketOf(socket: NodeSocket): Socket {
-  let failure: Error | undefined;
-  // Until somebody handles the socket its data waits, and an error must not end the process.
-  socket.pause();
-  socket.on('error', (error) => {
-    failure = error;
-  });
-  return {
-    peer: `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? '?'}`,
-    get bufferedBytes() {
-      return socket.writableLength;
-    },
-    handle(handlers: SocketHandlers) {
-      if (socket.closed) {
-        process.nextTick(() => {
-          handlers.onClose(failure);
-        });
-        return;
-      }
-      socket.on('data', (chunk: Buffer) => {
-        handlers.onData(chunk);
-      });
-      socket.on('drain', () => {
-        handlers.onDrain();
-      });
-      socket.on('end', () => {
-        handlers.onEnd();
-      });
-      socket.once('close', () => {
-        handlers.onClose(failure);
-      });
-      socket.resume();
-    },
-    write: (bytes) => socket.writable && socket.write(bytes),
-    cork: () => {
-      socket.cork();
-    },
-    uncork: () => {
-      socket.uncork();
-    },
-    pause: () => {
-      socket.pause();
-    },
-    resume: () => {
-      socket.resume();
-    },
-    end: () => {
-      socket.end();
-    },
-    destroy: () => {
-      socket.destroy();
-    },
-  };
+/** What a closed socket still holds of its owner. */
+const NOBODY: SocketHandlers = {
+  onData: () => undefined,
+  onDrain: () => undefined,
+  onEnd: () => undefined,
+  onClose: () => undefined,
+};
+
+class OpenSocket implements Socket {
+  readonly peer: string;
+  private handlers = NOBODY;
+  private failure: Error | undefined;
+
+  constructor(private readonly socket: NodeSocket) {
+    this.peer = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? '?'}`;
+    // Until somebody handles the socket its data waits, and an error must not end the process.
+    socket.pause();
+    socket.on('error', (error) => {
+      this.failure = error;
+    });
+  }
+
+  get bufferedBytes(): number {
+    return this.socket.writableLength;
+  }
+
+  handle(handlers: SocketHandlers): void {
+    this.handlers = handlers;
+    if (this.socket.closed) {
+      process.nextTick(tellClosed, this);
+      return;
+    }
+    this.listen();
+    this.socket.resume();
+  }
+
+  write(bytes: Uint8Array): boolean {
+    return this.socket.writable && this.socket.write(bytes);
+  }
+
+  cork(): void {
+    this.socket.cork();
+  }
+
+  uncork(): void {
+    this.socket.uncork();
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  end(): void {
+    this.socket.end();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  /**
+   * Node gives each stream a function that V8 takes for old at once: it keeps a closed socket, and all that this refers to,
+   * until everything old is collected. So it refers to its owner no longer than it has to.
+   */
+  tellClosed(): void {
+    const { handlers } = this;
+    this.handlers = NOBODY;
+    handlers.onClose(this.failure);
+  }
+
+  private listen(): void {
+    this.socket.on('data', (chunk: Buffer) => {
+      this.handlers.onData(chunk);
+    });
+    this.socket.on('drain', () => {
+      this.handlers.onDrain();
+    });
+    this.socket.on('end', () => {
+      this.handlers.onEnd();
+    });
+    this.socket.once('close', () => {
+      this.tellClosed();
+    });
+  }
+}
+
+function tellClosed(socket: OpenSocket): void {
+  socket.tellClosed();
 }
