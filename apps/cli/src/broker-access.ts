@@ -1,6 +1,6 @@
 // How commands reach the broker.
 
-import { brokerAddressOf, brokerClientSettings, connectBroker, type BrokerClient } from '@pulses/connector-fs';
+import { brokerAddressOf, brokerClientSettings, connectBroker, type BrokerAddress, type BrokerClient } from '@pulses/connector-fs';
 import type { TopicInfo } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeNetwork } from '@pulses/shared-node-platform';
@@ -18,7 +18,7 @@ export type BrokerReader = Pick<BrokerClient, 'fetch' | 'listTopics' | 'readPosi
 /** Opens connections. @throws PulsesError CONFIG_INVALID when the certificates can't be read */
 export async function connectorOf(settings: SettingsOf<typeof brokerClientSettings>): Promise<() => Promise<BrokerClient>> {
   const address = await brokerAddressOf(settings);
-  return () => connectBroker({ ...address, network: nodeNetwork, clock: nodeClock, clientName: `pulses-cli/${version}` });
+  return () => connectTo(address);
 }
 
 /** Runs `use` with a connection of its own. @throws PulsesError */
@@ -39,19 +39,22 @@ export async function withBroker<Result>(
  * The same with several connections. The broker reads for one connection at a time, so that many small topics arrive sooner
  * over a few.
  */
-export async function withBrokers<Result>(
-  settings: SettingsOf<typeof brokerClientSettings>,
+export async function withConnections<Result>(
+  address: BrokerAddress,
   count: number,
   use: (clients: readonly BrokerClient[]) => Promise<Result>,
 ): Promise<Result> {
-  const connect = await connectorOf(settings);
   const clients: BrokerClient[] = [];
   try {
-    while (clients.length < count) clients.push(await connect());
+    while (clients.length < count) clients.push(await connectTo(address));
     return await use(clients);
   } finally {
     for (const client of clients) client.close();
   }
+}
+
+function connectTo(address: BrokerAddress): Promise<BrokerClient> {
+  return connectBroker({ ...address, network: nodeNetwork, clock: nodeClock, clientName: `pulses-cli/${version}` });
 }
 
 /** What the broker tells of a topic, without making it. @throws PulsesError TOPIC_UNKNOWN */

@@ -10,13 +10,21 @@ export interface Finding {
   readonly found?: string;
 }
 
-export interface Findings {
+/** How many there are, and the first of them. */
+export interface FindingsSummary {
   readonly count: number;
   readonly first: readonly Finding[];
-  add(finding: Finding): void;
 }
 
-export function createFindings(keptMax: number): Findings {
+export interface Findings extends FindingsSummary {
+  add(finding: Finding): void;
+  /** Takes over what somebody else has found. */
+  adopt(others: FindingsSummary): void;
+}
+
+const KEPT_MAX = 20;
+
+export function createFindings(keptMax = KEPT_MAX): Findings {
   const first: Finding[] = [];
   let count = 0;
   return {
@@ -27,6 +35,10 @@ export function createFindings(keptMax: number): Findings {
     add(finding) {
       count += 1;
       if (first.length < keptMax) first.push(finding);
+    },
+    adopt(others) {
+      count += others.count;
+      first.push(...others.first.slice(0, keptMax - first.length));
     },
   };
 }

@@ -10,7 +10,7 @@ import type { BrokerReader } from '../broker-access';
 import type { Findings } from './findings';
 import { LineDigest, type DigestMemory } from './line-digest';
 import { openOutputTopic } from './output-topic';
-import type { AuditScope } from './scope';
+import type { ComparedLines } from './scope';
 import { createWindowLengths, type WindowLengths } from './window-lengths';
 
 const TOPICS_AT_ONCE_A_CLIENT = 4;
@@ -47,10 +47,12 @@ export interface OutputReading {
   readonly readCount: number;
   /** Reads topics; what is known of them from before is replaced. `onProgress` is called now and then. */
   read(topics: readonly TopicInfo[], manner: 'skimming' | 'line by line', onProgress: () => void): Promise<void>;
+  /** Takes over what somebody else has read. */
+  adopt(readings: readonly TopicReading[]): void;
   counts(): FoundCounts;
 }
 
-export function createOutputReading(clients: readonly BrokerReader[], scope: AuditScope, findings: Findings): OutputReading {
+export function createOutputReading(clients: readonly BrokerReader[], scope: ComparedLines, findings: Pick<Findings, 'add'>): OutputReading {
   const topics = new Map<string, TopicReading>();
   const memory: DigestMemory = { bytes: 0 };
   const lengths = createWindowLengths();
@@ -103,6 +105,9 @@ export function createOutputReading(clients: readonly BrokerReader[], scope: Aud
         await readTopic(client, info, manner === 'skimming', onProgress);
         idle.push(client);
       });
+    },
+    adopt(readings) {
+      for (const reading of readings) topics.set(reading.info.topic, reading);
     },
     counts() {
       const counts: FoundCounts = { grouped: 0, deadLetters: 0, sums: 0, ofOtherSources: 0 };

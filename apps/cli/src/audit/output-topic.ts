@@ -10,7 +10,7 @@ import type { Findings } from './findings';
 import type { WindowRange } from './line-writer';
 import { aggregatedLineReader, groupedLineReader, readDeadLetterLine, type LineReading, type OutputLine } from './output-lines';
 import { groupedOffsetReader, windowReader } from './quick-lines';
-import type { AuditScope } from './scope';
+import type { ComparedLines } from './scope';
 
 const CREDIT_BYTES = 512 * 1024;
 const LINE_FEED = 10;
@@ -41,7 +41,7 @@ export interface OutputTopic {
 
 export interface OutputTopicOptions {
   readonly client: BrokerReader;
-  readonly scope: AuditScope;
+  readonly scope: ComparedLines;
   readonly info: TopicInfo;
   /** Looks at the first and the last line of a batch alone where that will do; see `isSkimmed` of the topic. */
   readonly maySkim?: boolean;
@@ -171,7 +171,7 @@ export function openOutputTopic(options: OutputTopicOptions): OutputTopic {
 }
 
 /** Reads lines of the usual form quickly, every other one thoroughly. */
-function readerOf(topic: string, { source, otherSources }: AuditScope): BytesReader {
+function readerOf(topic: string, { source, otherSources }: ComparedLines): BytesReader {
   switch (topicKindOf(topic)) {
     case 'grouped': {
       const quick = groupedOffsetReader(source);

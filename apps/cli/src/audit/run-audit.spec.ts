@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type { MemoryBroker, MemoryRecord } from '../testing/memory-broker';
 import { GROUP, SOURCE, writeSystem, type SystemPlan } from '../testing/written-system';
 import { runAudit } from './run-audit';
+import { skimTopics, type Skim } from './skim';
 
 const clock = { nowMs: () => 0, monotonicMs: () => 0, setTimer: () => ({ cancel: () => undefined }) };
 const random = { bytes: (count: number) => new Uint8Array(count), fraction: () => 0 };
@@ -312,6 +313,37 @@ describe('the audit', () => {
       { topic, offset: 20, found: '{' },
       { topic, offset: 21, problem: 'the first difference: a line is missing or comes too late' },
     ]);
+  });
+
+  it('takes over what was skimmed elsewhere as if it had read it itself', async () => {
+    const systems = [systemOfOneTime(12_000), systemOfOneTime(12_000)];
+    const broken = systems[1] as MemoryBroker;
+    change(broken, groupedTopic('t1'), 3_000, () => '{');
+    records(broken, groupedTopic('t0')).pop();
+    for (const broker of systems) {
+      let topicsElsewhere: string[] = [];
+      const options = { clients: [broker], sourceTopic: SOURCE, group: GROUP, clock, random, onProgress: () => undefined };
+      const skimElsewhere: Skim = async (compared, topics, onRead) => {
+        topicsElsewhere = topics.map(({ topic }) => topic);
+        const { source, otherSources, startOffset, groupedOffset, windowedOffset, groupedLimit, windowedLimit } = compared;
+        const plain = { source, otherSources, startOffset, groupedOffset, windowedOffset, groupedLimit, windowedLimit };
+        return structuredClone(await skimTopics([broker], structuredClone(plain), structuredClone(topics), onRead));
+      };
+      const [here, elsewhere] = [await runAudit(options), await runAudit({ ...options, skimElsewhere })];
+      expect(topicsElsewhere).toEqual([DEAD, groupedTopic('t0'), groupedTopic('t1')]);
+      expect(elsewhere.found).toEqual(here.found);
+      expect(elsewhere.replayed).toEqual(here.replayed);
+      expect(elsewhere.findings.count).toBe(here.findings.count);
+      expect(elsewhere.findings.first).toEqual(here.findings.first);
+      expect(here.findings.count > 0).toBe(broker === broken);
+    }
+  });
+
+  it('skims little itself', async () => {
+    const broker = systemOfOneTime(200);
+    const skimElsewhere = () => Promise.reject(new Error('nobody is asked'));
+    const report = await runAudit({ clients: [broker], sourceTopic: SOURCE, group: GROUP, clock, random, onProgress: () => undefined, skimElsewhere });
+    expect(report.found).toMatchObject({ grouped: 196, deadLetters: 4 });
   });
 
   it('notices that a tenant has no output at all', async () => {

@@ -2,9 +2,9 @@
 //
 //   1. positions and topics: what can be compared on a running system           scope
 //   2. what the source alone does not tell: window lengths, lost lines          output-reading, output-topic, quick-lines
-//   3. side by side, so that neither waits for the broker
+//   3. side by side, so that neither waits for the broker; in two threads when there is much to read
 //      the source, once: the lines that each topic must hold, digested          source-replay, message-reader, line-writer
-//      the other output topics, once: their lines counted, digested             output-reading, line-digest
+//      the other output topics, once: their lines counted, digested             skim, skim-thread, output-reading, line-digest
 //   4. only topics that differ: their lines one by one, the first difference    output-reading, first-difference
 //
 // Guarantees: shares no code with the pipeline that wrote the outputs, beyond the schemas and exact amounts of the model;
@@ -21,14 +21,18 @@ import { createFindings, type Findings } from './findings';
 import { LineDigest, type DigestMemory } from './line-digest';
 import { createOutputReading, type FoundCounts, type TopicReading } from './output-reading';
 import { readScope, type AuditScope, type AuditSelection } from './scope';
+import { skimTopics, type Skim } from './skim';
 import { replaySource, type ReplayCounts } from './source-replay';
 
-const FINDINGS_KEPT_MAX = 20;
 const EXPLAINED_TOPICS_MAX = 5;
+/** Below it, to begin elsewhere takes longer than it saves. */
+const SKIMMED_ELSEWHERE_MIN = 10_000;
 
 export interface AuditOptions extends AuditSelection {
   /** At least one; the output topics are read over all of them. */
   readonly clients: readonly BrokerReader[];
+  /** Reads topics beside the replay when there is much in them; over `clients` when it is not given. */
+  readonly skimElsewhere?: Skim | undefined;
   readonly clock: Clock;
   readonly random: Random;
   /** What is being done, for a person who waits. */
@@ -57,7 +61,7 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   const { clients, clock, random, onProgress } = options;
   const client = clients[0] as BrokerReader;
   const startMs = clock.monotonicMs();
-  const findings = createFindings(FINDINGS_KEPT_MAX);
+  const findings = createFindings();
   const scope = await readScope(client, options);
   const { topic: sourceTopic } = scope.source;
   if (scope.windowedOffset > scope.groupedOffset)
@@ -80,12 +84,13 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   const expected = new Map<string, LineDigest>();
   const memory: DigestMemory = { bytes: 0 };
   const of = scope.groupedOffset - scope.startOffset + messagesOf(others);
-  const readBefore = outputs.readCount;
-  let replayedCount = 0;
+  const skimHere: Skim = (...what) => skimTopics(clients, ...what);
+  const skim = messagesOf(others) < SKIMMED_ELSEWHERE_MIN ? skimHere : (options.skimElsewhere ?? skimHere);
+  let [replayedCount, skimmedCount] = [0, 0];
   const tellProgress = () => {
-    onProgress({ doing: 'replaying the source', done: replayedCount + outputs.readCount - readBefore, of });
+    onProgress({ doing: 'replaying the source', done: replayedCount + skimmedCount, of });
   };
-  const [replayed] = await Promise.all([
+  const [replayed, skimmed] = await Promise.all([
     replaySource({
       ...replay,
       client,
@@ -103,8 +108,13 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
         return undefined;
       },
     }),
-    outputs.read(others, 'skimming', tellProgress),
+    skim(scope, others, (messages) => {
+      skimmedCount = messages;
+      tellProgress();
+    }),
   ]);
+  outputs.adopt(skimmed.readings);
+  findings.adopt(skimmed.findings);
 
   const mustHold = new Map([...expected].map(([topic, digest]) => [topic, digest.result()]));
   const doubtful = differingTopics(mustHold, outputs.topics).flatMap(({ topic }) => outputs.topics.get(topic) ?? []);

@@ -19,7 +19,8 @@ import {
 } from '@pulses/shared-pulse-model';
 import { findTopic, type BrokerReader } from '../broker-access';
 
-export interface AuditScope {
+/** Which lines of the output topics are compared. */
+export interface ComparedLines {
   readonly source: SourceId;
   /** Other sources whose outputs may stand in the same topics. */
   readonly otherSources: readonly SourceId[];
@@ -32,6 +33,9 @@ export interface AuditScope {
   readonly groupedLimit: number;
   /** No window that begins at this source offset or a higher one has a sum. */
   readonly windowedLimit: number;
+}
+
+export interface AuditScope extends ComparedLines {
   /** The output topics looked at, as they were after the first reading. */
   readonly outputs: readonly TopicInfo[];
   /** True for the output topics that are looked at, whether they exist or not. */

@@ -1,11 +1,13 @@
 // pulses audit: proves that the outputs are what the source says, or shows where they are not.
 
+import { brokerAddressOf } from '@pulses/connector-fs';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
 import { integerKind, optional, textKind, textSetting } from '@pulses/shared-service-host';
 import { runAudit, type AuditProgress, type AuditReport } from '../audit/run-audit';
+import { skimInThread } from '../audit/skim-thread';
 import type { Finding } from '../audit/findings';
-import { brokerCommandSettings, withBrokers } from '../broker-access';
+import { brokerCommandSettings, withConnections } from '../broker-access';
 import { defineCommand } from '../command';
 import { groupedDigits } from '../listing';
 import { startProgress } from '../progress';
@@ -43,9 +45,11 @@ export const auditCommand = defineCommand({
     const progress = await startProgress(terminal, nodeClock, () => progressText(latest));
     let report: AuditReport;
     try {
-      report = await withBrokers(settings, CONNECTIONS, (clients) =>
+      const address = await brokerAddressOf(settings);
+      report = await withConnections(address, CONNECTIONS, (clients) =>
         runAudit({
           clients,
+          skimElsewhere: skimInThread(process.argv[1] ?? '', address, CONNECTIONS),
           sourceTopic,
           group,
           from,
