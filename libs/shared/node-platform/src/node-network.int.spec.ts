@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort, makeCertificate, makeTempDirectory, type Certificate, type TempDirectory } from '@pulses/testing-processes';
 import type { Listener, Socket } from '@pulses/shared-ports';
@@ -7,6 +9,11 @@ import { watch } from './testing/watched-socket';
 
 const HOST = '127.0.0.1';
 const TIMEOUT_MS = 20_000;
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
 
 const text = (content: string) => Buffer.from(content);
 
@@ -98,6 +105,22 @@ describe('the network of the system', () => {
       await left.untilReceived(sent.byteLength);
       expect(left.received.equals(sent)).toBe(true);
       expect(right.received.equals(sent)).toBe(true);
+    });
+
+    it('lets its owner go once it is closed', async () => {
+      const { server } = await pair(secure);
+      const told = Promise.withResolvers<void>();
+      const owner = (() => {
+        const handlers = { onData: () => undefined, onDrain: () => undefined, onEnd: () => undefined, onClose: () => { told.resolve(); } };
+        server.handle(handlers);
+        return new WeakRef(handlers);
+      })();
+      server.destroy();
+      await told.promise;
+      await otherTraffic();
+      collectGarbage();
+      expect(server.bufferedBytes).toBe(0);
+      expect(owner.deref()).toBeUndefined();
     });
 
     it('keeps what comes until somebody listens', async () => {
