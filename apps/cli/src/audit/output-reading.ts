@@ -7,7 +7,7 @@ import type { TopicInfo } from '@pulses/broker-wire';
 import { topicKindOf } from '@pulses/shared-pulse-model';
 import { atOnce } from '../at-once';
 import type { BrokerReader } from '../broker-access';
-import type { Findings } from './findings';
+import { createFindings, type FindingsSummary } from './findings';
 import { LineDigest, type DigestMemory } from './line-digest';
 import { openOutputTopic } from './output-topic';
 import type { ComparedLines } from './scope';
@@ -34,6 +34,8 @@ export interface TopicReading {
   readonly otherLineCount: number;
   /** See OutputTopic. */
   readonly isSkimmed: boolean;
+  /** Lines that are wrong in themselves. */
+  readonly findings: FindingsSummary;
 }
 
 export interface OutputReading {
@@ -52,7 +54,7 @@ export interface OutputReading {
   counts(): FoundCounts;
 }
 
-export function createOutputReading(clients: readonly BrokerReader[], scope: ComparedLines, findings: Pick<Findings, 'add'>): OutputReading {
+export function createOutputReading(clients: readonly BrokerReader[], scope: ComparedLines): OutputReading {
   const topics = new Map<string, TopicReading>();
   const memory: DigestMemory = { bytes: 0 };
   const lengths = createWindowLengths();
@@ -60,6 +62,7 @@ export function createOutputReading(clients: readonly BrokerReader[], scope: Com
   let readCount = 0;
 
   const readTopic = async (client: BrokerReader, info: TopicInfo, maySkim: boolean, onProgress: () => void) => {
+    const findings = createFindings();
     const output = openOutputTopic({
       client,
       scope,
@@ -83,7 +86,16 @@ export function createOutputReading(clients: readonly BrokerReader[], scope: Com
       onProgress();
     }
     const { comparedFrom, comparedCount, otherLineCount, isSkimmed } = output;
-    topics.set(info.topic, { info, digest: digest.result(), comparedFrom, comparedCount, otherLineCount, isSkimmed });
+    const { count, first } = findings;
+    topics.set(info.topic, {
+      info,
+      digest: digest.result(),
+      comparedFrom,
+      comparedCount,
+      otherLineCount,
+      isSkimmed,
+      findings: { count, first },
+    });
   };
 
   return {

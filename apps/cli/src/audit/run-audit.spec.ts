@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import type { MemoryBroker, MemoryRecord } from '../testing/memory-broker';
 import { GROUP, SOURCE, writeSystem, type SystemPlan } from '../testing/written-system';
 import { runAudit } from './run-audit';
-import { skimTopics, type Skim } from './skim';
+import { comparedLinesOf } from './scope';
+import { skimOver, type Skim } from './skim';
 
 const clock = { nowMs: () => 0, monotonicMs: () => 0, setTimer: () => ({ cancel: () => undefined }) };
 const random = { bytes: (count: number) => new Uint8Array(count), fraction: () => 0 };
@@ -316,20 +317,18 @@ describe('the audit', () => {
   });
 
   it('takes over what was skimmed elsewhere as if it had read it itself', async () => {
-    const systems = [systemOfOneTime(12_000), systemOfOneTime(12_000)];
+    const systems = [systemOfOneTime(1_000), systemOfOneTime(1_000)];
     const broken = systems[1] as MemoryBroker;
-    change(broken, groupedTopic('t1'), 3_000, () => '{');
+    change(broken, groupedTopic('t1'), 300, () => '{');
     records(broken, groupedTopic('t0')).pop();
     for (const broker of systems) {
       let topicsElsewhere: string[] = [];
       const options = { clients: [broker], sourceTopic: SOURCE, group: GROUP, clock, random, onProgress: () => undefined };
       const skimElsewhere: Skim = async (compared, topics, onRead) => {
         topicsElsewhere = topics.map(({ topic }) => topic);
-        const { source, otherSources, startOffset, groupedOffset, windowedOffset, groupedLimit, windowedLimit } = compared;
-        const plain = { source, otherSources, startOffset, groupedOffset, windowedOffset, groupedLimit, windowedLimit };
-        return structuredClone(await skimTopics([broker], structuredClone(plain), structuredClone(topics), onRead));
+        return structuredClone(await skimOver([broker])(structuredClone(comparedLinesOf(compared)), structuredClone(topics), onRead));
       };
-      const [here, elsewhere] = [await runAudit(options), await runAudit({ ...options, skimElsewhere })];
+      const [here, elsewhere] = [await runAudit(options), await runAudit({ ...options, skimElsewhere, skimElsewhereMin: 980 })];
       expect(topicsElsewhere).toEqual([DEAD, groupedTopic('t0'), groupedTopic('t1')]);
       expect(elsewhere.found).toEqual(here.found);
       expect(elsewhere.replayed).toEqual(here.replayed);
@@ -344,6 +343,14 @@ describe('the audit', () => {
     const skimElsewhere = () => Promise.reject(new Error('nobody is asked'));
     const report = await runAudit({ clients: [broker], sourceTopic: SOURCE, group: GROUP, clock, random, onProgress: () => undefined, skimElsewhere });
     expect(report.found).toMatchObject({ grouped: 196, deadLetters: 4 });
+  });
+
+  it.each([0, 3, 6, 99])('names a wrong line once, wherever in its batch it stands: %i', async (index) => {
+    const source = Array.from({ length: 100 }, () => ({ line: pulse('acme', 's', '1'), timestampMs: 1_700_000_000_000 }));
+    const broker = writeSystem({ source, lengths: [{ fromOffset: 0, windowMs: 1000 }] });
+    change(broker, ACME_GROUPED, index, () => '{');
+    const found = await findingsOf(broker);
+    expect(found.filter(({ found: line }) => line === '{')).toMatchObject([{ topic: ACME_GROUPED, offset: index }]);
   });
 
   it('notices that a tenant has no output at all', async () => {

@@ -21,18 +21,20 @@ import { createFindings, type Findings } from './findings';
 import { LineDigest, type DigestMemory } from './line-digest';
 import { createOutputReading, type FoundCounts, type TopicReading } from './output-reading';
 import { readScope, type AuditScope, type AuditSelection } from './scope';
-import { skimTopics, type Skim } from './skim';
+import { skimOver, type Skim } from './skim';
 import { replaySource, type ReplayCounts } from './source-replay';
 
 const EXPLAINED_TOPICS_MAX = 5;
-/** Below it, to begin elsewhere takes longer than it saves. */
-const SKIMMED_ELSEWHERE_MIN = 10_000;
+/** Below it, to begin elsewhere takes as long as it saves. */
+const SKIMMED_ELSEWHERE_MIN = 500_000;
 
 export interface AuditOptions extends AuditSelection {
   /** At least one; the output topics are read over all of them. */
   readonly clients: readonly BrokerReader[];
   /** Reads topics beside the replay when there is much in them; over `clients` when it is not given. */
   readonly skimElsewhere?: Skim | undefined;
+  /** So many messages are much. */
+  readonly skimElsewhereMin?: number;
   readonly clock: Clock;
   readonly random: Random;
   /** What is being done, for a person who waits. */
@@ -67,7 +69,7 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   if (scope.windowedOffset > scope.groupedOffset)
     findings.add({ topic: sourceTopic, problem: 'the position windowed is beyond the position grouped' });
 
-  const outputs = createOutputReading(clients, scope, findings);
+  const outputs = createOutputReading(clients, scope);
   const [first, others] = [scope.outputs.filter(tellsMore), scope.outputs.filter((info) => !tellsMore(info))];
   const ofFirst = messagesOf(first);
   await outputs.read(first, 'line by line', () => {
@@ -84,8 +86,8 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   const expected = new Map<string, LineDigest>();
   const memory: DigestMemory = { bytes: 0 };
   const of = scope.groupedOffset - scope.startOffset + messagesOf(others);
-  const skimHere: Skim = (...what) => skimTopics(clients, ...what);
-  const skim = messagesOf(others) < SKIMMED_ELSEWHERE_MIN ? skimHere : (options.skimElsewhere ?? skimHere);
+  const { skimElsewhere, skimElsewhereMin = SKIMMED_ELSEWHERE_MIN } = options;
+  const skim = messagesOf(others) < skimElsewhereMin ? undefined : skimElsewhere;
   let [replayedCount, skimmedCount] = [0, 0];
   const tellProgress = () => {
     onProgress({ doing: 'replaying the source', done: replayedCount + skimmedCount, of });
@@ -108,13 +110,12 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
         return undefined;
       },
     }),
-    skim(scope, others, (messages) => {
+    (skim ?? skimOver(clients))(scope, others, (messages) => {
       skimmedCount = messages;
       tellProgress();
     }),
   ]);
-  outputs.adopt(skimmed.readings);
-  findings.adopt(skimmed.findings);
+  outputs.adopt(skimmed);
 
   const mustHold = new Map([...expected].map(([topic, digest]) => [topic, digest.result()]));
   const doubtful = differingTopics(mustHold, outputs.topics).flatMap(({ topic }) => outputs.topics.get(topic) ?? []);
@@ -122,6 +123,7 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
     onProgress({ doing: 'looking for the first differences', done: 0, of });
   };
   await outputs.read(doubtful.filter(({ isSkimmed }) => isSkimmed).map(({ info }) => info), 'line by line', tellLast);
+  for (const reading of outputs.topics.values()) findings.adopt(reading.findings);
   const differing = differingTopics(mustHold, outputs.topics);
   if (differing.length > 0) tellLast();
   const explained = differing.slice(0, EXPLAINED_TOPICS_MAX).map(({ topic }) => topic);

@@ -82,6 +82,12 @@ export async function readScope(client: BrokerReader, selection: AuditSelection)
   };
 }
 
+/** These alone: a scope can't be sent to a thread. */
+export function comparedLinesOf(scope: ComparedLines): ComparedLines {
+  const { source, otherSources, startOffset, groupedOffset, windowedOffset, groupedLimit, windowedLimit } = scope;
+  return { source, otherSources, startOffset, groupedOffset, windowedOffset, groupedLimit, windowedLimit };
+}
+
 function lookedAt(sourceTopic: string, tenant: string | undefined): (topic: string) => boolean {
   if (tenant === undefined)
     return (topic) => topic === deadLetterTopic(sourceTopic) || ['grouped', 'aggregated'].includes(topicKindOf(topic));

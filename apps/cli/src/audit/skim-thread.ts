@@ -1,15 +1,16 @@
 // A thread of this program that reads output topics, while the main thread replays the source.
 //
-// Guarantees: ends as soon as it has answered, and with the program. Bounds: as those of output-reading, in a heap of its own.
+// Guarantees: it has ended, or is about to, when it has answered. Bounds: as those of output-reading, in a heap of its own.
 
-import { constants, setPriority } from 'node:os';
+import { constants, getPriority, setPriority } from 'node:os';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import type { TopicInfo } from '@pulses/broker-wire';
 import type { BrokerAddress } from '@pulses/connector-fs';
 import { isPulsesError, PulsesError, type ErrorCode } from '@pulses/shared-errors';
 import { withConnections } from '../broker-access';
-import type { ComparedLines } from './scope';
-import { skimTopics, type Skim, type Skimmed } from './skim';
+import type { TopicReading } from './output-reading';
+import { comparedLinesOf, type ComparedLines } from './scope';
+import { skimOver, type Skim } from './skim';
 
 /** So many messages are read between two words of progress. */
 const PROGRESS_MESSAGES = 20_000;
@@ -23,50 +24,68 @@ interface Job {
 
 type Answer =
   | { readonly kind: 'read'; readonly messages: number }
-  | { readonly kind: 'done'; readonly skimmed: Skimmed }
+  | { readonly kind: 'done'; readonly readings: readonly TopicReading[] }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
 /**
- * A Skim in a thread of its own, over connections of its own.
+ * A Skim over connections of its own, in a thread of its own where one can be had.
  *
  * @param program the file of the program, which calls `runSkimThread` when it is not the main thread
  */
 export function skimInThread(program: string, address: BrokerAddress, connections: number): Skim {
-  return ({ source, otherSources, startOffset, groupedOffset, windowedOffset, groupedLimit, windowedLimit }, topics, onRead) =>
-    new Promise((resolve, reject) => {
-      const compared = { source, otherSources, startOffset, groupedOffset, windowedOffset, groupedLimit, windowedLimit };
-      const job: Job = { address, connections, compared, topics };
-      const thread = new Worker(program, { workerData: job });
-      thread.on('message', (answer: Answer) => {
-        if (answer.kind === 'read') onRead(answer.messages);
-        else if (answer.kind === 'done') resolve(answer.skimmed);
-        else reject(new PulsesError(answer.code, answer.message));
-      });
-      thread.on('error', reject);
-      thread.on('exit', (code) => {
-        reject(new Error(`the thread that reads the outputs has ended with ${code}`)); // heard by nobody when it has answered
-      });
+  return async (compared, topics, onRead) => {
+    const job: Job = { address, connections, compared: comparedLinesOf(compared), topics };
+    let thread: Worker;
+    try {
+      thread = new Worker(program, { workerData: job });
+    } catch {
+      // It is not allowed, or the program came from standard input.
+      return perform(job, onRead);
+    }
+    return answerOf(thread, onRead).finally(() => thread.terminate());
+  };
+}
+
+function answerOf(thread: Worker, onRead: (messages: number) => void): Promise<readonly TopicReading[]> {
+  return new Promise((resolve, reject) => {
+    thread.on('message', (answer: Answer) => {
+      if (answer.kind === 'read') onRead(answer.messages);
+      else if (answer.kind === 'done') resolve(answer.readings);
+      else reject(new PulsesError(answer.code, answer.message));
     });
+    thread.on('error', reject);
+    thread.on('exit', (code) => {
+      reject(new Error(`the thread that reads the outputs has ended with ${code}`)); // heard by nobody when it has answered
+    });
+  });
+}
+
+function perform({ address, connections, compared, topics }: Job, onRead: (messages: number) => void): Promise<readonly TopicReading[]> {
+  return withConnections(address, connections, (clients) => skimOver(clients)(compared, topics, onRead));
 }
 
 /** What the thread does. */
 export async function runSkimThread(): Promise<void> {
-  const { address, connections, compared, topics } = workerData as Job;
   const tell = (answer: Answer) => parentPort?.postMessage(answer);
   let toldCount = 0;
-  // Of this thread alone, on Linux: the replay takes longer, and has the core first.
-  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  stepBack();
   try {
-    const skimmed = await withConnections(address, connections, (clients) =>
-      skimTopics(clients, compared, topics, (messages) => {
-        if (messages - toldCount < PROGRESS_MESSAGES) return;
-        toldCount = messages;
-        tell({ kind: 'read', messages });
-      }),
-    );
-    tell({ kind: 'done', skimmed });
+    const readings = await perform(workerData as Job, (messages) => {
+      if (messages - toldCount < PROGRESS_MESSAGES) return;
+      toldCount = messages;
+      tell({ kind: 'read', messages });
+    });
+    tell({ kind: 'done', readings });
   } catch (error) {
     if (!isPulsesError(error)) throw error;
     tell({ kind: 'failed', code: error.code, message: error.message });
   }
+}
+
+/** Lets the replay, which takes longer, have the core first. */
+function stepBack(): void {
+  // Elsewhere it would be the whole program.
+  if (process.platform !== 'linux') return;
+  const { PRIORITY_BELOW_NORMAL } = constants.priority;
+  if (getPriority() < PRIORITY_BELOW_NORMAL) setPriority(PRIORITY_BELOW_NORMAL);
 }

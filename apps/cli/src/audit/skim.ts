@@ -2,31 +2,27 @@
 
 import type { TopicInfo } from '@pulses/broker-wire';
 import type { BrokerReader } from '../broker-access';
-import { createFindings, type FindingsSummary } from './findings';
 import { createOutputReading, type TopicReading } from './output-reading';
 import type { ComparedLines } from './scope';
 
-/** What was read of the topics. */
-export interface Skimmed {
-  readonly readings: readonly TopicReading[];
-  readonly findings: FindingsSummary;
-}
-
-/** @param onRead called now and then with the count of messages read so far */
-export type Skim = (compared: ComparedLines, topics: readonly TopicInfo[], onRead: (messages: number) => void) => Promise<Skimmed>;
-
-/** A Skim over these connections. @throws PulsesError of the connections */
-export async function skimTopics(
-  clients: readonly BrokerReader[],
+/**
+ * Reads the topics.
+ *
+ * @param onRead called now and then with the count of messages read so far
+ */
+export type Skim = (
   compared: ComparedLines,
   topics: readonly TopicInfo[],
   onRead: (messages: number) => void,
-): Promise<Skimmed> {
-  const findings = createFindings();
-  const outputs = createOutputReading(clients, compared, findings);
-  await outputs.read(topics, 'skimming', () => {
-    onRead(outputs.readCount);
-  });
-  const { count, first } = findings;
-  return { readings: [...outputs.topics.values()], findings: { count, first } };
+) => Promise<readonly TopicReading[]>;
+
+/** A Skim over these connections. @throws PulsesError of the connections */
+export function skimOver(clients: readonly BrokerReader[]): Skim {
+  return async (compared, topics, onRead) => {
+    const outputs = createOutputReading(clients, compared);
+    await outputs.read(topics, 'skimming', () => {
+      onRead(outputs.readCount);
+    });
+    return [...outputs.topics.values()];
+  };
 }

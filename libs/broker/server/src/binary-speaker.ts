@@ -152,7 +152,7 @@ export function createBinarySpeaker(context: ServerContext, connection: Connecti
     if (flow.count === 0) connection.finish();
   };
 
-  /** Takes no further requests; those under way are answered, memberships and streams end. */
+  /** Takes no further requests; those under way are answered, memberships and streams end. Once: see `isLeaving`. */
   const leave = (reason: PulsesError, streamError?: PulsesError): void => {
     isLeaving = true;
     assembler.drop();

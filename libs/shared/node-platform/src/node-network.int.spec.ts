@@ -119,7 +119,7 @@ describe('the network of the system', () => {
       await told.promise;
       await otherTraffic();
       collectGarbage();
-      expect(server.bufferedBytes).toBe(0);
+      expect(server.bufferedBytes).toBe(0); // so the socket itself is still there
       expect(owner.deref()).toBeUndefined();
     });
 

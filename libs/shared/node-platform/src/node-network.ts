@@ -95,7 +95,7 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
   return new PulsesError('CONFIG_INVALID', `cannot listen on ${host}:${port}: ${describe(error)}`, { cause: error });
 }
 
-/** What a closed socket still holds of its owner. */
+/** Whose socket it is before it is handled, and once it is closed. */
 const NOBODY: SocketHandlers = {
   onData: () => undefined,
   onDrain: () => undefined,
@@ -122,6 +122,7 @@ class OpenSocket implements Socket {
   }
 
   handle(handlers: SocketHandlers): void {
+    if (this.handlers !== NOBODY) throw new TypeError('the socket is handled already');
     this.handlers = handlers;
     if (this.socket.closed) {
       process.nextTick(tellClosed, this);

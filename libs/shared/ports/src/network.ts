@@ -17,7 +17,7 @@ export interface Socket {
   readonly peer: string;
   /** Bytes given to `write` that the system has not taken yet. */
   readonly bufferedBytes: number;
-  /** Sets the handlers; data waits until then. */
+  /** Sets the handlers, once; data waits until then. */
   handle(handlers: SocketHandlers): void;
   /** Queues bytes, which must not change afterwards; false asks the caller to wait for `onDrain`. */
   write(bytes: Uint8Array): boolean;

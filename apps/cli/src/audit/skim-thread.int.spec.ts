@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { freePort, makeTempDirectory, type TempDirectory } from '@pulses/testing-processes';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ComparedLines } from './scope';
+import { skimInThread } from './skim-thread';
+
+const compared: ComparedLines = {
+  source: { topic: 'source.pulses', incarnation: '0' },
+  otherSources: [],
+  startOffset: 0,
+  groupedOffset: 1,
+  windowedOffset: 1,
+  groupedLimit: 1,
+  windowedLimit: 1,
+};
+
+describe('skimming in a thread', () => {
+  let directory: TempDirectory;
+  beforeAll(async () => {
+    directory = await makeTempDirectory();
+  });
+  afterAll(() => directory.remove());
+
+  /** Skims by a thread that does this; the counts of messages that it tells. */
+  async function skimBy(text: string): Promise<{ answer: Promise<unknown>; read: number[] }> {
+    const program = join(directory.path, 'program.cjs');
+    await writeFile(program, `const { parentPort, workerData } = require('node:worker_threads');\n${text}`);
+    const read: number[] = [];
+    const address = { host: '127.0.0.1', port: await freePort(), token: 'secret' };
+    return { answer: skimInThread(program, address, 3)(compared, [], (messages) => read.push(messages)), read };
+  }
+
+  it('gives the thread all that it needs, and its answer back', async () => {
+    const { answer, read } = await skimBy(`
+      parentPort.postMessage({ kind: 'read', messages: 5 });
+      parentPort.postMessage({ kind: 'done', readings: [workerData] });
+      setInterval(() => undefined, 1000);
+    `);
+    expect(await answer).toMatchObject([{ connections: 3, address: { token: 'secret' }, compared, topics: [] }]);
+    expect(read).toEqual([5]);
+  });
+
+  it.each([
+    ['says so', `parentPort.postMessage({ kind: 'failed', code: 'TOPIC_UNKNOWN', message: 'gone' });`, { code: 'TOPIC_UNKNOWN', message: 'gone' }],
+    ['throws', `throw new Error('oops');`, { message: 'oops' }],
+    ['ends', 'process.exit(7);', { message: 'the thread that reads the outputs has ended with 7' }],
+    ['ends without a word', '', { message: 'the thread that reads the outputs has ended with 0' }],
+  ])('fails when the thread %s', async (_how, text, error) => {
+    const { answer } = await skimBy(text);
+    await expect(answer).rejects.toMatchObject(error);
+  });
+
+  it('is done in this thread when there can be no other', async () => {
+    const address = { host: '127.0.0.1', port: await freePort() };
+    const answer = skimInThread('-', address, 1)(compared, [], () => undefined);
+    await expect(answer).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
+  });
+});
