@@ -26,13 +26,7 @@ export async function withBroker<Result>(
   settings: SettingsOf<typeof brokerClientSettings>,
   use: (client: BrokerClient) => Promise<Result>,
 ): Promise<Result> {
-  const connect = await connectorOf(settings);
-  const client = await connect();
-  try {
-    return await use(client);
-  } finally {
-    client.close();
-  }
+  return withConnections(await brokerAddressOf(settings), 1, ([client]) => use(client as BrokerClient));
 }
 
 /**

@@ -1,7 +1,7 @@
 // The thread of `pulses audit` that reads outputs, alone: an audit begins it when there is much to read.
 
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { makeTempDirectory, type TempDirectory } from '@pulses/testing-processes';
+import { bundlePath, makeTempDirectory, type TempDirectory } from '@pulses/testing-processes';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +9,6 @@ import { Worker } from 'node:worker_threads';
 import { startBrokerProcess, type BrokerProcess } from './broker-process';
 import { publishLines } from './line-client';
 
-const PROGRAM = join('dist', 'apps', 'cli', 'main.js');
 const TOPIC = 'tenants.a.grouped.pulses';
 
 describe('the thread of an audit', () => {
@@ -27,7 +26,7 @@ describe('the thread of an audit', () => {
     const compared = { source, otherSources: [], startOffset: 0, groupedOffset: 9, windowedOffset: 9, groupedLimit: 9, windowedLimit: 9 };
     const topics = [{ topic: TOPIC, incarnation: '', startOffset: 0, nextOffset: count }];
     const job = { address: { host: '127.0.0.1', port, ...(token === undefined ? {} : { token }) }, connections: 2, compared, topics };
-    const thread = new Worker(join(process.cwd(), PROGRAM), { workerData: job, execArgv: [] });
+    const thread = new Worker(bundlePath('cli'), { workerData: job, execArgv: [] });
     const [answer] = (await once(thread, 'message')) as [unknown];
     return answer;
   }

@@ -16,29 +16,19 @@ export interface FindingsSummary {
   readonly first: readonly Finding[];
 }
 
-export interface Findings extends FindingsSummary {
-  add(finding: Finding): void;
-  /** Takes over what somebody else has found. */
-  adopt(others: FindingsSummary): void;
-}
-
 const KEPT_MAX = 20;
 
-export function createFindings(keptMax = KEPT_MAX): Findings {
-  const first: Finding[] = [];
-  let count = 0;
-  return {
-    get count() {
-      return count;
-    },
-    first,
-    add(finding) {
-      count += 1;
-      if (first.length < keptMax) first.push(finding);
-    },
-    adopt(others) {
-      count += others.count;
-      first.push(...others.first.slice(0, keptMax - first.length));
-    },
-  };
+export class Findings implements FindingsSummary {
+  count = 0;
+  readonly first: Finding[] = [];
+
+  add(finding: Finding): void {
+    this.adopt({ count: 1, first: [finding] });
+  }
+
+  /** Takes over what somebody else has found. */
+  adopt({ count, first }: FindingsSummary): void {
+    this.count += count;
+    this.first.push(...first.slice(0, KEPT_MAX - this.first.length));
+  }
 }

@@ -7,7 +7,7 @@ import type { TopicInfo } from '@pulses/broker-wire';
 import { topicKindOf } from '@pulses/shared-pulse-model';
 import { atOnce } from '../at-once';
 import type { BrokerReader } from '../broker-access';
-import { createFindings, type FindingsSummary } from './findings';
+import { Findings, type FindingsSummary } from './findings';
 import { LineDigest, type DigestMemory } from './line-digest';
 import { openOutputTopic } from './output-topic';
 import type { ComparedLines } from './scope';
@@ -62,7 +62,7 @@ export function createOutputReading(clients: readonly BrokerReader[], scope: Com
   let readCount = 0;
 
   const readTopic = async (client: BrokerReader, info: TopicInfo, maySkim: boolean, onProgress: () => void) => {
-    const findings = createFindings();
+    const findings = new Findings();
     const output = openOutputTopic({
       client,
       scope,
@@ -86,16 +86,7 @@ export function createOutputReading(clients: readonly BrokerReader[], scope: Com
       onProgress();
     }
     const { comparedFrom, comparedCount, otherLineCount, isSkimmed } = output;
-    const { count, first } = findings;
-    topics.set(info.topic, {
-      info,
-      digest: digest.result(),
-      comparedFrom,
-      comparedCount,
-      otherLineCount,
-      isSkimmed,
-      findings: { count, first },
-    });
+    topics.set(info.topic, { info, digest: digest.result(), comparedFrom, comparedCount, otherLineCount, isSkimmed, findings });
   };
 
   return {

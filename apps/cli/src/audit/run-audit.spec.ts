@@ -3,20 +3,20 @@ import { aggregatedTopic, deadLetterTopic, encodeTenant, groupedTopic } from '@p
 import fc from 'fast-check';
 import type { MemoryBroker, MemoryRecord } from '../testing/memory-broker';
 import { GROUP, SOURCE, writeSystem, type SystemPlan } from '../testing/written-system';
-import { runAudit } from './run-audit';
+import { runAudit, type AuditOptions } from './run-audit';
 import { comparedLinesOf } from './scope';
 import { skimOver, type Skim } from './skim';
 
 const clock = { nowMs: () => 0, monotonicMs: () => 0, setTimer: () => ({ cancel: () => undefined }) };
 const random = { bytes: (count: number) => new Uint8Array(count), fraction: () => 0 };
 
-function audit(broker: MemoryBroker, selection: { from?: number; to?: number; tenant?: string } = {}) {
+function audit(broker: MemoryBroker, others: Partial<AuditOptions> = {}) {
   const options = { clients: [broker, broker], sourceTopic: SOURCE, group: GROUP, clock, random, onProgress: () => undefined };
-  return runAudit({ ...options, ...selection });
+  return runAudit({ ...options, ...others });
 }
 
-async function findingsOf(broker: MemoryBroker, selection: { from?: number; to?: number; tenant?: string } = {}) {
-  const report = await audit(broker, selection);
+async function findingsOf(broker: MemoryBroker, others: Partial<AuditOptions> = {}) {
+  const report = await audit(broker, others);
   expect(report.findings.first.length).toBe(Math.min(report.findings.count, 20));
   return report.findings.first;
 }
@@ -323,12 +323,11 @@ describe('the audit', () => {
     records(broken, groupedTopic('t0')).pop();
     for (const broker of systems) {
       let topicsElsewhere: string[] = [];
-      const options = { clients: [broker], sourceTopic: SOURCE, group: GROUP, clock, random, onProgress: () => undefined };
       const skimElsewhere: Skim = async (compared, topics, onRead) => {
         topicsElsewhere = topics.map(({ topic }) => topic);
         return structuredClone(await skimOver([broker])(structuredClone(comparedLinesOf(compared)), structuredClone(topics), onRead));
       };
-      const [here, elsewhere] = [await runAudit(options), await runAudit({ ...options, skimElsewhere, skimElsewhereMin: 980 })];
+      const [here, elsewhere] = [await audit(broker), await audit(broker, { skimElsewhere, skimElsewhereMin: 980 })];
       expect(topicsElsewhere).toEqual([DEAD, groupedTopic('t0'), groupedTopic('t1')]);
       expect(elsewhere.found).toEqual(here.found);
       expect(elsewhere.replayed).toEqual(here.replayed);
@@ -341,7 +340,7 @@ describe('the audit', () => {
   it('skims little itself', async () => {
     const broker = systemOfOneTime(200);
     const skimElsewhere = () => Promise.reject(new Error('nobody is asked'));
-    const report = await runAudit({ clients: [broker], sourceTopic: SOURCE, group: GROUP, clock, random, onProgress: () => undefined, skimElsewhere });
+    const report = await audit(broker, { skimElsewhere });
     expect(report.found).toMatchObject({ grouped: 196, deadLetters: 4 });
   });
 

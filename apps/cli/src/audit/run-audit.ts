@@ -17,7 +17,7 @@ import type { Clock, Random } from '@pulses/shared-ports';
 import { topicKindOf } from '@pulses/shared-pulse-model';
 import type { BrokerReader } from '../broker-access';
 import { findFirstDifferences } from './first-difference';
-import { createFindings, type Findings } from './findings';
+import { Findings, type FindingsSummary } from './findings';
 import { LineDigest, type DigestMemory } from './line-digest';
 import { createOutputReading, type FoundCounts, type TopicReading } from './output-reading';
 import { readScope, type AuditScope, type AuditSelection } from './scope';
@@ -54,7 +54,7 @@ export interface AuditReport {
   readonly replayed: ReplayCounts;
   /** What the outputs hold. */
   readonly found: FoundCounts;
-  readonly findings: Findings;
+  readonly findings: FindingsSummary;
   readonly seconds: number;
 }
 
@@ -63,7 +63,7 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   const { clients, clock, random, onProgress } = options;
   const client = clients[0] as BrokerReader;
   const startMs = clock.monotonicMs();
-  const findings = createFindings();
+  const findings = new Findings();
   const scope = await readScope(client, options);
   const { topic: sourceTopic } = scope.source;
   if (scope.windowedOffset > scope.groupedOffset)

@@ -50,10 +50,13 @@ class TimedDeadline implements Deadline {
   }
 
   private arm(delayMs: number): void {
-    const ring = (): void => {
-      this.ring();
-    };
-    this.timer = this.clock.setTimer(delayMs, ring, { keepAlive: false });
+    this.timer = this.clock.setTimer(
+      delayMs,
+      () => {
+        this.ring();
+      },
+      { keepAlive: false },
+    );
   }
 
   private ring(): void {

@@ -1,19 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { freePort, makeCertificate, makeTempDirectory, type Certificate, type TempDirectory } from '@pulses/testing-processes';
+import { collectGarbage, freePort, makeCertificate, makeTempDirectory, type Certificate, type TempDirectory } from '@pulses/testing-processes';
 import type { Listener, Socket } from '@pulses/shared-ports';
 import { nodeNetwork } from './node-network';
 import { watch } from './testing/watched-socket';
 
 const HOST = '127.0.0.1';
 const TIMEOUT_MS = 20_000;
-
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
-}
 
 const text = (content: string) => Buffer.from(content);
 

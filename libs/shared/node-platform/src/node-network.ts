@@ -124,12 +124,26 @@ class OpenSocket implements Socket {
   handle(handlers: SocketHandlers): void {
     if (this.handlers !== NOBODY) throw new TypeError('the socket is handled already');
     this.handlers = handlers;
-    if (this.socket.closed) {
-      process.nextTick(tellClosed, this);
+    const { socket } = this;
+    if (socket.closed) {
+      process.nextTick(() => {
+        this.tellClosed();
+      });
       return;
     }
-    this.listen();
-    this.socket.resume();
+    socket.on('data', (chunk: Buffer) => {
+      this.handlers.onData(chunk);
+    });
+    socket.on('drain', () => {
+      this.handlers.onDrain();
+    });
+    socket.on('end', () => {
+      this.handlers.onEnd();
+    });
+    socket.once('close', () => {
+      this.tellClosed();
+    });
+    socket.resume();
   }
 
   write(bytes: Uint8Array): boolean {
@@ -164,28 +178,9 @@ class OpenSocket implements Socket {
    * Node gives each stream a function that V8 takes for old at once: it keeps a closed socket, and all that this refers to,
    * until everything old is collected. So it refers to its owner no longer than it has to.
    */
-  tellClosed(): void {
+  private tellClosed(): void {
     const { handlers } = this;
     this.handlers = NOBODY;
     handlers.onClose(this.failure);
   }
-
-  private listen(): void {
-    this.socket.on('data', (chunk: Buffer) => {
-      this.handlers.onData(chunk);
-    });
-    this.socket.on('drain', () => {
-      this.handlers.onDrain();
-    });
-    this.socket.on('end', () => {
-      this.handlers.onEnd();
-    });
-    this.socket.once('close', () => {
-      this.tellClosed();
-    });
-  }
-}
-
-function tellClosed(socket: OpenSocket): void {
-  socket.tellClosed();
 }

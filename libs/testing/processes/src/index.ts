@@ -1,4 +1,5 @@
 export { makeCertificate, type Certificate } from './certificate';
+export { collectGarbage } from './garbage';
 export { freePort, makeTempDirectory, type TempDirectory } from './places';
 export { makeProgram, type Program } from './program';
 export {

@@ -7,9 +7,8 @@
 
 import { openBrokerLog, type BrokerLog } from '@pulses/broker-log';
 import { encodeRequest, PREAMBLE, PROTOCOL_VERSION, type Response } from '@pulses/broker-wire';
+import { collectGarbage } from '@pulses/testing-processes';
 import { createSimClock, createSimFileSystem, createSimRandom, settle, type SimClock } from '@pulses/testing-sim';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { createBrokerServer } from '../broker-server';
 import type { ServerLimits } from '../limits';
 import { createRequestSource } from './any-request';
@@ -226,8 +225,7 @@ export async function runMutants(seed: number, count: number): Promise<MutantTal
 
 /** After the garbage was collected. */
 function heapBytes(): number {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
+  collectGarbage();
   return process.memoryUsage().heapUsed;
 }
 
