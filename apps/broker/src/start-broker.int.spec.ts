@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createFrameAssembler, decodeResponse, encodeRequest, PREAMBLE, PROTOCOL_VERSION, type Request, type Response } from '@pulses/broker-wire';
 import { nodeNetwork } from '@pulses/shared-node-platform';
 import { parseSettings, type Logger, type Service } from '@pulses/shared-service-host';
-import { freePort, makeCertificate, makeTempDirectory, type TempDirectory } from '@pulses/testing-processes';
+import { freePort, makeCertificate, makeTempDirectory, untilAnswered, type TempDirectory } from '@pulses/testing-processes';
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -189,14 +189,3 @@ describe('a broker', () => {
     await start();
   });
 });
-
-async function untilAnswered(ask: () => Promise<globalThis.Response>): Promise<globalThis.Response> {
-  for (;;) {
-    try {
-      return await ask();
-    } catch {
-      // Nobody listens yet: the next try comes after a turn of the event loop.
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  }
-}

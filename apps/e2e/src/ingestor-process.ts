@@ -1,6 +1,6 @@
 // One more ingestor of a broker, with what its readiness tells.
 
-import { freePort, startApp, type AppName, type RunningApp } from '@pulses/testing-processes';
+import { freePort, startApp, until, type AppName, type RunningApp } from '@pulses/testing-processes';
 
 export interface IngestorProcess {
   readonly app: RunningApp;
@@ -9,8 +9,6 @@ export interface IngestorProcess {
   /** Resolves to the milliseconds from `sinceMs` until it is in the role. */
   untilRole(role: 'active' | 'standby', sinceMs?: number): Promise<number>;
 }
-
-const POLL_MS = 5;
 
 export async function startIngestor(
   port: number,
@@ -35,11 +33,12 @@ export async function startIngestor(
     app,
     role,
     async untilRole(wanted, sinceMs = performance.now()) {
-      for (;;) {
-        if ((await role()).startsWith(wanted)) return Math.round(performance.now() - sinceMs);
+      await until(async () => {
+        if ((await role()).startsWith(wanted)) return true;
         if (hasEnded) throw new Error(`the ingestor has ended:\n${app.stderr}${app.stdout}`);
-        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      }
+        return false;
+      });
+      return Math.round(performance.now() - sinceMs);
     },
   };
 }

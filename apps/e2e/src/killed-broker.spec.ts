@@ -1,12 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { startApp, stopAll } from '@pulses/testing-processes';
+import { startApp, stopAll, until } from '@pulses/testing-processes';
 import { startBrokerProcess, type BrokerProcess } from './broker-process';
 import { readLines } from './line-client';
 import { exactUnits, numberText } from './oracle';
 
 const ROUNDS = process.env['TORTURE'] === '1' ? 500 : 20;
 const RATE = 20_000;
-const POLL_MS = 20;
 
 interface Totals {
   readonly pulses_sent: number;
@@ -41,7 +40,7 @@ describe('a broker that is killed under load', () => {
       });
       for (let round = 0; round < ROUNDS; round += 1) {
         // Since this start: the counter begins at zero each time.
-        while ((await stored()) < 500 + ((round * 137) % 2_000)) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+        await until(async () => (await stored()) >= 500 + ((round * 137) % 2_000));
         await broker.restart('SIGKILL');
       }
       await generator.stop();

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { freePort, startApp, stopAll } from '@pulses/testing-processes';
+import { freePort, startApp, stopAll, until } from '@pulses/testing-processes';
 import { startRedis } from '@pulses/testing-services';
 import { publishLines, readLines } from './line-client';
 import { exactUnits, pulseLine, sumsOf, sumsOfLines, type Pulse } from './oracle';
@@ -39,7 +39,7 @@ describe('the open window', () => {
       await readLines(system.port, 'tenants.acme.grouped.pulses', ofAcme.length);
       await readLines(system.port, 'tenants.a%2Eb.grouped.pulses', PULSES.length - ofAcme.length);
       // After a crash the window is read again first.
-      while ((await windowAt(system.ingestorHttpPort)).next_offset !== PULSES.length);
+      await until(async () => (await windowAt(system.ingestorHttpPort)).next_offset === PULSES.length);
       const all = await live(system.ingestorHttpPort);
       expect(all).toMatchObject({ code: 0, stderr: '' });
       expect(sumsOfLines(all.lines, 'total_amount')).toEqual(sumsOf(PULSES));
@@ -47,7 +47,7 @@ describe('the open window', () => {
       expect(sumsOfLines(acme.lines, 'total_amount')).toEqual(sumsOf(ofAcme.filter(({ sku }) => sku === 'sku-0')));
       await system.restart('ingestor', 'SIGKILL');
     }
-    while ((await windowAt(system.ingestorHttpPort)).next_offset !== PULSES.length);
+    await until(async () => (await windowAt(system.ingestorHttpPort)).next_offset === PULSES.length);
     const { sums } = await windowAt(system.ingestorHttpPort, '?tenant=acme');
     expect(sums.reduce((units, { total_amount }) => units + exactUnits(total_amount), 0n)).toBe(
       ofAcme.reduce((units, { amount }) => units + exactUnits(amount), 0n),

@@ -5,7 +5,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { PREAMBLE } from '@pulses/broker-wire';
 import { peakMemoryMiB } from '@pulses/testing-benches';
-import { makeProgram, makeTempDirectory, stopAll, type Program, type TempDirectory } from '@pulses/testing-processes';
+import { makeProgram, makeTempDirectory, stopAll, until, type Program, type TempDirectory } from '@pulses/testing-processes';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { startBrokerProcess, type BrokerProcess } from './broker-process';
@@ -26,7 +26,6 @@ const SLOW_OPENERS = 300;
 const ENDLESS_LINES = 20;
 const ENDLESS_BYTES = 8 * 1024 * 1024;
 const MEMORY_MIB_MAX = 250;
-const POLL_MS = 50;
 const DRIP_MS = 250;
 const TIMEOUT_MS = 240_000 * ROUNDS;
 
@@ -59,7 +58,7 @@ describe('a broker with slow and hostile neighbours', () => {
   }
 
   async function metricReaches(name: string, value: number): Promise<void> {
-    while ((await metric(name)) < value) await pass(POLL_MS);
+    await until(async () => (await metric(name)) >= value);
   }
 
   it(

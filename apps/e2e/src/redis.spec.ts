@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { freePort, startApp, stopAll, type RunningApp } from '@pulses/testing-processes';
+import { freePort, startApp, stopAll, until, type RunningApp } from '@pulses/testing-processes';
 import { startRedis, type RedisServer } from '@pulses/testing-services';
 import { publishLines, readLines, sendText, subscribe } from './line-client';
 import { numberText, pulseLine, sumsOf, sumsOfLines, type Pulse } from './oracle';
@@ -138,11 +138,13 @@ describe('an ingestor that keeps its sums in Redis', () => {
     startApp({ app: 'ingestor', args: [`--port=${system.port}`, `--http-port=${await freePort()}`, ...more] });
 
   const reasonOfNotReady = async (): Promise<string> => {
-    for (;;) {
+    let reason = '';
+    await until(async () => {
       const response = await fetch(`http://127.0.0.1:${system.ingestorHttpPort}/readyz`);
-      const text = await response.text();
-      if (response.status === 503 && text.includes('Redis')) return text;
-    }
+      reason = await response.text();
+      return response.status === 503 && reason.includes('Redis');
+    });
+    return reason;
   };
 });
 

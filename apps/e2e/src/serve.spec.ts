@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { freePort, makeTempDirectory, workspaceRoot, type TempDirectory } from '@pulses/testing-processes';
+import { freePort, makeTempDirectory, until, untilAnswered, workspaceRoot, type TempDirectory } from '@pulses/testing-processes';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -53,7 +53,7 @@ describe('nx serve ingestor', () => {
       },
     );
     const ended = new Promise((resolve) => nx?.once('exit', resolve));
-    await untilListening(port);
+    await untilAnswered(() => readLines(port, 'source.pulses', 1));
     const topic = subscribe(port, 'tenants.tenant-1.grouped.pulses');
     await topic.until((lines) => lines.length >= 3);
     topic.close();
@@ -64,18 +64,7 @@ describe('nx serve ingestor', () => {
     if (nx.pid === undefined) throw new Error('nx did not start');
     process.kill(-nx.pid, 'SIGINT');
     await ended;
-    while ((await processesWith(marker)).length > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    await until(async () => (await processesWith(marker)).length === 0);
     expect(await processesWith(marker)).toEqual([]);
   });
 });
-
-async function untilListening(port: number): Promise<void> {
-  for (;;) {
-    try {
-      await readLines(port, 'source.pulses', 1);
-      return;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-}

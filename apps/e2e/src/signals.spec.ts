@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { freePort, startApp, stopAll } from '@pulses/testing-processes';
+import { freePort, startApp, stopAll, untilAnswered } from '@pulses/testing-processes';
 import { startBrokerProcess } from './broker-process';
 import { publishLines, readLines } from './line-client';
 import { startSystem } from './system';
@@ -22,7 +22,7 @@ describe('signals', () => {
     const httpPort = await freePort();
     const ingestor = startApp({ app: 'ingestor', args: [`--port=${await freePort()}`, `--http-port=${httpPort}`] });
     await ingestor.waitForOutput(/"level":"(info|warn)"/);
-    const ready = await untilAnswered(`http://127.0.0.1:${httpPort}/readyz`);
+    const ready = await untilAnswered(() => fetch(`http://127.0.0.1:${httpPort}/readyz`));
     expect(ready.status).toBe(503);
     expect(((await ready.json()) as { reason: string }).reason).not.toBe('');
     expect((await fetch(`http://127.0.0.1:${httpPort}/healthz`)).status).toBe(200);
@@ -49,7 +49,7 @@ describe('signals', () => {
     const port = await freePort();
     const httpPort = await freePort();
     const ingestor = startApp({ app: 'ingestor', args: [`--port=${port}`, `--http-port=${httpPort}`] });
-    await untilAnswered(`http://127.0.0.1:${httpPort}/readyz`);
+    await untilAnswered(() => fetch(`http://127.0.0.1:${httpPort}/readyz`));
     const broker = await startBrokerProcess([`--port=${port}`]);
     await ingestor.waitForReady();
     await ingestor.stop();
@@ -68,13 +68,3 @@ describe('signals', () => {
     await broker.stop();
   });
 });
-
-async function untilAnswered(url: string): Promise<Response> {
-  for (;;) {
-    try {
-      return await fetch(url);
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 25));
-    }
-  }
-}

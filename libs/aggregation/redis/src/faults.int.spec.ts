@@ -1,6 +1,7 @@
 // What happens to a Redis in service, and sums that stay exact. PULSES_TEST_FAULTS sets how many times each.
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { until } from '@pulses/testing-processes';
 import { startRedis, type RedisServer } from '@pulses/testing-services';
 import { Redis } from 'ioredis';
 import { globSync, statSync, truncateSync } from 'node:fs';
@@ -265,8 +266,5 @@ describe(`a window in Redis (seed ${SEED})`, () => {
 /** Makes a server a copy of another, and waits until it has all of it. */
 async function replicate(copy: Redis, port: number): Promise<void> {
   await copy.replicaof('127.0.0.1', port);
-  for (;;) {
-    const info = await copy.info('replication');
-    if (info.includes('master_link_status:up')) return;
-  }
+  await until(async () => (await copy.info('replication')).includes('master_link_status:up'));
 }

@@ -1,11 +1,12 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { until } from '@pulses/testing-processes';
 import { execFile } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { isPulsesError } from '@pulses/shared-errors';
 import type { BrokerLog } from './broker-log';
-import { openLog, publish, readMessages, temporaryDirectories, until } from './testing/log-fixture';
+import { openLog, publish, readMessages, temporaryDirectories } from './testing/log-fixture';
 import { sizes } from './testing/torture-sizes';
 
 const KIB = 1024;

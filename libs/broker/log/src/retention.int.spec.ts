@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { until } from '@pulses/testing-processes';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BrokerLog } from './broker-log';
 import type { OpenBrokerLogOptions } from './options';
-import { openLog, publish, readMessages, settableClock, temporaryDirectories, until } from './testing/log-fixture';
+import { openLog, publish, readMessages, settableClock, temporaryDirectories } from './testing/log-fixture';
 
 const OPTIONS = {
   topicSegmentBytesMax: 1_000,

@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { until } from '@pulses/testing-processes';
 import { mkdir, open as openFile, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BrokerLog } from './broker-log';
 import { topicDirectoryName } from './topic-names';
-import { openLog, publish, readMessages, stamp, temporaryDirectories, until } from './testing/log-fixture';
+import { openLog, publish, readMessages, stamp, temporaryDirectories } from './testing/log-fixture';
 import type { BrokerLogOptions } from './options';
 
 const SMALL: Partial<BrokerLogOptions> = {

@@ -1,9 +1,10 @@
 // What every bench does: a size for each purpose, waiting, and refusing a result that is wrong.
 
+import { until as untilReached } from '@pulses/testing-processes';
+
 /** True where results are checked and times do not matter. */
 export const isSmoke = process.env['SMOKE'] === '1';
 
-const POLL_MS = 10;
 /** A guard against what never ends, not a measure. */
 const WAIT_MS_MAX = isSmoke ? 60_000 : 1_800_000;
 
@@ -23,10 +24,6 @@ export function check(actual: unknown, expected: unknown, what: string): void {
 }
 
 /** Asks again and again until it is so. @throws Error when it never is */
-export async function until(isReached: () => boolean | Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + WAIT_MS_MAX;
-  while (!(await isReached())) {
-    if (performance.now() > deadlineMs) throw new Error(`waited ${WAIT_MS_MAX / 1000} s in vain: ${String(isReached)}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
+export function until(isReached: () => boolean | Promise<boolean>): Promise<void> {
+  return untilReached(isReached, WAIT_MS_MAX);
 }

@@ -12,3 +12,4 @@ export {
   type RunningApp,
   type StartOptions,
 } from './running-app';
+export { until, untilAnswered } from './until';

@@ -5,16 +5,32 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A port of loopback that was free a moment ago. */
-export function freePort(): Promise<number> {
+/**
+ * Below the ports that systems give to outgoing connections: one of those may be taken before it is listened on, even by a
+ * client that looks for its server and so finds itself.
+ */
+const [FIRST_PORT, PORTS] = [10_000, 20_000];
+let nextPort = Math.floor(Math.random() * PORTS);
+
+/** A port of loopback that was free a moment ago; not the same twice in a row. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = FIRST_PORT + (nextPort % PORTS);
+    nextPort += 1;
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = address !== null && typeof address === 'object' ? address.port : 0;
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(false);
+      else reject(error);
+    });
+    server.listen(port, '127.0.0.1', () => {
       server.close(() => {
-        resolve(port);
+        resolve(true);
       });
     });
   });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import { makeCertificate } from './certificate';
 import { freePort, makeTempDirectory, type TempDirectory } from './places';
 import { makeProgram, type Program } from './program';
@@ -94,6 +94,8 @@ describe('places for processes under test', () => {
   it('are free ports and directories of their own', async () => {
     const server = createServer().listen(await freePort(), '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
+    const ports = await Promise.all([freePort(), freePort()]);
+    expect(new Set([...ports, (server.address() as AddressInfo).port]).size).toBe(3);
     server.close();
     const [one, other] = [await makeTempDirectory(), await makeTempDirectory()];
     expect(one.path).not.toBe(other.path);

@@ -1,12 +1,13 @@
 // Data directories of several shapes, what they hold by plain arrays, and ways to damage them.
 
+import { until } from '@pulses/testing-processes';
 import { createHash } from 'node:crypto';
 import { cp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StoredPosition } from '@pulses/broker-wire';
 import type { BrokerLog } from '../broker-log';
 import type { BrokerLogOptions } from '../options';
-import { lines, openLog, publish, readMessages, stamp, temporaryDirectories, until } from './log-fixture';
+import { lines, openLog, publish, readMessages, stamp, temporaryDirectories } from './log-fixture';
 
 export const SMALL: Partial<BrokerLogOptions> = {
   segmentBytesMax: 20_000,

@@ -82,15 +82,3 @@ export const PRODUCER_ID = '00112233445566778899aabbccddeeff';
 export function stamp(sequence: number, epoch = 0, id = PRODUCER_ID): ProducerStamp {
   return { id, epoch, sequence };
 }
-
-/** A guard against what never comes, not a measure: machines and disks are slow at times. */
-const PATIENCE_MS = 120_000;
-
-/** Waits for a condition that comes about by itself; fails when it does not. */
-export async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
-  const deadlineMs = performance.now() + PATIENCE_MS;
-  while (!(await condition())) {
-    if (performance.now() > deadlineMs) throw new Error(`did not come about: ${condition.toString()}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

@@ -1,0 +1,34 @@
+import { describe, expect, it } from '@jest/globals';
+import { until, untilAnswered } from './until';
+
+describe('waiting', () => {
+  it('ends once the condition has come about', async () => {
+    let asked = 0;
+    await until(() => (asked += 1) === 3);
+    await until(async () => Promise.resolve((asked += 1) === 5));
+    expect(asked).toBe(5);
+  });
+
+  it('does not go on for ever, and names what never came', async () => {
+    let asked = 0;
+    await expect(until(() => (asked += 1) < 0, 20)).rejects.toThrow(/^waited 0.02 s in vain: .*asked/);
+    const askedThen = asked;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(asked).toBe(askedThen);
+  });
+
+  it('ends with what the condition throws', async () => {
+    await expect(until(() => Promise.reject(new Error('gone')))).rejects.toThrow('gone');
+  });
+
+  it('ends with the first answer, or with the last reason why there is none', async () => {
+    let asked = 0;
+    const ask = async () => {
+      asked += 1;
+      if (asked < 3) return Promise.reject(new Error(`no answer to ${asked}`));
+      return Promise.resolve('answer');
+    };
+    expect(await untilAnswered(ask)).toBe('answer');
+    await expect(untilAnswered(() => Promise.reject(new Error('nobody is there')), 20)).rejects.toThrow('nobody is there');
+  });
+});
