@@ -1,7 +1,7 @@
 // Reads single frames of the journal: messages that are neither in memory nor in the topics' files yet.
 //
-// Guarantees: a frame is checked as a whole, against its CRC, before anything of it is given out. Bounds: the last frame
-// read stays in memory, for who goes on in it.
+// Guarantees: a frame is checked as a whole, against its CRC, before anything of it is given out. Bounds: what was read last
+// stays in memory, for who goes on in it: a frame, and what follows on it up to `aheadBytes`.
 
 import { checkFrame } from './frame';
 import { readUpTo } from './full-io';
@@ -20,35 +20,51 @@ export interface FramePlace {
 }
 
 export interface JournalReader {
-  /** The bytes of the frame; not to be kept. @throws PulsesError JOURNAL_CORRUPT; the port's error */
+  /**
+   * The bytes of the frame. Who keeps them keeps all that was read with them.
+   * @throws PulsesError JOURNAL_CORRUPT; the port's error
+   */
   read(place: FramePlace): Promise<Uint8Array>;
 }
 
-/** @param seed where the CRC of every frame of the log starts */
+/**
+ * @param seed where the CRC of every frame of the log starts
+ * @param aheadBytes so many are read at once, when it is more than the frame: for who reads the frames in order
+ */
 export function createJournalReader(
   cache: HandleCache,
   { data, journal }: { readonly data: string; readonly journal: string },
   seed: number,
+  aheadBytes: number,
 ): JournalReader {
+  let chunk: { readonly segmentFirstLsn: number; readonly position: number; readonly bytes: Uint8Array } | undefined;
   let last: { readonly lsn: number; readonly bytes: Uint8Array } | undefined;
 
-  const load = ({ lsn, segmentFirstLsn, position, length }: FramePlace): Promise<Uint8Array> => {
+  /** Undefined when it was not read, or not yet as it is now: what was read ahead may have been written since. */
+  const inChunk = ({ lsn, segmentFirstLsn, position, length }: FramePlace): Uint8Array | undefined => {
+    if (chunk?.segmentFirstLsn !== segmentFirstLsn || position < chunk.position) return undefined;
+    const at = position - chunk.position;
+    const header = checkFrame(chunk.bytes, at, seed);
+    return header?.lsn === lsn && header.frameLength === length ? chunk.bytes.subarray(at, at + length) : undefined;
+  };
+
+  const load = (place: FramePlace): Promise<Uint8Array> => {
+    const { lsn, segmentFirstLsn, position, length } = place;
     const path = `${journal}/${segmentName(segmentFirstLsn)}`;
     return cache.once(path, async (handle) => {
-      const bytes = Buffer.allocUnsafeSlow(length);
+      const bytes = Buffer.allocUnsafeSlow(Math.max(length, aheadBytes));
       const count = await readUpTo(handle, bytes, position);
-      const header = checkFrame(bytes.subarray(0, count), 0, seed);
-      if (header?.lsn !== lsn || header.frameLength !== length) {
-        throw corrupt(data, path, position, `frame ${lsn} is not valid, and was before`);
-      }
-      return bytes;
+      chunk = { segmentFirstLsn, position, bytes: bytes.subarray(0, count) };
+      const frame = inChunk(place);
+      if (frame === undefined) throw corrupt(data, path, position, `frame ${lsn} is not valid, and was before`);
+      return frame;
     });
   };
 
   return {
     read: async (place) => {
       if (last?.lsn === place.lsn) return last.bytes;
-      const bytes = await load(place);
+      const bytes = inChunk(place) ?? (await load(place));
       last = { lsn: place.lsn, bytes };
       return bytes;
     },

@@ -26,6 +26,9 @@ import { systemCode } from './storage-errors';
 import { createTail, type Tail } from './tail';
 import { createTopicFiles, type TopicStore } from './topic-files';
 
+/** Of the journal, for the topic files: they take frame after frame. */
+const READ_AHEAD_BYTES = 512 * 1024;
+
 export interface Directories {
   readonly data: string;
   readonly journal: string;
@@ -123,12 +126,12 @@ export async function openStorage(
   };
   const read = await readJournal(recovery, state);
   const { logId, lastTimestampMs } = read;
-  const journal = createJournalReader(store.cache, directories, seedOf(logId));
+  const journalReader = (aheadBytes: number) => createJournalReader(store.cache, directories, seedOf(logId), aheadBytes);
   const materialiser = createMaterialiser({
     store,
     clock,
     tail,
-    journal,
+    journal: journalReader(READ_AHEAD_BYTES),
     logger,
     delayMs: options.materialiseDelayMs,
     unwrittenBytesMax: options.unwrittenBytesMax,
@@ -159,7 +162,7 @@ export async function openStorage(
     throw error;
   }
   const at = { ...opened, journalBytes };
-  return { directories, state, tail, store, journal, materialiser, writer, logId, lastTimestampMs, opened: at };
+  return { directories, state, tail, store, journal: journalReader(0), materialiser, writer, logId, lastTimestampMs, opened: at };
 }
 
 /** The files of every topic that is left, as far as the checkpoint knows them; what lies beyond is written again. */

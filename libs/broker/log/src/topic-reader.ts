@@ -68,9 +68,12 @@ async function loadBlocks(
       const inFile = Math.max(0, Math.min(count, segment.indexed - entry));
       const heldFrom = Math.max(0, entry - segment.indexed);
       const held = segment.held.slice(heldFrom, heldFrom + count - inFile);
-      return inFile === 0 ? held : [...(await loadEntries(store, path, handle, entry, inFile)), ...held];
+      if (inFile === 0) return held;
+      const found = await loadEntries(store, path, handle, entry, inFile, bytesMax);
+      return found.length < inFile ? found : [...found, ...held];
     };
     let entry = hint?.segment === segment ? hint.entry : undefined;
+    if (fromOffset === segment.baseOffset) entry = 0;
     entry ??= await searchEntry(load, entries, fromOffset);
     const loaded = await load(entry, Math.min(ENTRIES_PER_READ, entries - entry));
     const blocks: Block[] = [];
@@ -110,23 +113,26 @@ async function searchEntry(
   return low;
 }
 
-/** @throws PulsesError JOURNAL_CORRUPT */
+/** `count` entries, or fewer when the blocks of those are enough for `bytesMax`. @throws PulsesError JOURNAL_CORRUPT */
 async function loadEntries(
   store: TopicStore,
   path: string,
   handle: FileHandle,
   entry: number,
   count: number,
+  bytesMax: number,
 ): Promise<Block[]> {
   const bytes = Buffer.allocUnsafe(count * INDEX_ENTRY_BYTES);
   const start = indexPosition(entry);
-  const read = await readUpTo(handle, bytes, start);
-  return Array.from({ length: count }, (_, index) => {
-    const at = index * INDEX_ENTRY_BYTES;
-    const block = decodeBlock(bytes.subarray(0, read), at);
+  const read = bytes.subarray(0, await readUpTo(handle, bytes, start));
+  const blocks: Block[] = [];
+  for (let at = 0, blockBytes = 0; at < bytes.length && (at === 0 || blockBytes < bytesMax); at += INDEX_ENTRY_BYTES) {
+    const block = decodeBlock(read, at);
     if (block === undefined) throw corrupt(store.dataDirectory, path, start + at, 'the entry is not valid');
-    return block;
-  });
+    blocks.push(block);
+    blockBytes += block.length;
+  }
+  return blocks;
 }
 
 async function loadPayloads(
