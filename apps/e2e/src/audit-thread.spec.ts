@@ -27,8 +27,12 @@ describe('the thread of an audit', () => {
     const topics = [{ topic: TOPIC, incarnation: '', startOffset: 0, nextOffset: count }];
     const job = { address: { host: '127.0.0.1', port, ...(token === undefined ? {} : { token }) }, connections: 2, compared, topics };
     const thread = new Worker(bundlePath('cli'), { workerData: job, execArgv: [] });
-    const [answer] = (await once(thread, 'message')) as [unknown];
-    return answer;
+    try {
+      const [answer] = (await once(thread, 'message')) as [unknown];
+      return answer;
+    } finally {
+      await thread.terminate();
+    }
   }
 
   it('counts, digests and judges the lines', async () => {

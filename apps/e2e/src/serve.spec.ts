@@ -42,7 +42,7 @@ describe('nx serve ingestor', () => {
       {
         cwd: workspaceRoot(),
         detached: true,
-        stdio: 'ignore',
+        stdio: ['ignore', 'pipe', 'pipe'],
         env: {
           ...process.env,
           PULSES_E2E_MARKER: String(port),
@@ -52,8 +52,11 @@ describe('nx serve ingestor', () => {
         },
       },
     );
+    let output = '';
+    for (const stream of [nx.stdout, nx.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
     const ended = new Promise((resolve) => nx?.once('exit', resolve));
-    await untilAnswered(() => readLines(port, 'source.pulses', 1));
+    const endedEarly = ended.then((code) => Promise.reject(new Error(`nx has ended with ${String(code)}:\n${output}`)));
+    await Promise.race([untilAnswered(() => readLines(port, 'source.pulses', 1)), endedEarly]);
     const topic = subscribe(port, 'tenants.tenant-1.grouped.pulses');
     await topic.until((lines) => lines.length >= 3);
     topic.close();

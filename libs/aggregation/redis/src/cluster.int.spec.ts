@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { freePort } from '@pulses/testing-processes';
+import { freePort, until } from '@pulses/testing-processes';
 import { startRedis, type RedisServer } from '@pulses/testing-services';
 import { Redis } from 'ioredis';
 import { carryOn } from './testing/carry-on';
@@ -25,7 +25,7 @@ describe('a cluster of three Redis nodes', () => {
       await redis.call('CLUSTER', 'ADDSLOTSRANGE', node * share, Math.min(SLOTS, (node + 1) * share) - 1);
     for (const [node, { server }] of nodes.entries())
       if (node > 0) await nodes[0]?.redis.call('CLUSTER', 'MEET', '127.0.0.1', server.port, bus[node] ?? 0);
-    for (const { redis } of nodes) while (!(await redis.cluster('INFO')).includes('cluster_state:ok')) continue;
+    for (const { redis } of nodes) await until(async () => (await redis.cluster('INFO')).includes('cluster_state:ok'), 30_000);
   }, 60_000);
   afterAll(async () => {
     for (const { server, redis } of nodes) {

@@ -77,6 +77,20 @@ describe('reading frames of the journal', () => {
     for (const [index, place] of places.entries()) expect(Buffer.from(await reader.read(place))).toEqual(frames[index]);
   });
 
+  it('takes no frame of another segment for the one that is asked for', async () => {
+    await write(2);
+    const [first, second] = [places[0]!, places[1]!];
+    const other = await disk.open(`data/journal/${segmentName(second.lsn)}`, 'create');
+    await other.write(frames[1]!, first.position);
+    await other.close();
+    const reader = readerOf(1_000_000);
+    await reader.read(first);
+    const moved = { ...second, segmentFirstLsn: second.lsn, position: first.position };
+    expect(moved.length).toBe(first.length);
+    expect(Buffer.from(await reader.read(moved))).toEqual(frames[1]);
+    await expect(reader.read({ ...moved, lsn: 9 })).rejects.toMatchObject({ code: 'JOURNAL_CORRUPT' });
+  });
+
   it.each([0, 1_000_000])('says which is damaged, %i bytes ahead', async (aheadBytes) => {
     await write(3);
     const file = await disk.open(PATH, 'write');

@@ -1,13 +1,16 @@
 // Reads single frames of the journal: messages that are neither in memory nor in the topics' files yet.
 //
 // Guarantees: a frame is checked as a whole, against its CRC, before anything of it is given out. Bounds: what was read last
-// stays in memory, for who goes on in it: a frame, and what follows on it up to `aheadBytes`.
+// stays in memory, for who goes on in it: a frame, and what follows on it up to `aheadBytes` in all.
 
 import { checkFrame } from './frame';
 import { readUpTo } from './full-io';
 import type { HandleCache } from './handle-cache';
 import { segmentName } from './journal-segment';
 import { corrupt } from './storage-errors';
+
+/** A frame is small beside what is read ahead when so many fit in. */
+const SMALL_SHARE = 4;
 
 /** Where a frame lies in the journal. */
 export interface FramePlace {
@@ -29,7 +32,7 @@ export interface JournalReader {
 
 /**
  * @param seed where the CRC of every frame of the log starts
- * @param aheadBytes so many are read at once, when it is more than the frame: for who reads the frames in order
+ * @param aheadBytes so many are read at once when the frame is small beside it: for who reads the frames in order
  */
 export function createJournalReader(
   cache: HandleCache,
@@ -51,8 +54,10 @@ export function createJournalReader(
   const load = (place: FramePlace): Promise<Uint8Array> => {
     const { lsn, segmentFirstLsn, position, length } = place;
     const path = `${journal}/${segmentName(segmentFirstLsn)}`;
+    last = undefined;
     return cache.once(path, async (handle) => {
-      const bytes = Buffer.allocUnsafeSlow(Math.max(length, aheadBytes));
+      // Beside a large frame the one behind it would be cut off, and be read again.
+      const bytes = Buffer.allocUnsafeSlow(length * SMALL_SHARE > aheadBytes ? length : aheadBytes);
       const count = await readUpTo(handle, bytes, position);
       chunk = { segmentFirstLsn, position, bytes: bytes.subarray(0, count) };
       const frame = inChunk(place);

@@ -6,7 +6,7 @@
 // Guarantees: batches of a topic are written in order, each once; one leaves the tail only after it is in the files; files
 // trail the newest message by about `delayMs`, as far as the disk keeps up. A full disk or a want of descriptors stops it,
 // and it tries again by itself; any other failure is reported and final.
-// Bounds: `passBytesMax` of payload in one pass; `unwrittenBytesMax`, `unwrittenLoadedBytesMax` and `unwrittenBatchesMax`
+// Bounds: `passBytesMax` in one pass, of payload in memory and of what is read of the journal, as a whole; `unwrittenBytesMax`, `unwrittenLoadedBytesMax` and `unwrittenBatchesMax`
 // that are not in the files, beyond which `room` makes commits wait, or refuses them while the disk is full.
 
 import { PulsesError } from '@pulses/shared-errors';
@@ -171,7 +171,7 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     for (const wake of waiters) wake();
   };
 
-  /** Its payload stays where it is in the frame: nearly all of a frame is taken together, and goes together. */
+  /** Its payload stays where it is in the frame. */
   const inFrame = (row: TailRow, bytes: Uint8Array): StoredBatch => {
     const { payloadAt, baseOffset, recordCount, timestampMs, length } = tail.inJournal(row);
     return { baseOffset, recordCount, timestampMs, length, start: payloadAt, bytes };
@@ -185,6 +185,7 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     let bytes = 0;
     let count = 0;
     let frame: { readonly lsn: number; readonly bytes: Uint8Array } | undefined;
+    let read: ArrayBufferLike | undefined;
     let row = next;
     for (; row !== undefined && (bytes === 0 || bytes + tail.lengthOf(row) <= options.passBytesMax); row = tail.after(row)) {
       const topicId = tail.topicIdOf(row);
@@ -193,15 +194,19 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
         continue;
       }
       tail.take(row);
-      if (!tail.isLoaded(row)) {
+      if (tail.isLoaded(row)) {
+        bytes += tail.lengthOf(row);
+      } else {
         const lsn = tail.lsnOf(row);
         if (frame?.lsn !== lsn) frame = { lsn, bytes: await options.journal.read(tail.inJournal(row).place) };
         loaded.set(row, inFrame(row, frame.bytes));
+        // However little of it is taken, all that was read with it stays.
+        if (frame.bytes.buffer !== read) bytes += frame.bytes.buffer.byteLength;
+        read = frame.bytes.buffer;
       }
       const known = work.get(topicId);
       if (known === undefined) work.set(topicId, { rows: [row], loaded });
       else known.rows.push(row);
-      bytes += tail.lengthOf(row);
       count += 1;
       if (count % TAKEN_AT_ONCE === 0) await nextTurn();
     }

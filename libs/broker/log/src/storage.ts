@@ -26,8 +26,8 @@ import { systemCode } from './storage-errors';
 import { createTail, type Tail } from './tail';
 import { createTopicFiles, type TopicStore } from './topic-files';
 
-/** Of the journal, for the topic files: they take frame after frame. */
-const READ_AHEAD_BYTES = 512 * 1024;
+/** The topic files take frame after frame of the journal, and a pass many of these: it keeps what it reads until it is done. */
+const READS_A_PASS = 32;
 
 export interface Directories {
   readonly data: string;
@@ -131,7 +131,7 @@ export async function openStorage(
     store,
     clock,
     tail,
-    journal: journalReader(READ_AHEAD_BYTES),
+    journal: journalReader(options.passBytesMax / READS_A_PASS),
     logger,
     delayMs: options.materialiseDelayMs,
     unwrittenBytesMax: options.unwrittenBytesMax,

@@ -62,8 +62,8 @@ async function loadBlocks(
 ): Promise<{ entry: number; blocks: Block[] }> {
   const path = filePath(files, segment, 'index');
   const { entries } = segment.written;
-  const hint = files.hints?.get(fromOffset);
   return await store.cache.use(path, async (handle) => {
+    /** `count` entries, or fewer that are enough: at least one. */
     const load = async (entry: number, count: number): Promise<Block[]> => {
       const inFile = Math.max(0, Math.min(count, segment.indexed - entry));
       const heldFrom = Math.max(0, entry - segment.indexed);
@@ -72,9 +72,7 @@ async function loadBlocks(
       const found = await loadEntries(store, path, handle, entry, inFile, bytesMax);
       return found.length < inFile ? found : [...found, ...held];
     };
-    let entry = hint?.segment === segment ? hint.entry : undefined;
-    if (fromOffset === segment.baseOffset) entry = 0;
-    entry ??= await searchEntry(load, entries, fromOffset);
+    const entry = knownEntry(files, segment, fromOffset) ?? (await searchEntry(load, entries, fromOffset));
     const loaded = await load(entry, Math.min(ENTRIES_PER_READ, entries - entry));
     const blocks: Block[] = [];
     let bytes = 0;
@@ -97,6 +95,12 @@ async function loadBlocks(
   });
 }
 
+function knownEntry({ hints }: TopicFiles, segment: SegmentState, offset: number): number | undefined {
+  if (offset === segment.baseOffset) return 0;
+  const hint = hints?.get(offset);
+  return hint?.segment === segment ? hint.entry : undefined;
+}
+
 async function searchEntry(
   load: (entry: number, count: number) => Promise<Block[]>,
   entries: number,
@@ -107,7 +111,7 @@ async function searchEntry(
   while (low < high) {
     const middle = (low + high + 1) >>> 1;
     const [block] = await load(middle, 1);
-    if (block!.baseOffset <= offset) low = middle; // load gives what it is asked for
+    if (block!.baseOffset <= offset) low = middle; // load gives at least one
     else high = middle - 1;
   }
   return low;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { collectGarbage, freePort, makeCertificate, makeTempDirectory, type Certificate, type TempDirectory } from '@pulses/testing-processes';
+import { collectGarbage, freePort, makeCertificate, makeTempDirectory, until, type Certificate, type TempDirectory } from '@pulses/testing-processes';
 import type { Listener, Socket } from '@pulses/shared-ports';
 import { nodeNetwork } from './node-network';
 import { watch } from './testing/watched-socket';
@@ -186,7 +186,7 @@ describe('the network of the system', () => {
     it('probes the peer when nothing goes, on both sides', async () => {
       const { port } = await pair(secure);
       // Only a timer for probes is left once everything sent was acknowledged: Linux shows it as 2.
-      while (timersOf(port).join() !== '2,2') await otherTraffic();
+      await until(() => timersOf(port).join() === '2,2');
     });
 
     it('gathers what is written between cork and uncork', async () => {

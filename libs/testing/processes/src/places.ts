@@ -14,11 +14,12 @@ let nextPort = Math.floor(Math.random() * PORTS);
 
 /** A port of loopback that was free a moment ago; not the same twice in a row. */
 export async function freePort(): Promise<number> {
-  for (;;) {
+  for (let tried = 0; tried < PORTS; tried += 1) {
     const port = FIRST_PORT + (nextPort % PORTS);
     nextPort += 1;
     if (await isFree(port)) return port;
   }
+  throw new Error(`none of the ports from ${FIRST_PORT} on is free`);
 }
 
 function isFree(port: number): Promise<boolean> {

@@ -90,12 +90,16 @@ describe('processes under test', () => {
   });
 });
 
+/** That systems give to outgoing connections, where nobody has changed it: Linux. */
+const FIRST_PORT_OF_CLIENTS = 32_768;
+
 describe('places for processes under test', () => {
   it('are free ports and directories of their own', async () => {
     const server = createServer().listen(await freePort(), '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const ports = await Promise.all([freePort(), freePort()]);
     expect(new Set([...ports, (server.address() as AddressInfo).port]).size).toBe(3);
+    for (const free of ports) expect(free).toBeLessThan(FIRST_PORT_OF_CLIENTS);
     server.close();
     const [one, other] = [await makeTempDirectory(), await makeTempDirectory()];
     expect(one.path).not.toBe(other.path);

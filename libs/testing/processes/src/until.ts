@@ -5,7 +5,7 @@ const PATIENCE_MS = 120_000;
 const POLL_MS = 5;
 
 /**
- * Asks again and again until it is so.
+ * Asks again and again until it is so. One question that is never answered is the caller's to end.
  *
  * @throws Error that shows the condition when it has not come about in time: who asks for ever keeps a test run from ending
  */
