@@ -6,8 +6,9 @@
 // Guarantees: batches of a topic are written in order, each once; one leaves the tail only after it is in the files; files
 // trail the newest message by about `delayMs`, as far as the disk keeps up. A full disk or a want of descriptors stops it,
 // and it tries again by itself; any other failure is reported and final.
-// Bounds: `passBytesMax` in one pass, of payload in memory and of what is read of the journal, as a whole; `unwrittenBytesMax`, `unwrittenLoadedBytesMax` and `unwrittenBatchesMax`
-// that are not in the files, beyond which `room` makes commits wait, or refuses them while the disk is full.
+// Bounds: `passBytesMax` in one pass, of payload in memory and of what is read of the journal, as a whole;
+// `unwrittenBytesMax`, `unwrittenLoadedBytesMax` and `unwrittenBatchesMax` that are not in the files, beyond which `room` makes
+// commits wait, or refuses them while the disk is full.
 
 import { PulsesError } from '@pulses/shared-errors';
 import type { Clock, Timer } from '@pulses/shared-ports';
