@@ -172,12 +172,6 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     for (const wake of waiters) wake();
   };
 
-  /** Its payload stays where it is in the frame. */
-  const inFrame = (row: TailRow, bytes: Uint8Array): StoredBatch => {
-    const { payloadAt, baseOffset, recordCount, timestampMs, length } = tail.inJournal(row);
-    return { baseOffset, recordCount, timestampMs, length, start: payloadAt, bytes };
-  };
-
   /** The oldest batches, by topic. When it fails, nothing was taken. */
   const take = async (): Promise<Map<number, Work>> => {
     const work = new Map<number, Work>();
@@ -186,7 +180,6 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     let bytes = 0;
     let count = 0;
     let frame: { readonly lsn: number; readonly bytes: Uint8Array } | undefined;
-    let read: ArrayBufferLike | undefined;
     let row = next;
     for (; row !== undefined && (bytes === 0 || bytes + tail.lengthOf(row) <= options.passBytesMax); row = tail.after(row)) {
       const topicId = tail.topicIdOf(row);
@@ -198,12 +191,14 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
       if (tail.isLoaded(row)) {
         bytes += tail.lengthOf(row);
       } else {
-        const lsn = tail.lsnOf(row);
-        if (frame?.lsn !== lsn) frame = { lsn, bytes: await options.journal.read(tail.inJournal(row).place) };
-        loaded.set(row, inFrame(row, frame.bytes));
-        // However little of it is taken, all that was read with it stays.
-        if (frame.bytes.buffer !== read) bytes += frame.bytes.buffer.byteLength;
-        read = frame.bytes.buffer;
+        const { place, payloadAt, baseOffset, recordCount, timestampMs, length } = tail.inJournal(row);
+        if (frame?.lsn !== place.lsn) {
+          const read = await options.journal.read(place);
+          // However little of it is taken, all that was read with it stays.
+          if (read.buffer !== frame?.bytes.buffer) bytes += read.buffer.byteLength;
+          frame = { lsn: place.lsn, bytes: read };
+        }
+        loaded.set(row, { baseOffset, recordCount, timestampMs, length, start: payloadAt, bytes: frame.bytes });
       }
       const known = work.get(topicId);
       if (known === undefined) work.set(topicId, { rows: [row], loaded });
