@@ -2,7 +2,8 @@
 //
 // Guarantees: every message of `[fromOffset, untilOffset)` once, in order; PROTOCOL_VIOLATION when an offset is missing.
 
-import { skipRecords, type RecordBatch } from '@pulses/broker-wire';
+import { freeMemory, skipRecords, type RecordBatch } from '@pulses/broker-wire';
+import type { FetchEvent } from '@pulses/connector-fs';
 import { PulsesError } from '@pulses/shared-errors';
 import type { BrokerReader } from './broker-access';
 
@@ -15,6 +16,8 @@ export interface TopicRange {
   readonly untilOffset: number;
   /** Bytes that may be on their way. */
   readonly creditBytes: number;
+  /** The batches are lent: their memory is given back when the next ones are asked for. */
+  readonly isLent?: boolean;
   /** Ends the range early. */
   readonly signal?: AbortSignal;
 }
@@ -24,7 +27,7 @@ export async function* readBatches(
   client: BrokerReader,
   range: TopicRange,
 ): AsyncGenerator<readonly RecordBatch[], void, undefined> {
-  const { topic, incarnation, fromOffset, untilOffset, creditBytes, signal } = range;
+  const { topic, incarnation, fromOffset, untilOffset, creditBytes, isLent = false, signal } = range;
   const isStopped = () => signal?.aborted ?? false;
   if (fromOffset >= untilOffset || isStopped()) return;
   const stream = client.fetch(topic, incarnation, fromOffset, creditBytes);
@@ -35,7 +38,8 @@ export async function* readBatches(
   try {
     for (let next = fromOffset; next < untilOffset; ) {
       const batches: RecordBatch[] = [];
-      for (const event of await stream.nextAll()) {
+      const events = await stream.nextAll();
+      for (const event of events) {
         if (event.kind === 'head' || next >= untilOffset) continue;
         if (event.batch.baseOffset !== next)
           throw new PulsesError('PROTOCOL_VIOLATION', `${topic}: offset ${event.batch.baseOffset} came, ${next} was next`);
@@ -43,6 +47,7 @@ export async function* readBatches(
         next += event.batch.recordCount;
       }
       if (batches.length > 0) yield batches;
+      if (isLent) freeAll(events);
     }
   } catch (error) {
     if (!isStopped()) throw error;
@@ -50,6 +55,10 @@ export async function* readBatches(
     signal?.removeEventListener('abort', stop);
     stream.close();
   }
+}
+
+function freeAll(events: readonly FetchEvent[]): void {
+  for (const event of events) if (event.kind === 'records' && event.memory !== undefined) freeMemory(event.memory);
 }
 
 function upTo(batch: RecordBatch, untilOffset: number): RecordBatch {

@@ -22,7 +22,7 @@ const LINE_FEED = 10;
 export type TakeLines = (bytes: Buffer, start: number, end: number, count: number, offset: number) => void;
 
 export interface OutputTopic {
-  /** The topic, some batches at a time; to be gone through once. */
+  /** The topic, some batches at a time, which are valid until the next ones are asked for; to be gone through once. */
   batches(): AsyncGenerator<readonly RecordBatch[], void, undefined>;
   /** Hands on the lines of a batch that are compared; for each batch in order. */
   takeBatch(batch: RecordBatch, take: TakeLines): void;
@@ -165,7 +165,7 @@ export function openOutputTopic(options: OutputTopicOptions): OutputTopic {
       return comparedFrom;
     },
     batches: () =>
-      readBatches(client, { topic, incarnation, fromOffset: startOffset, untilOffset: nextOffset, creditBytes: CREDIT_BYTES }),
+      readBatches(client, { topic, incarnation, fromOffset: startOffset, untilOffset: nextOffset, creditBytes: CREDIT_BYTES, isLent: true }),
     takeBatch,
   };
 }

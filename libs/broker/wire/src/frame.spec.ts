@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { isPulsesError } from '@pulses/shared-errors';
 import fc from 'fast-check';
-import { createFrameAssembler, type Frame } from './frame';
+import { createFrameAssembler, sealFrame, type Frame } from './frame';
 import { FRAME_BYTES_MAX } from './limits';
 import { decodeRequest, encodeRequest } from './message-codec';
 import { anyRequest } from './testing/arbitraries';
@@ -20,6 +20,12 @@ function assemble(bytes: Uint8Array, chunkSizes: readonly number[]): Frame[] {
   }
   expect(assembler.pendingBytes).toBe(0);
   return frames;
+}
+
+/** A frame with a body of so many bytes. */
+function framed(bodyBytes: number): Buffer {
+  const body = Buffer.from(Array.from({ length: bodyBytes }, (_, index) => index % 251));
+  return bytesOf(sealFrame(1, 7, [Buffer.alloc(16), body]));
 }
 
 describe('frames', () => {
@@ -67,6 +73,30 @@ describe('frames', () => {
     const assembler = createFrameAssembler();
     expect(assembler.push(header)).toEqual([]);
     expect(assembler.pendingBytes).toBe(16);
+  });
+
+  it('give a large chunk back at once when they do not refer to it', () => {
+    const stream = Buffer.concat([framed(100), framed(90_000), framed(50)]);
+    const assembler = createFrameAssembler();
+    const push = (from: number, to: number) => {
+      const chunk = new Uint8Array(stream.subarray(from, to)); // memory of its own
+      return { chunk, frames: assembler.push(chunk) };
+    };
+    const [first, second, third] = [push(0, 30_000), push(30_000, 60_000), push(60_000, stream.length)];
+    expect([first, second, third].map(({ frames }) => frames.length)).toEqual([1, 0, 2]);
+    expect([first, second, third].map(({ chunk }) => chunk.length)).toEqual([30_000, 0, stream.length - 60_000]);
+    const [large] = third.frames;
+    expect(Buffer.from(large?.body ?? []).equals(framed(90_000).subarray(16))).toBe(true);
+    expect(large?.memory).toBe(large?.body.buffer);
+  });
+
+  it('leave a chunk alone that shares its memory, or that is small', () => {
+    const stream = framed(90_000);
+    const assembler = createFrameAssembler();
+    assembler.push(stream.subarray(0, 40_000));
+    const small = new Uint8Array(stream.subarray(40_000, 41_000));
+    assembler.push(small);
+    expect([stream.length, small.length]).toEqual([90_016, 1_000]);
   });
 
   it('may have a body that is not a message, which decoding refuses', () => {

@@ -13,7 +13,7 @@ import { PulsesError } from '@pulses/shared-errors';
 import { violation } from './body';
 import { createHeldBytes } from './held-bytes';
 import { FRAME_BYTES_MAX } from './limits';
-import { LARGE_BYTES } from './memory';
+import { freeChunk, LARGE_BYTES } from './memory';
 
 /** Bytes before the body. */
 export const FRAME_HEADER_BYTES = 16;
@@ -55,7 +55,7 @@ export function sealFrame(type: number, correlation: number, parts: Uint8Array[]
 /** @see createFrameAssembler */
 export interface FrameAssembler {
   /**
-   * Takes bytes of the stream, answers the frames that are now whole.
+   * Takes bytes of the stream, answers the frames that are now whole. The chunk is the assembler's from then on: see `freeChunk`.
    * @throws PulsesError PROTOCOL_VIOLATION or MESSAGE_TOO_LARGE; the stream is then of no more use
    */
   push(chunk: Uint8Array): Frame[];
@@ -80,24 +80,10 @@ class Assembler implements FrameAssembler {
   }
 
   push(bytes: Uint8Array): Frame[] {
-    const { held } = this;
     const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const frames: Frame[] = [];
-    let position = 0;
-    if (held.length > 0) {
-      if (this.heldFrameBytes === undefined) {
-        position += this.holdUpTo(LENGTH_BYTES, chunk, position);
-        if (held.length < LENGTH_BYTES) return frames;
-        const start = held.take();
-        this.heldFrameBytes = frameBytesAt(start, 0);
-        held.add(start);
-      }
-      position += this.holdUpTo(this.heldFrameBytes, chunk, position);
-      if (held.length < this.heldFrameBytes) return frames;
-      const whole = held.take();
-      frames.push(openFrame(whole, whole.buffer.byteLength >= LARGE_BYTES ? whole.buffer : undefined));
-      this.heldFrameBytes = undefined;
-    }
+    const heldEnd = this.completeHeld(chunk, frames);
+    let position = heldEnd;
     while (chunk.byteLength - position >= LENGTH_BYTES) {
       const frameBytes = frameBytesAt(chunk, position);
       if (chunk.byteLength - position < frameBytes) {
@@ -107,13 +93,35 @@ class Assembler implements FrameAssembler {
       frames.push(openFrame(chunk.subarray(position, position + frameBytes), undefined));
       position += frameBytes;
     }
-    if (position < chunk.byteLength) held.add(chunk.subarray(position));
+    if (position < chunk.byteLength) this.held.add(chunk.subarray(position));
+    // No frame refers to it.
+    if (position === heldEnd) freeChunk(chunk);
     return frames;
   }
 
   drop(): void {
     this.held.drop();
     this.heldFrameBytes = undefined;
+  }
+
+  /** Gives the frame that is held, if any, what the chunk has of it; answers where the chunk goes on. */
+  private completeHeld(chunk: Buffer, frames: Frame[]): number {
+    const { held } = this;
+    if (held.length === 0) return 0;
+    let position = 0;
+    if (this.heldFrameBytes === undefined) {
+      position = this.holdUpTo(LENGTH_BYTES, chunk, position);
+      if (held.length < LENGTH_BYTES) return position;
+      const start = held.take();
+      this.heldFrameBytes = frameBytesAt(start, 0);
+      held.add(start);
+    }
+    position += this.holdUpTo(this.heldFrameBytes, chunk, position);
+    if (held.length < this.heldFrameBytes) return position;
+    const whole = held.take();
+    frames.push(openFrame(whole, whole.buffer.byteLength >= LARGE_BYTES ? whole.buffer : undefined));
+    this.heldFrameBytes = undefined;
+    return position;
   }
 
   /** Moves bytes of the chunk behind those held, until `target` are held or the chunk ends; answers how many. */

@@ -51,6 +51,20 @@ describe('the line reader', () => {
     expect(Buffer.from(reader.push(Buffer.from('!\n'))?.payload ?? []).toString()).toBe('rest!\n');
   });
 
+  it('gives a large chunk back at once when the messages do not lie in it', () => {
+    const reader = createLineReader();
+    const push = (text: string) => {
+      const chunk = new Uint8Array(Buffer.from(text)); // memory of its own
+      const { payload } = reader.push(chunk) ?? { payload: undefined };
+      return { left: chunk.length, payload: payload && Buffer.from(payload).toString() };
+    };
+    const long = 'x'.repeat(20_000);
+    expect(push(`a\n${long}`)).toEqual({ left: 20_002, payload: 'a\n' });
+    expect(push(long)).toEqual({ left: 0, payload: undefined });
+    expect(push(`${long}\nb\nrest`)).toEqual({ left: 0, payload: `${long}${long}${long}\nb\n` });
+    expect(push('!\n')).toEqual({ left: 2, payload: 'rest!\n' });
+  });
+
   it('takes a message of exactly the limit and refuses a byte more', () => {
     const limit = 'x'.repeat(MESSAGE_BYTES_MAX);
     for (const ending of ['\n', '\r\n']) expect(readInChunks(`${limit}${ending}`, [65_536])).toEqual([limit]);
@@ -65,10 +79,10 @@ describe('the line reader', () => {
     expect(Buffer.from(reader.blockBeforeFailure?.payload ?? []).toString()).toBe('one\ntwo\n');
 
     const endless = createLineReader();
-    const chunk = Buffer.alloc(65_536, 'x');
+    const chunkBytes = 65_536;
     expect(() => {
-      for (let sent = 0; sent < 2 * MESSAGE_BYTES_MAX; sent += chunk.byteLength) {
-        endless.push(chunk);
+      for (let sent = 0; sent < 2 * MESSAGE_BYTES_MAX; sent += chunkBytes) {
+        endless.push(Buffer.alloc(chunkBytes, 'x'));
         expect(endless.pendingBytes).toBeLessThanOrEqual(MESSAGE_BYTES_MAX + 1);
       }
     }).toThrow(/longer than/);

@@ -6,6 +6,7 @@
 import { PulsesError } from '@pulses/shared-errors';
 import { createHeldBytes } from './held-bytes';
 import { MESSAGE_BYTES_MAX } from './limits';
+import { freeChunk } from './memory';
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
@@ -19,7 +20,7 @@ export interface LineBlock {
 /** @see createLineReader */
 export interface LineReader {
   /**
-   * Takes bytes of the stream; answers the messages that are now whole, if any.
+   * Takes bytes of the stream; answers the messages that are now whole, if any. The chunk is the reader's from then on: see `freeChunk`.
    * @throws PulsesError MESSAGE_TOO_LARGE; `blockBeforeFailure` then holds the messages before, and the reader is done
    */
   push(chunk: Uint8Array): LineBlock | undefined;
@@ -49,6 +50,7 @@ class BlockReader implements LineReader {
     const lastLineEnd = chunk.lastIndexOf(LINE_FEED);
     if (lastLineEnd < 0) {
       held.add(chunk);
+      freeChunk(chunk);
       if (this.isTooLong()) {
         held.drop();
         throw tooLong();
@@ -56,11 +58,14 @@ class BlockReader implements LineReader {
       return undefined;
     }
     let lines = chunk.subarray(0, lastLineEnd + 1);
-    if (held.length > 0) {
+    const rest = chunk.subarray(lastLineEnd + 1);
+    if (held.length === 0) held.add(rest);
+    else {
       held.add(lines);
       lines = held.take();
+      held.add(rest);
+      freeChunk(chunk);
     }
-    held.add(chunk.subarray(lastLineEnd + 1));
     const { block, overlong } = messagesOf(lines);
     if (overlong || this.isTooLong()) {
       this.blockBeforeFailure = block;

@@ -5,8 +5,15 @@
 
 /** Worth the call: what is smaller is left to the collector. */
 export const LARGE_BYTES = 64 * 1024;
+/** Chunks come much more often than what else is large, so that smaller ones are worth the call. */
+const CHUNK_BYTES_MIN = 16 * 1024;
 
 /** Gives the memory back now. Views of it are empty afterwards: nobody may use them any more. */
 export function freeMemory(memory: ArrayBufferLike): void {
   if (memory instanceof ArrayBuffer) memory.transfer(0);
+}
+
+/** Gives back a chunk of a stream that was copied, when it is large and its memory is nobody else's. */
+export function freeChunk({ buffer, byteLength }: Uint8Array): void {
+  if (byteLength >= CHUNK_BYTES_MIN && byteLength === buffer.byteLength) freeMemory(buffer);
 }

@@ -163,7 +163,7 @@ function createConnection(socket: Socket, clock: Clock, peer: string): Connectio
     const response = decodeResponse(frame);
     const feed = feeds.get(frame.correlation);
     if (feed !== undefined) {
-      if (feed.push(response) === 'ended') feeds.delete(frame.correlation);
+      if (feed.push(response, frame.memory) === 'ended') feeds.delete(frame.correlation);
       return;
     }
     if (response.type === 'error' && frame.correlation === 0) {

@@ -38,6 +38,15 @@ describe('a fetch stream', () => {
     ]);
   });
 
+  it('tells with the last batch of a frame what all of them lie in', async () => {
+    const { stream, feed } = openStream();
+    const memory = new ArrayBuffer(1);
+    feed.push({ type: 'records', batches: [batch(0), batch(1)] }, memory);
+    feed.push({ type: 'records', batches: [batch(2)] });
+    const memories = (await stream.nextAll()).map((event) => (event.kind === 'records' ? event.memory : 'head'));
+    expect(memories).toEqual([undefined, memory, undefined]);
+  });
+
   it('gives credit back for what was taken, in halves', async () => {
     const { stream, feed, credits } = openStream();
     feed.push({ type: 'records', batches: [batch(0), batch(1), batch(2)] });

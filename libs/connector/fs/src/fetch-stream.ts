@@ -8,7 +8,12 @@ import { PulsesError } from '@pulses/shared-errors';
 import { errorOf } from './error-of';
 
 export type FetchEvent =
-  | { readonly kind: 'records'; readonly batch: RecordBatch }
+  | {
+      readonly kind: 'records';
+      readonly batch: RecordBatch;
+      /** With the last batch of a large frame: what all of its batches lie in. To be freed by who is done with them. */
+      readonly memory?: ArrayBufferLike | undefined;
+    }
   /** See `head` of the protocol. */
   | { readonly kind: 'head'; readonly nextOffset: number; readonly clockMs: number };
 
@@ -22,7 +27,8 @@ export interface FetchStream {
 
 /** The side that the connection fills. */
 export interface FetchStreamFeed {
-  push(response: Response): 'open' | 'ended';
+  /** @param memory of the response's frame; see Frame */
+  push(response: Response, memory?: ArrayBufferLike): 'open' | 'ended';
   fail(error: PulsesError): void;
 }
 
@@ -75,10 +81,12 @@ export function createFetchStream(
     control = given;
     return {
       fail,
-      push(response) {
+      push(response, memory) {
         switch (response.type) {
           case 'records':
-            for (const batch of response.batches) arrive({ kind: 'records', batch });
+            response.batches.forEach((batch, index, { length }) => {
+              arrive(index < length - 1 ? { kind: 'records', batch } : { kind: 'records', batch, memory });
+            });
             return 'open';
           case 'head':
             arrive({ kind: 'head', nextOffset: response.nextOffset, clockMs: response.clockMs });

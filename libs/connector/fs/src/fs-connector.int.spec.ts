@@ -1,3 +1,4 @@
+import { describe, expect, it } from '@jest/globals';
 import { aggregatedTopic, deadLetterTopic, groupedTopic } from '@pulses/shared-pulse-model';
 import { nodeClock, nodeNetwork } from '@pulses/shared-node-platform';
 import { describeConnector, type ConnectorHarness } from '@pulses/testing-connector-conformance';
@@ -43,5 +44,41 @@ async function startHarness(): Promise<ConnectorHarness> {
     },
   };
 }
+
+describe('what is read of a source', () => {
+  it('stays as it is until the next event is asked for, and is given back then', async () => {
+    const broker = await startTestBroker();
+    const connect = () =>
+      connectBroker({ network: nodeNetwork, clock: nodeClock, host: '127.0.0.1', port: broker.port, clientName: 'lent' });
+    const client = await connect();
+    const connector = createFsConnector({ connect, clock: nodeClock, member: 'lent' });
+    try {
+      const payloads = ['a', 'b', 'c'].map((letter) => Buffer.from(`${letter.repeat(200_000)}\n`));
+      for (const [sequence, payload] of payloads.entries())
+        await client.produce({ id: 'b'.repeat(32), epoch: 0, sequence }, { topic: 'source.lent', recordCount: 1, payload });
+      const session = await connector.openSession({
+        sourceTopic: 'source.lent',
+        group: 'lent',
+        signal: new AbortController().signal,
+        onStandby: () => undefined,
+      });
+      const stream = session.read(0);
+      let last: Uint8Array | undefined;
+      for (const payload of payloads) {
+        const event = await stream.next();
+        if (event.kind !== 'records') throw new Error('a head came before the records');
+        expect(last?.length ?? 0).toBe(0);
+        expect(Buffer.from(event.bytes).equals(payload)).toBe(true);
+        last = event.bytes;
+      }
+      stream.close();
+      expect(last?.length).toBe(200_001);
+    } finally {
+      client.close();
+      await connector.close();
+      await broker.stop();
+    }
+  });
+});
 
 describeConnector('fs', startHarness, { atomicCommit: true, standby: true });

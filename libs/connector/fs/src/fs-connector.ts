@@ -3,7 +3,7 @@
 // Guarantees: a commit is one frame of the broker's journal, all of it or nothing. A session ends with the first failure
 // of its connection, its lease or a commit; the member's epoch keeps everything it sent before from being stored later.
 
-import { recordEnds, type TopicAppend } from '@pulses/broker-wire';
+import { freeMemory, recordEnds, type TopicAppend } from '@pulses/broker-wire';
 import type {
   Connector,
   OpenSessionOptions,
@@ -230,10 +230,15 @@ function appendsOf(sourceTopic: string, { grouped, aggregated, deadLetters }: Ou
 
 function sourceStreamOf(stream: FetchStream): SourceStream {
   let ends = new Int32Array(0);
+  /** Of the event handed out last. */
+  let memory: ArrayBufferLike | undefined;
   return {
     async next(): Promise<SourceEvent> {
+      if (memory !== undefined) freeMemory(memory);
+      memory = undefined;
       const event = await stream.next();
       if (event.kind === 'head') return event;
+      memory = event.memory;
       const { baseOffset, recordCount, timestampMs, payload } = event.batch;
       ends = recordEnds(payload, recordCount, ends) as Int32Array<ArrayBuffer>;
       return { kind: 'records', baseOffset, recordCount, timestampMs, bytes: payload, start: 0, ends, gap: 1 };
