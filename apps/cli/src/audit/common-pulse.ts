@@ -59,8 +59,8 @@ const LIMB_DIGITS = 15;
 const SCALES = Float64Array.from({ length: LIMB_DIGITS + 1 }, (_, digits) => 10 ** (LIMB_DIGITS - digits));
 const WORDS = [Buffer.from('true'), Buffer.from('false'), Buffer.from('null')];
 
-/** True for a byte that stands for itself within a string. */
-const STANDS_FOR_ITSELF = Uint8Array.from({ length: 256 }, (_, byte) =>
+/** 1 for a byte that stands for itself within a string of JSON. */
+export const STANDS_FOR_ITSELF = Uint8Array.from({ length: 256 }, (_, byte) =>
   Number(byte >= SPACE && byte < DELETE && byte !== QUOTE && byte !== BACKSLASH),
 );
 

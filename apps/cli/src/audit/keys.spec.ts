@@ -17,40 +17,45 @@ function fieldsOf(labels: readonly string[]): PulseFields {
   });
 }
 
+const idOf = (keys: Keys, labels: readonly string[]) => keys.idOf(keys.entryOf(fieldsOf(labels)));
+
 const createKeys = () => new Keys(42, (tenant) => tenant.byteLength);
 
 describe('the keys of a source', () => {
   it('are told apart by where one label ends and the next begins', () => {
     const keys = createKeys();
     const all = [['a', 'b', 'c'], ['ab', 'c', 'd'], ['a', 'bc', 'd'], ['a', 'b', 'cd'], ['ü', 'b', 'c'], ['b', 'a', 'c']];
-    expect(all.map((labels) => keys.idOf(fieldsOf(labels)))).toEqual([0, 1, 2, 3, 4, 5]);
-    expect(all.map((labels) => keys.idOf(fieldsOf(labels)))).toEqual([0, 1, 2, 3, 4, 5]);
-    expect(all.map((_, id) => keys.tenantOf(id))).toEqual([1, 2, 1, 1, 2, 1]);
-    expect(all.map((_, id) => labelsOf(keys.bytesOf(id)).map(String))).toEqual(all);
-    expect(keys.bytesOf(1)).toEqual(keyBytes(['ab', 'c', 'd'].map((label) => Buffer.from(label))));
+    const entries = all.map((labels) => keys.entryOf(fieldsOf(labels)));
+    expect(entries.map((entry) => keys.idOf(entry))).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(all.map((labels) => keys.entryOf(fieldsOf(labels)))).toEqual(entries);
+    expect(all.map((_, id) => keys.entryAt(id))).toEqual(entries);
+    expect(entries.map((entry) => keys.tenantOf(entry))).toEqual([1, 2, 1, 1, 2, 1]);
+    expect(entries.map((entry) => labelsOf(keys.labelBytesOf(entry)).map(String))).toEqual(all);
+    expect(keys.labelBytesOf(keys.entryAt(1))).toEqual(keyBytes(['ab', 'c', 'd'].map((label) => Buffer.from(label))));
     keys.clear();
     expect(keys.count).toBe(0);
-    expect(keys.idOf(fieldsOf(['z', 'b', 'c']))).toBe(0);
+    expect(idOf(keys, ['z', 'b', 'c'])).toBe(0);
   });
 
   it('are found by the hashes that were worked out ahead, known keys and new ones', () => {
     const keys = createKeys();
     const messages = [['a', 'b', 'c'], ['ab', 'c', 'd'], ['a', 'b', 'c']].map((labels) => ({ ...createMessage(), pulse: fieldsOf(labels) }));
     const [hashes, likelyIds] = [new Int32Array(3), new Int32Array(3)];
-    const ids = () => messages.map(({ pulse }, index) => keys.idOf(pulse, hashes[index]));
+    const ids = () => messages.map(({ pulse }, index) => keys.idOf(keys.entryOf(pulse, hashes[index])));
     keys.load(messages, 3, hashes, likelyIds);
+    expect([...likelyIds]).toEqual([0, 0, 0]);
     expect(ids()).toEqual([0, 1, 0]);
     keys.load(messages, 3, hashes, likelyIds);
     expect([...likelyIds]).toEqual([0, 1, 0]);
     expect(ids()).toEqual([0, 1, 0]);
-    expect(messages.map(({ pulse }) => keys.idOf(pulse))).toEqual([0, 1, 0]);
+    expect(messages.map(({ pulse }) => keys.idOf(keys.entryOf(pulse)))).toEqual([0, 1, 0]);
   });
 
   it('are told apart in hundreds of thousands, of which some have one hash', () => {
     const keys = createKeys();
     const count = 300_000;
-    for (let index = 0; index < count; index += 1) expectId(keys.idOf(fieldsOf([`t${index % 1000}`, `s${index}`, 'u'])), index);
-    for (let index = 0; index < count; index += 997) expectId(keys.idOf(fieldsOf([`t${index % 1000}`, `s${index}`, 'u'])), index);
+    for (let index = 0; index < count; index += 1) expectId(idOf(keys, [`t${index % 1000}`, `s${index}`, 'u']), index);
+    for (let index = 0; index < count; index += 997) expectId(idOf(keys, [`t${index % 1000}`, `s${index}`, 'u']), index);
     expect(keys.count).toBe(count);
   });
 });

@@ -1,7 +1,9 @@
 // The keys (tenant, SKU, unit) of a source, found by their bytes.
 //
-// Their bytes stand behind each other in one buffer: a pulse of one of many keys waits for memory more than for anything
-// else.
+// What is known of a key stands behind each other in one buffer: a pulse of one of many keys waits for memory more than for
+// anything else.
+//
+//   entry = id:i32 tenant:i32, then u16le length and bytes of tenant, SKU and unit
 //
 // Bounds: for each key its labels and a few numbers. `clear` forgets all of them.
 
@@ -12,19 +14,21 @@ const SLOTS_MIN = 4096;
 const ARENA_BYTES_MIN = 64 * 1024;
 const MULTIPLIER = 0x01000193;
 
-/** Numbers of each key in `places`. */
-const PLACE = 3;
+/** An entry starts at a multiple of it. */
+const WORD_BYTES = 4;
+/** Bytes before the labels. */
+const NUMBERS_BYTES = 2 * WORD_BYTES;
 
 export class Keys {
   count = 0;
-  /** Means nothing: a load whose result goes nowhere would be left out. */
-  loaded = 0;
-  /** Pairs of hash and id + 1; id + 1 is 0 in a free one. */
+  /** Pairs of hash and entry + 1; entry + 1 is 0 in a free one. */
   private slots = new Int32Array(2 * SLOTS_MIN);
-  /** By id: where the key's bytes start and end in the arena, and its tenant. */
-  private places = new Float64Array(PLACE * SLOTS_MIN);
+  /** By id. */
+  private entries = new Int32Array(SLOTS_MIN);
+  private arena = Buffer.alloc(ARENA_BYTES_MIN);
+  /** The same memory. */
+  private words = new Int32Array(this.arena.buffer);
   private arenaEnd = 0;
-  private arena = Buffer.allocUnsafeSlow(ARENA_BYTES_MIN);
 
   /**
    * @param seed secret, so that nobody can choose keys that collide
@@ -36,51 +40,67 @@ export class Keys {
   ) {}
 
   /**
-   * The id of the pulse's key: dense from 0, in order of first appearance.
+   * The entry of the pulse's key, which is made if there is none.
    * @param hash as `load` gave it
    */
-  idOf(pulse: PulseFields, hash = this.hashOf(pulse)): number {
+  entryOf(pulse: PulseFields, hash = this.hashOf(pulse)): number {
     const { slots } = this;
     const mask = slots.length / 2 - 1;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const id = (slots[2 * slot + 1] as number) - 1;
-      if (id < 0) return this.add(hash, slot, pulse);
-      if (slots[2 * slot] === hash && this.isSame(id, pulse)) return id;
+      const entry = (slots[2 * slot + 1] as number) - 1;
+      if (entry < 0) return this.add(hash, slot, pulse);
+      if (slots[2 * slot] === hash && this.isSame(entry, pulse)) return entry;
     }
   }
 
+  /** Dense from 0, in order of first appearance. */
+  idOf(entry: number): number {
+    return this.words[entry] as number;
+  }
+
+  tenantOf(entry: number): number {
+    return this.words[entry + 1] as number;
+  }
+
+  /** The entry of an id. */
+  entryAt(id: number): number {
+    return this.entries[id] as number;
+  }
+
+  /** u16le length and bytes of tenant, SKU and unit; valid until the next new key. */
+  labelBytesOf(entry: number): Buffer {
+    const { arena } = this;
+    const start = entry * WORD_BYTES + NUMBERS_BYTES;
+    let end = start;
+    for (let label = 0; label < 3; label += 1) end += 2 + arena.readUInt16LE(end);
+    return arena.subarray(start, end);
+  }
+
   /**
-   * Loads what `idOf` is going to look at. Fills in each pulse's hash, and the key that it is likely to be of: 0 when its key
-   * is new. A message that is no pulse has some hash and some key.
+   * Loads what `entryOf` is going to look at. Fills in each pulse's hash, and the id of the key that it is likely to be of: 0
+   * when its key is new. A message that is no pulse has some hash and some key.
    */
   load(messages: readonly Message[], count: number, hashes: Int32Array, likelyIds: Int32Array): void {
-    const { slots, places, arena } = this;
+    const { slots, words } = this;
     const mask = slots.length / 2 - 1;
     for (let index = 0; index < count; index += 1) hashes[index] = this.hashOf((messages[index] as Message).pulse);
     // A loop for each step: its loads do not depend on each other, so that the processor waits for all of them at once.
     for (let index = 0; index < count; index += 1)
       likelyIds[index] = Math.max(0, (slots[2 * ((hashes[index] as number) & mask) + 1] as number) - 1);
-    let loaded = 0;
-    for (let index = 0; index < count; index += 1)
-      loaded += arena[places[PLACE * (likelyIds[index] as number)] as number] as number;
-    this.loaded = loaded;
-  }
-
-  tenantOf(id: number): number {
-    return this.places[PLACE * id + 2] as number;
-  }
-
-  /** u16le length and bytes of tenant, SKU and unit; valid until the next new key. */
-  bytesOf(id: number): Buffer {
-    return this.arena.subarray(this.places[PLACE * id], this.places[PLACE * id + 1]);
+    for (let index = 0; index < count; index += 1) likelyIds[index] = words[likelyIds[index] as number] as number;
   }
 
   clear(): void {
     this.slots = new Int32Array(2 * SLOTS_MIN);
-    this.places = new Float64Array(PLACE * SLOTS_MIN);
+    this.entries = new Int32Array(SLOTS_MIN);
     this.count = 0;
+    this.setArena(Buffer.alloc(ARENA_BYTES_MIN));
     this.arenaEnd = 0;
-    this.arena = Buffer.allocUnsafeSlow(ARENA_BYTES_MIN);
+  }
+
+  private setArena(arena: Buffer<ArrayBuffer>): void {
+    this.arena = arena;
+    this.words = new Int32Array(arena.buffer);
   }
 
   private hashOf({ text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd }: PulseFields): number {
@@ -94,27 +114,30 @@ export class Keys {
     const tenant = this.tenantNumberOf(labelsOf(bytes)[0]);
     const id = this.count;
     this.count += 1;
-    this.makeRoom(bytes.length);
-    this.places[PLACE * id] = this.arenaEnd;
-    this.arenaEnd += bytes.copy(this.arena, this.arenaEnd);
-    this.places[PLACE * id + 1] = this.arenaEnd;
-    this.places[PLACE * id + 2] = tenant;
+    this.makeRoom(NUMBERS_BYTES + bytes.length);
+    const entry = this.arenaEnd / WORD_BYTES;
+    this.words[entry] = id;
+    this.words[entry + 1] = tenant;
+    bytes.copy(this.arena, this.arenaEnd + NUMBERS_BYTES);
+    this.arenaEnd = Math.ceil((this.arenaEnd + NUMBERS_BYTES + bytes.length) / WORD_BYTES) * WORD_BYTES;
+    this.entries[id] = entry;
     this.slots[2 * slot] = hash;
-    this.slots[2 * slot + 1] = id + 1;
+    this.slots[2 * slot + 1] = entry + 1;
     if (this.count * 4 > this.slots.length) this.growSlots();
-    return id;
+    return entry;
   }
 
   private makeRoom(bytes: number): void {
-    if (PLACE * this.count > this.places.length) {
-      const places = new Float64Array(this.places.length * 2);
-      places.set(this.places);
-      this.places = places;
+    if (this.count > this.entries.length) {
+      const entries = new Int32Array(this.entries.length * 2);
+      entries.set(this.entries);
+      this.entries = entries;
     }
     if (this.arenaEnd + bytes <= this.arena.length) return;
-    const arena = Buffer.allocUnsafeSlow(Math.max(this.arena.length * 2, this.arenaEnd + bytes));
+    // A multiple of WORD_BYTES, as is the first size.
+    const arena = Buffer.allocUnsafeSlow(Math.max(this.arena.length * 2, Math.ceil((this.arenaEnd + bytes) / WORD_BYTES) * WORD_BYTES));
     this.arena.copy(arena, 0, 0, this.arenaEnd);
-    this.arena = arena;
+    this.setArena(arena);
   }
 
   private growSlots(): void {
@@ -131,10 +154,10 @@ export class Keys {
     }
   }
 
-  private isSame(id: number, pulse: PulseFields): boolean {
+  private isSame(entry: number, pulse: PulseFields): boolean {
     const { text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd } = pulse;
     const { arena } = this;
-    const skuAt = labelBehind(arena, this.places[PLACE * id] as number, text, tenantStart, tenantEnd);
+    const skuAt = labelBehind(arena, entry * WORD_BYTES + NUMBERS_BYTES, text, tenantStart, tenantEnd);
     const unitAt = skuAt < 0 ? -1 : labelBehind(arena, skuAt, text, skuStart, skuEnd);
     return unitAt >= 0 && labelBehind(arena, unitAt, text, unitStart, unitEnd) >= 0;
   }

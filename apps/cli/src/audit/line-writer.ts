@@ -3,20 +3,28 @@
 // Of the model it uses the exact amounts alone: digits of an amount and of whole numbers.
 
 import { AMOUNT_BYTES_MAX, formatAmount, writeAmount, writeInteger, type SourceId } from '@pulses/shared-pulse-model';
-import type { PulseFields } from './common-pulse';
+import { STANDS_FOR_ITSELF, type PulseFields } from './common-pulse';
 import type { ExpectedLines } from './expected-lines';
-import { labelsOf } from './keys';
-import { aggregatedIds, groupedIds, writeIdOffset } from './object-ids';
+import { keyBytes, labelsOf } from './keys';
+import { aggregatedIds, groupedIds, ID_BYTES, writeIdOffset } from './object-ids';
 
-const ID_START = '{"object_id":"'.length;
+const OBJECT_ID = Buffer.from('{"object_id":"');
+const TENANT = Buffer.from('","tenant_id":"');
 const SKU = Buffer.from('","product_sku":"');
 const UNIT = Buffer.from('","use_unit":"');
 const AMOUNT = Buffer.from('","used_amount":');
 const TIMESTAMP = ',"timestamp":';
 const OFFSET = ',"source_offset":';
+const BEFORE_LABELS = [TENANT, SKU, UNIT];
+const TOTAL = Buffer.from('","total_amount":');
+const FIRST_SEEN = Buffer.from(',"first_seen":');
+const LAST_SEEN = Buffer.from(',"last_seen":');
+const POINT = '.'.charCodeAt(0);
+const ZERO = 48;
 const BRACE = '}'.charCodeAt(0);
 const LINE_FEED = 10;
 const INTEGER_BYTES_MAX = 16;
+const SECONDS_BYTES_MAX = INTEGER_BYTES_MAX + '.000'.length;
 
 /** Writes grouped lines. */
 export interface GroupedWriter {
@@ -28,7 +36,7 @@ export interface GroupedWriter {
 
 export function createGroupedWriter(source: SourceId): GroupedWriter {
   const idOf = groupedIds(source);
-  const head = Buffer.from(`{"object_id":"${idOf(0)}","tenant_id":"`);
+  const head = Buffer.concat([OBJECT_ID, Buffer.from(idOf(0)), TENANT]);
   const restBytesMax =
     head.length + SKU.length + UNIT.length + AMOUNT.length + AMOUNT_BYTES_MAX + TIMESTAMP.length + OFFSET.length + 2 * INTEGER_BYTES_MAX + 2;
   let tailTimestampS = -1;
@@ -43,7 +51,7 @@ export function createGroupedWriter(source: SourceId): GroupedWriter {
       lines.reserve(restBytesMax + tenantEnd - tenantStart + skuEnd - skuStart + unitEnd - unitStart);
       const { buffer, position } = lines;
       buffer.set(head, position);
-      writeIdOffset(offset, buffer, position + ID_START);
+      writeIdOffset(offset, buffer, position + OBJECT_ID.length);
       let at = copy(text, tenantStart, tenantEnd, buffer, position + head.length);
       at = copy(SKU, 0, SKU.length, buffer, at);
       at = copy(text, skuStart, skuEnd, buffer, at);
@@ -78,6 +86,20 @@ function quoted(label: Uint8Array): string {
   return JSON.stringify(Buffer.from(label.buffer, label.byteOffset, label.byteLength).toString('utf8'));
 }
 
+/** True when each label stands in JSON as it is. */
+function standForThemselves(labels: Buffer): boolean {
+  for (let at = 0; at < labels.length; ) {
+    const end = at + 2 + labels.readUInt16LE(at);
+    for (at += 2; at < end; at += 1) if (STANDS_FOR_ITSELF[labels[at] as number] !== 1) return false;
+  }
+  return true;
+}
+
+/** Labels as they stand in JSON, each behind its length as before. */
+function escaped(labels: Buffer): Buffer {
+  return keyBytes(labelsOf(labels).map((label) => Buffer.from(quoted(label).slice(1, -1))));
+}
+
 /** A loop: for so few bytes a call of `copy` or `set` costs more than the copying. */
 function copy(from: Uint8Array, start: number, end: number, to: Uint8Array, position: number): number {
   const shift = position - start;
@@ -102,21 +124,46 @@ export interface SumFacts {
   readonly lastSeenMs: number;
 }
 
-/** Adds the lines of one window. */
+/** Adds the lines of one window. `labels` are u16le length and bytes of tenant, SKU and unit. */
 export function createSumWriter(
   source: SourceId,
   window: WindowRange,
-): (lines: ExpectedLines, key: Buffer, sum: SumFacts) => void {
+): (lines: ExpectedLines, labels: Buffer, sum: SumFacts) => void {
   const { startMs, windowMs, fromOffset, toOffset } = window;
   const idOf = aggregatedIds(source, startMs, windowMs);
   const end = secondsOf(startMs + windowMs);
   const length = windowMs % 1000 === 0 ? `${windowMs / 1000}s` : `${windowMs}ms`;
-  const times = `"window":"${length}","timestamp":${end},"window_start":${secondsOf(startMs)},"window_end":${end}`;
-  const read = `"source":{"topic":${JSON.stringify(source.topic)},"from_offset":${fromOffset},"to_offset":${toOffset}}`;
-  return (lines, key, { limbs, limbIndex, pulseCount, firstSeenMs, lastSeenMs }) => {
-    const total = formatAmount(limbs, limbIndex);
-    const seen = `"pulse_count":${pulseCount},"first_seen":${secondsOf(firstSeenMs)},"last_seen":${secondsOf(lastSeenMs)}`;
-    addLine(lines, `{"object_id":"${idOf(key)}",${keyMembers(...labelsOf(key))},"total_amount":${total},${times},${seen},${read}}`);
+  const times = Buffer.from(
+    `,"window":"${length}","timestamp":${end},"window_start":${secondsOf(startMs)},"window_end":${end},"pulse_count":`,
+  );
+  const read = Buffer.from(
+    `,"source":{"topic":${JSON.stringify(source.topic)},"from_offset":${fromOffset},"to_offset":${toOffset}}}\n`,
+  );
+  const restBytesMax =
+    Buffer.concat([OBJECT_ID, ...BEFORE_LABELS, TOTAL, times, FIRST_SEEN, LAST_SEEN, read]).length +
+    ID_BYTES + AMOUNT_BYTES_MAX + INTEGER_BYTES_MAX + 2 * SECONDS_BYTES_MAX;
+  return (lines, labels, { limbs, limbIndex, pulseCount, firstSeenMs, lastSeenMs }) => {
+    const written = standForThemselves(labels) ? labels : escaped(labels);
+    lines.reserve(restBytesMax + written.length);
+    const { buffer, position } = lines;
+    let at = copy(OBJECT_ID, 0, OBJECT_ID.length, buffer, position);
+    at += buffer.write(idOf(labels), at, 'latin1');
+    let label = 0;
+    for (const before of BEFORE_LABELS) {
+      const labelEnd = label + 2 + written.readUInt16LE(label);
+      at = copy(before, 0, before.length, buffer, at);
+      at = copy(written, label + 2, labelEnd, buffer, at);
+      label = labelEnd;
+    }
+    at = copy(TOTAL, 0, TOTAL.length, buffer, at);
+    at = writeAmount(limbs, limbIndex, buffer, at);
+    at = copy(times, 0, times.length, buffer, at);
+    at = writeInteger(pulseCount, buffer, at);
+    at = copy(FIRST_SEEN, 0, FIRST_SEEN.length, buffer, at);
+    at = writeSeconds(firstSeenMs, buffer, at);
+    at = copy(LAST_SEEN, 0, LAST_SEEN.length, buffer, at);
+    at = writeSeconds(lastSeenMs, buffer, at);
+    lines.wrote(copy(read, 0, read.length, buffer, at));
   };
 }
 
@@ -143,7 +190,21 @@ export function addLine(lines: ExpectedLines, text: string): void {
 
 /** Unix seconds of milliseconds: whole, or with up to three decimals. */
 function secondsOf(timeMs: number): string {
+  return secondsScratch.toString('latin1', 0, writeSeconds(timeMs, secondsScratch, 0));
+}
+
+const secondsScratch = Buffer.alloc(SECONDS_BYTES_MAX);
+
+function writeSeconds(timeMs: number, out: Uint8Array, position: number): number {
   const milliseconds = timeMs % 1000;
-  const seconds = `${(timeMs - milliseconds) / 1000}`;
-  return milliseconds === 0 ? seconds : `${seconds}.${`${milliseconds}`.padStart(3, '0')}`.replace(/0+$/, '');
+  let at = writeInteger((timeMs - milliseconds) / 1000, out, position);
+  if (milliseconds > 0) {
+    out[at] = POINT;
+    at += 1;
+  }
+  for (let rest = milliseconds; rest > 0; rest = (rest * 10) % 1000) {
+    out[at] = ZERO + Math.floor(rest / 100);
+    at += 1;
+  }
+  return at;
 }

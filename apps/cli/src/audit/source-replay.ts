@@ -131,8 +131,8 @@ class Replay {
 
   private takePulse({ pulse, isPlain }: Message, hash: number, offset: number, timestampMs: number, timestampS: number): void {
     const { keys } = this;
-    const id = keys.idOf(pulse, hash);
-    const tenant = this.tenants[keys.tenantOf(id)] as Tenant;
+    const entry = keys.entryOf(pulse, hash);
+    const tenant = this.tenants[keys.tenantOf(entry)] as Tenant;
     const { grouped, aggregated } = tenant;
     if (grouped === undefined && aggregated === undefined) return;
     this.counts.pulses += 1;
@@ -140,7 +140,7 @@ class Replay {
       if (isPlain) this.writer.writePlain(grouped, pulse, timestampS, offset);
       else this.writer.write(grouped, pulse, timestampS, offset);
     if (aggregated === undefined) return;
-    if (this.window !== undefined) this.sums.add(id, pulse.amount, timestampMs);
+    if (this.window !== undefined) this.sums.add(keys.idOf(entry), pulse.amount, timestampMs);
     else this.missWindow(offset, tenant.aggregatedTopic, aggregated.fromOffset);
   }
 
@@ -187,10 +187,11 @@ class Replay {
     const write = createSumWriter(scope.source, { ...window, toOffset: nextOffset - 1 });
     for (let index = 0; index < sums.count; index += 1) {
       const id = sums.idAt(index);
-      const { aggregated } = this.tenants[keys.tenantOf(id)] as Tenant;
+      const entry = keys.entryAt(id);
+      const { aggregated } = this.tenants[keys.tenantOf(entry)] as Tenant;
       if (aggregated === undefined || fromOffset < aggregated.fromOffset) continue;
       this.counts.sums += 1;
-      write(aggregated, keys.bytesOf(id), sums.sumOf(id));
+      write(aggregated, keys.labelBytesOf(entry), sums.sumOf(id));
     }
     sums.clear();
   }
