@@ -5,7 +5,9 @@ import fc from 'fast-check';
 import { readLineBlocks } from './line-input';
 
 async function* chunksOf(input: Buffer, size: number): AsyncGenerator<Buffer, void, undefined> {
-  for (let start = 0; start < input.byteLength; start += size) yield Promise.resolve(input.subarray(start, start + size));
+  // Each with memory of its own, as streams give them.
+  for (let start = 0; start < input.byteLength; start += size)
+    yield Promise.resolve(Buffer.from(new Uint8Array(input.subarray(start, start + size)).buffer));
 }
 
 async function messagesOf(input: Buffer, size: number): Promise<{ messages: string[]; failure?: unknown }> {

@@ -16,7 +16,7 @@ export interface TopicRange {
   readonly untilOffset: number;
   /** Bytes that may be on their way. */
   readonly creditBytes: number;
-  /** The batches are lent: their memory is given back when the next ones are asked for. */
+  /** The batches are lent: when the next ones are asked for, these may be empty, their memory given back. */
   readonly isLent?: boolean;
   /** Ends the range early. */
   readonly signal?: AbortSignal;

@@ -32,7 +32,7 @@ export async function startCuttingProxy(brokerPort: number): Promise<CuttingProx
     client.on('data', (bytes: Buffer) => {
       const skipped = Math.min(preambleLeft, bytes.byteLength);
       preambleLeft -= skipped;
-      for (const frame of requests.push(Buffer.from(bytes.subarray(skipped)))) {
+      for (const frame of requests.push(bytes.subarray(skipped))) {
         const request = decodeRequest(frame);
         if (request.type !== 'commit' || !request.appends.some(({ topic }) => topic === awaited?.topic)) continue;
         isKeepingBack = true;

@@ -26,7 +26,7 @@ export class Keys {
   /** By id. */
   private entries = new Int32Array(SLOTS_MIN);
   private arena = Buffer.alloc(ARENA_BYTES_MIN);
-  /** The same memory. */
+  /** The same memory as 32-bit integers. */
   private words = new Int32Array(this.arena.buffer);
   private arenaEnd = 0;
 
@@ -40,7 +40,7 @@ export class Keys {
   ) {}
 
   /**
-   * The entry of the pulse's key, which is made if there is none.
+   * The entry of the pulse's key, as its place in `words`, which is valid until `clear`; it is made if there is none.
    * @param hash as `load` gave it
    */
   entryOf(pulse: PulseFields, hash = this.hashOf(pulse)): number {
@@ -135,7 +135,8 @@ export class Keys {
     }
     if (this.arenaEnd + bytes <= this.arena.length) return;
     // A multiple of WORD_BYTES, as is the first size.
-    const arena = Buffer.allocUnsafeSlow(Math.max(this.arena.length * 2, Math.ceil((this.arenaEnd + bytes) / WORD_BYTES) * WORD_BYTES));
+    const needed = Math.ceil((this.arenaEnd + bytes) / WORD_BYTES) * WORD_BYTES;
+    const arena = Buffer.allocUnsafeSlow(Math.max(this.arena.length * 2, needed));
     this.arena.copy(arena, 0, 0, this.arenaEnd);
     this.setArena(arena);
   }

@@ -33,7 +33,7 @@ export function createBinarySpeaker(context: ServerContext, connection: Connecti
   const { clock, groups, limits, requestBudget } = context;
   const { outbox } = connection;
   const owner = {};
-  const assembler = createFrameAssembler();
+  const assembler = createFrameAssembler({ ownsChunks: true });
   let isGreeted = false;
   let isPaused = false;
   /** No more requests are taken: the client or the server is leaving, or the client was refused. */

@@ -26,8 +26,8 @@ const makers: Readonly<Record<string, (index: number) => object>> = {
   deadline: (index) => createDeadline(clock, index, nothing),
   outbox: (index) => createOutbox(socket, clock, index, nothing),
   'request flow': () => createRequestFlow(() => true, nothing, nothing),
-  'frame assembler': createFrameAssembler,
-  'line reader': createLineReader,
+  'frame assembler': () => createFrameAssembler(),
+  'line reader': () => createLineReader(),
 };
 
 /** Bytes that are in use, or are no more and wait for a collection of everything, outside of the young generation. */

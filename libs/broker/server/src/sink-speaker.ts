@@ -18,7 +18,7 @@ import { createDeadline } from './deadline';
 export function createSinkSpeaker(context: ServerContext, connection: Connection, topic: string): Speaker {
   const { clock, limits, log, logger, observer, sinkBudget } = context;
   const { peer } = connection;
-  const reader = createLineReader();
+  const reader = createLineReader({ ownsChunks: true });
   let waiting: LineBlock[] = [];
   /** Complete lines that are not stored yet. */
   let linesBytes = 0;

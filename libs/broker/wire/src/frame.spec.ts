@@ -75,9 +75,9 @@ describe('frames', () => {
     expect(assembler.pendingBytes).toBe(16);
   });
 
-  it('give a large chunk back at once when they do not refer to it', () => {
+  it('give a large chunk of the assembler back at once when they do not refer to it', () => {
     const stream = Buffer.concat([framed(100), framed(90_000), framed(50)]);
-    const assembler = createFrameAssembler();
+    const assembler = createFrameAssembler({ ownsChunks: true });
     const push = (from: number, to: number) => {
       const chunk = new Uint8Array(stream.subarray(from, to)); // memory of its own
       return { chunk, frames: assembler.push(chunk) };
@@ -90,13 +90,15 @@ describe('frames', () => {
     expect(large?.memory).toBe(large?.body.buffer);
   });
 
-  it('leave a chunk alone that shares its memory, or that is small', () => {
+  it('leave a chunk alone that shares its memory, that is small, or that is somebody else\'s', () => {
     const stream = framed(90_000);
-    const assembler = createFrameAssembler();
-    assembler.push(stream.subarray(0, 40_000));
+    const assembler = createFrameAssembler({ ownsChunks: true });
     const small = new Uint8Array(stream.subarray(40_000, 41_000));
+    assembler.push(stream.subarray(0, 40_000));
     assembler.push(small);
-    expect([stream.length, small.length]).toEqual([90_016, 1_000]);
+    const foreign = new Uint8Array(stream.subarray(0, 40_000));
+    createFrameAssembler().push(foreign);
+    expect([stream.length, small.length, foreign.length]).toEqual([90_016, 1_000, 40_000]);
   });
 
   it('may have a body that is not a message, which decoding refuses', () => {

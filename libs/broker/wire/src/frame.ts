@@ -13,7 +13,7 @@ import { PulsesError } from '@pulses/shared-errors';
 import { violation } from './body';
 import { createHeldBytes } from './held-bytes';
 import { FRAME_BYTES_MAX } from './limits';
-import { freeChunk, LARGE_BYTES } from './memory';
+import { freeChunk, LARGE_BYTES, type ChunkOwnership } from './memory';
 
 /** Bytes before the body. */
 export const FRAME_HEADER_BYTES = 16;
@@ -55,7 +55,7 @@ export function sealFrame(type: number, correlation: number, parts: Uint8Array[]
 /** @see createFrameAssembler */
 export interface FrameAssembler {
   /**
-   * Takes bytes of the stream, answers the frames that are now whole. The chunk is the assembler's from then on: see `freeChunk`.
+   * Takes bytes of the stream, answers the frames that are now whole.
    * @throws PulsesError PROTOCOL_VIOLATION or MESSAGE_TOO_LARGE; the stream is then of no more use
    */
   push(chunk: Uint8Array): Frame[];
@@ -65,15 +65,22 @@ export interface FrameAssembler {
   drop(): void;
 }
 
-/** Cuts a byte stream into frames. A frame that lies whole in one chunk is not copied. */
-export function createFrameAssembler(): FrameAssembler {
-  return new Assembler();
+/**
+ * Cuts a byte stream into frames. A frame that lies whole in one chunk is not copied.
+ *
+ * @param ownership `ownsChunks`: nobody else looks at a chunk once it was pushed; large ones are then given back at once when
+ *   no frame refers to them
+ */
+export function createFrameAssembler({ ownsChunks = false }: ChunkOwnership = {}): FrameAssembler {
+  return new Assembler(ownsChunks);
 }
 
 class Assembler implements FrameAssembler {
   private readonly held = createHeldBytes();
   /** The length of the frame that is held, once it is known. */
   private heldFrameBytes: number | undefined;
+
+  constructor(private readonly ownsChunks: boolean) {}
 
   get pendingBytes(): number {
     return this.held.length;
@@ -95,7 +102,7 @@ class Assembler implements FrameAssembler {
     }
     if (position < chunk.byteLength) this.held.add(chunk.subarray(position));
     // No frame refers to it.
-    if (position === heldEnd) freeChunk(chunk);
+    if (this.ownsChunks && position === heldEnd) freeChunk(chunk);
     return frames;
   }
 

@@ -51,8 +51,8 @@ describe('the line reader', () => {
     expect(Buffer.from(reader.push(Buffer.from('!\n'))?.payload ?? []).toString()).toBe('rest!\n');
   });
 
-  it('gives a large chunk back at once when the messages do not lie in it', () => {
-    const reader = createLineReader();
+  it('gives a large chunk of its own back at once when the messages do not lie in it', () => {
+    const reader = createLineReader({ ownsChunks: true });
     const push = (text: string) => {
       const chunk = new Uint8Array(Buffer.from(text)); // memory of its own
       const { payload } = reader.push(chunk) ?? { payload: undefined };
@@ -79,10 +79,10 @@ describe('the line reader', () => {
     expect(Buffer.from(reader.blockBeforeFailure?.payload ?? []).toString()).toBe('one\ntwo\n');
 
     const endless = createLineReader();
-    const chunkBytes = 65_536;
+    const chunk = Buffer.alloc(65_536, 'x');
     expect(() => {
-      for (let sent = 0; sent < 2 * MESSAGE_BYTES_MAX; sent += chunkBytes) {
-        endless.push(Buffer.alloc(chunkBytes, 'x'));
+      for (let sent = 0; sent < 2 * MESSAGE_BYTES_MAX; sent += chunk.byteLength) {
+        endless.push(chunk);
         expect(endless.pendingBytes).toBeLessThanOrEqual(MESSAGE_BYTES_MAX + 1);
       }
     }).toThrow(/longer than/);

@@ -6,7 +6,7 @@
 import { PulsesError } from '@pulses/shared-errors';
 import { createHeldBytes } from './held-bytes';
 import { MESSAGE_BYTES_MAX } from './limits';
-import { freeChunk } from './memory';
+import { freeChunk, type ChunkOwnership } from './memory';
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
@@ -20,7 +20,7 @@ export interface LineBlock {
 /** @see createLineReader */
 export interface LineReader {
   /**
-   * Takes bytes of the stream; answers the messages that are now whole, if any. The chunk is the reader's from then on: see `freeChunk`.
+   * Takes bytes of the stream; answers the messages that are now whole, if any.
    * @throws PulsesError MESSAGE_TOO_LARGE; `blockBeforeFailure` then holds the messages before, and the reader is done
    */
   push(chunk: Uint8Array): LineBlock | undefined;
@@ -31,14 +31,20 @@ export interface LineReader {
   drop(): void;
 }
 
-export function createLineReader(): LineReader {
-  return new BlockReader();
+/**
+ * @param ownership `ownsChunks`: nobody else looks at a chunk once it was pushed; large ones are then given back at once when
+ *   no message lies in them
+ */
+export function createLineReader({ ownsChunks = false }: ChunkOwnership = {}): LineReader {
+  return new BlockReader(ownsChunks);
 }
 
 class BlockReader implements LineReader {
   blockBeforeFailure: LineBlock | undefined;
   /** The start of a line whose end has not come. */
   private readonly held = createHeldBytes();
+
+  constructor(private readonly ownsChunks: boolean) {}
 
   get pendingBytes(): number {
     return this.held.length;
@@ -50,7 +56,7 @@ class BlockReader implements LineReader {
     const lastLineEnd = chunk.lastIndexOf(LINE_FEED);
     if (lastLineEnd < 0) {
       held.add(chunk);
-      freeChunk(chunk);
+      if (this.ownsChunks) freeChunk(chunk);
       if (this.isTooLong()) {
         held.drop();
         throw tooLong();
@@ -64,7 +70,7 @@ class BlockReader implements LineReader {
       held.add(lines);
       lines = held.take();
       held.add(rest);
-      freeChunk(chunk);
+      if (this.ownsChunks) freeChunk(chunk);
     }
     const { block, overlong } = messagesOf(lines);
     if (overlong || this.isTooLong()) {

@@ -13,6 +13,12 @@ export function freeMemory(memory: ArrayBufferLike): void {
   if (memory instanceof ArrayBuffer) memory.transfer(0);
 }
 
+/** Whose the chunks of a stream are that a reader is given. */
+export interface ChunkOwnership {
+  /** They are the reader's, which may give their memory back: they are empty then. Else they stay as they are. */
+  readonly ownsChunks?: boolean;
+}
+
 /** Gives back a chunk of a stream that was copied, when it is large and its memory is nobody else's. */
 export function freeChunk({ buffer, byteLength }: Uint8Array): void {
   if (byteLength >= CHUNK_BYTES_MIN && byteLength === buffer.byteLength) freeMemory(buffer);

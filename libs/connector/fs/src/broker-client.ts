@@ -124,7 +124,7 @@ interface StreamControl {
 }
 
 function createConnection(socket: Socket, clock: Clock, peer: string): Connection {
-  const assembler = createFrameAssembler();
+  const assembler = createFrameAssembler({ ownsChunks: true });
   const pending = new Map<number, Pending>();
   const feeds = new Map<number, FetchStreamFeed>();
   let lastCorrelation = 0;

@@ -11,7 +11,7 @@ export type FetchEvent =
   | {
       readonly kind: 'records';
       readonly batch: RecordBatch;
-      /** With the last batch of a large frame: what all of its batches lie in. To be freed by who is done with them. */
+      /** With the last batch of a large frame that has memory of its own: what all of its batches lie in, to be freed by who is done with them. */
       readonly memory?: ArrayBufferLike | undefined;
     }
   /** See `head` of the protocol. */
