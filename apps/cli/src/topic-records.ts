@@ -58,7 +58,7 @@ export async function* readBatches(
 }
 
 function freeAll(events: readonly FetchEvent[]): void {
-  for (const event of events) if (event.kind === 'records' && event.memory !== undefined) freeMemory(event.memory);
+  for (const event of events) if (event.kind === 'records') freeMemory(event.memory);
 }
 
 function upTo(batch: RecordBatch, untilOffset: number): RecordBatch {

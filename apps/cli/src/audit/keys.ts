@@ -114,12 +114,13 @@ export class Keys {
     const tenant = this.tenantNumberOf(labelsOf(bytes)[0]);
     const id = this.count;
     this.count += 1;
-    this.makeRoom(NUMBERS_BYTES + bytes.length);
+    const entryBytes = Math.ceil((NUMBERS_BYTES + bytes.length) / WORD_BYTES) * WORD_BYTES;
+    this.makeRoom(entryBytes);
     const entry = this.arenaEnd / WORD_BYTES;
     this.words[entry] = id;
     this.words[entry + 1] = tenant;
     bytes.copy(this.arena, this.arenaEnd + NUMBERS_BYTES);
-    this.arenaEnd = Math.ceil((this.arenaEnd + NUMBERS_BYTES + bytes.length) / WORD_BYTES) * WORD_BYTES;
+    this.arenaEnd += entryBytes;
     this.entries[id] = entry;
     this.slots[2 * slot] = hash;
     this.slots[2 * slot + 1] = entry + 1;
@@ -127,6 +128,7 @@ export class Keys {
     return entry;
   }
 
+  /** @param bytes of the entry, a multiple of WORD_BYTES; so is the arena's size then */
   private makeRoom(bytes: number): void {
     if (this.count > this.entries.length) {
       const entries = new Int32Array(this.entries.length * 2);
@@ -134,9 +136,7 @@ export class Keys {
       this.entries = entries;
     }
     if (this.arenaEnd + bytes <= this.arena.length) return;
-    // A multiple of WORD_BYTES, as is the first size.
-    const needed = Math.ceil((this.arenaEnd + bytes) / WORD_BYTES) * WORD_BYTES;
-    const arena = Buffer.allocUnsafeSlow(Math.max(this.arena.length * 2, needed));
+    const arena = Buffer.allocUnsafeSlow(Math.max(this.arena.length * 2, this.arenaEnd + bytes));
     this.arena.copy(arena, 0, 0, this.arenaEnd);
     this.setArena(arena);
   }

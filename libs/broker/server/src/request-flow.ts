@@ -98,6 +98,6 @@ class OrderedFlow implements RequestFlow {
   private release({ bytes, memory }: IncomingRequest): void {
     this.count -= 1;
     this.bytes -= bytes;
-    if (memory !== undefined) freeMemory(memory);
+    freeMemory(memory);
   }
 }

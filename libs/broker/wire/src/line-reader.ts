@@ -64,14 +64,13 @@ class BlockReader implements LineReader {
       return undefined;
     }
     let lines = chunk.subarray(0, lastLineEnd + 1);
-    const rest = chunk.subarray(lastLineEnd + 1);
-    if (held.length === 0) held.add(rest);
-    else {
+    const isCopied = held.length > 0;
+    if (isCopied) {
       held.add(lines);
       lines = held.take();
-      held.add(rest);
-      if (this.ownsChunks) freeChunk(chunk);
     }
+    held.add(chunk.subarray(lastLineEnd + 1));
+    if (this.ownsChunks && isCopied) freeChunk(chunk);
     const { block, overlong } = messagesOf(lines);
     if (overlong || this.isTooLong()) {
       this.blockBeforeFailure = block;

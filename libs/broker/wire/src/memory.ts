@@ -8,8 +8,8 @@ export const LARGE_BYTES = 64 * 1024;
 /** Chunks come much more often than what else is large, so that smaller ones are worth the call. */
 const CHUNK_BYTES_MIN = 16 * 1024;
 
-/** Gives the memory back now. Views of it are empty afterwards: nobody may use them any more. */
-export function freeMemory(memory: ArrayBufferLike): void {
+/** Gives the memory back now, if there is any. Views of it are empty afterwards: nobody may use them any more. */
+export function freeMemory(memory: ArrayBufferLike | undefined): void {
   if (memory instanceof ArrayBuffer) memory.transfer(0);
 }
 

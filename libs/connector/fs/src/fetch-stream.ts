@@ -85,7 +85,7 @@ export function createFetchStream(
         switch (response.type) {
           case 'records':
             response.batches.forEach((batch, index, { length }) => {
-              arrive(index < length - 1 ? { kind: 'records', batch } : { kind: 'records', batch, memory });
+              arrive({ kind: 'records', batch, memory: index === length - 1 ? memory : undefined });
             });
             return 'open';
           case 'head':

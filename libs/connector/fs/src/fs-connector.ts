@@ -234,7 +234,7 @@ function sourceStreamOf(stream: FetchStream): SourceStream {
   let memory: ArrayBufferLike | undefined;
   return {
     async next(): Promise<SourceEvent> {
-      if (memory !== undefined) freeMemory(memory);
+      freeMemory(memory);
       memory = undefined;
       const event = await stream.next();
       if (event.kind === 'head') return event;
