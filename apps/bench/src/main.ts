@@ -2,10 +2,11 @@
 //
 // Guarantees: one bench after the other, alone on the machine as far as this program can tell; the page is printed on
 // standard output, progress on standard error. `--write` puts it into docs/performance.md as well. `--smoke` runs the
-// smallest sizes, whose times mean nothing. The first bench that fails ends the run with exit code 1; the page then holds what
-// was measured before, and is not written.
+// smallest sizes, whose times mean nothing. The first bench that fails, as after Ctrl-C, ends the run with exit code 1; the page
+// then holds what was measured before, and is not written. All that the benches have stored goes at the end.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Measurement } from '@pulses/testing-benches';
@@ -29,6 +30,7 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
+const directory = mkdtempSync(join(tmpdir(), 'pulses-benches-'));
 const results: Measurement[] = [];
 let profile: string | undefined;
 
@@ -37,8 +39,9 @@ async function measure(): Promise<void> {
     const step = `${index + 1}/${names.length} ${name}`;
     say(`${step} …`);
     const start = performance.now();
-    if (name === PROFILE) profile = await profileOf({ isSmoke: values.smoke });
-    else results.push(...(await runBench(name, { isSmoke: values.smoke })));
+    const run = { isSmoke: values.smoke, directory };
+    if (name === PROFILE) profile = await profileOf(run);
+    else results.push(...(await runBench(name, run)));
     say(`${step}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
   }
 }
@@ -49,11 +52,15 @@ function write(page: string): void {
   say(`written to ${DOCUMENT}`);
 }
 
+// The bench that runs hears of it too, and fails.
+process.on('SIGINT', () => undefined);
 let failure: Error | undefined;
 try {
   await measure();
 } catch (error) {
   failure = error as Error;
+} finally {
+  rmSync(directory, { recursive: true, force: true });
 }
 const page = pageOf(results, { profile, date: new Date().toISOString().slice(0, 10), isSmoke: values.smoke });
 process.stdout.write(page);

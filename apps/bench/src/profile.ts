@@ -1,18 +1,26 @@
-// Where the time goes: the bench `ingest` once more, with a CPU profile of each process.
+// Where the time goes: two of the benches once more, with a CPU profile of each process.
 //
 // A sample counts for the function on top of the stack; what has no source of its own (the system's and the engine's
 // functions) counts for the nearest caller that has. So a category is what its code and the calls it makes cost.
 // A profile holds the threads that run JavaScript: the thread pool, which waits for the disk, is not in it.
 
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { globSync, mkdtempSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { bundlePath, type AppName } from '@pulses/testing-processes';
 import { categoriesOf, modulesOf, summarise, type CpuProfile, type ProfileSummary } from './cpu-profile';
-import { runBench } from './run-bench';
+import { runBench, type BenchRun } from './run-bench';
 import { tableOf } from './table';
 
-const APPS: readonly AppName[] = ['stub-generator', 'broker', 'ingestor'];
+interface Profiled {
+  readonly bench: string;
+  readonly title: string;
+  readonly apps: readonly AppName[];
+}
+
+const PROFILED: readonly Profiled[] = [
+  { bench: 'ingest', title: 'at full rate', apps: ['stub-generator', 'broker', 'ingestor'] },
+  { bench: 'latency', title: 'at 50,000 pulses a second', apps: ['broker', 'ingestor'] },
+];
 const TOP_FUNCTIONS = 12;
 const SAMPLING_MICROS = 500;
 
@@ -21,18 +29,18 @@ interface ThreadProfile extends ProfileSummary {
 }
 
 /** As Markdown: the share of each category, and the functions that cost the most. */
-export async function profileOf({ isSmoke }: { readonly isSmoke: boolean }): Promise<string> {
-  const directory = mkdtempSync(join(tmpdir(), 'pulses-profile-'));
-  try {
+export async function profileOf(run: BenchRun): Promise<string> {
+  const texts: string[] = [];
+  for (const profiled of PROFILED) {
+    const directory = mkdtempSync(join(run.directory, 'profile-'));
     const nodeOptions = `--cpu-prof --cpu-prof-interval=${SAMPLING_MICROS} --cpu-prof-dir=${directory}`;
-    await runBench('ingest', { isSmoke, env: { APP_NODE_OPTIONS: nodeOptions } });
-    return textOf(threadsOf(directory));
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
+    await runBench(profiled.bench, { ...run, env: { APP_NODE_OPTIONS: nodeOptions } });
+    texts.push(textOf(profiled, threadsOf(directory, profiled.apps)));
   }
+  return texts.join('\n\n');
 }
 
-function threadsOf(directory: string): ThreadProfile[] {
+function threadsOf(directory: string, apps: readonly AppName[]): ThreadProfile[] {
   const byThread = new Map<string, { readonly thread: string; readonly text: string }>();
   for (const path of globSync(join(directory, '*.cpuprofile')).sort()) {
     // CPU.<date>.<time>.<process>.<thread>.<number>.cpuprofile
@@ -41,7 +49,7 @@ function threadsOf(directory: string): ThreadProfile[] {
     byThread.set(`${process}.${thread}`, { thread, text: readFileSync(path, 'utf8') });
   }
   const profiles = [...byThread.values()];
-  return APPS.flatMap((app) => {
+  return apps.flatMap((app) => {
     const bundle = bundlePath(app);
     const modules = modulesOf(readFileSync(bundle, 'utf8'));
     return profiles
@@ -53,8 +61,8 @@ function threadsOf(directory: string): ThreadProfile[] {
   });
 }
 
-function textOf(threads: readonly ThreadProfile[]): string {
-  if (threads.length < APPS.length) throw new Error('a process has left no CPU profile');
+function textOf({ title, apps }: Profiled, threads: readonly ThreadProfile[]): string {
+  if (threads.length < apps.length) throw new Error('a process has left no CPU profile');
   const shareText = (micros: number, { totalMicros }: ThreadProfile) => `${((micros * 100) / totalMicros).toFixed(1)} %`;
   const rows = categoriesOf(threads).map((category) => [
     category,
@@ -68,7 +76,7 @@ function textOf(threads: readonly ThreadProfile[]): string {
     return `${thread.thread}: ${top.map(([name, micros]) => `\`${name}\` ${shareText(micros, thread)}`).join(', ')}.`;
   });
   return [
-    'Where the time goes, in shares of the time that the process lived, from its start to its end:',
+    `Where the time goes ${title}, in shares of the time that the process lived, from its start to its end:`,
     tableOf(['category', ...threads.map(({ thread }) => thread)], rows),
     'The functions that cost the most, with the native ones they call:',
     tops.map((top) => `- ${top}`).join('\n'),

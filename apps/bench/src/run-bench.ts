@@ -40,15 +40,19 @@ export function inPageOrder(names: readonly string[]): string[] {
   return [...ORDER.filter((name) => names.includes(name)), ...unnamed];
 }
 
+export interface BenchRun {
+  readonly isSmoke: boolean;
+  /** Where its files are left: to remove them before the next one runs would slow that down. */
+  readonly directory: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** @throws Error that names the bench when it fails, or prints what is no measurement */
-export async function runBench(
-  name: string,
-  options: { readonly isSmoke: boolean; readonly env?: Readonly<Record<string, string>> },
-): Promise<Measurement[]> {
+export async function runBench(name: string, options: BenchRun): Promise<Measurement[]> {
   const args = ['tools/src/bench.mts', ROOT, name, ...(options.isSmoke ? ['--smoke'] : [])];
   const child = spawn(process.execPath, args, {
     cwd: workspaceRoot(),
-    env: { ...process.env, ...options.env },
+    env: { ...process.env, TMPDIR: options.directory, TEMP_DIRECTORIES_STAY: '1', ...options.env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let output = '';

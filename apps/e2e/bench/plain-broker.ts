@@ -46,6 +46,8 @@ export async function runPlainBroker({ directory, tenants }: PlainBroker): Promi
     files.push({ handle: await open(lineFilePath(directory, index), 'w'), pending: [] });
   }
   let reader: Socket | undefined;
+  /** Is sent the lines that are stored, of all tenants. */
+  let watcher: Socket | undefined;
   let waiting: Arrived[] = [];
   let storing: Promise<void> | undefined;
   const paused = new Set<Socket>();
@@ -77,8 +79,10 @@ export async function runPlainBroker({ directory, tenants }: PlainBroker): Promi
       await journal.datasync();
       for (const { from, bytes, isGrouped } of group) {
         from.write(ACKNOWLEDGEMENT);
-        if (isGrouped) route(bytes);
-        else {
+        if (isGrouped) {
+          route(bytes);
+          if (watcher !== undefined) sendMessage(watcher, bytes);
+        } else {
           files[0]?.pending.push(bytes);
           if (reader === undefined) continue;
           sendMessage(reader, bytes);
@@ -118,6 +122,7 @@ export async function runPlainBroker({ directory, tenants }: PlainBroker): Promi
       if (role === undefined) {
         role = chunk[0];
         if (role === PLAIN_ROLES.reader) reader = from.on('drain', resume).on('close', forgetReader);
+        if (role === PLAIN_ROLES.watcher) watcher = from;
         chunk = chunk.subarray(1);
       }
       for (const bytes of take(chunk)) waiting.push({ from, bytes, isGrouped: role === PLAIN_ROLES.committer });

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 const LENGTH_BYTES = 4;
 
 /** What a connection says first: who it is. */
-export const PLAIN_ROLES = { producer: 1, reader: 2, committer: 3 } as const;
+export const PLAIN_ROLES = { producer: 1, reader: 2, committer: 3, watcher: 4 } as const;
 /** Each message that is stored is answered by one. */
 export const ACKNOWLEDGEMENT = Buffer.from([6]);
 

@@ -4,12 +4,12 @@
 
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { check, cpuSeconds, createPulsePool, createSamples, jsonParseYardstick, report, sendPaced, sized, until } from '@pulses/testing-benches';
 import { makeTempDirectory, startApp, stopAll } from '@pulses/testing-processes';
 import { lineFilePath, runPlainBroker, type PlainBroker } from './plain-broker';
 import { GROUPED_EXTRA_BYTES, runPlainIngestor, type PlainIngestor } from './plain-ingestor';
-import { PLAIN_ROLES, sendMessage } from './plain-messages';
+import { createMessageReader, PLAIN_ROLES, SECTION_HEADER_BYTES, sendMessage } from './plain-messages';
 
 const TENANTS = sized(1_000, 20);
 const SKUS = 50;
@@ -27,6 +27,8 @@ interface Pipeline {
   produce(payload: Uint8Array): Promise<void>;
   /** Lines that are grouped and stored. */
   grouped(): number;
+  /** From now on: bytes of lines, in order, each time that some are stored and have come to a reader of all tenants. */
+  watch(onLines: (bytes: number) => void): Promise<void>;
   cpu(): { broker: number; ingestor: number };
   /** Ends all, and compares the size of the tenants' files. @throws Error when a byte is missing */
   finish(expected: { readonly pulses: number; readonly sourceBytes: number }): Promise<void>;
@@ -41,9 +43,13 @@ async function startPipeline(): Promise<Pipeline> {
   const port = Number(/listening (\d+)/.exec(broker.stdout)?.[1]);
   const ingestor = program('ingestor', { port, tenants: TENANTS });
   await ingestor.waitForOutput(/reading\n/);
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-  await once(socket, 'connect');
-  socket.write(Buffer.from([PLAIN_ROLES.producer]));
+  const join = async (role: keyof typeof PLAIN_ROLES): Promise<Socket> => {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    await once(socket, 'connect');
+    socket.write(Buffer.from([PLAIN_ROLES[role]]));
+    return socket;
+  };
+  const socket = await join('producer');
   const answers: (() => void)[] = [];
   socket.on('data', (acknowledgements: Buffer) => {
     for (const _ of acknowledgements) answers.shift()?.();
@@ -54,6 +60,12 @@ async function startPipeline(): Promise<Pipeline> {
         answers.push(resolve);
         sendMessage(socket, payload);
       }),
+    async watch(onLines) {
+      const take = createMessageReader();
+      (await join('watcher')).on('data', (chunk: Buffer) => {
+        for (const message of take(chunk)) onLines(lineBytesOf(message));
+      });
+    },
     grouped: () => Number(/stored (\d+)\n$/.exec(ingestor.stdout.slice(-40))?.[1] ?? 0),
     cpu: () => ({ broker: cpuSeconds(broker.pid), ingestor: cpuSeconds(ingestor.pid) }),
     async finish({ pulses, sourceBytes }) {
@@ -68,6 +80,17 @@ async function startPipeline(): Promise<Pipeline> {
       await directory.remove();
     },
   };
+}
+
+/** Without the headers of the tenants' sections. */
+function lineBytesOf(message: Buffer): number {
+  let bytes = 0;
+  for (let at = 0; at < message.byteLength; ) {
+    const sectionBytes = message.readUInt32LE(at + 4);
+    bytes += sectionBytes;
+    at += SECTION_HEADER_BYTES + sectionBytes;
+  }
+  return bytes;
 }
 
 async function flatOut() {
@@ -96,25 +119,35 @@ async function flatOut() {
 async function paced() {
   const pool = createPulsePool({ tenants: TENANTS, skus: SKUS, batchCount: sized(2_000, 100), batchPulses: PACED_PULSES });
   const pipeline = await startPipeline();
-  const acknowledged = createSamples();
+  const [acknowledged, visible] = [createSamples(), createSamples()];
   const answers: Promise<unknown>[] = [];
-  let sourceBytes = 0;
+  /** Of each batch: when it was due, and how many bytes of lines there are when its own are. */
+  const sent: { readonly dueMs: number; readonly endBytes: number }[] = [];
+  let [sourceBytes, seenBytes, seenBatches] = [0, 0, 0];
+  await pipeline.watch((bytes) => {
+    seenBytes += bytes;
+    for (let batch = sent[seenBatches]; batch !== undefined && batch.endBytes <= seenBytes; batch = sent[seenBatches]) {
+      visible.add(performance.now() - batch.dueMs);
+      seenBatches += 1;
+    }
+  });
   await sendPaced(INTERVAL_MS, PACED_BATCHES, (index, dueMs) => {
     const { payload } = pool.at(index);
     sourceBytes += payload.byteLength;
+    sent.push({ dueMs, endBytes: sourceBytes + (index + 1) * PACED_PULSES * GROUPED_EXTRA_BYTES });
     answers.push(pipeline.produce(payload).then(() => { acknowledged.add(performance.now() - dueMs); }));
   });
   await Promise.all(answers);
   const pulses = PACED_BATCHES * PACED_PULSES;
-  await until(() => pipeline.grouped() >= pulses);
+  await until(() => pipeline.grouped() >= pulses && seenBatches === PACED_BATCHES);
   await pipeline.finish({ pulses, sourceBytes });
-  return acknowledged;
+  return { acknowledged, visible };
 }
 
 async function bench(): Promise<void> {
   try {
     const most = await flatOut();
-    const acknowledged = await paced();
+    const { acknowledged, visible } = await paced();
     report('plainest', { pulses: BATCHES * BATCH_PULSES, tenants: TENANTS, batch: BATCH_PULSES, in_flight: IN_FLIGHT, rate: RATE }, [
       {
         question: 'plainest pipeline of the same bytes: source → durable lines by tenant',
@@ -128,6 +161,13 @@ async function bench(): Promise<void> {
         question: `the same: acknowledgement at ${RATE.toLocaleString('en-US')} pulses/s`,
         rate: RATE,
         latency: { of: 'acknowledgement', p50Ms: acknowledged.at(0.5), p99Ms: acknowledged.at(0.99) },
+        targets: [],
+        checked: CHECKED,
+      },
+      {
+        question: `the same: source → line visible at ${RATE.toLocaleString('en-US')} pulses/s`,
+        rate: RATE,
+        latency: { of: 'visible', p50Ms: visible.at(0.5), p99Ms: visible.at(0.99) },
         targets: [],
         checked: CHECKED,
       },

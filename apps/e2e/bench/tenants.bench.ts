@@ -9,7 +9,7 @@ import { CHECKED, startGenerator, UNITS_A_MICRO, withBenchSystem } from './bench
 
 const TENANT_COUNTS = isSmoke ? [10, 200] : [10, 1_000, 100_000];
 const SKUS = sized(1, 1, 'BENCH_SKUS');
-const PULSES = sized(1_000_000, 20_000, 'BENCH_PULSES');
+const PULSES = sized(300_000, 20_000, 'BENCH_PULSES');
 const WINDOW = isSmoke ? '1s' : '5s';
 const FIRST_BATCH_PULSES = 1_000;
 const COST_RATIO_MAX = 1.5;

@@ -107,6 +107,16 @@ describe('places for processes under test', () => {
     expect([one, other].map(({ path }) => existsSync(path))).toEqual([false, false]);
   });
 
+  it('stay until somebody else removes them, where that was asked for', async () => {
+    const directory = await makeTempDirectory();
+    process.env['TEMP_DIRECTORIES_STAY'] = '1';
+    await directory.remove();
+    expect(existsSync(directory.path)).toBe(true);
+    delete process.env['TEMP_DIRECTORIES_STAY'];
+    await directory.remove();
+    expect(existsSync(directory.path)).toBe(false);
+  });
+
   it('have certificates for loopback', async () => {
     const directory = await makeTempDirectory();
     const { certificatePem, privateKeyPem } = await makeCertificate(directory.path);
