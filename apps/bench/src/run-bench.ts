@@ -1,6 +1,6 @@
 // Runs one bench as a process of its own and takes what it prints.
 
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -47,8 +47,12 @@ export interface BenchRun {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** @throws Error that names the bench when it fails, or prints what is no measurement */
+/**
+ * Starts it once the disk has what the ones before have written.
+ * @throws Error that names the bench when it fails, or prints what is no measurement
+ */
 export async function runBench(name: string, options: BenchRun): Promise<Measurement[]> {
+  spawnSync('sync');
   const args = ['tools/src/bench.mts', ROOT, name, ...(options.isSmoke ? ['--smoke'] : [])];
   const child = spawn(process.execPath, args, {
     cwd: workspaceRoot(),
