@@ -59,8 +59,6 @@ try {
   await measure();
 } catch (error) {
   failure = error as Error;
-} finally {
-  rmSync(directory, { recursive: true, force: true });
 }
 const page = pageOf(results, { profile, date: new Date().toISOString().slice(0, 10), isSmoke: values.smoke });
 process.stdout.write(page);
@@ -68,3 +66,5 @@ if (failure !== undefined) {
   say(`${failure.message}; nothing after it was measured`);
   process.exitCode = 1;
 } else if (values.write) write(page);
+say('removing what was stored …');
+rmSync(directory, { recursive: true, force: true });
