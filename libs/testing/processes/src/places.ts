@@ -1,5 +1,6 @@
 // Free ports and temporary directories for processes under test.
 
+import { readdirSync, truncateSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -43,15 +44,24 @@ export interface TempDirectory {
 }
 
 /**
- * With `TEMP_DIRECTORIES_STAY=1` in the environment `remove` does nothing, and who has set it removes them all: ext4 makes files
- * slowly for minutes after many were removed.
+ * With `TEMP_DIRECTORIES_STAY=1` in the environment `remove` leaves the files, empty, and who has set it removes them all: ext4
+ * makes files slowly for minutes after many were removed.
  */
 export async function makeTempDirectory(): Promise<TempDirectory> {
   const path = await mkdtemp(join(tmpdir(), 'pulses-'));
   return {
     path,
     async remove() {
-      if (process.env['TEMP_DIRECTORIES_STAY'] !== '1') await rm(path, { recursive: true, force: true });
+      if (process.env['TEMP_DIRECTORIES_STAY'] === '1') emptyFiles(path);
+      else await rm(path, { recursive: true, force: true });
     },
   };
+}
+
+function emptyFiles(directory: string): void {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) emptyFiles(path);
+    else if (entry.isFile()) truncateSync(path);
+  }
 }

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
 import { makeCertificate } from './certificate';
 import { freePort, makeTempDirectory, type TempDirectory } from './places';
 import { makeProgram, type Program } from './program';
@@ -107,11 +109,14 @@ describe('places for processes under test', () => {
     expect([one, other].map(({ path }) => existsSync(path))).toEqual([false, false]);
   });
 
-  it('stay until somebody else removes them, where that was asked for', async () => {
+  it('stay, with empty files, until somebody else removes them, where that was asked for', async () => {
     const directory = await makeTempDirectory();
+    const path = join(directory.path, 'below', 'file');
+    await mkdir(dirname(path));
+    await writeFile(path, 'bytes');
     process.env['TEMP_DIRECTORIES_STAY'] = '1';
     await directory.remove();
-    expect(existsSync(directory.path)).toBe(true);
+    expect((await stat(path)).size).toBe(0);
     delete process.env['TEMP_DIRECTORIES_STAY'];
     await directory.remove();
     expect(existsSync(directory.path)).toBe(false);
