@@ -1,17 +1,28 @@
 // Runs a TypeScript program of the workspace: node tools/src/run-source.mts <file> [argument …]
 //
 // Guarantees: the program is bundled into a temporary directory, may import the workspace's libraries, runs in the current
-// directory with its arguments, and its exit code is this one's.
+// directory with its arguments, and its exit code is this one's. A signal to end is the program's to obey; nothing of it is left then.
 
-import { spawnSync } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** Answers the exit code; 1 when a signal ended it. */
 export async function runSource(entry: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), 'pulses-run-'));
+  let program: ChildProcess | undefined;
+  let isEnding = false;
+  const end = (signal: NodeJS.Signals): void => {
+    isEnding = true;
+    // Ctrl-C goes to all that belong to the terminal, the program too.
+    if (signal !== 'SIGINT') program?.kill(signal);
+  };
+  for (const signal of SIGNALS) process.on(signal, end);
   try {
     const outfile = join(directory, `${basename(entry, '.ts')}.mjs`);
     await build({
@@ -27,9 +38,12 @@ export async function runSource(entry: string, args: readonly string[], env: Nod
       tsconfig: 'tsconfig.base.json',
       logLevel: 'warning',
     });
-    const { status } = spawnSync(process.execPath, [outfile, ...args], { stdio: 'inherit', env });
+    if (isEnding) return 1;
+    program = spawn(process.execPath, [outfile, ...args], { stdio: 'inherit', env });
+    const [status] = (await once(program, 'close')) as [number | null];
     return status ?? 1;
   } finally {
+    for (const signal of SIGNALS) process.off(signal, end);
     rmSync(directory, { recursive: true, force: true });
   }
 }

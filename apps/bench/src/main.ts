@@ -2,8 +2,8 @@
 //
 // Guarantees: one bench after the other, alone on the machine as far as this program can tell; the page is printed on
 // standard output, progress on standard error. `--write` puts it into docs/performance.md as well. `--smoke` runs the
-// smallest sizes, whose times mean nothing. The first bench that fails, as after Ctrl-C, ends the run with exit code 1; the page
-// then holds what was measured before, and is not written. All that the benches have stored goes at the end.
+// smallest sizes, whose times mean nothing. The first bench that fails, and a signal to end, end the run with exit code 1; the
+// page then holds what was measured before, and is not written. All that the benches have stored goes at the end, however that is.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,6 +31,12 @@ function say(text: string): void {
 }
 
 const directory = mkdtempSync(join(tmpdir(), 'pulses-benches-'));
+const ending = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    ending.abort(new Error(`ended by ${signal}`));
+  });
+}
 const results: Measurement[] = [];
 let profile: string | undefined;
 
@@ -39,7 +45,7 @@ async function measure(): Promise<void> {
     const step = `${index + 1}/${names.length} ${name}`;
     say(`${step} …`);
     const start = performance.now();
-    const run = { isSmoke: values.smoke, directory };
+    const run = { isSmoke: values.smoke, directory, ending: ending.signal };
     if (name === PROFILE) profile = await profileOf(run);
     else results.push(...(await runBench(name, run)));
     say(`${step}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
@@ -52,19 +58,19 @@ function write(page: string): void {
   say(`written to ${DOCUMENT}`);
 }
 
-// The bench that runs hears of it too, and fails.
-process.on('SIGINT', () => undefined);
-let failure: Error | undefined;
-try {
-  await measure();
-} catch (error) {
-  failure = error as Error;
+function print(failure: Error | undefined): void {
+  const page = pageOf(results, { profile, date: new Date().toISOString().slice(0, 10), isSmoke: values.smoke });
+  process.stdout.write(page);
+  if (failure !== undefined) {
+    say(`${failure.message}; nothing after it was measured`);
+    process.exitCode = 1;
+  } else if (values.write) write(page);
 }
-const page = pageOf(results, { profile, date: new Date().toISOString().slice(0, 10), isSmoke: values.smoke });
-process.stdout.write(page);
-if (failure !== undefined) {
-  say(`${failure.message}; nothing after it was measured`);
-  process.exitCode = 1;
-} else if (values.write) write(page);
-say('removing what was stored …');
-rmSync(directory, { recursive: true, force: true });
+
+try {
+  print(await measure().then(() => undefined, (error: unknown) => error as Error));
+} finally {
+  say('removing what was stored …');
+  // Programs of a bench that was ended may be about to end, and make a file meanwhile.
+  rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 500 });
+}

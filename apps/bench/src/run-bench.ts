@@ -1,6 +1,6 @@
 // Runs one bench as a process of its own and takes what it prints.
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -42,28 +42,38 @@ export function inPageOrder(names: readonly string[]): string[] {
 
 export interface BenchRun {
   readonly isSmoke: boolean;
-  /** Where its files are left: to remove them before the next one runs would slow that down. */
+  /** Where its files are left, empty: to remove them before the next one runs would slow that down. */
   readonly directory: string;
+  /** Ends it, with all that it has started. */
+  readonly ending: AbortSignal;
   readonly env?: Readonly<Record<string, string>>;
 }
 
 /**
  * Starts it once the disk has what the ones before have written.
- * @throws Error that names the bench when it fails, or prints what is no measurement
+ * @throws Error that names the bench when it fails, or prints what is no measurement; the signal's reason
  */
 export async function runBench(name: string, options: BenchRun): Promise<Measurement[]> {
-  spawnSync('sync');
+  if (!options.isSmoke) await once(spawn('sync'), 'close');
+  options.ending.throwIfAborted();
   const args = ['tools/src/bench.mts', ROOT, name, ...(options.isSmoke ? ['--smoke'] : [])];
   const child = spawn(process.execPath, args, {
     cwd: workspaceRoot(),
     env: { ...process.env, TMPDIR: options.directory, TEMP_DIRECTORIES_STAY: '1', ...options.env },
     stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
   });
+  const end = (): void => {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
+  };
+  options.ending.addEventListener('abort', end);
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
   });
   const [code] = (await once(child, 'close')) as [number | null];
+  options.ending.removeEventListener('abort', end);
+  options.ending.throwIfAborted();
   if (code !== 0) throw new Error(`the bench ${name} has failed`);
   return resultsOf(name, output);
 }

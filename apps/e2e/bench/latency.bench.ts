@@ -59,9 +59,11 @@ await withBenchSystem([`--flush-interval=${isSmoke ? '1s' : '5s'}`], async (benc
     });
   }
   const answers: Promise<unknown>[] = [];
+  let before = bench.cpu();
   await sendPaced(INTERVAL_MS, WARM_UP_BATCHES + BATCHES, (index, dueMs) => {
     const { payload, recordCount } = pool.at(index);
     dueTimes[index] = dueMs;
+    if (index === WARM_UP_BATCHES) before = bench.cpu();
     if (index >= WARM_UP_BATCHES) late.add(performance.now() - dueMs);
     answers.push(
       producer.produce(SOURCE_TOPIC, payload, recordCount).then((offset) => {
@@ -70,6 +72,7 @@ await withBenchSystem([`--flush-interval=${isSmoke ? '1s' : '5s'}`], async (benc
       }),
     );
   });
+  const after = bench.cpu();
   await Promise.all(answers);
   const pulses = TENANTS + (WARM_UP_BATCHES + BATCHES) * BATCH_PULSES;
   await bench.untilGrouped(pulses);
@@ -87,6 +90,7 @@ await withBenchSystem([`--flush-interval=${isSmoke ? '1s' : '5s'}`], async (benc
   const micros = first.microsOfFirst(1) + pool.microsOfFirst(WARM_UP_BATCHES + BATCHES);
   await bench.checkOutputs({ pulses, units: micros * UNITS_A_MICRO });
 
+  const percentOf = (part: 'broker' | 'ingestor') => (((after[part] - before[part]) * 100) / SECONDS).toFixed(0);
   const { payload } = pool.at(0);
   const echo = (await echoRoundTrips(payload, YARDSTICK_ROUNDS)).at(0.5);
   const write = syncedWrites(directory.path, [payload], YARDSTICK_ROUNDS).times.at(0.5);
@@ -99,7 +103,7 @@ await withBenchSystem([`--flush-interval=${isSmoke ? '1s' : '5s'}`], async (benc
       question: `acknowledgement at ${RATE.toLocaleString('en-US')} pulses/s`,
       rate: RATE,
       latency: { of: 'acknowledgement', p50Ms: acknowledged.at(0.5), p99Ms: acknowledged.at(0.99) },
-      detail: `generator late by ${late.at(0.99).toFixed(2)} ms p99, which counts`,
+      detail: `CPU: broker ${percentOf('broker')} %, ingestor ${percentOf('ingestor')} % of a core; generator late by ${late.at(0.99).toFixed(2)} ms p99, which counts`,
       targets: [
         { about: 'p50', atMost: 1 },
         { about: 'p99', atMost: 5 },

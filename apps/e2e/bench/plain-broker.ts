@@ -1,6 +1,7 @@
 // The least that a broker does with the bytes of pulses and of grouped lines: into one journal, with one fdatasync for all that
-// came meanwhile; then the answer, the way to the reader, and half a second later each tenant's file. No checksum, no offset, no
-// producer, no position, no index, no start after a crash: what is left is what the machine has to do.
+// came meanwhile; then the answer, the way to the reader, or of lines to whoever watches, and half a second later each tenant's
+// file. No checksum, no offset, no producer, no position, no index, no start after a crash: what is left is what the machine has
+// to do.
 
 import { once } from 'node:events';
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
@@ -122,7 +123,7 @@ export async function runPlainBroker({ directory, tenants }: PlainBroker): Promi
       if (role === undefined) {
         role = chunk[0];
         if (role === PLAIN_ROLES.reader) reader = from.on('drain', resume).on('close', forgetReader);
-        if (role === PLAIN_ROLES.watcher) watcher = from;
+        if (role === PLAIN_ROLES.watcher) watcher = from.on('close', () => (watcher = undefined));
         chunk = chunk.subarray(1);
       }
       for (const bytes of take(chunk)) waiting.push({ from, bytes, isGrouped: role === PLAIN_ROLES.committer });

@@ -40,6 +40,7 @@ function isFree(port: number): Promise<boolean> {
 
 export interface TempDirectory {
   readonly path: string;
+  /** @see makeTempDirectory */
   remove(): Promise<void>;
 }
 

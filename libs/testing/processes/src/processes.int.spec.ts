@@ -115,9 +115,12 @@ describe('places for processes under test', () => {
     await mkdir(dirname(path));
     await writeFile(path, 'bytes');
     process.env['TEMP_DIRECTORIES_STAY'] = '1';
-    await directory.remove();
+    try {
+      await directory.remove();
+    } finally {
+      delete process.env['TEMP_DIRECTORIES_STAY'];
+    }
     expect((await stat(path)).size).toBe(0);
-    delete process.env['TEMP_DIRECTORIES_STAY'];
     await directory.remove();
     expect(existsSync(directory.path)).toBe(false);
   });
