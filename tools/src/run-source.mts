@@ -1,7 +1,8 @@
 // Runs a TypeScript program of the workspace: node tools/src/run-source.mts <file> [argument …]
 //
 // Guarantees: the program is bundled into a temporary directory, may import the workspace's libraries, runs in the current
-// directory with its arguments, and its exit code is this one's. A signal to end is the program's to obey; nothing of it is left then.
+// directory with its arguments, and its exit code is this one's. A signal to end is the program's to obey; nothing of it is left
+// then.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';

@@ -41,11 +41,11 @@ const results: Measurement[] = [];
 let profile: string | undefined;
 
 async function measure(): Promise<void> {
+  const run = { isSmoke: values.smoke, directory, ending: ending.signal };
   for (const [index, name] of names.entries()) {
     const step = `${index + 1}/${names.length} ${name}`;
     say(`${step} …`);
     const start = performance.now();
-    const run = { isSmoke: values.smoke, directory, ending: ending.signal };
     if (name === PROFILE) profile = await profileOf(run);
     else results.push(...(await runBench(name, run)));
     say(`${step}: ${((performance.now() - start) / 1000).toFixed(1)} s`);

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { ACKNOWLEDGEMENT, createMessageReader, PLAIN_ROLES, SECTION_HEADER_BYTES, sendMessage } from './plain-messages';
+import { ACKNOWLEDGEMENT, createMessageReader, forEachSection, PLAIN_ROLES, sendMessage } from './plain-messages';
 
 const FLUSH_MS = 500;
 const WRITERS = 8;
@@ -64,12 +64,9 @@ export async function runPlainBroker({ directory, tenants }: PlainBroker): Promi
   };
 
   const route = (bytes: Buffer): void => {
-    for (let at = 0; at < bytes.byteLength; ) {
-      const start = at + SECTION_HEADER_BYTES;
-      const end = start + bytes.readUInt32LE(at + 4);
-      files[bytes.readUInt32LE(at)]?.pending.push(bytes.subarray(start, end));
-      at = end;
-    }
+    forEachSection(bytes, (tenant, start, end) => {
+      files[tenant]?.pending.push(bytes.subarray(start, end));
+    });
   };
 
   const store = async (): Promise<void> => {

@@ -2,8 +2,7 @@
 // as much longer as grouped lines are. It reads no amount, looks up no key, sums nothing, and keeps no position.
 
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
-import { createMessageReader, PLAIN_ROLES, SECTION_HEADER_BYTES, sendMessage } from './plain-messages';
+import { createMessageReader, joinBroker, SECTION_HEADER_BYTES, sendMessage } from './plain-messages';
 
 /** What a grouped line is longer by than the pulse: id, time and offset. */
 export const GROUPED_EXTRA_BYTES = 96;
@@ -20,16 +19,9 @@ export interface PlainIngestor {
   readonly tenants: number;
 }
 
-async function join(port: number, role: keyof typeof PLAIN_ROLES): Promise<Socket> {
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-  await once(socket, 'connect');
-  socket.write(Buffer.from([PLAIN_ROLES[role]]));
-  return socket;
-}
-
 /** Prints how many lines are stored, each time that a commit was; ends with the broker. */
 export async function runPlainIngestor({ port, tenants }: PlainIngestor): Promise<void> {
-  const [reader, committer] = [await join(port, 'reader'), await join(port, 'committer')];
+  const [reader, committer] = [await joinBroker(port, 'reader'), await joinBroker(port, 'committer')];
   const lines = Buffer.allocUnsafe(COMMIT_BYTES);
   const lineEnds = new Int32Array(COMMIT_BYTES / LINE_BYTES_MIN);
   const lineTenants = new Int32Array(lineEnds.length);

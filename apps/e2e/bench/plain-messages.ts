@@ -1,6 +1,7 @@
 // Messages of the plainest pipeline: a length of 32 bits, then so many bytes, and nothing to check them by.
 
-import type { Socket } from 'node:net';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 
 const LENGTH_BYTES = 4;
 
@@ -9,8 +10,25 @@ export const PLAIN_ROLES = { producer: 1, reader: 2, committer: 3, watcher: 4 } 
 /** Each message that is stored is answered by one. */
 export const ACKNOWLEDGEMENT = Buffer.from([6]);
 
+export async function joinBroker(port: number, role: keyof typeof PLAIN_ROLES): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  await once(socket, 'connect');
+  socket.write(Buffer.from([PLAIN_ROLES[role]]));
+  return socket;
+}
+
 /** Before the lines of each tenant in what a committer sends: the tenant's number, and their bytes. */
 export const SECTION_HEADER_BYTES = 8;
+
+/** What a committer has sent, tenant by tenant: its lines are `message[start, end)`. */
+export function forEachSection(message: Buffer, use: (tenant: number, start: number, end: number) => void): void {
+  for (let at = 0; at < message.byteLength; ) {
+    const start = at + SECTION_HEADER_BYTES;
+    const end = start + message.readUInt32LE(at + 4);
+    use(message.readUInt32LE(at), start, end);
+    at = end;
+  }
+}
 
 export function sendMessage(socket: Socket, payload: Uint8Array): void {
   const length = Buffer.allocUnsafe(LENGTH_BYTES);

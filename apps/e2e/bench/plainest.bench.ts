@@ -2,14 +2,12 @@
 // a producer to a synced journal, to a consumer, back to the journal and into each tenant's file, through three processes
 // that do nothing else. With the check that the files hold every line.
 
-import { once } from 'node:events';
 import { statSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
 import { check, cpuSeconds, createPulsePool, createSamples, jsonParseYardstick, report, sendPaced, sized, until } from '@pulses/testing-benches';
 import { makeTempDirectory, startApp, stopAll } from '@pulses/testing-processes';
 import { lineFilePath, runPlainBroker, type PlainBroker } from './plain-broker';
 import { GROUPED_EXTRA_BYTES, runPlainIngestor, type PlainIngestor } from './plain-ingestor';
-import { createMessageReader, PLAIN_ROLES, SECTION_HEADER_BYTES, sendMessage } from './plain-messages';
+import { createMessageReader, forEachSection, joinBroker, sendMessage } from './plain-messages';
 
 const TENANTS = sized(1_000, 20);
 const SKUS = 50;
@@ -28,7 +26,7 @@ interface Pipeline {
   produce(payload: Uint8Array): Promise<void>;
   /** Lines that are grouped and stored. */
   grouped(): number;
-  /** From now on: bytes of lines, in order, each time that some are stored and have come to a reader of all tenants. */
+  /** From now on: bytes of lines of a tenant, in order, when they are stored and have come to a reader of all tenants. */
   watch(onLines: (bytes: number) => void): Promise<void>;
   cpu(): { broker: number; ingestor: number };
   /** Ends all, and compares the size of the tenants' files. @throws Error when a byte is missing */
@@ -44,13 +42,7 @@ async function startPipeline(): Promise<Pipeline> {
   const port = Number(/listening (\d+)/.exec(broker.stdout)?.[1]);
   const ingestor = program('ingestor', { port, tenants: TENANTS });
   await ingestor.waitForOutput(/reading\n/);
-  const join = async (role: keyof typeof PLAIN_ROLES): Promise<Socket> => {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    await once(socket, 'connect');
-    socket.write(Buffer.from([PLAIN_ROLES[role]]));
-    return socket;
-  };
-  const socket = await join('producer');
+  const socket = await joinBroker(port, 'producer');
   const answers: (() => void)[] = [];
   socket.on('data', (acknowledgements: Buffer) => {
     for (const _ of acknowledgements) answers.shift()?.();
@@ -63,8 +55,11 @@ async function startPipeline(): Promise<Pipeline> {
       }),
     async watch(onLines) {
       const take = createMessageReader();
-      (await join('watcher')).on('data', (chunk: Buffer) => {
-        for (const message of take(chunk)) onLines(lineBytesOf(message));
+      (await joinBroker(port, 'watcher')).on('data', (chunk: Buffer) => {
+        for (const message of take(chunk))
+          forEachSection(message, (_tenant, start, end) => {
+            onLines(end - start);
+          });
       });
     },
     grouped: () => Number(/stored (\d+)\n$/.exec(ingestor.stdout.slice(-40))?.[1] ?? 0),
@@ -81,17 +76,6 @@ async function startPipeline(): Promise<Pipeline> {
       await directory.remove();
     },
   };
-}
-
-/** Without the headers of the tenants' sections. */
-function lineBytesOf(message: Buffer): number {
-  let bytes = 0;
-  for (let at = 0; at < message.byteLength; ) {
-    const sectionBytes = message.readUInt32LE(at + 4);
-    bytes += sectionBytes;
-    at += SECTION_HEADER_BYTES + sectionBytes;
-  }
-  return bytes;
 }
 
 async function flatOut() {

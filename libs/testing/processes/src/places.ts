@@ -60,9 +60,7 @@ export async function makeTempDirectory(): Promise<TempDirectory> {
 }
 
 function emptyFiles(directory: string): void {
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    const path = join(directory, entry.name);
-    if (entry.isDirectory()) emptyFiles(path);
-    else if (entry.isFile()) truncateSync(path);
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) truncateSync(join(entry.parentPath, entry.name));
   }
 }
