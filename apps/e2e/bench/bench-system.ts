@@ -4,6 +4,7 @@ import {
   check,
   cpuSeconds,
   histogramPercentiles,
+  mainThreadCpuSeconds,
   openBrokerLink,
   peakMemoryMiB,
   until,
@@ -43,8 +44,8 @@ export interface BenchSystem {
   /** How many grouped lines there are over all tenants. */
   groupedLines(): Promise<number>;
   commitPercentilesMs(): Promise<Percentiles>;
-  /** CPU seconds so far. */
-  cpu(): { broker: number; ingestor: number };
+  /** CPU seconds so far, of all threads and of the broker's main thread alone. */
+  cpu(): { broker: number; brokerMainThread: number; ingestor: number };
   peakMemory(): { broker: number; ingestor: number };
   /** Waits for the last window, compares all lines and sums, and stops both. @throws Error when anything is lost or doubled */
   checkOutputs(expected: { readonly pulses: number; readonly units: bigint }): Promise<void>;
@@ -105,7 +106,7 @@ function benchOf(system: System, link: BrokerLink): BenchSystem {
       const { p50, p99 } = histogramPercentiles(await metrics(), 'pulses_commit_seconds');
       return { p50: p50 * 1000, p99: p99 * 1000 };
     },
-    cpu: () => ofBoth(cpuSeconds),
+    cpu: () => ({ ...ofBoth(cpuSeconds), brokerMainThread: mainThreadCpuSeconds(system.broker.pid) }),
     peakMemory: () => ofBoth(peakMemoryMiB),
     async checkOutputs({ pulses, units }) {
       await untilClosed(pulses);

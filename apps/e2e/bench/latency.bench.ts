@@ -90,7 +90,7 @@ await withBenchSystem([`--flush-interval=${isSmoke ? '1s' : '5s'}`], async (benc
   const micros = first.microsOfFirst(1) + pool.microsOfFirst(WARM_UP_BATCHES + BATCHES);
   await bench.checkOutputs({ pulses, units: micros * UNITS_A_MICRO });
 
-  const percentOf = (part: 'broker' | 'ingestor') => (((after[part] - before[part]) * 100) / SECONDS).toFixed(0);
+  const percentOf = (part: keyof typeof after) => (((after[part] - before[part]) * 100) / SECONDS).toFixed(0);
   const { payload } = pool.at(0);
   const echo = (await echoRoundTrips(payload, YARDSTICK_ROUNDS)).at(0.5);
   const write = syncedWrites(directory.path, [payload], YARDSTICK_ROUNDS).times.at(0.5);
@@ -98,12 +98,13 @@ await withBenchSystem([`--flush-interval=${isSmoke ? '1s' : '5s'}`], async (benc
     const value = journeys * (echo + write);
     return { value, unit: 'ms p50', ratio: p50Ms / value };
   };
+  const cpu = `broker ${percentOf('broker')} % (main thread ${percentOf('brokerMainThread')} %), ingestor ${percentOf('ingestor')} % of a core`;
   report('latency', { rate: RATE, batch: BATCH_PULSES, tenants: TENANTS, skus: SKUS, seconds: SECONDS, read_tenants: READ_TENANTS }, [
     {
       question: `acknowledgement at ${RATE.toLocaleString('en-US')} pulses/s`,
       rate: RATE,
       latency: { of: 'acknowledgement', p50Ms: acknowledged.at(0.5), p99Ms: acknowledged.at(0.99) },
-      detail: `CPU: broker ${percentOf('broker')} %, ingestor ${percentOf('ingestor')} % of a core; generator late by ${late.at(0.99).toFixed(2)} ms p99, which counts`,
+      detail: `CPU: ${cpu}; generator late by ${late.at(0.99).toFixed(2)} ms p99, which counts`,
       targets: [
         { about: 'p50', atMost: 1 },
         { about: 'p99', atMost: 5 },

@@ -1,13 +1,14 @@
 // The least that a broker does with the bytes of pulses and of grouped lines: into one journal, with one fdatasync for all that
 // came meanwhile; then the answer, the way to the reader, or of lines to whoever watches, and half a second later each tenant's
 // file. No checksum, no offset, no producer, no position, no index, no start after a crash: what is left is what the machine has
-// to do.
+// to do. The main thread does all but write and sync, and can be kept busy for longer with each line: what that does to latency is
+// to be measured.
 
 import { once } from 'node:events';
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { ACKNOWLEDGEMENT, createMessageReader, forEachSection, PLAIN_ROLES, sendMessage } from './plain-messages';
+import { ACKNOWLEDGEMENT, createMessageReader, forEachSection, LINE_FEED, PLAIN_ROLES, sendMessage } from './plain-messages';
 
 const FLUSH_MS = 500;
 const WRITERS = 8;
@@ -17,6 +18,8 @@ const READER_BYTES_MAX = 16 * 1024 * 1024;
 export interface PlainBroker {
   readonly directory: string;
   readonly tenants: number;
+  /** CPU that each grouped line costs the main thread beside moving its bytes. */
+  readonly workMicros: number;
 }
 
 interface Arrived {
@@ -38,8 +41,23 @@ async function writeWhole(handle: FileHandle, buffers: Buffer[]): Promise<void> 
   if (bytesWritten !== buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)) throw new Error('a write was cut short');
 }
 
+function countLines(message: Buffer): number {
+  let count = 0;
+  forEachSection(message, (_tenant, start, end) => {
+    for (let at = message.indexOf(LINE_FEED, start); at >= 0 && at < end; at = message.indexOf(LINE_FEED, at + 1)) count += 1;
+  });
+  return count;
+}
+
+/** Keeps the thread busy for all lines of a message together, by the clock: counting them, or waiting for a core, is part of it. */
+function workOn(message: Buffer, microsALine: number): void {
+  const startMs = performance.now();
+  const endMs = startMs + (countLines(message) * microsALine) / 1000;
+  while (performance.now() < endMs);
+}
+
 /** Prints its port; at SIGTERM it writes what is left, and ends. */
-export async function runPlainBroker({ directory, tenants }: PlainBroker): Promise<void> {
+export async function runPlainBroker({ directory, tenants, workMicros }: PlainBroker): Promise<void> {
   const journal = await open(join(directory, 'journal'), 'w');
   const files: LineFile[] = [];
   for (let index = 0; index <= tenants; index += 1) {
@@ -79,6 +97,7 @@ export async function runPlainBroker({ directory, tenants }: PlainBroker): Promi
         from.write(ACKNOWLEDGEMENT);
         if (isGrouped) {
           route(bytes);
+          if (workMicros > 0) workOn(bytes, workMicros);
           if (watcher !== undefined) sendMessage(watcher, bytes);
         } else {
           files[0]?.pending.push(bytes);

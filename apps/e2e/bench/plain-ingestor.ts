@@ -2,7 +2,7 @@
 // as much longer as grouped lines are. It reads no amount, looks up no key, sums nothing, and keeps no position.
 
 import { once } from 'node:events';
-import { createMessageReader, joinBroker, SECTION_HEADER_BYTES, sendMessage } from './plain-messages';
+import { createMessageReader, joinBroker, LINE_FEED, SECTION_HEADER_BYTES, sendMessage } from './plain-messages';
 
 /** What a grouped line is longer by than the pulse: id, time and offset. */
 export const GROUPED_EXTRA_BYTES = 96;
@@ -12,7 +12,6 @@ const COMMITS_UNDER_WAY_MAX = 2;
 const TENANT_STARTS = '{"tenant_id":"tenant-'.length;
 const QUOTE = 0x22;
 const ZERO = 0x30;
-const LINE_FEED = 0x0a;
 
 export interface PlainIngestor {
   readonly port: number;

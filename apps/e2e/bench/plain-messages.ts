@@ -9,6 +9,8 @@ const LENGTH_BYTES = 4;
 export const PLAIN_ROLES = { producer: 1, reader: 2, committer: 3, watcher: 4 } as const;
 /** Each message that is stored is answered by one. */
 export const ACKNOWLEDGEMENT = Buffer.from([6]);
+/** Ends each pulse, and each grouped line. */
+export const LINE_FEED = 0x0a;
 
 export async function joinBroker(port: number, role: keyof typeof PLAIN_ROLES): Promise<Socket> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });

@@ -1,9 +1,24 @@
 // What do two cores and this disk leave for a pipeline at all? The same bytes as in `ingest` and `latency` take the same way, from
 // a producer to a synced journal, to a consumer, back to the journal and into each tenant's file, through three processes
-// that do nothing else. With the check that the files hold every line.
+// that do nothing else. And what does it do to latency when the broker's main thread has more to do for each pulse? With the check
+// that the files hold every line.
 
 import { statSync } from 'node:fs';
-import { check, cpuSeconds, createPulsePool, createSamples, jsonParseYardstick, report, sendPaced, sized, until } from '@pulses/testing-benches';
+import {
+  check,
+  cpuSeconds,
+  createPulsePool,
+  createSamples,
+  isSmoke,
+  jsonParseYardstick,
+  mainThreadCpuSeconds,
+  report,
+  sendPaced,
+  sized,
+  until,
+  type Measure,
+  type Samples,
+} from '@pulses/testing-benches';
 import { makeTempDirectory, startApp, stopAll } from '@pulses/testing-processes';
 import { lineFilePath, runPlainBroker, type PlainBroker } from './plain-broker';
 import { GROUPED_EXTRA_BYTES, runPlainIngestor, type PlainIngestor } from './plain-ingestor';
@@ -17,9 +32,12 @@ const IN_FLIGHT = 32;
 const RATE = sized(50_000, 5_000, 'BENCH_RATE');
 const INTERVAL_MS = 1;
 const PACED_PULSES = (RATE * INTERVAL_MS) / 1000;
-const PACED_BATCHES = (sized(20, 1, 'BENCH_SECONDS') * 1000) / INTERVAL_MS;
+const SECONDS = sized(20, 1, 'BENCH_SECONDS');
 const WARM_UP_BATCHES = (sized(5, 1) * 1000) / INTERVAL_MS;
+/** One more run each, of half the time: CPU of the broker's main thread that a pulse costs beside moving its bytes. */
+const WORK_MICROS = isSmoke ? [2] : [2, 4, 8];
 const CHECKED = "bytes of the tenants' files";
+const CHECKED_LINES = 'bytes of the lines seen';
 
 interface Pipeline {
   /** Resolves once the message is stored. */
@@ -28,16 +46,17 @@ interface Pipeline {
   grouped(): number;
   /** From now on: bytes of lines of a tenant, in order, when they are stored and have come to a reader of all tenants. */
   watch(onLines: (bytes: number) => void): Promise<void>;
-  cpu(): { broker: number; ingestor: number };
+  /** CPU seconds so far, of all threads and of the broker's main thread alone. */
+  cpu(): { broker: number; brokerMainThread: number; ingestor: number };
   /** Ends all, and compares the size of the tenants' files. @throws Error when a byte is missing */
   finish(expected: { readonly pulses: number; readonly sourceBytes: number }): Promise<void>;
 }
 
-async function startPipeline(): Promise<Pipeline> {
+async function startPipeline(workMicros = 0): Promise<Pipeline> {
   const directory = await makeTempDirectory();
   const program = (role: string, what: PlainBroker | PlainIngestor) =>
     startApp({ app: 'program', mainPath: process.argv[1] ?? '', args: [role, JSON.stringify(what)] });
-  const broker = program('broker', { directory: directory.path, tenants: TENANTS });
+  const broker = program('broker', { directory: directory.path, tenants: TENANTS, workMicros });
   await broker.waitForOutput(/listening \d+\n/);
   const port = Number(/listening (\d+)/.exec(broker.stdout)?.[1]);
   const ingestor = program('ingestor', { port, tenants: TENANTS });
@@ -63,7 +82,11 @@ async function startPipeline(): Promise<Pipeline> {
       });
     },
     grouped: () => Number(/stored (\d+)\n$/.exec(ingestor.stdout.slice(-40))?.[1] ?? 0),
-    cpu: () => ({ broker: cpuSeconds(broker.pid), ingestor: cpuSeconds(ingestor.pid) }),
+    cpu: () => ({
+      broker: cpuSeconds(broker.pid),
+      brokerMainThread: mainThreadCpuSeconds(broker.pid),
+      ingestor: cpuSeconds(ingestor.pid),
+    }),
     async finish({ pulses, sourceBytes }) {
       socket.destroy();
       const { code } = await broker.stop();
@@ -101,45 +124,104 @@ async function flatOut() {
   return { rate: pulses / seconds, cpu: `CPU a pulse: broker ${microsOf('broker')} µs, ingestor ${microsOf('ingestor')} µs`, batches: pool.batches };
 }
 
-async function paced() {
-  const pool = createPulsePool({ tenants: TENANTS, skus: SKUS, batchCount: sized(2_000, 100), batchPulses: PACED_PULSES });
-  const pipeline = await startPipeline();
-  const [acknowledged, visible] = [createSamples(), createSamples()];
-  const answers: Promise<unknown>[] = [];
+/** How the lines of batches came to a reader of all tenants. */
+interface SeenLines {
+  readonly visible: Samples;
+  /** Lines come in the order in which their batches are expected. */
+  expect(batch: { readonly dueMs: number; readonly lineBytes: number }): void;
+  /** Resolves once the lines of all batches that were expected have come. @throws Error when there are other bytes than theirs */
+  all(): Promise<void>;
+}
+
+async function watchLines(pipeline: Pipeline): Promise<SeenLines> {
+  const visible = createSamples();
   /** Of each batch: when it was due, and how many bytes of lines there are when its own are. */
-  const sent: { readonly dueMs: number; readonly endBytes: number }[] = [];
-  let [sourceBytes, seenBytes, seenBatches] = [0, 0, 0];
+  const expected: { readonly dueMs: number; readonly endBytes: number }[] = [];
+  let [expectedBytes, seenBytes, seenBatches] = [0, 0, 0];
   await pipeline.watch((bytes) => {
     seenBytes += bytes;
-    for (let batch = sent[seenBatches]; batch !== undefined && batch.endBytes <= seenBytes; batch = sent[seenBatches]) {
+    for (let batch = expected[seenBatches]; batch !== undefined && batch.endBytes <= seenBytes; batch = expected[seenBatches]) {
       if (seenBatches >= WARM_UP_BATCHES) visible.add(performance.now() - batch.dueMs);
       seenBatches += 1;
     }
   });
-  const batches = WARM_UP_BATCHES + PACED_BATCHES;
+  return {
+    visible,
+    expect({ dueMs, lineBytes }) {
+      expectedBytes += lineBytes;
+      expected.push({ dueMs, endBytes: expectedBytes });
+    },
+    async all() {
+      await until(() => seenBatches === expected.length);
+      check(seenBytes, expectedBytes, 'the bytes of the lines seen');
+    },
+  };
+}
+
+interface PacedRun {
+  readonly acknowledged: Samples;
+  readonly visible: Samples;
+  /** How busy the broker's main thread was, of a core. */
+  readonly mainThreadPercent: number;
+}
+
+/** Measures a pipeline of its own, for so many seconds after the warm-up. */
+async function paced(seconds: number, workMicros = 0): Promise<PacedRun> {
+  const pool = createPulsePool({ tenants: TENANTS, skus: SKUS, batchCount: sized(2_000, 100), batchPulses: PACED_PULSES });
+  const pipeline = await startPipeline(workMicros);
+  const [acknowledged, lines] = [createSamples(), await watchLines(pipeline)];
+  const answers: Promise<unknown>[] = [];
+  const batches = WARM_UP_BATCHES + (seconds * 1000) / INTERVAL_MS;
+  let [sourceBytes, before] = [0, pipeline.cpu()];
   await sendPaced(INTERVAL_MS, batches, (index, dueMs) => {
     const { payload } = pool.at(index);
+    if (index === WARM_UP_BATCHES) before = pipeline.cpu();
     sourceBytes += payload.byteLength;
-    sent.push({ dueMs, endBytes: sourceBytes + (index + 1) * PACED_PULSES * GROUPED_EXTRA_BYTES });
+    lines.expect({ dueMs, lineBytes: payload.byteLength + PACED_PULSES * GROUPED_EXTRA_BYTES });
     answers.push(
       pipeline.produce(payload).then(() => {
         if (index >= WARM_UP_BATCHES) acknowledged.add(performance.now() - dueMs);
       }),
     );
   });
+  const busySeconds = pipeline.cpu().brokerMainThread - before.brokerMainThread;
   await Promise.all(answers);
   const pulses = batches * PACED_PULSES;
-  await until(() => pipeline.grouped() >= pulses && seenBatches === batches);
-  check(seenBytes, sourceBytes + pulses * GROUPED_EXTRA_BYTES, 'the bytes of the lines seen');
+  await until(() => pipeline.grouped() >= pulses);
+  await lines.all();
   await pipeline.finish({ pulses, sourceBytes });
-  return { acknowledged, visible };
+  return { acknowledged, visible: lines.visible, mainThreadPercent: (busySeconds * 100) / seconds };
+}
+
+const busyText = ({ mainThreadPercent }: PacedRun) => `broker's main thread ${mainThreadPercent.toFixed(0)} % of a core`;
+const latencyOf = (of: string, samples: Samples) => ({ of, p50Ms: samples.at(0.5), p99Ms: samples.at(0.99) });
+
+/** Of the run in which no more is done than has to be. */
+function leastMeasures(run: PacedRun): Measure[] {
+  const at = `at ${RATE.toLocaleString('en-US')} pulses/s`;
+  const both = { rate: RATE, detail: busyText(run), targets: [] };
+  return [
+    { question: `the same: acknowledgement ${at}`, latency: latencyOf('acknowledgement', run.acknowledged), ...both, checked: CHECKED },
+    { question: `the same: source → line visible ${at}`, latency: latencyOf('visible', run.visible), ...both, checked: CHECKED_LINES },
+  ];
+}
+
+function workMeasure(workMicros: number, run: PacedRun): Measure {
+  const visibleMs = [0.5, 0.99].map((share) => run.visible.at(share).toFixed(2)).join(' / ');
+  return {
+    question: `the same, with ${workMicros} µs more of the broker's main thread a pulse`,
+    rate: RATE,
+    latency: latencyOf('acknowledgement', run.acknowledged),
+    detail: `visible ${visibleMs} ms; ${busyText(run)}`,
+    targets: [],
+    checked: `${CHECKED}, ${CHECKED_LINES}`,
+  };
 }
 
 async function bench(): Promise<void> {
   try {
     const most = await flatOut();
-    const { acknowledged, visible } = await paced();
-    report('plainest', { pulses: BATCHES * BATCH_PULSES, tenants: TENANTS, batch: BATCH_PULSES, in_flight: IN_FLIGHT, rate: RATE }, [
+    const measures: Measure[] = [
       {
         question: 'plainest pipeline of the same bytes: source → durable lines by tenant',
         rate: most.rate,
@@ -148,21 +230,11 @@ async function bench(): Promise<void> {
         yardstick: jsonParseYardstick(most.batches)(most.rate),
         checked: CHECKED,
       },
-      {
-        question: `the same: acknowledgement at ${RATE.toLocaleString('en-US')} pulses/s`,
-        rate: RATE,
-        latency: { of: 'acknowledgement', p50Ms: acknowledged.at(0.5), p99Ms: acknowledged.at(0.99) },
-        targets: [],
-        checked: CHECKED,
-      },
-      {
-        question: `the same: source → line visible at ${RATE.toLocaleString('en-US')} pulses/s`,
-        rate: RATE,
-        latency: { of: 'visible', p50Ms: visible.at(0.5), p99Ms: visible.at(0.99) },
-        targets: [],
-        checked: 'bytes of the lines seen',
-      },
-    ]);
+      ...leastMeasures(await paced(SECONDS)),
+    ];
+    for (const workMicros of WORK_MICROS) measures.push(workMeasure(workMicros, await paced(SECONDS / 2, workMicros)));
+    const paces = { rate: RATE, seconds: SECONDS, work_micros: WORK_MICROS.join(' ') };
+    report('plainest', { pulses: BATCHES * BATCH_PULSES, tenants: TENANTS, batch: BATCH_PULSES, in_flight: IN_FLIGHT, ...paces }, measures);
   } finally {
     await stopAll();
   }

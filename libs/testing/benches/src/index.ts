@@ -2,7 +2,7 @@ export { openBrokerLink, type BrokerLink } from './broker-link';
 export { check, isSmoke, sized, until } from './checks';
 export { measurementSchema, report, skip, type Measure, type Measurement } from './measurement';
 export { sendPaced } from './pacer';
-export { cpuSeconds, peakMemoryMiB } from './process-figures';
+export { cpuSeconds, mainThreadCpuSeconds, peakMemoryMiB } from './process-figures';
 export { createPulsePool, microsOf, type PulseBatch, type PulsePool } from './pulse-pool';
 export { createSamples, histogramPercentiles, type Percentiles, type Samples } from './samples';
 export { echoRoundTrips, jsonParseYardstick, lineAppends, syncedWrites } from './yardsticks';

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { makeTempDirectory, type TempDirectory } from '@pulses/testing-processes';
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
 import { check, until } from './checks';
 import { sendPaced } from './pacer';
-import { cpuSeconds, peakMemoryMiB } from './process-figures';
+import { cpuSeconds, mainThreadCpuSeconds, peakMemoryMiB } from './process-figures';
 import { echoRoundTrips, jsonParseRate, syncedWrites } from './yardsticks';
 
 describe('what benches ask of the machine', () => {
@@ -52,6 +54,17 @@ describe('what benches ask of the machine', () => {
     expect(before).toBeGreaterThan(0);
     expect(peakMemoryMiB(process.pid)).toBeGreaterThan(10);
     expect(() => cpuSeconds(2 ** 30)).toThrow('ENOENT');
+    expect(() => mainThreadCpuSeconds(2 ** 30)).toThrow('ENOENT');
+  });
+
+  it('tells the time of the main thread from that of the others', async () => {
+    const figures = () => ({ all: cpuSeconds(process.pid), main: mainThreadCpuSeconds(process.pid) });
+    const before = figures();
+    await once(new Worker('while (process.threadCpuUsage().user < 400_000);', { eval: true }), 'exit');
+    const after = figures();
+    const all = after.all - before.all;
+    expect(all).toBeGreaterThan(0.3);
+    expect(after.main - before.main).toBeLessThan(all / 2);
   });
 
   it('waits until something is so, and refuses a wrong result by name', async () => {

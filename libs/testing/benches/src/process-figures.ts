@@ -6,8 +6,17 @@ const TICKS_A_SECOND = 100;
 
 /** CPU seconds so far, in user and in system mode, of all threads. @throws Error when the process has ended */
 export function cpuSeconds(pid: number): number {
+  return cpuSecondsIn(`/proc/${pid}/stat`);
+}
+
+/** The same of the main thread alone, which runs the event loop of a program of Node. @throws Error when the process has ended */
+export function mainThreadCpuSeconds(pid: number): number {
+  return cpuSecondsIn(`/proc/${pid}/task/${pid}/stat`);
+}
+
+function cpuSecondsIn(statPath: string): number {
   // The name, in brackets, may hold anything.
-  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ');
+  const fields = readFileSync(statPath, 'latin1').replace(/^.*\) /s, '').split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
 }
 
