@@ -1,8 +1,8 @@
 // The least that a broker does with the bytes of pulses and of grouped lines: into one journal, with one fdatasync for all that
 // came meanwhile; then the answer, the way to the reader, or of lines to whoever watches, and half a second later each tenant's
 // file. No checksum, no offset, no producer, no position, no index, no start after a crash: what is left is what the machine has
-// to do. The main thread does all but write and sync, and can be kept busy for longer with each line: what that does to latency is
-// to be measured.
+// to do. The main thread does all but write and sync; to see what more work there does to latency, it can be kept busy for longer
+// with each line.
 
 import { once } from 'node:events';
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
@@ -18,8 +18,8 @@ const READER_BYTES_MAX = 16 * 1024 * 1024;
 export interface PlainBroker {
   readonly directory: string;
   readonly tenants: number;
-  /** CPU that each grouped line costs the main thread beside moving its bytes. */
-  readonly workMicros: number;
+  /** Time that the main thread is kept busy for each grouped line, beside moving its bytes. */
+  readonly lineWorkMicros: number;
 }
 
 interface Arrived {
@@ -49,15 +49,15 @@ function countLines(message: Buffer): number {
   return count;
 }
 
-/** Keeps the thread busy for all lines of a message together, by the clock: counting them, or waiting for a core, is part of it. */
-function workOn(message: Buffer, microsALine: number): void {
+/** Keeps the thread busy for all lines of a message together, by the clock: to count them, or to wait for a core, is part of it. */
+function workOn(message: Buffer, lineWorkMicros: number): void {
   const startMs = performance.now();
-  const endMs = startMs + (countLines(message) * microsALine) / 1000;
+  const endMs = startMs + (countLines(message) * lineWorkMicros) / 1000;
   while (performance.now() < endMs);
 }
 
 /** Prints its port; at SIGTERM it writes what is left, and ends. */
-export async function runPlainBroker({ directory, tenants, workMicros }: PlainBroker): Promise<void> {
+export async function runPlainBroker({ directory, tenants, lineWorkMicros }: PlainBroker): Promise<void> {
   const journal = await open(join(directory, 'journal'), 'w');
   const files: LineFile[] = [];
   for (let index = 0; index <= tenants; index += 1) {
@@ -97,7 +97,7 @@ export async function runPlainBroker({ directory, tenants, workMicros }: PlainBr
         from.write(ACKNOWLEDGEMENT);
         if (isGrouped) {
           route(bytes);
-          if (workMicros > 0) workOn(bytes, workMicros);
+          if (lineWorkMicros > 0) workOn(bytes, lineWorkMicros);
           if (watcher !== undefined) sendMessage(watcher, bytes);
         } else {
           files[0]?.pending.push(bytes);
