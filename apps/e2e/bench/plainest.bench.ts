@@ -233,6 +233,10 @@ function workMeasure(lineWorkMicros: number, run: PacedRun): Measure {
 
 async function bench(): Promise<void> {
   try {
+    const least = await paced();
+    const busier: Measure[] = [];
+    for (const micros of LINE_WORK_MICROS) busier.push(workMeasure(micros, await paced(micros)));
+    // Last: gigabytes on their way to the disk would slow down what comes after.
     const most = await flatOut();
     const measures: Measure[] = [
       {
@@ -243,9 +247,9 @@ async function bench(): Promise<void> {
         yardstick: jsonParseYardstick(most.batches)(most.rate),
         checked: CHECKED,
       },
-      ...leastMeasures(await paced()),
+      ...leastMeasures(least),
+      ...busier,
     ];
-    for (const micros of LINE_WORK_MICROS) measures.push(workMeasure(micros, await paced(micros)));
     const paces = { rate: RATE, seconds: SECONDS, line_work_micros: LINE_WORK_MICROS.join(' ') };
     report('plainest', { pulses: BATCHES * BATCH_PULSES, tenants: TENANTS, batch: BATCH_PULSES, in_flight: IN_FLIGHT, ...paces }, measures);
   } finally {
