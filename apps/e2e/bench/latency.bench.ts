@@ -9,6 +9,7 @@ import {
   createSamples,
   echoRoundTrips,
   isSmoke,
+  latencyOf,
   openBrokerLink,
   report,
   sendPaced,
@@ -103,7 +104,7 @@ await withBenchSystem([`--flush-interval=${isSmoke ? '1s' : '5s'}`], async (benc
     {
       question: `acknowledgement at ${RATE.toLocaleString('en-US')} pulses/s`,
       rate: RATE,
-      latency: { of: 'acknowledgement', p50Ms: acknowledged.at(0.5), p99Ms: acknowledged.at(0.99) },
+      latency: latencyOf('acknowledgement', acknowledged),
       detail: `CPU: ${cpu}; generator late by ${late.at(0.99).toFixed(2)} ms p99, which counts`,
       targets: [
         { about: 'p50', atMost: 1 },
@@ -115,7 +116,7 @@ await withBenchSystem([`--flush-interval=${isSmoke ? '1s' : '5s'}`], async (benc
     {
       question: `source → grouped line visible at ${RATE.toLocaleString('en-US')} pulses/s`,
       rate: RATE,
-      latency: { of: 'visible', p50Ms: visible.at(0.5), p99Ms: visible.at(0.99) },
+      latency: latencyOf('visible', visible),
       targets: [{ about: 'p99', atMost: 20 }],
       yardstick: { name: 'two of these', ...yardstick(visible.at(0.5), 2) },
       checked: 'every line once, in order',

@@ -6,7 +6,7 @@
 // have to wait for): what they cost themselves, on this machine too, is not the broker's.
 
 import { execFileSync } from 'node:child_process';
-import { check, createSamples, isSmoke, peakMemoryMiB, report, sized, type Measure, type Samples } from '@pulses/testing-benches';
+import { check, createSamples, isSmoke, latencyOf, peakMemoryMiB, report, sized, type Measure, type Samples } from '@pulses/testing-benches';
 import { freePort, makeTempDirectory, startApp, stopAll, type RunningApp } from '@pulses/testing-processes';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -173,7 +173,7 @@ async function bench(): Promise<void> {
     const measures = disturbed.map(
       ({ name, times }): Measure => ({
         question: `acknowledgement beside ${name}`,
-        latency: { of: 'acknowledgement', p50Ms: times.at(0.5), p99Ms: times.at(0.99) },
+        latency: latencyOf('acknowledgement', times),
         targets: [{ about: 'ratio', atMost: P99_RATIO_MAX }],
         yardstick: { name: 'p99 without neighbours', value: bound, unit: 'ms', ratio: times.at(0.99) / bound },
         checked,

@@ -5,6 +5,7 @@ import {
   createPulsePool,
   createSamples,
   jsonParseYardstick,
+  latencyOf,
   sized,
   type Measure,
   type PulsePool,
@@ -117,7 +118,7 @@ export function peerMeasures(
   const measureOf = (question: string, { rate, times }: PeerResult, checked: string): Measure => ({
     question: `${name}: ${question}`,
     rate,
-    latency: { of: `acknowledgement of ${PEER_BATCH_PULSES} messages`, p50Ms: times.at(0.5), p99Ms: times.at(0.99) },
+    latency: latencyOf(`acknowledgement of ${PEER_BATCH_PULSES} messages`, times),
     targets: [],
     yardstick: yardstick(rate),
     checked,

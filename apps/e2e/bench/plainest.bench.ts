@@ -11,6 +11,7 @@ import {
   createSamples,
   isSmoke,
   jsonParseYardstick,
+  latencyOf,
   mainThreadCpuSeconds,
   report,
   sendPaced,
@@ -194,7 +195,6 @@ async function paced(lineWorkMicros = 0): Promise<PacedRun> {
 }
 
 const busyText = ({ mainThreadPercent }: PacedRun) => `broker's main thread ${mainThreadPercent.toFixed(0)} % of a core`;
-const latencyOf = (of: string, samples: Samples) => ({ of, p50Ms: samples.at(0.5), p99Ms: samples.at(0.99) });
 
 const at = `at ${RATE.toLocaleString('en-US')} pulses/s`;
 

@@ -1,7 +1,7 @@
 // How many pulses a second does the broker acknowledge, when nobody reads them? With the check that the topic then holds
 // the very bytes that were sent, in their order.
 
-import { check, createPulsePool, createSamples, openBrokerLink, report, sized, syncedWrites, until } from '@pulses/testing-benches';
+import { check, createPulsePool, createSamples, latencyOf, openBrokerLink, report, sized, syncedWrites, until } from '@pulses/testing-benches';
 import { makeTempDirectory, stopAll } from '@pulses/testing-processes';
 import { startBrokerProcess } from '../src/broker-process';
 import { SOURCE_TOPIC } from './bench-system';
@@ -70,7 +70,7 @@ try {
     {
       question: 'produce only, acknowledged',
       rate,
-      latency: { of: 'acknowledgement of a batch', p50Ms: latency.at(0.5), p99Ms: latency.at(0.99) },
+      latency: latencyOf('acknowledgement of a batch', latency),
       targets: [{ about: 'rate', atLeast: 1_000_000 }],
       yardstick: { name: 'write + fdatasync of the same batches', value: bareRate, unit: 'pulses/s', ratio: rate / bareRate },
       checked: 'every stored byte, in order',

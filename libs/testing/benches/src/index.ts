@@ -1,6 +1,6 @@
 export { openBrokerLink, type BrokerLink } from './broker-link';
 export { check, isSmoke, sized, until } from './checks';
-export { measurementSchema, report, skip, type Measure, type Measurement } from './measurement';
+export { latencyOf, measurementSchema, report, skip, type Measure, type Measurement } from './measurement';
 export { sendPaced } from './pacer';
 export { cpuSeconds, mainThreadCpuSeconds, peakMemoryMiB } from './process-figures';
 export { createPulsePool, microsOf, type PulseBatch, type PulsePool } from './pulse-pool';

@@ -3,6 +3,7 @@
 import { cpus } from 'node:os';
 import { z } from 'zod';
 import { isSmoke } from './checks';
+import type { Samples } from './samples';
 
 /** Two decimals, and three of a ratio, which may be small. */
 const SCALE = 100;
@@ -50,6 +51,11 @@ export const measurementSchema = z.strictObject({
 
 /** The answer to one question. */
 export type Measure = z.infer<typeof measureSchema>;
+
+/** @param of what the samples are times of, as `acknowledgement`; they are in milliseconds */
+export function latencyOf(of: string, samples: Samples): NonNullable<Measure['latency']> {
+  return { of, p50Ms: samples.at(0.5), p99Ms: samples.at(0.99) };
+}
 
 /** What one bench has found out. */
 export type Measurement = z.infer<typeof measurementSchema>;
