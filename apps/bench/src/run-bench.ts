@@ -64,7 +64,7 @@ export async function runBench(name: string, options: BenchRun): Promise<Measure
     detached: true,
   });
   const end = (): void => {
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
+    if (child.pid !== undefined) endGroup(child.pid);
   };
   options.ending.addEventListener('abort', end);
   let output = '';
@@ -76,6 +76,15 @@ export async function runBench(name: string, options: BenchRun): Promise<Measure
   options.ending.throwIfAborted();
   if (code !== 0) throw new Error(`the bench ${name} has failed`);
   return resultsOf(name, output);
+}
+
+/** Ends a process with all that belong to its group, unless they have just ended by themselves. */
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGTERM');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** Every line of JSON that a bench has printed. @throws Error when there is none, or one is no measurement */
