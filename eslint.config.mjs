@@ -30,7 +30,10 @@ const boundaries = ({ testFiles }) => {
       {
         enforceBuildableLibDependency: false,
         allow: [],
-        depConstraints: [...constraints('type', types, packageOwners), ...constraints('scope', scopes, scopePackageOwners)],
+        depConstraints: [
+          ...constraints('type', types, packageOwners),
+          ...constraints('scope', scopes, scopePackageOwners),
+        ],
       },
     ],
   };
@@ -47,7 +50,10 @@ export default tseslint.config(
       ...boundaries({ testFiles: false }),
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/no-non-null-assertion': 'off',
-      '@typescript-eslint/consistent-type-imports': ['error', { prefer: 'type-imports', fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/consistent-type-imports': [
+        'error',
+        { prefer: 'type-imports', fixStyle: 'inline-type-imports' },
+      ],
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/only-throw-error': 'error',

@@ -17,7 +17,14 @@ describe('what a change selects', () => {
   function affectedBy(path: string, addedLine: string): string[] {
     appendFileSync(join(scratch.root, path), addedLine);
     const head = scratch.commit(`change ${path}`);
-    const printed = scratch.run('nx', ['show', 'projects', '--affected', `--base=${head}~1`, `--head=${head}`, '--json']);
+    const printed = scratch.run('nx', [
+      'show',
+      'projects',
+      '--affected',
+      `--base=${head}~1`,
+      `--head=${head}`,
+      '--json',
+    ]);
     return (JSON.parse(printed) as string[]).sort();
   }
 

@@ -22,7 +22,10 @@ describe('the limits of a connection in docs/formats/broker-protocol.md', () => 
     expect(rows.length).toBeGreaterThanOrEqual(11);
   });
 
-  it.each(rows.map(([, name = '', value]) => ({ name, value: Number(value) })))('$name is $value in the server', ({ name, value }) => {
-    expect(declared.get(name)).toBe(value);
-  });
+  it.each(rows.map(([, name = '', value]) => ({ name, value: Number(value) })))(
+    '$name is $value in the server',
+    ({ name, value }) => {
+      expect(declared.get(name)).toBe(value);
+    },
+  );
 });

@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import { WORKSPACE_ROOT } from './testing/scratch-workspace';
 
 const text = readFileSync(join(WORKSPACE_ROOT, 'docs/errors.md'), 'utf8');
-const rows = [...text.matchAll(/^\| (\d+) \| (.*) \|$/gm)].map(([, exitCode, when = '']) => ({ exitCode: Number(exitCode), when }));
+const rows = [...text.matchAll(/^\| (\d+) \| (.*) \|$/gm)].map(([, exitCode, when = '']) => ({
+  exitCode: Number(exitCode),
+  when,
+}));
 
 describe('the exit codes of docs/errors.md', () => {
   it.each(Object.keys(ERROR_CATALOGUE) as ErrorCode[])('are right for %s', (code) => {

@@ -23,7 +23,10 @@ function anchorsOf(markdown: string): Set<string> {
   const headings = markdown.replace(/^```.*?^```$/gms, '').matchAll(/^#{1,6} +(.+?) *$/gm);
   const anchors = new Set<string>();
   for (const [, heading = ''] of headings) {
-    const anchor = heading.toLowerCase().replace(/[^\p{L}\p{N}\p{M} _-]/gu, '').replaceAll(' ', '-');
+    const anchor = heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\p{M} _-]/gu, '')
+      .replaceAll(' ', '-');
     let unique = anchor;
     for (let count = 1; anchors.has(unique); count += 1) unique = `${anchor}-${count}`;
     anchors.add(unique);
@@ -48,7 +51,8 @@ describe('links of the documents', () => {
   });
 
   it('are found in every form that Markdown gives them', () => {
-    const markdown = '[a](x.md) ![b](<y.png> "why") [c](z.md#part) [d](https://example.org) `[e](no.md)`\n\n[f]: w.md\n';
+    const markdown =
+      '[a](x.md) ![b](<y.png> "why") [c](z.md#part) [d](https://example.org) `[e](no.md)`\n\n[f]: w.md\n';
     expect(relativeTargets(markdown)).toEqual(['x.md', 'y.png', 'z.md#part', 'w.md']);
     expect(documents).toEqual(expect.arrayContaining(['README.md', 'docs/architecture.md', 'docs/errors.md']));
   });

@@ -14,7 +14,11 @@ import { build } from 'esbuild';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Answers the exit code; 1 when a signal ended it. */
-export async function runSource(entry: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
+export async function runSource(
+  entry: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), 'pulses-run-'));
   let program: ChildProcess | undefined;
   let isEnding = false;

@@ -20,7 +20,13 @@ const APPS = join(dirname(fileURLToPath(import.meta.url)), '../../dist/apps');
 const flags = process.argv.slice(2);
 const { values } = parseArgs({
   args: flags,
-  options: { host: { type: 'string' }, port: { type: 'string' }, connector: { type: 'string' }, help: { type: 'boolean' }, version: { type: 'boolean' } },
+  options: {
+    host: { type: 'string' },
+    port: { type: 'string' },
+    connector: { type: 'string' },
+    help: { type: 'boolean' },
+    version: { type: 'boolean' },
+  },
   strict: false,
 });
 const given = (flag: 'host' | 'port' | 'connector', fallback: string) => {
@@ -33,7 +39,11 @@ const port = given('port', '9000');
 let stopping = false;
 const children: ChildProcess[] = [];
 
-function start(app: string, args: readonly string[], env: NodeJS.ProcessEnv): { child: ChildProcess; exited: Promise<number> } {
+function start(
+  app: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): { child: ChildProcess; exited: Promise<number> } {
   const child = fork(join(APPS, app, 'main.js'), args, {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env,
@@ -78,7 +88,11 @@ async function needsBroker(): Promise<boolean> {
 
 async function startBroker(): Promise<{ child: ChildProcess; exited: Promise<number> }> {
   const { PULSES_HTTP_PORT: _ingestorsPort, PULSES_BROKER_HTTP_PORT: httpPort, ...env } = process.env;
-  const broker = start('broker', [`--host=${host}`, `--port=${port}`, ...(httpPort === undefined ? [] : [`--http-port=${httpPort}`])], env);
+  const broker = start(
+    'broker',
+    [`--host=${host}`, `--port=${port}`, ...(httpPort === undefined ? [] : [`--http-port=${httpPort}`])],
+    env,
+  );
   const failed = broker.exited.then((code) => {
     if (!stopping) process.exit(code);
     return true;

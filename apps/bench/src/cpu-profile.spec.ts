@@ -12,7 +12,11 @@ function run2() {}
 `;
 
 const frame = (functionName: string, lineNumber = -1, url = '') => ({ functionName, url, lineNumber });
-const node = (id: number, callFrame: ReturnType<typeof frame>, children: number[] = []) => ({ id, callFrame, children });
+const node = (id: number, callFrame: ReturnType<typeof frame>, children: number[] = []) => ({
+  id,
+  callFrame,
+  children,
+});
 
 const PROFILE: CpuProfile = {
   nodes: [

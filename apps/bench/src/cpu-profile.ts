@@ -28,8 +28,14 @@ const CATEGORIES: readonly (readonly [name: string, paths: RegExp])[] = [
   ['parse', /pulse-model\/src\/(pulse-reader|json-|object-members|slow-reader|amount-reading|pulse-keys)/],
   ['key lookup', /aggregation\/api\/src\/key-|pipeline\/src\/open-window/],
   ['sums', /aggregation\/(memory|redis)\/|pulse-model\/src\/amount\.ts|pipeline\/src\/delta-/],
-  ['output bytes', /pulse-model\/src\/(output-lines|key-fields|amount-writing|object-ids|topic-names)|pipeline\/src\/(output-|outputs|window-emitter)/],
-  ['materialise', /broker\/log\/src\/(material|topic-files|topic-index|handle-cache|file-writers|checkpoint)|node-platform\/src\/node-file-writer/],
+  [
+    'output bytes',
+    /pulse-model\/src\/(output-lines|key-fields|amount-writing|object-ids|topic-names)|pipeline\/src\/(output-|outputs|window-emitter)/,
+  ],
+  [
+    'materialise',
+    /broker\/log\/src\/(material|topic-files|topic-index|handle-cache|file-writers|checkpoint)|node-platform\/src\/node-file-writer/,
+  ],
   ['journal read', /broker\/log\/src\/(topic-reader|tail|record-cut|journal-scan|journal-window)/],
   ['journal write', /broker\/log\//],
   ['protocol', /broker\/(wire|server)\/|connector\/fs\//],
@@ -54,7 +60,9 @@ export function categoriesOf(summaries: readonly ProfileSummary[]): string[] {
 export function modulesOf(bundle: string): BundleModules {
   return bundle
     .split('\n')
-    .flatMap((text, line) => (/^ *\/\/ (?:apps|libs|node_modules)\/\S+$/.test(text) ? [{ line, path: text.trim().slice(3) }] : []));
+    .flatMap((text, line) =>
+      /^ *\/\/ (?:apps|libs|node_modules)\/\S+$/.test(text) ? [{ line, path: text.trim().slice(3) }] : [],
+    );
 }
 
 interface Place {
@@ -66,7 +74,9 @@ interface Place {
 
 export function summarise(profile: CpuProfile, bundlePath: string, modules: BundleModules): ProfileSummary {
   const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
-  const parents = new Map(profile.nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id] as const)));
+  const parents = new Map(
+    profile.nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id] as const)),
+  );
   const places = new Map<number, Place>();
   const placeOf = (id: number): Place => {
     const known = places.get(id);
@@ -78,12 +88,17 @@ export function summarise(profile: CpuProfile, bundlePath: string, modules: Bund
     const engine = ENGINE[functionName];
     let place: Place;
     if (engine !== undefined) place = { path: undefined, name: functionName, category: engine };
-    else if (url === '') place = parent === undefined ? { path: undefined, name: functionName, category: REST } : placeOf(parent);
+    else if (url === '')
+      place = parent === undefined ? { path: undefined, name: functionName, category: REST } : placeOf(parent);
     else {
       const path = url.endsWith(bundlePath) ? moduleAt(modules, lineNumber) : url;
       const own = CATEGORIES.find(([, paths]) => paths.test(path))?.[0];
       const inherited = parent === undefined ? REST : placeOf(parent).category;
-      place = { path, name: `${functionName === '' ? 'anonymous' : functionName} ${path.replace(/^.*\//, '')}`, category: own ?? inherited };
+      place = {
+        path,
+        name: `${functionName === '' ? 'anonymous' : functionName} ${path.replace(/^.*\//, '')}`,
+        category: own ?? inherited,
+      };
     }
     places.set(id, place);
     return place;

@@ -68,7 +68,12 @@ function print(failure: Error | undefined): void {
 }
 
 try {
-  print(await measure().then(() => undefined, (error: unknown) => error as Error));
+  print(
+    await measure().then(
+      () => undefined,
+      (error: unknown) => error as Error,
+    ),
+  );
 } finally {
   say('removing what was stored …');
   // Programs of a bench that was ended may be about to end, and make a file meanwhile.

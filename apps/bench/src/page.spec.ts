@@ -13,7 +13,9 @@ const measurement = (...measures: Measure[]): Measurement => ({
   measures,
 });
 const rowOf = (measure: Measure) => {
-  const row = pageOf([measurement(measure)], OPTIONS).split('\n').find((line) => line.includes(measure.question));
+  const row = pageOf([measurement(measure)], OPTIONS)
+    .split('\n')
+    .find((line) => line.includes(measure.question));
   return row?.split(' | ').map((cell) => cell.replace(/^\| | \|$/g, '').trim());
 };
 
@@ -45,19 +47,21 @@ describe('the page', () => {
   });
 
   it('calls a target missed when the number is not there', () => {
-    const measure: Measure = { question: 'what', figure: { value: 1.07, unit: '×' }, targets: [{ about: 'rate', atLeast: 1 }], checked: 'sums' };
+    const measure: Measure = {
+      question: 'what',
+      figure: { value: 1.07, unit: '×' },
+      targets: [{ about: 'rate', atLeast: 1 }],
+      checked: 'sums',
+    };
     expect(rowOf(measure)).toEqual(['what', '1.07 ×', '–', 'rate ≥ 1 ✗', '–', '–', 'sums']);
     expect(rowOf({ ...measure, targets: [{ about: 'figure', atMost: 1.1 }] })?.[3]).toBe('≤ 1.1 ✓');
   });
 
   it('names the machine once, the settings and what was skipped', () => {
-    const page = pageOf(
-      [
-        measurement(),
-        { ...measurement(), bench: 'peer', skipped: 'there is no program' },
-      ],
-      { ...OPTIONS, profile: 'Where the time goes' },
-    );
+    const page = pageOf([measurement(), { ...measurement(), bench: 'peer', skipped: 'there is no program' }], {
+      ...OPTIONS,
+      profile: 'Where the time goes',
+    });
     expect(page.match(/2 × CPU, Node 24/g)).toHaveLength(1);
     expect(page).toContain('| some  | pulses 1,000,000, window 5s |');
     expect(page).toContain('Skipped: peer, there is no program.');

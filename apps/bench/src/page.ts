@@ -25,7 +25,9 @@ export function pageOf(measured: readonly Measurement[], { profile, date, isSmok
     ),
     'Settings:',
     tableOf(['bench', 'settings'], measured.filter(({ skipped }) => skipped === undefined).map(settingsRow)),
-    ...measured.filter(({ skipped }) => skipped !== undefined).map(({ bench, skipped }) => `Skipped: ${bench}, ${skipped}.`),
+    ...measured
+      .filter(({ skipped }) => skipped !== undefined)
+      .map(({ bench, skipped }) => `Skipped: ${bench}, ${skipped}.`),
     ...(profile === undefined ? [] : [profile]),
     END,
   ];
@@ -64,7 +66,8 @@ type Target = Measure['targets'][number];
 
 function targetText(measure: Measure, { about, atLeast, atMost }: Target): string {
   const value = valueOf(measure, about);
-  const isMet = value !== undefined && (atLeast === undefined || value >= atLeast) && (atMost === undefined || value <= atMost);
+  const isMet =
+    value !== undefined && (atLeast === undefined || value >= atLeast) && (atMost === undefined || value <= atMost);
   const bounds = [
     ...(atLeast === undefined ? [] : [`≥ ${numberText(atLeast)}`]),
     ...(atMost === undefined ? [] : [`≤ ${numberText(atMost)}`]),

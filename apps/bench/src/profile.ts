@@ -63,7 +63,8 @@ function threadsOf(directory: string, apps: readonly AppName[]): ThreadProfile[]
 
 function textOf({ title, apps }: Profiled, threads: readonly ThreadProfile[]): string {
   if (threads.length < apps.length) throw new Error('a process has left no CPU profile');
-  const shareText = (micros: number, { totalMicros }: ThreadProfile) => `${((micros * 100) / totalMicros).toFixed(1)} %`;
+  const shareText = (micros: number, { totalMicros }: ThreadProfile) =>
+    `${((micros * 100) / totalMicros).toFixed(1)} %`;
   const rows = categoriesOf(threads).map((category) => [
     category,
     ...threads.map((thread) => {

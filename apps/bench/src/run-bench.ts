@@ -32,7 +32,9 @@ const ROOT = 'apps/e2e';
 
 /** The benches of the whole system, in the order of the page. */
 export function benchNames(): string[] {
-  return inPageOrder(globSync(join(workspaceRoot(), ROOT, 'bench/*.bench.ts')).map((path) => basename(path, '.bench.ts')));
+  return inPageOrder(
+    globSync(join(workspaceRoot(), ROOT, 'bench/*.bench.ts')).map((path) => basename(path, '.bench.ts')),
+  );
 }
 
 export function inPageOrder(names: readonly string[]): string[] {

@@ -46,7 +46,10 @@ export const brokerSettings = {
     flag: 'auth-token',
     description: 'Token that clients must show. The line protocol, which has none, is then refused.',
   }),
-  tlsCertFile: optional(textKind, { flag: 'tls-cert-file', description: 'PEM file of the TLS certificate; turns TLS on.' }),
+  tlsCertFile: optional(textKind, {
+    flag: 'tls-cert-file',
+    description: 'PEM file of the TLS certificate; turns TLS on.',
+  }),
   tlsKeyFile: optional(textKind, { flag: 'tls-key-file', description: 'PEM file of its private key.' }),
   insecureBind: booleanSetting({
     flag: 'insecure-bind',

@@ -2,10 +2,24 @@
 // tests where they are.
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { createFrameAssembler, decodeResponse, encodeRequest, PREAMBLE, PROTOCOL_VERSION, type Request, type Response } from '@pulses/broker-wire';
+import {
+  createFrameAssembler,
+  decodeResponse,
+  encodeRequest,
+  PREAMBLE,
+  PROTOCOL_VERSION,
+  type Request,
+  type Response,
+} from '@pulses/broker-wire';
 import { nodeNetwork } from '@pulses/shared-node-platform';
 import { parseSettings, type Logger, type Service } from '@pulses/shared-service-host';
-import { freePort, makeCertificate, makeTempDirectory, untilAnswered, type TempDirectory } from '@pulses/testing-processes';
+import {
+  freePort,
+  makeCertificate,
+  makeTempDirectory,
+  untilAnswered,
+  type TempDirectory,
+} from '@pulses/testing-processes';
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -57,7 +71,12 @@ describe('a broker', () => {
 
   /** Sends requests one after the other over a connection of its own; the answers until the broker closes or has answered all. */
   async function ask(port: number, requests: readonly Request[], caPem?: string): Promise<Response[]> {
-    const socket = await nodeNetwork.connect({ host: '127.0.0.1', port, timeoutMs: 10_000, ...(caPem === undefined ? {} : { tls: { caPem } }) });
+    const socket = await nodeNetwork.connect({
+      host: '127.0.0.1',
+      port,
+      timeoutMs: 10_000,
+      ...(caPem === undefined ? {} : { tls: { caPem } }),
+    });
     const assembler = createFrameAssembler();
     const answers: Response[] = [];
     return new Promise((resolve) => {
@@ -86,7 +105,12 @@ describe('a broker', () => {
     });
   }
 
-  const hello = (token: string): Request => ({ type: 'hello', protocolVersion: PROTOCOL_VERSION, client: 'spec', token });
+  const hello = (token: string): Request => ({
+    type: 'hello',
+    protocolVersion: PROTOCOL_VERSION,
+    client: 'spec',
+    token,
+  });
   /** By a producer of its own. */
   const produce = (topic: string, ...messages: readonly string[]): Request => ({
     type: 'produce',
@@ -102,8 +126,12 @@ describe('a broker', () => {
     const served = await ask(port, [hello(TOKEN), produce('source.pulses', 'one', 'two')], certificatePem);
     expect(served).toMatchObject([{ type: 'hello-ok' }, { type: 'produced', baseOffset: 0, duplicate: false }]);
     for (const token of ['', 'another token', `${TOKEN}x`])
-      expect(await ask(port, [hello(token), { type: 'ping' }], certificatePem)).toMatchObject([{ type: 'error', code: 'UNAUTHENTICATED' }]);
-    expect(await ask(port, [produce('source.pulses', 'three')], certificatePem)).toMatchObject([{ type: 'error', code: 'UNAUTHENTICATED' }]);
+      expect(await ask(port, [hello(token), { type: 'ping' }], certificatePem)).toMatchObject([
+        { type: 'error', code: 'UNAUTHENTICATED' },
+      ]);
+    expect(await ask(port, [produce('source.pulses', 'three')], certificatePem)).toMatchObject([
+      { type: 'error', code: 'UNAUTHENTICATED' },
+    ]);
     expect(await ask(port, [hello(TOKEN)])).toEqual([]);
     expect(log).not.toContain(TOKEN);
   });
@@ -155,17 +183,27 @@ describe('a broker', () => {
     expect(((await stat(dataDir())).mode & 0o777).toString(8)).toBe('700');
     const second = await start();
     const [, topics] = await ask(second.port, [hello(''), { type: 'list-topics', prefix: '', after: '', limit: 10 }]);
-    expect(topics).toMatchObject({ type: 'topics', topics: [{ topic: 'source.pulses', startOffset: 0, nextOffset: 1 }] });
+    expect(topics).toMatchObject({
+      type: 'topics',
+      topics: [{ topic: 'source.pulses', startOffset: 0, nextOffset: 1 }],
+    });
   });
 
   it.each<[string, readonly string[], RegExp]>([
     ['a lone certificate', ['--tls-cert-file=/c'], /--tls-cert-file and --tls-key-file: only one is given/],
     ['a lone key', ['--tls-key-file=/k'], /--tls-cert-file and --tls-key-file: only one is given/],
-    ['files that are not there', ['--tls-cert-file=/none/c', '--tls-key-file=/none/k'], /--tls-cert-file: '\/none\/c' .*ENOENT/],
+    [
+      'files that are not there',
+      ['--tls-cert-file=/none/c', '--tls-key-file=/none/k'],
+      /--tls-cert-file: '\/none\/c' .*ENOENT/,
+    ],
     ['an open address', ['--host=0.0.0.0'], /--host: '0\.0\.0\.0' .*--insecure-bind/],
     ['an open HTTP address', ['--http-host=0.0.0.0'], /--http-host: '0\.0\.0\.0' .*--insecure-bind/],
   ])('refuses %s before it touches the data directory', async (_what, args, line) => {
-    await expect(start(...args)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringMatching(line) as unknown });
+    await expect(start(...args)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(line) as unknown,
+    });
     await expect(stat(dataDir())).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
@@ -173,7 +211,13 @@ describe('a broker', () => {
     const files = await makeCertificate(directory.path);
     await writeFile(files.certificatePath, 'not a certificate');
     const httpPort = await freePort();
-    const started = start(`--http-port=${httpPort}`, '--tls-cert-file', files.certificatePath, '--tls-key-file', files.privateKeyPath);
+    const started = start(
+      `--http-port=${httpPort}`,
+      '--tls-cert-file',
+      files.certificatePath,
+      '--tls-key-file',
+      files.privateKeyPath,
+    );
     await expect(started).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
     await expect(fetch(`http://127.0.0.1:${httpPort}/healthz`)).rejects.toThrow();
     await start();

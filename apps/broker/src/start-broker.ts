@@ -3,7 +3,14 @@
 import { BROKER_LOG_DEFAULTS, openBrokerLog, type BrokerLog, type FsyncPolicy } from '@pulses/broker-log';
 import { createBrokerServer, type ServerObserver } from '@pulses/broker-server';
 import { PulsesError } from '@pulses/shared-errors';
-import { nodeClock, nodeFileSystem, nodeNetwork, nodeRandom, startNodeFileWriter, type NodeFileWriter } from '@pulses/shared-node-platform';
+import {
+  nodeClock,
+  nodeFileSystem,
+  nodeNetwork,
+  nodeRandom,
+  startNodeFileWriter,
+  type NodeFileWriter,
+} from '@pulses/shared-node-platform';
 import { TOPIC_KINDS, topicKindOf } from '@pulses/shared-pulse-model';
 import type { FileWriter, TlsServerOptions } from '@pulses/shared-ports';
 import {
@@ -24,7 +31,16 @@ import type { brokerSettings } from './settings';
 export type BrokerSettings = SettingsOf<typeof brokerSettings>;
 
 /** What the system answers to a path that can't be a data directory; SQLite holds the lock. */
-const UNUSABLE_DIRECTORY = new Set(['EACCES', 'EEXIST', 'ENOENT', 'ENOTDIR', 'EPERM', 'EROFS', 'ENAMETOOLONG', 'ERR_SQLITE_ERROR']);
+const UNUSABLE_DIRECTORY = new Set([
+  'EACCES',
+  'EEXIST',
+  'ENOENT',
+  'ENOTDIR',
+  'EPERM',
+  'EROFS',
+  'ENAMETOOLONG',
+  'ERR_SQLITE_ERROR',
+]);
 /** Time for what is under way when the broker stops; the whole stop has 10 s. */
 const CLOSE_GRACE_MS = 5_000;
 
@@ -49,7 +65,11 @@ export async function startBroker(settings: BrokerSettings, logger: Logger): Pro
       throw asSettingError(error, settings.dataDir);
     });
     const [opened, writer] = [log, fileWriter];
-    metrics.observedGauge('pulses_unwritten_bytes', 'Payload that the topic files are still to get.', () => opened.unwrittenBytes);
+    metrics.observedGauge(
+      'pulses_unwritten_bytes',
+      'Payload that the topic files are still to get.',
+      () => opened.unwrittenBytes,
+    );
     const server = createBrokerServer({
       log,
       network: nodeNetwork,
@@ -89,7 +109,10 @@ export async function startBroker(settings: BrokerSettings, logger: Logger): Pro
 function assertSafe(settings: BrokerSettings): void {
   const { host, httpHost, insecureBind, tlsCertFile, tlsKeyFile, authToken } = settings;
   if ((tlsCertFile === undefined) !== (tlsKeyFile === undefined))
-    throw new PulsesError('CONFIG_INVALID', '--tls-cert-file and --tls-key-file: only one is given; allowed: both or none');
+    throw new PulsesError(
+      'CONFIG_INVALID',
+      '--tls-cert-file and --tls-key-file: only one is given; allowed: both or none',
+    );
   assertSafeBind({
     flag: 'host',
     host,
@@ -125,7 +148,12 @@ async function readPem(flag: string, path: string): Promise<string> {
   }
 }
 
-function openLog(settings: BrokerSettings, fileWriter: FileWriter, logger: Logger, metrics: Metrics): Promise<BrokerLog> {
+function openLog(
+  settings: BrokerSettings,
+  fileWriter: FileWriter,
+  logger: Logger,
+  metrics: Metrics,
+): Promise<BrokerLog> {
   const appended = metrics.labelledCounter('pulses_appended_total', 'Messages stored.', 'topic_kind', TOPIC_KINDS);
   const fsyncSeconds = metrics.secondsHistogram('pulses_fsync_seconds', 'Time of one fdatasync of the journal.');
   return openBrokerLog({
@@ -161,9 +189,13 @@ function openLog(settings: BrokerSettings, fileWriter: FileWriter, logger: Logge
 function asSettingError(error: unknown, dataDir: string): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (error instanceof PulsesError || code === undefined || !UNUSABLE_DIRECTORY.has(code)) return error;
-  return new PulsesError('CONFIG_INVALID', `--data-dir: '${dataDir}' is not valid: a directory that this user can write (${code})`, {
-    cause: error,
-  });
+  return new PulsesError(
+    'CONFIG_INVALID',
+    `--data-dir: '${dataDir}' is not valid: a directory that this user can write (${code})`,
+    {
+      cause: error,
+    },
+  );
 }
 
 function fsyncPolicyOf({ fsync, fsyncIntervalMs }: BrokerSettings): FsyncPolicy {
@@ -211,7 +243,10 @@ async function listen(
     if (error instanceof PulsesError && error.code === 'ADDRESS_IN_USE')
       throw new PulsesError('ADDRESS_IN_USE', `--port: ${port} is in use on ${host}; allowed: a free port`);
     if (error instanceof PulsesError && error.code === 'CONFIG_INVALID')
-      throw new PulsesError('CONFIG_INVALID', `--host: '${host}' is not valid: an address of this machine (${error.message})`);
+      throw new PulsesError(
+        'CONFIG_INVALID',
+        `--host: '${host}' is not valid: an address of this machine (${error.message})`,
+      );
     throw error;
   }
 }

@@ -1,6 +1,12 @@
 // How commands reach the broker.
 
-import { brokerAddressOf, brokerClientSettings, connectBroker, type BrokerAddress, type BrokerClient } from '@pulses/connector-fs';
+import {
+  brokerAddressOf,
+  brokerClientSettings,
+  connectBroker,
+  type BrokerAddress,
+  type BrokerClient,
+} from '@pulses/connector-fs';
 import type { TopicInfo } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeNetwork } from '@pulses/shared-node-platform';
@@ -16,7 +22,9 @@ export const brokerCommandSettings = {
 export type BrokerReader = Pick<BrokerClient, 'fetch' | 'listTopics' | 'readPositions'>;
 
 /** Opens connections. @throws PulsesError CONFIG_INVALID when the certificates can't be read */
-export async function connectorOf(settings: SettingsOf<typeof brokerClientSettings>): Promise<() => Promise<BrokerClient>> {
+export async function connectorOf(
+  settings: SettingsOf<typeof brokerClientSettings>,
+): Promise<() => Promise<BrokerClient>> {
   const address = await brokerAddressOf(settings);
   return () => connectTo(address);
 }

@@ -41,7 +41,9 @@ export interface Command {
   run(argv: readonly string[], host: ProcessPort, terminal: Terminal): Promise<number>;
 }
 
-export function defineCommand<Definition extends SettingsDefinition>(description: CommandDescription<Definition>): Command {
+export function defineCommand<Definition extends SettingsDefinition>(
+  description: CommandDescription<Definition>,
+): Command {
   const { name, args: argNames = [], purpose, details, settings: definition } = description;
   const usage = ['pulses', name, ...argNames, '[flags]'].join(' ');
   return {

@@ -38,29 +38,39 @@ describe('the lines of standard input', () => {
   it('are the same however they are cut into chunks', async () => {
     const line = fc.constantFrom('', 'a', '\r', 'b\rc', 'long'.repeat(9));
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.tuple(line, fc.constantFrom('\n', '\r\n'))), fc.integer({ min: 1, max: 20 }), async (lines, size) => {
-        const input = Buffer.from(lines.flat().join(''));
-        const expected = input
-          .toString()
-          .split('\n')
-          .map((text) => text.replace(/\r$/, ''))
-          .filter((text) => text !== '');
-        expect(await messagesOf(input, size)).toEqual({ messages: expected });
-      }),
+      fc.asyncProperty(
+        fc.array(fc.tuple(line, fc.constantFrom('\n', '\r\n'))),
+        fc.integer({ min: 1, max: 20 }),
+        async (lines, size) => {
+          const input = Buffer.from(lines.flat().join(''));
+          const expected = input
+            .toString()
+            .split('\n')
+            .map((text) => text.replace(/\r$/, ''))
+            .filter((text) => text !== '');
+          expect(await messagesOf(input, size)).toEqual({ messages: expected });
+        },
+      ),
     );
   });
 
-  it.each([64 * 1024, 5 * 1024 * 1024, 1024 * 1024 + 1, 20 * 1024 * 1024])('may have 4 MiB, and the first longer one is named (chunks of %i)', async (size) => {
-    const fitting = `a\n\n${long(MESSAGE_BYTES_MAX)}\r\n`;
-    const fine = await messagesOf(Buffer.from(`${fitting}${long(MESSAGE_BYTES_MAX)}`), size);
-    expect(fine.failure).toBeUndefined();
-    expect(fine.messages.map((text) => text.length)).toEqual([1, MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX]);
+  it.each([64 * 1024, 5 * 1024 * 1024, 1024 * 1024 + 1, 20 * 1024 * 1024])(
+    'may have 4 MiB, and the first longer one is named (chunks of %i)',
+    async (size) => {
+      const fitting = `a\n\n${long(MESSAGE_BYTES_MAX)}\r\n`;
+      const fine = await messagesOf(Buffer.from(`${fitting}${long(MESSAGE_BYTES_MAX)}`), size);
+      expect(fine.failure).toBeUndefined();
+      expect(fine.messages.map((text) => text.length)).toEqual([1, MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX]);
 
-    for (const ending of ['', '\n', '\r\n', '\nrest\n']) {
-      const { messages, failure } = await messagesOf(Buffer.from(`${fitting}${long(MESSAGE_BYTES_MAX + 1)}${ending}`), size);
-      expect(isPulsesError(failure, 'MESSAGE_TOO_LARGE')).toBe(true);
-      expect((failure as Error).message).toBe('line 4 is longer than 4194304 bytes');
-      expect(messages.map((text) => text.length)).toEqual([1, MESSAGE_BYTES_MAX]);
-    }
-  });
+      for (const ending of ['', '\n', '\r\n', '\nrest\n']) {
+        const { messages, failure } = await messagesOf(
+          Buffer.from(`${fitting}${long(MESSAGE_BYTES_MAX + 1)}${ending}`),
+          size,
+        );
+        expect(isPulsesError(failure, 'MESSAGE_TOO_LARGE')).toBe(true);
+        expect((failure as Error).message).toBe('line 4 is longer than 4194304 bytes');
+        expect(messages.map((text) => text.length)).toEqual([1, MESSAGE_BYTES_MAX]);
+      }
+    },
+  );
 });

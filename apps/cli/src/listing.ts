@@ -17,19 +17,43 @@ export interface Row {
 }
 
 const NO_LINES = {
-  top: '', 'top-mid': '', 'top-left': '', 'top-right': '',
-  bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '',
-  left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '',
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
   middle: '  ',
 };
 
 /** @param empty what a person reads when there is no row */
 export async function writeListing(
   terminal: Terminal,
-  { columns, rows, asJson, empty }: { columns: readonly Column[]; rows: readonly Row[]; asJson: boolean; empty: string },
+  {
+    columns,
+    rows,
+    asJson,
+    empty,
+  }: { columns: readonly Column[]; rows: readonly Row[]; asJson: boolean; empty: string },
 ): Promise<void> {
   if (asJson || !terminal.isInteractive) await terminal.write(rows.map(({ json }) => `${json}\n`).join(''));
-  else await terminal.write(rows.length === 0 ? `${empty}\n` : `${renderTable(columns, rows.map(({ cells }) => cells))}\n`);
+  else
+    await terminal.write(
+      rows.length === 0
+        ? `${empty}\n`
+        : `${renderTable(
+            columns,
+            rows.map(({ cells }) => cells),
+          )}\n`,
+    );
 }
 
 /** Rows under titles; what could steer the terminal is escaped. */

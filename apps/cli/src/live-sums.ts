@@ -49,9 +49,13 @@ export async function readLiveSums(address: string, tenant: string | undefined):
   }
   const answer = answerSchema.safeParse(body);
   if (!response.ok || !answer.success)
-    throw new PulsesError('PROTOCOL_VIOLATION', `http://${address} does not answer like an ingestor (status ${response.status})`);
+    throw new PulsesError(
+      'PROTOCOL_VIOLATION',
+      `http://${address} does not answer like an ingestor (status ${response.status})`,
+    );
   const { cut = false, sums } = answer.data;
-  if (cut) throw new PulsesError('OVERLOADED', `the open window has more than ${sums.length} sums; ask for one --tenant`);
+  if (cut)
+    throw new PulsesError('OVERLOADED', `the open window has more than ${sums.length} sums; ask for one --tenant`);
   return sums.map(({ tenant_id, product_sku, use_unit, total_amount, pulse_count }) => ({
     tenantId: tenant_id,
     productSku: product_sku,

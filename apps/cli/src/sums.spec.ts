@@ -5,7 +5,11 @@ import { createSums } from './sums';
 import { textOf, unitsOf } from './testing/decimal';
 
 const amount = fc
-  .tuple(fc.constantFrom('', '-'), fc.bigInt({ min: 0n, max: 10n ** 20n - 1n }), fc.bigInt({ min: 0n, max: 10n ** 30n - 1n }))
+  .tuple(
+    fc.constantFrom('', '-'),
+    fc.bigInt({ min: 0n, max: 10n ** 20n - 1n }),
+    fc.bigInt({ min: 0n, max: 10n ** 30n - 1n }),
+  )
   .map(([sign, whole, fraction]) => `${sign}${whole}.${fraction.toString().padStart(30, '0')}`);
 const label = fc.constantFrom('a', 'b', '__proto__', 'a","b', '"');
 
@@ -22,11 +26,13 @@ describe('sums', () => {
           expected.set(key, { units: units + unitsOf(text), count: count + 1 });
         }
         expect(
-          sums.sorted().map(({ tenantId, productSku, useUnit, amount: total, pulseCount }) => [
-            [tenantId, productSku, useUnit].map((part) => part.padEnd(10)).join('|'),
-            formatAmount(total),
-            pulseCount,
-          ]),
+          sums
+            .sorted()
+            .map(({ tenantId, productSku, useUnit, amount: total, pulseCount }) => [
+              [tenantId, productSku, useUnit].map((part) => part.padEnd(10)).join('|'),
+              formatAmount(total),
+              pulseCount,
+            ]),
         ).toEqual(
           [...expected]
             .map(([key, { units, count }]) => [key, textOf(units), count] as const)
@@ -34,7 +40,16 @@ describe('sums', () => {
         );
       }),
       // Two keys that are one when they are joined carelessly.
-      { examples: [[[['a","b', 'a', 'b', '1'], ['a', 'b', 'a","b', '2']]]] },
+      {
+        examples: [
+          [
+            [
+              ['a","b', 'a', 'b', '1'],
+              ['a', 'b', 'a","b', '2'],
+            ],
+          ],
+        ],
+      },
     );
   });
 });

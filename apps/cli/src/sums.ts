@@ -31,8 +31,7 @@ export function createSums(): Sums {
     },
     sorted: () =>
       [...byKey.values()].sort(
-        (a, b) =>
-          order(a.tenantId, b.tenantId) || order(a.productSku, b.productSku) || order(a.useUnit, b.useUnit),
+        (a, b) => order(a.tenantId, b.tenantId) || order(a.productSku, b.productSku) || order(a.useUnit, b.useUnit),
       ),
   };
 }

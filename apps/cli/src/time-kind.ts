@@ -9,9 +9,7 @@ const unixSeconds = z
   .transform(Number);
 
 /** A date stands for its first moment in UTC; a time needs its offset. */
-const isoTime = z
-  .union([z.iso.datetime({ offset: true }), z.iso.date()])
-  .transform((text) => Date.parse(text) / 1000);
+const isoTime = z.union([z.iso.datetime({ offset: true }), z.iso.date()]).transform((text) => Date.parse(text) / 1000);
 
 /** Unix seconds, or ISO 8601. The value is Unix seconds. */
 export const timeKind: SettingKind<number> = {

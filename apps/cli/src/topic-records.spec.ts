@@ -8,14 +8,20 @@ function frameAt(offset: number): FetchEvent[] {
   const memory = new ArrayBuffer(400);
   return [0, 2].map((index) => {
     const payload = Buffer.from(memory, index * 100, 200).fill(`${'x'.repeat(99)}\n`);
-    return { kind: 'records', batch: { baseOffset: offset + index, recordCount: 2, timestampMs: 0, payload }, ...(index === 2 ? { memory } : {}) };
+    return {
+      kind: 'records',
+      batch: { baseOffset: offset + index, recordCount: 2, timestampMs: 0, payload },
+      ...(index === 2 ? { memory } : {}),
+    };
   });
 }
 
 function readerOf(frames: readonly FetchEvent[][]): BrokerReader {
   const waiting = [...frames];
   const nextAll = () => Promise.resolve(waiting.shift() ?? []);
-  return { fetch: () => ({ nextAll, next: () => Promise.reject(new Error('not asked')), close: () => undefined }) } as unknown as BrokerReader;
+  return {
+    fetch: () => ({ nextAll, next: () => Promise.reject(new Error('not asked')), close: () => undefined }),
+  } as unknown as BrokerReader;
 }
 
 const range = { topic: 't', incarnation: '', fromOffset: 0, untilOffset: 7, creditBytes: 1 };
@@ -23,7 +29,10 @@ const range = { topic: 't', incarnation: '', fromOffset: 0, untilOffset: 7, cred
 async function sizesOf(isLent: boolean | undefined) {
   const seen: Uint8Array[] = [];
   const sizes: number[] = [];
-  for await (const batches of readBatches(readerOf([frameAt(0), frameAt(4)]), { ...range, ...(isLent === undefined ? {} : { isLent }) })) {
+  for await (const batches of readBatches(readerOf([frameAt(0), frameAt(4)]), {
+    ...range,
+    ...(isLent === undefined ? {} : { isLent }),
+  })) {
     sizes.push(...batches.map(({ payload }) => payload.length));
     seen.push(...batches.map(({ payload }) => payload));
   }

@@ -36,13 +36,16 @@ export async function* readBatches(
   };
   signal?.addEventListener('abort', stop, { once: true });
   try {
-    for (let next = fromOffset; next < untilOffset; ) {
+    for (let next = fromOffset; next < untilOffset;) {
       const batches: RecordBatch[] = [];
       const events = await stream.nextAll();
       for (const event of events) {
         if (event.kind === 'head' || next >= untilOffset) continue;
         if (event.batch.baseOffset !== next)
-          throw new PulsesError('PROTOCOL_VIOLATION', `${topic}: offset ${event.batch.baseOffset} came, ${next} was next`);
+          throw new PulsesError(
+            'PROTOCOL_VIOLATION',
+            `${topic}: offset ${event.batch.baseOffset} came, ${next} was next`,
+          );
         batches.push(upTo(event.batch, untilOffset));
         next += event.batch.recordCount;
       }

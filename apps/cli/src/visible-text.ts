@@ -18,8 +18,10 @@ export function visibleBytes(bytes: Uint8Array): string {
   if (isUtf8(buffer)) return visibleText(buffer.toString('utf8'));
   // A character of UTF-8, or one byte that is none.
   let text = '';
-  for (let at = 0; at < buffer.length; ) {
-    const length = [4, 3, 2, 1].find((count) => at + count <= buffer.length && isCharacter(buffer.subarray(at, at + count)));
+  for (let at = 0; at < buffer.length;) {
+    const length = [4, 3, 2, 1].find(
+      (count) => at + count <= buffer.length && isCharacter(buffer.subarray(at, at + count)),
+    );
     if (length === undefined) text += `\\x${buffer.toString('hex', at, at + 1)}`;
     else text += visibleText(buffer.toString('utf8', at, at + length));
     at += length ?? 1;
@@ -38,5 +40,8 @@ export function visibleJson(value: unknown): string {
 
 /** The same for text that is JSON already. */
 export function visibleJsonText(json: string): string {
-  return json.replace(UNPRINTABLE_IN_JSON, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return json.replace(
+    UNPRINTABLE_IN_JSON,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

@@ -1,6 +1,15 @@
 // How many pulses a second does an audit prove, broker and audit on a core each? And is a forged line found in all that?
 
-import { check, cpuSeconds, createPulsePool, isSmoke, jsonParseYardstick, report, sized, type Measure } from '@pulses/testing-benches';
+import {
+  check,
+  cpuSeconds,
+  createPulsePool,
+  isSmoke,
+  jsonParseYardstick,
+  report,
+  sized,
+  type Measure,
+} from '@pulses/testing-benches';
 import { startApp } from '@pulses/testing-processes';
 import { connect } from 'node:net';
 import { startGenerator, withBenchSystem } from './bench-system';

@@ -59,7 +59,10 @@ export interface GeneratorSummary {
 }
 
 /** Runs a bench on a system of its own, which is gone afterwards, whatever happens. */
-export async function withBenchSystem<T>(ingestorArgs: readonly string[], run: (bench: BenchSystem) => Promise<T>): Promise<T> {
+export async function withBenchSystem<T>(
+  ingestorArgs: readonly string[],
+  run: (bench: BenchSystem) => Promise<T>,
+): Promise<T> {
   let system: System | undefined;
   try {
     system = await startSystem({ ingestorArgs: ['--log-level=warn', ...ingestorArgs] });
@@ -82,7 +85,10 @@ function benchOf(system: System, link: BrokerLink): BenchSystem {
     const offsets = await link.topics('tenants.');
     return [...offsets].reduce((sum, [topic, offset]) => sum + (topic.endsWith('.grouped.pulses') ? offset : 0), 0);
   };
-  const ofBoth = (figure: (pid: number) => number) => ({ broker: figure(system.broker.pid), ingestor: figure(system.ingestor.pid) });
+  const ofBoth = (figure: (pid: number) => number) => ({
+    broker: figure(system.broker.pid),
+    ingestor: figure(system.ingestor.pid),
+  });
   return {
     system,
     async publish(pool, batches) {

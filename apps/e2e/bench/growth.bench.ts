@@ -26,7 +26,8 @@ interface Mark {
 }
 
 const SLICES = Math.floor(PULSES / SLICE_PULSES);
-if (SLICES < SLICES_SKIPPED + 2 * SLICES_COMPARED) throw new TypeError(`at least ${(SLICES_SKIPPED + 2 * SLICES_COMPARED) * SLICE_PULSES} pulses`);
+if (SLICES < SLICES_SKIPPED + 2 * SLICES_COMPARED)
+  throw new TypeError(`at least ${(SLICES_SKIPPED + 2 * SLICES_COMPARED) * SLICE_PULSES} pulses`);
 
 await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
   const marks: Mark[] = [];

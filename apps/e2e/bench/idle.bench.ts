@@ -28,13 +28,18 @@ await withBenchSystem(['--flush-interval=1s'], async (bench) => {
     const percentOf = (part: 'broker' | 'ingestor') => ((after[part] - before[part]) * 100) / seconds;
     periods.push({ broker: percentOf('broker'), ingestor: percentOf('ingestor') });
   }
-  const least = periods.reduce((one, other) => (one.broker + one.ingestor <= other.broker + other.ingestor ? one : other));
+  const least = periods.reduce((one, other) =>
+    one.broker + one.ingestor <= other.broker + other.ingestor ? one : other,
+  );
 
   const woken = performance.now();
   await bench.publish(pool, 1);
   await bench.untilGrouped(11 * BATCH_PULSES);
   const wakeMs = performance.now() - woken;
-  await bench.checkOutputs({ pulses: 11 * BATCH_PULSES, units: (pool.microsOfFirst(10) + pool.microsOfFirst(1)) * UNITS_A_MICRO });
+  await bench.checkOutputs({
+    pulses: 11 * BATCH_PULSES,
+    units: (pool.microsOfFirst(10) + pool.microsOfFirst(1)) * UNITS_A_MICRO,
+  });
   report('idle', { seconds: SECONDS, periods: PERIODS, tenants: TENANTS, window: '1s' }, [
     {
       question: 'idle CPU of broker + ingestor',

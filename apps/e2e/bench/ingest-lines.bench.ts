@@ -21,7 +21,8 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
   socket.resume();
   const start = performance.now();
   socket.write('sink-connector_source.pulses\n');
-  for (let index = 0; index < BATCHES; index += 1) if (!socket.write(pool.at(index).payload)) await once(socket, 'drain');
+  for (let index = 0; index < BATCHES; index += 1)
+    if (!socket.write(pool.at(index).payload)) await once(socket, 'drain');
   const closed = once(socket, 'close');
   socket.end();
   await bench.untilGrouped(PULSES);

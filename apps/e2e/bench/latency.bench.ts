@@ -33,7 +33,12 @@ const BATCHES = (SECONDS * 1000) / INTERVAL_MS;
 const WARM_UP_BATCHES = (WARM_UP_SECONDS * 1000) / INTERVAL_MS;
 const YARDSTICK_ROUNDS = sized(2_000, 50);
 
-const pool = createPulsePool({ tenants: TENANTS, skus: SKUS, batchCount: sized(2_000, 100), batchPulses: BATCH_PULSES });
+const pool = createPulsePool({
+  tenants: TENANTS,
+  skus: SKUS,
+  batchCount: sized(2_000, 100),
+  batchPulses: BATCH_PULSES,
+});
 /** Every tenant once, so that all topics exist before they are read. */
 const first = createPulsePool({ tenants: TENANTS, skus: 1, batchCount: 1, batchPulses: TENANTS, isDense: true });
 const directory = await makeTempDirectory();
@@ -79,7 +84,8 @@ await withBenchSystem([`--flush-interval=${isSmoke ? '1s' : '5s'}`], async (benc
   await bench.untilGrouped(pulses);
   const lines = await producer.topics('tenants.');
   let expectedLines = 0;
-  for (let tenant = 1; tenant <= READ_TENANTS; tenant += 1) expectedLines += lines.get(`tenants.tenant-${tenant}.grouped.pulses`) ?? NaN;
+  for (let tenant = 1; tenant <= READ_TENANTS; tenant += 1)
+    expectedLines += lines.get(`tenants.tenant-${tenant}.grouped.pulses`) ?? NaN;
   await until(() => {
     reader.assertAlive();
     return readLines >= expectedLines;
@@ -100,28 +106,32 @@ await withBenchSystem([`--flush-interval=${isSmoke ? '1s' : '5s'}`], async (benc
     return { value, unit: 'ms p50', ratio: p50Ms / value };
   };
   const cpu = `broker ${percentOf('broker')} % (main thread ${percentOf('brokerMainThread')} %), ingestor ${percentOf('ingestor')} % of a core`;
-  report('latency', { rate: RATE, batch: BATCH_PULSES, tenants: TENANTS, skus: SKUS, seconds: SECONDS, read_tenants: READ_TENANTS }, [
-    {
-      question: `acknowledgement at ${RATE.toLocaleString('en-US')} pulses/s`,
-      rate: RATE,
-      latency: latencyOf('acknowledgement', acknowledged),
-      detail: `CPU: ${cpu}; generator late by ${late.at(0.99).toFixed(2)} ms p99, which counts`,
-      targets: [
-        { about: 'p50', atMost: 1 },
-        { about: 'p99', atMost: 5 },
-      ],
-      yardstick: { name: 'loopback echo + write + fdatasync of a batch', ...yardstick(acknowledged.at(0.5), 1) },
-      checked: CHECKED,
-    },
-    {
-      question: `source → grouped line visible at ${RATE.toLocaleString('en-US')} pulses/s`,
-      rate: RATE,
-      latency: latencyOf('visible', visible),
-      targets: [{ about: 'p99', atMost: 20 }],
-      yardstick: { name: 'two of these', ...yardstick(visible.at(0.5), 2) },
-      checked: 'every line once, in order',
-    },
-  ]);
+  report(
+    'latency',
+    { rate: RATE, batch: BATCH_PULSES, tenants: TENANTS, skus: SKUS, seconds: SECONDS, read_tenants: READ_TENANTS },
+    [
+      {
+        question: `acknowledgement at ${RATE.toLocaleString('en-US')} pulses/s`,
+        rate: RATE,
+        latency: latencyOf('acknowledgement', acknowledged),
+        detail: `CPU: ${cpu}; generator late by ${late.at(0.99).toFixed(2)} ms p99, which counts`,
+        targets: [
+          { about: 'p50', atMost: 1 },
+          { about: 'p99', atMost: 5 },
+        ],
+        yardstick: { name: 'loopback echo + write + fdatasync of a batch', ...yardstick(acknowledged.at(0.5), 1) },
+        checked: CHECKED,
+      },
+      {
+        question: `source → grouped line visible at ${RATE.toLocaleString('en-US')} pulses/s`,
+        rate: RATE,
+        latency: latencyOf('visible', visible),
+        targets: [{ about: 'p99', atMost: 20 }],
+        yardstick: { name: 'two of these', ...yardstick(visible.at(0.5), 2) },
+        checked: 'every line once, in order',
+      },
+    ],
+  );
 }).finally(() => directory.remove());
 
 /** Of every grouped line of a payload; the number is the last of a line. */

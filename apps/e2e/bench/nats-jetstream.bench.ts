@@ -35,7 +35,7 @@ async function consume({ port, pulses }: ConsumerData): Promise<void> {
   await link.request(api('CONSUMER.DURABLE.CREATE.SOURCE.group'), JSON.stringify({ stream_name: 'SOURCE', config }));
   const grouping = createPeerGrouping();
   parentPort?.postMessage('ready');
-  for (let taken = 0; taken < pulses; ) {
+  for (let taken = 0; taken < pulses;) {
     const messages = await pullBatch(link, Math.min(PEER_BATCH_PULSES, pulses - taken));
     await Promise.all(
       messages.map(({ text }, index) => {
@@ -55,10 +55,14 @@ async function consume({ port, pulses }: ConsumerData): Promise<void> {
 function pullBatch(link: NatsLink, count: number): Promise<NatsMessage[]> {
   return new Promise((resolve) => {
     const messages: NatsMessage[] = [];
-    link.pull(api('CONSUMER.MSG.NEXT.SOURCE.group'), JSON.stringify({ batch: count, expires: PULL_NANOS }), (message) => {
-      if (!message.isStatus) messages.push(message);
-      if (message.isStatus || messages.length === count) resolve(messages);
-    });
+    link.pull(
+      api('CONSUMER.MSG.NEXT.SOURCE.group'),
+      JSON.stringify({ batch: count, expires: PULL_NANOS }),
+      (message) => {
+        if (!message.isStatus) messages.push(message);
+        if (message.isStatus || messages.length === count) resolve(messages);
+      },
+    );
   });
 }
 
@@ -82,7 +86,14 @@ async function measureMode(syncInterval: string, batches: number): Promise<Measu
     const produced = await publishAll(peer, batches, IN_FLIGHT, publishTo(streams.ALONE));
     check(await messagesIn(link, 'ALONE'), pulses, 'the count of stored messages');
 
-    const { grouped, total } = await publishAndGroup(import.meta.url, server.port, peer, batches, IN_FLIGHT, publishTo(streams.SOURCE));
+    const { grouped, total } = await publishAndGroup(
+      import.meta.url,
+      server.port,
+      peer,
+      batches,
+      IN_FLIGHT,
+      publishTo(streams.SOURCE),
+    );
     checkPeer(peer.pool, batches, total, await messagesIn(link, 'GROUPED'));
     link.close();
     return peerMeasures(`NATS JetStream, sync ${syncInterval}`, peer.pool, produced, grouped);
@@ -100,7 +111,9 @@ async function measure(): Promise<void> {
     skip('nats-jetstream', (error as Error).message);
     return;
   }
-  const pulses = MODES.map(({ syncInterval, batches }) => `${batches * PEER_BATCH_PULSES} with sync ${syncInterval}`).join(', ');
+  const pulses = MODES.map(
+    ({ syncInterval, batches }) => `${batches * PEER_BATCH_PULSES} with sync ${syncInterval}`,
+  ).join(', ');
   report('nats-jetstream', { pulses, tenants: PEER_TENANTS, in_flight: IN_FLIGHT * PEER_BATCH_PULSES }, measures);
 }
 

@@ -78,7 +78,9 @@ export async function openNatsLink(port: number): Promise<NatsLink> {
     }
     rest = rest.subarray(at);
   });
-  socket.write(`CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true}\r\nSUB ${inbox}.* 1\r\nSUB ${pulled} ${PULLED_ID}\r\n`);
+  socket.write(
+    `CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true}\r\nSUB ${inbox}.* 1\r\nSUB ${pulled} ${PULLED_ID}\r\n`,
+  );
 
   return {
     publish: (subject, text) => {
@@ -91,7 +93,8 @@ export async function openNatsLink(port: number): Promise<NatsLink> {
           reject,
           take(message) {
             takers.delete(reply);
-            if (message.isStatus || message.text.includes('"error":')) reject(new Error(`NATS answers ${subject}: ${message.text}`));
+            if (message.isStatus || message.text.includes('"error":'))
+              reject(new Error(`NATS answers ${subject}: ${message.text}`));
             else resolve(message.text);
           },
         });

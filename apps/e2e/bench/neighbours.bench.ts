@@ -6,7 +6,17 @@
 // have to wait for): what they cost themselves, on this machine too, is not the broker's.
 
 import { execFileSync } from 'node:child_process';
-import { check, createSamples, isSmoke, latencyOf, peakMemoryMiB, report, sized, type Measure, type Samples } from '@pulses/testing-benches';
+import {
+  check,
+  createSamples,
+  isSmoke,
+  latencyOf,
+  peakMemoryMiB,
+  report,
+  sized,
+  type Measure,
+  type Samples,
+} from '@pulses/testing-benches';
 import { freePort, makeTempDirectory, startApp, stopAll, type RunningApp } from '@pulses/testing-processes';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -47,7 +57,10 @@ function steadyProducer(client: WireClient, index: number): SteadyProducer {
     },
     async run(ms, times) {
       for (const end = performance.now() + ms; performance.now() < end; await pass(PACE_MS)) {
-        const lines = Array.from({ length: BATCH_MESSAGES }, (_, line) => `message ${acknowledged + line} of a producer\n`);
+        const lines = Array.from(
+          { length: BATCH_MESSAGES },
+          (_, line) => `message ${acknowledged + line} of a producer\n`,
+        );
         const start = performance.now();
         await client.request('produced', {
           type: 'produce',
@@ -75,7 +88,8 @@ async function checkStored(client: WireClient, { topic, acknowledged }: SteadyPr
       else if (response.type === 'records')
         for (const { payload } of response.batches) {
           for (const line of Buffer.from(payload).toString().split('\n').slice(0, -1)) {
-            if (line !== `message ${count} of a producer`) reject(new Error(`${topic}: ${line} where ${count} was due`));
+            if (line !== `message ${count} of a producer`)
+              reject(new Error(`${topic}: ${line} where ${count} was due`));
             count += 1;
           }
           send({ type: 'credit', bytes: payload.byteLength });
@@ -97,10 +111,17 @@ async function bench(): Promise<void> {
   const directory = await makeTempDirectory();
   const broker = startApp({
     app: 'broker',
-    args: [`--port=${port}`, `--http-port=${httpPort}`, `--data-dir=${join(directory.path, 'data')}`, '--log-level=error'],
+    args: [
+      `--port=${port}`,
+      `--http-port=${httpPort}`,
+      `--data-dir=${join(directory.path, 'data')}`,
+      '--log-level=error',
+    ],
   });
   await broker.waitForReady();
-  const producers = await Promise.all(Array.from({ length: PRODUCERS }, async (_, index) => steadyProducer(await connectWire(port), index)));
+  const producers = await Promise.all(
+    Array.from({ length: PRODUCERS }, async (_, index) => steadyProducer(await connectWire(port), index)),
+  );
 
   /** The most memory that the broker has held since the last call, in MiB. */
   const peakMemory = (): number => {
@@ -170,15 +191,13 @@ async function bench(): Promise<void> {
 
     const checked = 'everything acknowledged is there, in order and once';
     const bound = undisturbed.at(0.99);
-    const measures = disturbed.map(
-      ({ name, times }): Measure => ({
-        question: `acknowledgement beside ${name}`,
-        latency: latencyOf('acknowledgement', times),
-        targets: [{ about: 'ratio', atMost: P99_RATIO_MAX }],
-        yardstick: { name: 'p99 without neighbours', value: bound, unit: 'ms', ratio: times.at(0.99) / bound },
-        checked,
-      }),
-    );
+    const measures = disturbed.map(({ name, times }): Measure => ({
+      question: `acknowledgement beside ${name}`,
+      latency: latencyOf('acknowledgement', times),
+      targets: [{ about: 'ratio', atMost: P99_RATIO_MAX }],
+      yardstick: { name: 'p99 without neighbours', value: bound, unit: 'ms', ratio: times.at(0.99) / bound },
+      checked,
+    }));
     const memory: Measure = {
       question: 'memory of the broker among its neighbours',
       figure: { value: Math.max(...peaks), unit: 'MiB' },

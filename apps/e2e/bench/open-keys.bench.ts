@@ -1,7 +1,15 @@
 // How much memory do broker and ingestor need for a window of a million keys, until its sums are published? With the check
 // that every key is in the window sums, and that the sums are exact.
 
-import { check, createPulsePool, jsonParseYardstick, report, sized, until, type Measure } from '@pulses/testing-benches';
+import {
+  check,
+  createPulsePool,
+  jsonParseYardstick,
+  report,
+  sized,
+  until,
+  type Measure,
+} from '@pulses/testing-benches';
 import { CHECKED, UNITS_A_MICRO, withBenchSystem } from './bench-system';
 
 const BATCH_PULSES = 1_000;
@@ -13,7 +21,13 @@ const WINDOW_S = sized(30, 2);
 const EARLY_SHARE = 0.3;
 const MEMORY_MIB_MAX = 512;
 
-const pool = createPulsePool({ tenants: TENANTS, skus: SKUS, batchCount: KEYS / BATCH_PULSES, batchPulses: BATCH_PULSES, isDense: true });
+const pool = createPulsePool({
+  tenants: TENANTS,
+  skus: SKUS,
+  batchCount: KEYS / BATCH_PULSES,
+  batchPulses: BATCH_PULSES,
+  isDense: true,
+});
 
 await withBenchSystem([`--flush-interval=${WINDOW_S}s`], async (bench) => {
   await until(() => ((Date.now() / 1000) % WINDOW_S) / WINDOW_S < EARLY_SHARE);
@@ -39,5 +53,8 @@ await withBenchSystem([`--flush-interval=${WINDOW_S}s`], async (bench) => {
     yardstick: yardstick(rate),
     checked: `${CHECKED}; a sum of every key`,
   });
-  report('open-keys', { keys: KEYS, tenants: TENANTS, skus: SKUS, window: `${WINDOW_S}s` }, [measureOf('broker'), measureOf('ingestor')]);
+  report('open-keys', { keys: KEYS, tenants: TENANTS, skus: SKUS, window: `${WINDOW_S}s` }, [
+    measureOf('broker'),
+    measureOf('ingestor'),
+  ]);
 });

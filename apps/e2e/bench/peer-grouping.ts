@@ -16,7 +16,9 @@ export function createPeerGrouping(): PeerGrouping {
   const sums = new Map<string, { pulses: number; micros: number }>();
   return {
     take(line, source) {
-      const { tenant_id, product_sku, used_ammount, use_unity } = JSON.parse(line) as Record<string, string> & { used_ammount: number };
+      const { tenant_id, product_sku, used_ammount, use_unity } = JSON.parse(line) as Record<string, string> & {
+        used_ammount: number;
+      };
       const key = JSON.stringify([tenant_id, product_sku, use_unity]);
       let sum = sums.get(key);
       if (sum === undefined) {
@@ -25,7 +27,14 @@ export function createPeerGrouping(): PeerGrouping {
       }
       sum.pulses += 1;
       sum.micros += Math.round(used_ammount * MICRO);
-      const grouped = { object_id: randomUUID(), tenant_id, product_sku, use_unit: use_unity, used_amount: used_ammount, source };
+      const grouped = {
+        object_id: randomUUID(),
+        tenant_id,
+        product_sku,
+        use_unit: use_unity,
+        used_amount: used_ammount,
+        source,
+      };
       return { tenant: tenant_id ?? '', line: JSON.stringify(grouped) };
     },
     total() {

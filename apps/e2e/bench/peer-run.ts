@@ -36,7 +36,12 @@ export interface PeerPool {
 }
 
 export function createPeerPool(batches: number): PeerPool {
-  const options = { tenants: PEER_TENANTS, skus: 50, batchCount: Math.min(batches, 50), batchPulses: PEER_BATCH_PULSES };
+  const options = {
+    tenants: PEER_TENANTS,
+    skus: 50,
+    batchCount: Math.min(batches, 50),
+    batchPulses: PEER_BATCH_PULSES,
+  };
   const pool = createPulsePool(options);
   return { pool, lines: pool.batches.map(({ payload }) => payload.toString('latin1').trimEnd().split('\n')) };
 }
@@ -108,12 +113,7 @@ export function checkPeer(pool: PulsePool, batches: number, total: PeerTotal, gr
   check(groupedLines, batches * PEER_BATCH_PULSES, 'the count of grouped lines');
 }
 
-export function peerMeasures(
-  name: string,
-  pool: PulsePool,
-  produced: PeerResult,
-  grouped: PeerResult,
-): Measure[] {
+export function peerMeasures(name: string, pool: PulsePool, produced: PeerResult, grouped: PeerResult): Measure[] {
   const yardstick = jsonParseYardstick(pool.batches);
   const measureOf = (question: string, { rate, times }: PeerResult, checked: string): Measure => ({
     question: `${name}: ${question}`,

@@ -8,7 +8,14 @@ import { once } from 'node:events';
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { ACKNOWLEDGEMENT, createMessageReader, forEachSection, LINE_FEED, PLAIN_ROLES, sendMessage } from './plain-messages';
+import {
+  ACKNOWLEDGEMENT,
+  createMessageReader,
+  forEachSection,
+  LINE_FEED,
+  PLAIN_ROLES,
+  sendMessage,
+} from './plain-messages';
 
 const FLUSH_MS = 500;
 const WRITERS = 8;
@@ -38,13 +45,15 @@ export const lineFilePath = (directory: string, index: number): string => join(d
 
 async function writeWhole(handle: FileHandle, buffers: Buffer[]): Promise<void> {
   const { bytesWritten } = await handle.writev(buffers);
-  if (bytesWritten !== buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)) throw new Error('a write was cut short');
+  if (bytesWritten !== buffers.reduce((sum, { byteLength }) => sum + byteLength, 0))
+    throw new Error('a write was cut short');
 }
 
 function countLines(message: Buffer): number {
   let count = 0;
   forEachSection(message, (_tenant, start, end) => {
-    for (let at = message.indexOf(LINE_FEED, start); at >= 0 && at < end; at = message.indexOf(LINE_FEED, at + 1)) count += 1;
+    for (let at = message.indexOf(LINE_FEED, start); at >= 0 && at < end; at = message.indexOf(LINE_FEED, at + 1))
+      count += 1;
   });
   return count;
 }
@@ -91,7 +100,10 @@ export async function runPlainBroker({ directory, tenants, lineWorkMicros }: Pla
     while (waiting.length > 0) {
       const group = waiting;
       waiting = [];
-      await writeWhole(journal, group.map(({ bytes }) => bytes));
+      await writeWhole(
+        journal,
+        group.map(({ bytes }) => bytes),
+      );
       await journal.datasync();
       for (const { from, bytes, isGrouped } of group) {
         from.write(ACKNOWLEDGEMENT);

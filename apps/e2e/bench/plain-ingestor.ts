@@ -76,7 +76,8 @@ export async function runPlainIngestor({ port, tenants }: PlainIngestor): Promis
           commit();
         }
         let tenant = 0;
-        for (let digit = at + TENANT_STARTS; payload[digit] !== QUOTE; digit += 1) tenant = tenant * 10 + (payload[digit] as number) - ZERO;
+        for (let digit = at + TENANT_STARTS; payload[digit] !== QUOTE; digit += 1)
+          tenant = tenant * 10 + (payload[digit] as number) - ZERO;
         lines.fill(ZERO, usedBytes, usedBytes + GROUPED_EXTRA_BYTES);
         payload.copy(lines, usedBytes + GROUPED_EXTRA_BYTES, at, end + 1);
         usedBytes += lineBytes;

@@ -24,7 +24,7 @@ export const SECTION_HEADER_BYTES = 8;
 
 /** What a committer has sent, tenant by tenant: its lines are `message[start, end)`. */
 export function forEachSection(message: Buffer, use: (tenant: number, start: number, end: number) => void): void {
-  for (let at = 0; at < message.byteLength; ) {
+  for (let at = 0; at < message.byteLength;) {
     const start = at + SECTION_HEADER_BYTES;
     const end = start + message.readUInt32LE(at + 4);
     use(message.readUInt32LE(at), start, end);

@@ -122,7 +122,11 @@ async function flatOut() {
   const after = pipeline.cpu();
   await pipeline.finish({ pulses, sourceBytes });
   const microsOf = (part: 'broker' | 'ingestor') => (((after[part] - before[part]) * 1e6) / pulses).toFixed(2);
-  return { rate: pulses / seconds, cpu: `CPU a pulse: broker ${microsOf('broker')} µs, ingestor ${microsOf('ingestor')} µs`, batches: pool.batches };
+  return {
+    rate: pulses / seconds,
+    cpu: `CPU a pulse: broker ${microsOf('broker')} µs, ingestor ${microsOf('ingestor')} µs`,
+    batches: pool.batches,
+  };
 }
 
 /** How the lines of batches came to a reader of all tenants. */
@@ -141,7 +145,11 @@ async function watchLines(pipeline: Pipeline): Promise<SeenLines> {
   let [expectedBytes, seenBytes, seenBatches] = [0, 0, 0];
   await pipeline.watch((bytes) => {
     seenBytes += bytes;
-    for (let batch = expected[seenBatches]; batch !== undefined && batch.endBytes <= seenBytes; batch = expected[seenBatches]) {
+    for (
+      let batch = expected[seenBatches];
+      batch !== undefined && batch.endBytes <= seenBytes;
+      batch = expected[seenBatches]
+    ) {
       if (seenBatches >= WARM_UP_BATCHES) visible.add(performance.now() - batch.dueMs);
       seenBatches += 1;
     }
@@ -168,7 +176,12 @@ interface PacedRun {
 
 /** Measures a pipeline of its own, after the warm-up. */
 async function paced(lineWorkMicros = 0): Promise<PacedRun> {
-  const pool = createPulsePool({ tenants: TENANTS, skus: SKUS, batchCount: sized(2_000, 100), batchPulses: PACED_PULSES });
+  const pool = createPulsePool({
+    tenants: TENANTS,
+    skus: SKUS,
+    batchCount: sized(2_000, 100),
+    batchPulses: PACED_PULSES,
+  });
   const pipeline = await startPipeline(lineWorkMicros);
   const [acknowledged, lines] = [createSamples(), await watchLines(pipeline)];
   const answers: Promise<unknown>[] = [];
@@ -194,7 +207,8 @@ async function paced(lineWorkMicros = 0): Promise<PacedRun> {
   return { acknowledged, visible: lines.visible, mainThreadPercent: (busySeconds * 100) / SECONDS };
 }
 
-const busyText = ({ mainThreadPercent }: PacedRun) => `broker's main thread ${mainThreadPercent.toFixed(0)} % of a core`;
+const busyText = ({ mainThreadPercent }: PacedRun) =>
+  `broker's main thread ${mainThreadPercent.toFixed(0)} % of a core`;
 
 const at = `at ${RATE.toLocaleString('en-US')} pulses/s`;
 
@@ -251,7 +265,11 @@ async function bench(): Promise<void> {
       ...busier,
     ];
     const paces = { rate: RATE, seconds: SECONDS, line_work_micros: LINE_WORK_MICROS.join(' ') };
-    report('plainest', { pulses: BATCHES * BATCH_PULSES, tenants: TENANTS, batch: BATCH_PULSES, in_flight: IN_FLIGHT, ...paces }, measures);
+    report(
+      'plainest',
+      { pulses: BATCHES * BATCH_PULSES, tenants: TENANTS, batch: BATCH_PULSES, in_flight: IN_FLIGHT, ...paces },
+      measures,
+    );
   } finally {
     await stopAll();
   }

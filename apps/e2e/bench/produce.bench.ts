@@ -1,7 +1,17 @@
 // How many pulses a second does the broker acknowledge, when nobody reads them? With the check that the topic then holds
 // the very bytes that were sent, in their order.
 
-import { check, createPulsePool, createSamples, latencyOf, openBrokerLink, report, sized, syncedWrites, until } from '@pulses/testing-benches';
+import {
+  check,
+  createPulsePool,
+  createSamples,
+  latencyOf,
+  openBrokerLink,
+  report,
+  sized,
+  syncedWrites,
+  until,
+} from '@pulses/testing-benches';
 import { makeTempDirectory, stopAll } from '@pulses/testing-processes';
 import { startBrokerProcess } from '../src/broker-process';
 import { SOURCE_TOPIC } from './bench-system';
@@ -19,7 +29,7 @@ async function checkStored(port: number): Promise<void> {
   let [messages, batch, at] = [0, 0, 0];
   let difference: number | undefined;
   link.read(SOURCE_TOPIC, ({ payload, recordCount }) => {
-    for (let from = 0; from < payload.byteLength && difference === undefined; ) {
+    for (let from = 0; from < payload.byteLength && difference === undefined;) {
       const expected = pool.at(batch).payload;
       const length = Math.min(payload.byteLength - from, expected.byteLength - at);
       if (expected.compare(payload, from, from + length, at, at + length) !== 0) difference = batch;
@@ -64,7 +74,9 @@ try {
 
   const payloads = pool.batches.map(({ payload }) => payload);
   const bare = syncedWrites(directory.path, payloads, Math.min(BATCHES, 2_000));
-  const bareRate = (bare.bytesPerSecond / (payloads.reduce((bytes, { byteLength }) => bytes + byteLength, 0) / payloads.length)) * BATCH_PULSES;
+  const bareRate =
+    (bare.bytesPerSecond / (payloads.reduce((bytes, { byteLength }) => bytes + byteLength, 0) / payloads.length)) *
+    BATCH_PULSES;
   const rate = PULSES / seconds;
   report('produce', { pulses: PULSES, batch: BATCH_PULSES, in_flight: IN_FLIGHT }, [
     {
@@ -72,7 +84,12 @@ try {
       rate,
       latency: latencyOf('acknowledgement of a batch', latency),
       targets: [{ about: 'rate', atLeast: 1_000_000 }],
-      yardstick: { name: 'write + fdatasync of the same batches', value: bareRate, unit: 'pulses/s', ratio: rate / bareRate },
+      yardstick: {
+        name: 'write + fdatasync of the same batches',
+        value: bareRate,
+        unit: 'pulses/s',
+        ratio: rate / bareRate,
+      },
       checked: 'every stored byte, in order',
     },
   ]);

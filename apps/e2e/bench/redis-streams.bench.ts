@@ -33,8 +33,19 @@ async function consume({ port, pulses }: ConsumerData): Promise<void> {
   const link = await openRespLink(port);
   const grouping = createPeerGrouping();
   parentPort?.postMessage('ready');
-  for (let taken = 0; taken < pulses; ) {
-    const read = ['XREADGROUP', 'GROUP', ...GROUP, 'COUNT', String(PEER_BATCH_PULSES), 'BLOCK', READ_MS, 'STREAMS', SOURCE, '>'];
+  for (let taken = 0; taken < pulses;) {
+    const read = [
+      'XREADGROUP',
+      'GROUP',
+      ...GROUP,
+      'COUNT',
+      String(PEER_BATCH_PULSES),
+      'BLOCK',
+      READ_MS,
+      'STREAMS',
+      SOURCE,
+      '>',
+    ];
     const [streams] = (await link.send([read])) as [readonly (readonly [string, readonly Entry[]])[] | null];
     const entries = streams?.[0]?.[1] ?? [];
     if (entries.length === 0) continue;
@@ -59,16 +70,37 @@ async function measure(): Promise<void> {
     };
     const produced = await publishAll(peer, BATCHES, IN_FLIGHT, publishTo('alone'));
     check((await link.send([['XLEN', 'alone']]))[0], BATCHES * PEER_BATCH_PULSES, 'the count of stored messages');
-    await link.send([['DEL', 'alone'], ['XGROUP', 'CREATE', SOURCE, GROUP[0], '$', 'MKSTREAM']]);
+    await link.send([
+      ['DEL', 'alone'],
+      ['XGROUP', 'CREATE', SOURCE, GROUP[0], '$', 'MKSTREAM'],
+    ]);
 
     const pulses = BATCHES * PEER_BATCH_PULSES;
-    const { grouped, total } = await publishAndGroup(import.meta.url, server.port, peer, BATCHES, IN_FLIGHT, publishTo(SOURCE));
+    const { grouped, total } = await publishAndGroup(
+      import.meta.url,
+      server.port,
+      peer,
+      BATCHES,
+      IN_FLIGHT,
+      publishTo(SOURCE),
+    );
 
     const tenants = Array.from({ length: PEER_TENANTS }, (_, index) => ['XLEN', groupedStream(`tenant-${index + 1}`)]);
     const lengths: Reply[] = await link.send(tenants);
-    checkPeer(peer.pool, BATCHES, total, lengths.reduce<number>((sum, length) => sum + Number(length), 0));
+    checkPeer(
+      peer.pool,
+      BATCHES,
+      total,
+      lengths.reduce<number>((sum, length) => sum + Number(length), 0),
+    );
     link.close();
-    const settings = { pulses, tenants: PEER_TENANTS, batch: PEER_BATCH_PULSES, in_flight: IN_FLIGHT, appendfsync: 'always' };
+    const settings = {
+      pulses,
+      tenants: PEER_TENANTS,
+      batch: PEER_BATCH_PULSES,
+      in_flight: IN_FLIGHT,
+      appendfsync: 'always',
+    };
     report('redis-streams', settings, peerMeasures('Redis Streams', peer.pool, produced, grouped));
   } finally {
     await server.stop();

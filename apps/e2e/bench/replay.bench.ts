@@ -38,7 +38,11 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
   const window = (await (await fetch(url)).json()) as Window;
   check(window.cut, false, 'whether sums were left out');
   check(window.next_offset, PULSES, 'the next offset');
-  check(window.sums.reduce((sum, { pulse_count }) => sum + pulse_count, 0), PULSES, 'the count of pulses in the window');
+  check(
+    window.sums.reduce((sum, { pulse_count }) => sum + pulse_count, 0),
+    PULSES,
+    'the count of pulses in the window',
+  );
   const units = window.sums.reduce((sum, { total_amount }) => sum + exactUnits(total_amount), 0n);
   check(units, pool.microsOfFirst(BATCHES) * UNITS_A_MICRO, 'the sum of the window, in 10^-30,');
   check(await bench.groupedLines(), PULSES, 'the count of grouped lines');

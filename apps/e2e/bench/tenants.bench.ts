@@ -27,7 +27,13 @@ async function costOf(tenants: number): Promise<Cost> {
     // The same number of pulses for each count, so that what runs later has been compiled as far.
     const firstPulses = Math.max(...TENANT_COUNTS) * SKUS;
     const batches = Math.ceil(firstPulses / FIRST_BATCH_PULSES);
-    const first = createPulsePool({ tenants, skus: SKUS, batchCount: batches, batchPulses: FIRST_BATCH_PULSES, isDense: true });
+    const first = createPulsePool({
+      tenants,
+      skus: SKUS,
+      batchCount: batches,
+      batchPulses: FIRST_BATCH_PULSES,
+      isDense: true,
+    });
     await bench.publish(first, batches);
     await bench.untilGrouped(batches * FIRST_BATCH_PULSES);
     await bench.untilClosed(batches * FIRST_BATCH_PULSES);
@@ -66,7 +72,12 @@ report('tenants', { pulses: PULSES, tenants: TENANT_COUNTS.join(' '), skus: SKUS
     figure: { value: most.micros / fewest.micros, unit: '×' },
     detail: `CPU a pulse: ${costs.map(({ tenants, micros }) => `${tenants} tenants ${micros.toFixed(2)} µs`).join(', ')}`,
     targets: [{ about: 'figure', atMost: COST_RATIO_MAX }],
-    yardstick: { name: 'open, write and close a file for each line', value: appends, unit: 'lines/s', ratio: most.rate / appends },
+    yardstick: {
+      name: 'open, write and close a file for each line',
+      value: appends,
+      unit: 'lines/s',
+      ratio: most.rate / appends,
+    },
     checked: CHECKED,
   },
 ]);

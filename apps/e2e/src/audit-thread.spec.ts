@@ -23,9 +23,22 @@ describe('the thread of an audit', () => {
   /** What it answers for a topic of so many messages. */
   async function answerOf(port: number, count: number, token?: string): Promise<unknown> {
     const source = { topic: 'source.pulses', incarnation: '0' };
-    const compared = { source, otherSources: [], startOffset: 0, groupedOffset: 9, windowedOffset: 9, groupedLimit: 9, windowedLimit: 9 };
+    const compared = {
+      source,
+      otherSources: [],
+      startOffset: 0,
+      groupedOffset: 9,
+      windowedOffset: 9,
+      groupedLimit: 9,
+      windowedLimit: 9,
+    };
     const topics = [{ topic: TOPIC, incarnation: '', startOffset: 0, nextOffset: count }];
-    const job = { address: { host: '127.0.0.1', port, ...(token === undefined ? {} : { token }) }, connections: 2, compared, topics };
+    const job = {
+      address: { host: '127.0.0.1', port, ...(token === undefined ? {} : { token }) },
+      connections: 2,
+      compared,
+      topics,
+    };
     const thread = new Worker(bundlePath('cli'), { workerData: job, execArgv: [] });
     try {
       const [answer] = (await once(thread, 'message')) as [unknown];
@@ -40,7 +53,13 @@ describe('the thread of an audit', () => {
     await publishLines(broker.port, TOPIC, ['{', 'no line of ours']);
     expect(await answerOf(broker.port, 2)).toMatchObject({
       kind: 'done',
-      readings: [{ info: { topic: TOPIC }, comparedCount: 0, findings: { count: 2, first: [{ offset: 0, found: '{' }, { offset: 1 }] } }],
+      readings: [
+        {
+          info: { topic: TOPIC },
+          comparedCount: 0,
+          findings: { count: 2, first: [{ offset: 0, found: '{' }, { offset: 1 }] },
+        },
+      ],
     });
   });
 
@@ -50,6 +69,9 @@ describe('the thread of an audit', () => {
     await writeFile(tokenFile, 'a-token-of-some-length');
     broker = await startBrokerProcess([`--auth-token-file=${tokenFile}`]);
     expect(await answerOf(broker.port, 1)).toMatchObject({ kind: 'failed', code: 'UNAUTHENTICATED' });
-    expect(await answerOf(broker.port, 1, 'a-token-of-some-length')).toMatchObject({ kind: 'failed', code: 'TOPIC_UNKNOWN' });
+    expect(await answerOf(broker.port, 1, 'a-token-of-some-length')).toMatchObject({
+      kind: 'failed',
+      code: 'TOPIC_UNKNOWN',
+    });
   });
 });

@@ -60,7 +60,10 @@ describe('pulses dead-letters', () => {
     expect(await letters('--reason=not_object')).toEqual([all[1]]);
     expect(await letters('--from=1', '--to=2')).toEqual([all[1]]);
     expect((await run(['dead-letters', at(), '--reason=bad'])).code).toBe(2);
-    expect(await run(['dead-letters', at(), '--source-topic=none'])).toMatchObject({ code: 1, stderr: expect.stringContaining('none does not exist') });
+    expect(await run(['dead-letters', at(), '--source-topic=none'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('none does not exist'),
+    });
   });
 
   it('publishes them again, each once however often it is told to', async () => {
@@ -84,7 +87,10 @@ describe('pulses dead-letters', () => {
     const mended = ['3', '4'].map((amount) => pulseLine({ tenant: 'acme', sku: 'vm', unit: 'h', amount }));
     await writeFile(file, `${mended.join('\n')}\n`);
     const wrong = await redrive(`--replace-with=${file}`);
-    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('the file has 2 lines, and 3 dead letters are chosen') });
+    expect(wrong).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('the file has 2 lines, and 3 dead letters are chosen'),
+    });
     expect((await letters()).map(({ redriven }) => redriven)).toEqual([false, false, false]);
     expect((await redrive('--from=1', `--replace-with=${file}`)).stdout).toBe(counts(2, 2, 0));
     expect((await redrive('--from=1', `--replace-with=${file}`)).stdout).toBe(counts(2, 0, 2));

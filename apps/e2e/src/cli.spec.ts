@@ -125,13 +125,16 @@ describe('pulses', () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
   });
 
-  it.each(['topics', 'cat', 'produce', 'totals', 'audit', 'positions', 'dead-letters', 'dead-letters redrive'])('%s says where no broker answers', async (command) => {
-    const port = await freePort();
-    const args = ['cat', 'produce'].includes(command) ? [command, 't'] : command.split(' ');
-    const { code, stderr } = await run([...args, `--port=${port}`], '');
-    expect(stderr).toBe(`pulses: cannot reach 127.0.0.1:${port}: ECONNREFUSED\n`);
-    expect(code).toBe(1);
-  });
+  it.each(['topics', 'cat', 'produce', 'totals', 'audit', 'positions', 'dead-letters', 'dead-letters redrive'])(
+    '%s says where no broker answers',
+    async (command) => {
+      const port = await freePort();
+      const args = ['cat', 'produce'].includes(command) ? [command, 't'] : command.split(' ');
+      const { code, stderr } = await run([...args, `--port=${port}`], '');
+      expect(stderr).toBe(`pulses: cannot reach 127.0.0.1:${port}: ECONNREFUSED\n`);
+      expect(code).toBe(1);
+    },
+  );
 
   it('names the line that is too long, and keeps the ones before it', async () => {
     const produced = await run(['produce', 't', at()], `a\n\n${'x'.repeat(4 * 1024 * 1024 + 1)}\nb\n`);
@@ -242,12 +245,22 @@ describe('pulses beside a whole system', () => {
       return { code, summary: json(stdout).at(-1) };
     };
     expect(await audit()).toMatchObject({ code: 1, summary: { equal: false, differences: 1 } });
-    expect(await audit('--from=1')).toMatchObject({ code: 0, summary: { equal: true, from_offset: 1, pulses: 3, dead_letters: 1 } });
+    expect(await audit('--from=1')).toMatchObject({
+      code: 0,
+      summary: { equal: true, from_offset: 1, pulses: 3, dead_letters: 1 },
+    });
     expect(await audit('--to=1')).toMatchObject({ code: 1, summary: { messages_read: 1 } });
     expect(await audit('--tenant=acme')).toMatchObject({ code: 1, summary: { tenant: 'acme', pulses: 3 } });
-    expect(await audit('--tenant=a.b')).toMatchObject({ code: 0, summary: { equal: true, pulses: 1, grouped_lines: 1, aggregated_lines: 1 } });
+    expect(await audit('--tenant=a.b')).toMatchObject({
+      code: 0,
+      summary: { equal: true, pulses: 1, grouped_lines: 1, aggregated_lines: 1 },
+    });
     const backwards = await run(['audit', at(), '--from=2', '--to=1']);
-    expect(backwards).toEqual({ code: 2, stdout: '', stderr: "pulses: --to: '1' is not valid: an offset from --from=2 on\n" });
+    expect(backwards).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: "pulses: --to: '1' is not valid: an offset from --from=2 on\n",
+    });
   });
 
   it.each([

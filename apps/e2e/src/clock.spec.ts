@@ -1,7 +1,14 @@
 // The broker's clock jumps: log time waits for it or runs ahead with it, and never goes back.
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { freePort, makeTempDirectory, startApp, stopAll, type RunningApp, type TempDirectory } from '@pulses/testing-processes';
+import {
+  freePort,
+  makeTempDirectory,
+  startApp,
+  stopAll,
+  type RunningApp,
+  type TempDirectory,
+} from '@pulses/testing-processes';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startIngestor } from './ingestor-process';
@@ -104,7 +111,9 @@ describe('a broker whose clock jumps', () => {
     await jumpTo(DAY_MS);
     await sendText(port, `sink-connector_source.pulses\n${loadLine(0, { tenant: 'acme' })}\n`);
     const stamps = async (count: number) =>
-      (await readLines(port, 'tenants.acme.grouped.pulses', count)).map((line) => Number(numberText(line, 'timestamp')));
+      (await readLines(port, 'tenants.acme.grouped.pulses', count)).map((line) =>
+        Number(numberText(line, 'timestamp')),
+      );
     const [first = NaN] = await stamps(1);
     expect(first * 1000).toBeGreaterThan(Date.now() + DAY_MS / 2);
     await jumpTo(0);

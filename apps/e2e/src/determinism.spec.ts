@@ -44,7 +44,11 @@ describe('one source log', () => {
   }
 
   /** Runs `work` beside a broker on a copy of the log until all is written; answers what the files hold then. */
-  async function outputsOf(name: string, work: (port: number) => Promise<void>, args?: readonly string[]): Promise<Topics> {
+  async function outputsOf(
+    name: string,
+    work: (port: number) => Promise<void>,
+    args?: readonly string[],
+  ): Promise<Topics> {
     await cp(dataDir('source'), dataDir(name), { recursive: true });
     const { port, app } = await startBroker(name, args);
     await work(port);
@@ -55,9 +59,11 @@ describe('one source log', () => {
     return await topicsOf(dataDir(name));
   }
 
-  const ingest = (args: readonly string[] = []) => async (port: number) => {
-    await startIngestor(port, { args: [WINDOW, ...args] });
-  };
+  const ingest =
+    (args: readonly string[] = []) =>
+    async (port: number) => {
+      await startIngestor(port, { args: [WINDOW, ...args] });
+    };
 
   beforeAll(async () => {
     directory = await makeTempDirectory();
@@ -84,7 +90,9 @@ describe('one source log', () => {
   });
 
   it('gives the same bytes through a broker that sends other batches, without sync', async () => {
-    expect(await outputsOf('batches', ingest(), ['--tail-bytes=1MiB', '--segment-bytes=1MiB', '--fsync=never'])).toEqual(undisturbed);
+    expect(
+      await outputsOf('batches', ingest(), ['--tail-bytes=1MiB', '--segment-bytes=1MiB', '--fsync=never']),
+    ).toEqual(undisturbed);
   });
 
   it('gives the same bytes through an ingestor that is stopped and woken at odd moments', async () => {

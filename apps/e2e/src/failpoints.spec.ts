@@ -98,7 +98,10 @@ describe('the bundles', () => {
 /** The rounds of each system, counted from 1. */
 const SYSTEMS = Array.from({ length: Math.ceil(KILLS / ROUNDS_A_SYSTEM) }, (_, system) => {
   const first = 1 + system * ROUNDS_A_SYSTEM;
-  return { first, rounds: Array.from({ length: Math.min(ROUNDS_A_SYSTEM, KILLS + 1 - first) }, (_, index) => first + index) };
+  return {
+    first,
+    rounds: Array.from({ length: Math.min(ROUNDS_A_SYSTEM, KILLS + 1 - first) }, (_, index) => first + index),
+  };
 });
 
 describe.each(SYSTEMS)('a system that is killed at every failpoint, from round $first on', ({ rounds }) => {
@@ -151,20 +154,26 @@ describe.each(SYSTEMS)('a system that is killed at every failpoint, from round $
     await system.apps[part].exited;
   }
 
-  it.each(rounds)(`keeps every pulse once, round %i (TORTURE_SEED=${SEED})`, async (round) => {
-    for (const part of ['broker', 'ingestor'] as const) {
-      await kill(part);
-      for (const name of NAMES[part]) await killAt(part, name, round);
-      await system.start(part);
-    }
-    const { differences, sourceLines } = await checkWhole(system.port, load.lines.length);
-    expect(differences).toEqual([]);
-    expect(sourceLines).toEqual(load.lines);
-  }, TIMEOUT_MS);
+  it.each(rounds)(
+    `keeps every pulse once, round %i (TORTURE_SEED=${SEED})`,
+    async (round) => {
+      for (const part of ['broker', 'ingestor'] as const) {
+        await kill(part);
+        for (const name of NAMES[part]) await killAt(part, name, round);
+        await system.start(part);
+      }
+      const { differences, sourceLines } = await checkWhole(system.port, load.lines.length);
+      expect(differences).toEqual([]);
+      expect(sourceLines).toEqual(load.lines);
+    },
+    TIMEOUT_MS,
+  );
 
   it('was killed at each, as often as meant', async () => {
     expect(await load.finish()).toBe(load.lines.length);
-    expect([...kills].sort()).toEqual([...BROKER_FAILPOINTS, ...INGESTOR_FAILPOINTS].map((name) => [name, rounds.length]).sort());
+    expect([...kills].sort()).toEqual(
+      [...BROKER_FAILPOINTS, ...INGESTOR_FAILPOINTS].map((name) => [name, rounds.length]).sort(),
+    );
   });
 
   it('keeps lines without acknowledgement in order and once', async () => {

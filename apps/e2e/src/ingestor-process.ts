@@ -12,7 +12,11 @@ export interface IngestorProcess {
 
 export async function startIngestor(
   port: number,
-  options: { readonly args?: readonly string[]; readonly mainPath?: string; readonly env?: Readonly<Record<string, string>> } = {},
+  options: {
+    readonly args?: readonly string[];
+    readonly mainPath?: string;
+    readonly env?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<IngestorProcess> {
   const httpPort = await freePort();
   const { args = [], ...rest } = options;

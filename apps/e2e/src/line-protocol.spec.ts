@@ -61,7 +61,9 @@ describe('the original line protocol', () => {
   it('closes only the connection of a line above 4 MiB and keeps what came before', async () => {
     const limit = 4 * 1024 * 1024;
     await publishLines(broker.port, 'long', ['x'.repeat(limit)]);
-    await sendText(broker.port, `sink-connector_long\nbefore\n${'y'.repeat(limit + 1)}\nafter\n`).catch(() => undefined);
+    await sendText(broker.port, `sink-connector_long\nbefore\n${'y'.repeat(limit + 1)}\nafter\n`).catch(
+      () => undefined,
+    );
     const read = await readLines(broker.port, 'long', 2);
     expect(read.map((line) => line.slice(0, 6))).toEqual(['xxxxxx', 'before']);
     expect(read[0]?.length).toBe(limit);
@@ -77,7 +79,11 @@ describe('the original line protocol', () => {
   it('works with nc', async () => {
     const { path, env } = await provideNetcat();
     const netcat = (script: string) =>
-      execFileSync('sh', ['-c', script], { encoding: 'utf8', timeout: 10_000, env: { ...process.env, ...env, NC: path } });
+      execFileSync('sh', ['-c', script], {
+        encoding: 'utf8',
+        timeout: 10_000,
+        env: { ...process.env, ...env, NC: path },
+      });
     netcat(`(echo sink-connector_source.pulses; printf 'a\\nb\\n') | "$NC" -N 127.0.0.1 ${broker.port}`);
     expect(await readLines(broker.port, 'source.pulses', 2)).toEqual(['a', 'b']);
     const read = netcat(`echo source-connector_source.pulses | "$NC" 127.0.0.1 ${broker.port} | head -n 2`);

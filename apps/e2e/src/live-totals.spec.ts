@@ -16,7 +16,10 @@ describe('the open window', () => {
   afterEach(stopAll);
 
   const live = async (httpPort: number, args: readonly string[] = []) => {
-    const app = startApp({ app: 'cli', args: ['totals', '--live', `--ingestor-http=127.0.0.1:${httpPort}`, '--json', ...args] });
+    const app = startApp({
+      app: 'cli',
+      args: ['totals', '--live', `--ingestor-http=127.0.0.1:${httpPort}`, '--json', ...args],
+    });
     const { code } = await app.exited;
     return { code, lines: app.stdout.split('\n').slice(0, -1), stderr: app.stderr };
   };
@@ -27,34 +30,41 @@ describe('the open window', () => {
       sums: { total_amount: string }[];
     };
 
-  it.each(['memory', 'redis'])('is told exactly while it is open by the engine %s, also after a crash', async (engine) => {
-    const redis = engine === 'redis' ? await startRedis({ own: true }) : undefined;
-    const system = await startSystem({
-      ingestorArgs: ['--flush-interval=1d', `--engine=${engine}`, ...(redis === undefined ? [] : [`--redis-url=${redis.url}`])],
-    });
-    expect(await live(system.ingestorHttpPort)).toEqual({ code: 0, lines: [], stderr: '' });
-    await publishLines(system.port, 'source.pulses', PULSES.map(pulseLine));
-    const ofAcme = PULSES.filter(({ tenant }) => tenant === 'acme');
-    for (let round = 0; round < 2; round += 1) {
-      await readLines(system.port, 'tenants.acme.grouped.pulses', ofAcme.length);
-      await readLines(system.port, 'tenants.a%2Eb.grouped.pulses', PULSES.length - ofAcme.length);
-      // After a crash the window is read again first.
+  it.each(['memory', 'redis'])(
+    'is told exactly while it is open by the engine %s, also after a crash',
+    async (engine) => {
+      const redis = engine === 'redis' ? await startRedis({ own: true }) : undefined;
+      const system = await startSystem({
+        ingestorArgs: [
+          '--flush-interval=1d',
+          `--engine=${engine}`,
+          ...(redis === undefined ? [] : [`--redis-url=${redis.url}`]),
+        ],
+      });
+      expect(await live(system.ingestorHttpPort)).toEqual({ code: 0, lines: [], stderr: '' });
+      await publishLines(system.port, 'source.pulses', PULSES.map(pulseLine));
+      const ofAcme = PULSES.filter(({ tenant }) => tenant === 'acme');
+      for (let round = 0; round < 2; round += 1) {
+        await readLines(system.port, 'tenants.acme.grouped.pulses', ofAcme.length);
+        await readLines(system.port, 'tenants.a%2Eb.grouped.pulses', PULSES.length - ofAcme.length);
+        // After a crash the window is read again first.
+        await until(async () => (await windowAt(system.ingestorHttpPort)).next_offset === PULSES.length);
+        const all = await live(system.ingestorHttpPort);
+        expect(all).toMatchObject({ code: 0, stderr: '' });
+        expect(sumsOfLines(all.lines, 'total_amount')).toEqual(sumsOf(PULSES));
+        const acme = await live(system.ingestorHttpPort, ['--tenant=acme', '--sku=sku-0']);
+        expect(sumsOfLines(acme.lines, 'total_amount')).toEqual(sumsOf(ofAcme.filter(({ sku }) => sku === 'sku-0')));
+        await system.restart('ingestor', 'SIGKILL');
+      }
       await until(async () => (await windowAt(system.ingestorHttpPort)).next_offset === PULSES.length);
-      const all = await live(system.ingestorHttpPort);
-      expect(all).toMatchObject({ code: 0, stderr: '' });
-      expect(sumsOfLines(all.lines, 'total_amount')).toEqual(sumsOf(PULSES));
-      const acme = await live(system.ingestorHttpPort, ['--tenant=acme', '--sku=sku-0']);
-      expect(sumsOfLines(acme.lines, 'total_amount')).toEqual(sumsOf(ofAcme.filter(({ sku }) => sku === 'sku-0')));
-      await system.restart('ingestor', 'SIGKILL');
-    }
-    await until(async () => (await windowAt(system.ingestorHttpPort)).next_offset === PULSES.length);
-    const { sums } = await windowAt(system.ingestorHttpPort, '?tenant=acme');
-    expect(sums.reduce((units, { total_amount }) => units + exactUnits(total_amount), 0n)).toBe(
-      ofAcme.reduce((units, { amount }) => units + exactUnits(amount), 0n),
-    );
-    await system.stop();
-    await redis?.stop();
-  });
+      const { sums } = await windowAt(system.ingestorHttpPort, '?tenant=acme');
+      expect(sums.reduce((units, { total_amount }) => units + exactUnits(total_amount), 0n)).toBe(
+        ofAcme.reduce((units, { amount }) => units + exactUnits(amount), 0n),
+      );
+      await system.stop();
+      await redis?.stop();
+    },
+  );
 
   it('can not be told where no ingestor answers', async () => {
     const port = await freePort();

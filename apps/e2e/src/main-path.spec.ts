@@ -66,7 +66,10 @@ describe('the main path', () => {
     const bad: [string, Buffer][] = [
       ['not_json', Buffer.from('not json')],
       ['invalid_utf8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d])],
-      ['duplicate_key', Buffer.from('{"tenant_id":"a","tenant_id":"a","product_sku":"s","used_ammount":1,"use_unity":"u"}')],
+      [
+        'duplicate_key',
+        Buffer.from('{"tenant_id":"a","tenant_id":"a","product_sku":"s","used_ammount":1,"use_unity":"u"}'),
+      ],
       ['number_out_of_range', Buffer.from(pulseLine({ tenant: 'a', sku: 's', unit: 'u', amount: '1e400' }))],
     ];
     const good = pulseLine({ tenant: 'after', sku: 's', unit: 'u', amount: '1' });
@@ -90,13 +93,17 @@ describe('the main path', () => {
   it('refuses a second group, which would publish every output again', async () => {
     await publishLines(system.port, 'source.pulses', PULSES.map(pulseLine));
     await readLines(system.port, topicsOf('acme').grouped, 3);
-    const other = startApp({ app: 'ingestor', args: [`--port=${system.port}`, '--http-port=0', '--group=day', '--log-level=silent'] });
+    const other = startApp({
+      app: 'ingestor',
+      args: [`--port=${system.port}`, '--http-port=0', '--group=day', '--log-level=silent'],
+    });
     expect(await other.exited).toEqual({ code: 2, signal: null });
     expect(other.stderr).toMatch(/^ingestor: --group: 'day' .*'ingestor'.*\n$/);
   });
 
   it('starts anew, with nothing of before, when all topics are deleted under load', async () => {
-    const generate = (args: readonly string[]) => startApp({ app: 'stub-generator', args: [`--port=${system.port}`, ...args] });
+    const generate = (args: readonly string[]) =>
+      startApp({ app: 'stub-generator', args: [`--port=${system.port}`, ...args] });
     const load = generate(['--rate=5000', '--tenants=200']);
     await readLines(system.port, 'tenants.tenant-1.grouped.pulses', 1);
     for (let round = 0; round < 3; round += 1) {

@@ -42,7 +42,8 @@ async function join({ port, clients, overMs }: Hostility): Promise<void> {
   const readers: Promise<void>[] = [];
   process.stdout.write('begun\n');
   for (let index = 0; index < clients && !isStopping; index += 1) {
-    const reader = index % 2 === 0 ? readByLines(port, topic, load) : readByFetch(port, topic, load, (index * 97) % STORED_BEFORE);
+    const reader =
+      index % 2 === 0 ? readByLines(port, topic, load) : readByFetch(port, topic, load, (index * 97) % STORED_BEFORE);
     readers.push(reader.complete.finally(reader.close));
     await publisher.upTo(STORED_BEFORE + index + 1);
     await pass(overMs / clients);
@@ -123,7 +124,9 @@ async function mutate({ port }: Hostility): Promise<void> {
   const hello = encodeRequest(1, { type: 'hello', protocolVersion: PROTOCOL_VERSION, client: 'mutant', token: '' });
   const payload = Buffer.from('a message\n');
   const producer = { id: '0'.repeat(32), epoch: 0, sequence: 0 };
-  const sound = Buffer.concat(encodeRequest(2, { type: 'produce', producer, topic: 'mutants', recordCount: 1, payload }));
+  const sound = Buffer.concat(
+    encodeRequest(2, { type: 'produce', producer, topic: 'mutants', recordCount: 1, payload }),
+  );
   const one = async (): Promise<void> => {
     while (!isStopping) {
       const frame = Buffer.from(sound);

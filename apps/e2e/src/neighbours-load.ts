@@ -51,7 +51,13 @@ export async function publisherOf(port: number, topic: string, load: Load): Prom
         const next = Math.min(message, acknowledged + BATCH_MESSAGES);
         const payload = load.bytes.subarray(load.startOf(acknowledged), load.startOf(next));
         const stamp = { ...producer, sequence };
-        const { baseOffset } = await client.request('produced', { type: 'produce', producer: stamp, topic, recordCount: next - acknowledged, payload });
+        const { baseOffset } = await client.request('produced', {
+          type: 'produce',
+          producer: stamp,
+          topic,
+          recordCount: next - acknowledged,
+          payload,
+        });
         if (baseOffset !== acknowledged) throw new Error(`stored at ${baseOffset}, which is not ${acknowledged}`);
         sequence += 1;
         acknowledged = next;
@@ -138,7 +144,13 @@ export function readByFetch(port: number, topic: string, load: Load, fromMessage
     client = await connectWire(port);
     void client.ended.then(end);
     let next = fromMessage;
-    const request = { type: 'fetch', topic, incarnation: '', fromOffset: fromMessage, creditBytes: CREDIT_BYTES } as const;
+    const request = {
+      type: 'fetch',
+      topic,
+      incarnation: '',
+      fromOffset: fromMessage,
+      creditBytes: CREDIT_BYTES,
+    } as const;
     const send = client.stream(request, (response) => {
       if (response.type === 'fetch-started') join(response.nextOffset);
       else if (response.type === 'error') fail(new Error(`${response.code}: ${response.message}`));

@@ -1,6 +1,14 @@
 // A client of the broker's own protocol on a plain socket: one call, one answer, and what comes on streams.
 
-import { createFrameAssembler, decodeResponse, encodeRequest, PREAMBLE, PROTOCOL_VERSION, type Request, type Response } from '@pulses/broker-wire';
+import {
+  createFrameAssembler,
+  decodeResponse,
+  encodeRequest,
+  PREAMBLE,
+  PROTOCOL_VERSION,
+  type Request,
+  type Response,
+} from '@pulses/broker-wire';
 import { connect } from 'node:net';
 
 /** The broker has ended the connection, or was not there. */
@@ -72,6 +80,11 @@ export async function connectWire(port: number): Promise<WireClient> {
     },
   };
   socket.write(PREAMBLE);
-  await client.request('hello-ok', { type: 'hello', protocolVersion: PROTOCOL_VERSION, client: 'neighbour', token: '' });
+  await client.request('hello-ok', {
+    type: 'hello',
+    protocolVersion: PROTOCOL_VERSION,
+    client: 'neighbour',
+    token: '',
+  });
   return client;
 }

@@ -5,7 +5,14 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { PREAMBLE } from '@pulses/broker-wire';
 import { peakMemoryMiB } from '@pulses/testing-benches';
-import { makeProgram, makeTempDirectory, stopAll, until, type Program, type TempDirectory } from '@pulses/testing-processes';
+import {
+  makeProgram,
+  makeTempDirectory,
+  stopAll,
+  until,
+  type Program,
+  type TempDirectory,
+} from '@pulses/testing-processes';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { startBrokerProcess, type BrokerProcess } from './broker-process';
@@ -77,7 +84,10 @@ describe('a broker with slow and hostile neighbours', () => {
         for (const { waitForOutput } of crowds) await waitForOutput(/joined\n/);
         const slowBefore = await metric('pulses_slow_readers_total');
         for (const { signal } of crowds) signal('SIGSTOP');
-        const others = [0, 1].flatMap((index) => [readByLines(broker.port, topic, load), readByFetch(broker.port, topic, load, index * 500)]);
+        const others = [0, 1].flatMap((index) => [
+          readByLines(broker.port, topic, load),
+          readByFetch(broker.port, topic, load, index * 500),
+        ]);
         await publisher.upTo(load.messages);
         await Promise.all(others.map(({ complete }) => complete));
         // The system takes no more for those of the line protocol, except for a few whose buffers it lets grow until they hold
@@ -166,7 +176,8 @@ describe('a broker with slow and hostile neighbours', () => {
       await broker.restart('SIGKILL');
       await back;
       expect(await messagesOf('back')).toEqual(expectedMessages);
-      for (let round = 1; round < ROUNDS; round += 1) await Promise.all(clients.map((index) => visit(`back-${round}`, index)));
+      for (let round = 1; round < ROUNDS; round += 1)
+        await Promise.all(clients.map((index) => visit(`back-${round}`, index)));
     },
     TIMEOUT_MS,
   );
@@ -228,18 +239,25 @@ describe('a broker with slow and hostile neighbours', () => {
 
   it('cuts lines that do not end, keeps what came before them, and says so', async () => {
     const endings = Array.from({ length: ENDLESS_LINES }, async (_, index) => {
-      const text = Buffer.concat([Buffer.from(`sink-connector_endless\nbefore ${index}\n`), Buffer.alloc(ENDLESS_BYTES, 'y')]);
+      const text = Buffer.concat([
+        Buffer.from(`sink-connector_endless\nbefore ${index}\n`),
+        Buffer.alloc(ENDLESS_BYTES, 'y'),
+      ]);
       await sendText(broker.port, text).catch(() => undefined);
     });
     await Promise.all(endings);
-    const cut = (await metric('pulses_lines_refused_total')) + (await metric('pulses_connections_refused_total{reason="overloaded"}'));
+    const cut =
+      (await metric('pulses_lines_refused_total')) +
+      (await metric('pulses_connections_refused_total{reason="overloaded"}'));
     expect(cut).toBe(ENDLESS_LINES);
     expect(await metric('pulses_lines_refused_total')).toBeGreaterThan(0);
     const warnings = broker.app.stdout + broker.app.stderr;
     expect(warnings).toContain('MESSAGE_TOO_LARGE');
     await publishLines(broker.port, 'endless', ['after']);
     const lines = await readLines(broker.port, 'endless', ENDLESS_LINES + 1);
-    expect(lines.sort()).toEqual(['after', ...Array.from({ length: ENDLESS_LINES }, (_, index) => `before ${index}`)].sort());
+    expect(lines.sort()).toEqual(
+      ['after', ...Array.from({ length: ENDLESS_LINES }, (_, index) => `before ${index}`)].sort(),
+    );
     // A first line without an end gets its reason: its client reads.
     expect(await sendText(broker.port, 'z'.repeat(4_096))).toMatch(/^PROTOCOL_VIOLATION: [^\n]+\n$/);
   });

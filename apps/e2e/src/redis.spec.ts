@@ -80,7 +80,9 @@ describe('an ingestor that keeps its sums in Redis', () => {
     }
     const groupedLines = TENANTS.flatMap((tenant) => outputs.get(grouped(tenant)) ?? []);
     const sumLines = TENANTS.flatMap((tenant) => outputs.get(aggregated(tenant)) ?? []);
-    expect(groupedLines.map((line) => Number(numberText(line, 'source_offset'))).sort((left, right) => left - right)).toEqual(all.map((_, offset) => offset));
+    expect(
+      groupedLines.map((line) => Number(numberText(line, 'source_offset'))).sort((left, right) => left - right),
+    ).toEqual(all.map((_, offset) => offset));
     expect(sumsOfLines(groupedLines, 'used_amount')).toEqual(sumsOf(all));
     expect(sumsOfLines(sumLines, 'total_amount')).toEqual(sumsOf(all));
     expect(countOf(sumLines)).toBe(all.length);
@@ -120,8 +122,13 @@ describe('an ingestor that keeps its sums in Redis', () => {
     const other = await startIngestor(...args(), '--source-topic=other.pulses', '--group=other');
     await other.waitForReady();
     const [mine, others] = [pulses(0, 300), pulses(0, 300, ['initech', 'umbrella'])];
-    await Promise.all([publishLines(system.port, SOURCE, mine.map(pulseLine)), publishLines(system.port, 'other.pulses', others.map(pulseLine))]);
-    const sums = (await Promise.all([...TENANTS, 'initech', 'umbrella'].map((tenant) => sumsUntil(tenant, 150)))).flat();
+    await Promise.all([
+      publishLines(system.port, SOURCE, mine.map(pulseLine)),
+      publishLines(system.port, 'other.pulses', others.map(pulseLine)),
+    ]);
+    const sums = (
+      await Promise.all([...TENANTS, 'initech', 'umbrella'].map((tenant) => sumsUntil(tenant, 150)))
+    ).flat();
     expect(sumsOfLines(sums, 'total_amount')).toEqual(sumsOf([...mine, ...others]));
     expect(await other.stop()).toEqual({ code: 0, signal: null });
   });

@@ -1,5 +1,12 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { freePort, makeTempDirectory, until, untilAnswered, workspaceRoot, type TempDirectory } from '@pulses/testing-processes';
+import {
+  freePort,
+  makeTempDirectory,
+  until,
+  untilAnswered,
+  workspaceRoot,
+  type TempDirectory,
+} from '@pulses/testing-processes';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +16,9 @@ import { readLines, subscribe } from './line-client';
 async function processesWith(marker: string): Promise<number[]> {
   const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(
-    ids.map(async (id) => ((await readFile(`/proc/${id}/environ`, 'latin1').catch(() => '')).includes(marker) ? [Number(id)] : [])),
+    ids.map(async (id) =>
+      (await readFile(`/proc/${id}/environ`, 'latin1').catch(() => '')).includes(marker) ? [Number(id)] : [],
+    ),
   );
   return found.flat();
 }
@@ -53,7 +62,8 @@ describe('nx serve ingestor', () => {
       },
     );
     let output = '';
-    for (const stream of [nx.stdout, nx.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
+    for (const stream of [nx.stdout, nx.stderr])
+      stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
     const ended = new Promise((resolve) => nx?.once('exit', resolve));
     const endedEarly = ended.then((code) => Promise.reject(new Error(`nx has ended with ${String(code)}:\n${output}`)));
     await Promise.race([untilAnswered(() => readLines(port, 'source.pulses', 1)), endedEarly]);

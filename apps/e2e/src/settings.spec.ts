@@ -1,5 +1,12 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { freePort, makeTempDirectory, startApp, stopAll, type AppName, type TempDirectory } from '@pulses/testing-processes';
+import {
+  freePort,
+  makeTempDirectory,
+  startApp,
+  stopAll,
+  type AppName,
+  type TempDirectory,
+} from '@pulses/testing-processes';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startBrokerProcess } from './broker-process';

@@ -7,16 +7,19 @@ import { startSystem } from './system';
 describe('signals', () => {
   afterEach(stopAll);
 
-  it.each(['SIGTERM', 'SIGINT'] as const)('%s ends broker and ingestor cleanly and keeps what is stored', async (signal) => {
-    const system = await startSystem();
-    await publishLines(system.port, 'source.pulses', ['one', 'two']);
-    await readLines(system.port, 'source.pulses', 2);
-    system.ingestor.signal(signal);
-    expect(await system.ingestor.exited).toEqual({ code: 0, signal: null });
-    await system.restart('broker', signal);
-    expect(await readLines(system.port, 'source.pulses', 2)).toEqual(['one', 'two']);
-    await system.stop();
-  });
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    '%s ends broker and ingestor cleanly and keeps what is stored',
+    async (signal) => {
+      const system = await startSystem();
+      await publishLines(system.port, 'source.pulses', ['one', 'two']);
+      await readLines(system.port, 'source.pulses', 2);
+      system.ingestor.signal(signal);
+      expect(await system.ingestor.exited).toEqual({ code: 0, signal: null });
+      await system.restart('broker', signal);
+      expect(await readLines(system.port, 'source.pulses', 2)).toEqual(['one', 'two']);
+      await system.stop();
+    },
+  );
 
   it('ends an ingestor that still looks for its broker', async () => {
     const httpPort = await freePort();

@@ -22,7 +22,10 @@ describe('the stub generator', () => {
   });
 
   async function generate(topic: string, args: readonly string[]): Promise<Totals> {
-    const app = startApp({ app: 'stub-generator', args: [`--port=${broker.port}`, `--source-topic=${topic}`, ...args] });
+    const app = startApp({
+      app: 'stub-generator',
+      args: [`--port=${broker.port}`, `--source-topic=${topic}`, ...args],
+    });
     expect(await app.exited).toEqual({ code: 0, signal: null });
     const lines = app.stdout.trimEnd().split('\n');
     expect(lines.length).toBe(1);
@@ -40,7 +43,11 @@ describe('the stub generator', () => {
   });
 
   it('sends the same pulses for the same seed, and others for another', async () => {
-    for (const [topic, seed] of [['a', 1], ['b', 1], ['c', 2]] as const)
+    for (const [topic, seed] of [
+      ['a', 1],
+      ['b', 1],
+      ['c', 2],
+    ] as const)
       await generate(topic, ['--count=200', '--rate=max', `--seed=${seed}`]);
     const [a, b, c] = [
       await readLines(broker.port, 'a', 200),

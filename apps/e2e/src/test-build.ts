@@ -25,7 +25,12 @@ export async function startTestBuild(args: Readonly<Record<Part, readonly string
     ingestor: [`--http-port=${ingestorHttp}`, ...args.ingestor],
   };
   const launch = (part: Part, env: Record<string, string> = {}) =>
-    startApp({ app: part, mainPath: testBuildPath(part), args: [`--port=${port}`, '--log-level=warn', ...flags[part]], env });
+    startApp({
+      app: part,
+      mainPath: testBuildPath(part),
+      args: [`--port=${port}`, '--log-level=warn', ...flags[part]],
+      env,
+    });
   const apps = { broker: launch('broker'), ingestor: launch('ingestor') };
   await apps.broker.waitForReady();
   await apps.ingestor.waitForReady();
@@ -34,7 +39,10 @@ export async function startTestBuild(args: Readonly<Record<Part, readonly string
     apps,
     async start(part, failpoint) {
       await apps[part].exited;
-      const app = launch(part, failpoint === undefined ? {} : { PULSES_FAILPOINT: `${failpoint.name}:${failpoint.hit}` });
+      const app = launch(
+        part,
+        failpoint === undefined ? {} : { PULSES_FAILPOINT: `${failpoint.name}:${failpoint.hit}` },
+      );
       apps[part] = app;
       await Promise.race([app.exited, app.waitForReady().catch(() => app.exited)]);
     },

@@ -69,7 +69,12 @@ export async function checkWhole(port: number, count: number, source = 'source.p
     const topic = `${source}.dead-letter`;
     const letters = await readLines(port, topic, bad.length);
     counts.set(topic, letters.length);
-    compareLists(topic, letters.map(letterText), bad.map(({ offset, line }) => `${offset} ${line}`), differences);
+    compareLists(
+      topic,
+      letters.map(letterText),
+      bad.map(({ offset, line }) => `${offset} ${line}`),
+      differences,
+    );
   }
   compareWindows(expected, windows, timestamps, differences);
   compareTime(timestamps, differences);
@@ -117,12 +122,22 @@ function compareGrouped(
     timestamps.set(offset, Number(timestamp));
     return `${offset} ${JSON.stringify([tenant_id, product_sku, use_unit])} ${exactUnits(numberText(line, 'used_amount'))}`;
   });
-  compareLists(topic, told, pulses.map(({ offset, pulse }) => `${offset} ${pulse?.key} ${pulse?.units}`), differences);
+  compareLists(
+    topic,
+    told,
+    pulses.map(({ offset, pulse }) => `${offset} ${pulse?.key} ${pulse?.units}`),
+    differences,
+  );
   const ids = new Set(lines.map((line) => (JSON.parse(line) as Fields)['object_id']));
   if (ids.size !== lines.length) differences.push(`${topic}: ${lines.length} lines have ${ids.size} ids`);
 }
 
-function compareLists(topic: string, told: readonly string[], expected: readonly string[], differences: string[]): void {
+function compareLists(
+  topic: string,
+  told: readonly string[],
+  expected: readonly string[],
+  differences: string[],
+): void {
   const at = expected.findIndex((line, index) => told[index] !== line);
   if (at >= 0) differences.push(`${topic}, line ${at}: '${told[at]}' for '${expected[at]}'`);
   else if (told.length > expected.length) differences.push(`${topic}: ${told.length - expected.length} lines too many`);
@@ -134,15 +149,28 @@ function letterText(line: string): string {
 }
 
 function addToWindow(topic: string, line: string, windows: Map<number, Window>, differences: string[]): void {
-  const fields = JSON.parse(line) as Fields & { window_start: number; window_end: number; source: { from_offset: number; to_offset: number } };
+  const fields = JSON.parse(line) as Fields & {
+    window_start: number;
+    window_end: number;
+    source: { from_offset: number; to_offset: number };
+  };
   const { window_start: startS, window_end: endS, source } = fields;
-  const window = windows.get(startS) ?? { startS, endS, from: source.from_offset, to: source.to_offset, sums: new Map() };
+  const window = windows.get(startS) ?? {
+    startS,
+    endS,
+    from: source.from_offset,
+    to: source.to_offset,
+    sums: new Map(),
+  };
   windows.set(startS, window);
   if (window.endS !== endS || window.from !== source.from_offset || window.to !== source.to_offset)
     differences.push(`${topic}: the window from ${startS} is told in two ways: ${line}`);
   const key = JSON.stringify([fields['tenant_id'], fields['product_sku'], fields['use_unit']]);
   if (window.sums.has(key)) differences.push(`${topic}: the window from ${startS} has two sums for ${key}`);
-  window.sums.set(key, { units: exactUnits(numberText(line, 'total_amount')), count: Number(numberText(line, 'pulse_count')) });
+  window.sums.set(key, {
+    units: exactUnits(numberText(line, 'total_amount')),
+    count: Number(numberText(line, 'pulse_count')),
+  });
 }
 
 function compareWindows(
@@ -170,10 +198,13 @@ function compareWindows(
     for (const key of new Set([...sums.keys(), ...window.sums.keys()])) {
       const [told, exact] = [window.sums.get(key), sums.get(key)];
       if (told?.units !== exact?.units || told?.count !== exact?.count)
-        differences.push(`${name}, ${key}: ${told?.count} pulses, ${told?.units}, for ${exact?.count}, ${exact?.units}`);
+        differences.push(
+          `${name}, ${key}: ${told?.count} pulses, ${told?.units}, for ${exact?.count}, ${exact?.units}`,
+        );
     }
   }
-  for (const { offset, pulse } of expected.slice(next)) if (pulse !== undefined) differences.push(`offset ${offset} is in no window`);
+  for (const { offset, pulse } of expected.slice(next))
+    if (pulse !== undefined) differences.push(`offset ${offset} is in no window`);
 }
 
 function compareTime(timestamps: ReadonlyMap<number, number>, differences: string[]): void {
@@ -191,6 +222,7 @@ async function compareCounts(port: number, counts: ReadonlyMap<string, number>, 
   for (const line of app.stdout.split('\n').slice(0, -1)) {
     const { topic, messages } = JSON.parse(line) as { topic: string; messages: number };
     const isOurs = counts.has(topic) || topic.startsWith('tenants.') || topic.endsWith('.dead-letter');
-    if (isOurs && counts.get(topic) !== messages) differences.push(`${topic} holds ${messages} messages, ${counts.get(topic)} were read`);
+    if (isOurs && counts.get(topic) !== messages)
+      differences.push(`${topic} holds ${messages} messages, ${counts.get(topic)} were read`);
   }
 }

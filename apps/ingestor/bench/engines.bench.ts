@@ -32,7 +32,10 @@ function batches(): { bytes: Buffer; ends: Int32Array }[] {
   return Array.from({ length: KEYS / BATCH }, (_, batch) => {
     const lines = order
       .slice(batch * BATCH, (batch + 1) * BATCH)
-      .map((key) => `{"tenant_id":"tenant-${key % TENANTS}","product_sku":"sku-${key}","used_ammount":0.1,"use_unity":"requests"}`);
+      .map(
+        (key) =>
+          `{"tenant_id":"tenant-${key % TENANTS}","product_sku":"sku-${key}","used_ammount":0.1,"use_unity":"requests"}`,
+      );
     const ends: number[] = [];
     let end = 0;
     for (const line of lines) {
@@ -69,7 +72,16 @@ async function run(engine: AggregationEngine, source: ReturnType<typeof batches>
     const timestampMs = Math.floor((offset / WINDOW_PULSES) * WINDOW_MS);
     const baseOffset = offset;
     offset += BATCH;
-    return Promise.resolve({ kind: 'records', baseOffset, recordCount: BATCH, timestampMs, bytes, start: 0, ends, gap: 1 });
+    return Promise.resolve({
+      kind: 'records',
+      baseOffset,
+      recordCount: BATCH,
+      timestampMs,
+      bytes,
+      start: 0,
+      ends,
+      gap: 1,
+    });
   };
   const session: Session = {
     source: { topic: 'source.pulses', incarnation: '0'.repeat(32) },
@@ -86,10 +98,28 @@ async function run(engine: AggregationEngine, source: ReturnType<typeof batches>
     openSession: () => Promise.resolve(session),
     close: () => Promise.resolve(),
   };
-  const observer = { grouped: ignore, deadLettered: ignore, aggregated: ignore, committed: ignore, openKeys: ignore, readUpTo: ignore, state: ignore };
+  const observer = {
+    grouped: ignore,
+    deadLettered: ignore,
+    aggregated: ignore,
+    committed: ignore,
+    openKeys: ignore,
+    readUpTo: ignore,
+    state: ignore,
+  };
   const start = performance.now();
   await runPipeline(
-    { connector, engine, sourceTopic: 'source.pulses', group: 'bench', windowMs: WINDOW_MS, clock: nodeClock, random: nodeRandom, logger, observer },
+    {
+      connector,
+      engine,
+      sourceTopic: 'source.pulses',
+      group: 'bench',
+      windowMs: WINDOW_MS,
+      clock: nodeClock,
+      random: nodeRandom,
+      logger,
+      observer,
+    },
     abort.signal,
   );
   const seconds = (performance.now() - start) / 1000;
@@ -104,7 +134,13 @@ const server = await startRedis({ own: true, args: ['--appendonly', 'yes', '--ap
 try {
   const source = batches();
   const redisEngine = (round: number) =>
-    createRedisEngine({ address: parseRedisUrl(server.url), prefix: `bench-${round}`, clock: nodeClock, random: nodeRandom, logger });
+    createRedisEngine({
+      address: parseRedisUrl(server.url),
+      prefix: `bench-${round}`,
+      clock: nodeClock,
+      random: nodeRandom,
+      logger,
+    });
   const rates = { memory: 0, redis: 0 };
   // The best of three, in turn: whatever else the machine does hits both.
   for (let round = 0; round < (isSmoke ? 1 : 3); round += 1) {

@@ -29,7 +29,11 @@ export function createIngestorMetrics(metrics: Metrics, sourceTopic: string, clo
   let lag = 0;
   metrics.observedGauge('pulses_source_lag', 'Source messages stored and not yet read.', async () => {
     if (state.kind === 'active') {
-      const head = await within(state.sourceHead().catch(() => undefined), SCRAPE_MS_MAX, clock);
+      const head = await within(
+        state.sourceHead().catch(() => undefined),
+        SCRAPE_MS_MAX,
+        clock,
+      );
       if (head !== undefined) lag = Math.max(0, head - readUpTo);
     }
     return lag;

@@ -23,7 +23,8 @@ export function liveRoute(live: LiveWindows, sourceTopic: string, clock: Clock):
       );
       try {
         const window = await Promise.race([asked, late]);
-        if (window === 'late') return { status: 503, body: { reason: 'no open window could be read: this ingestor is not active' } };
+        if (window === 'late')
+          return { status: 503, body: { reason: 'no open window could be read: this ingestor is not active' } };
         return { status: 200, body: bodyOf(window, sourceTopic) };
       } catch (error) {
         if (!isPulsesError(error)) throw error;

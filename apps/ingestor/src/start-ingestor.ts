@@ -98,6 +98,9 @@ function assertSettings({ connector, stub, stubClean, httpHost, insecureBind }: 
   if (connector !== 'fs')
     throw new PulsesError('CONFIG_INVALID', `--connector: '${connector}' is not part of this version; allowed: fs`);
   if (stubClean && !stub)
-    throw new PulsesError('CONFIG_INVALID', "--stub-clean: 'true' deletes all topics; allowed: only together with --stub");
+    throw new PulsesError(
+      'CONFIG_INVALID',
+      "--stub-clean: 'true' deletes all topics; allowed: only together with --stub",
+    );
   assertSafeBind({ flag: 'http-host', host: httpHost, protected: false, insecureBind, remedy: 'a proxy of your own' });
 }

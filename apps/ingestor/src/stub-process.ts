@@ -17,7 +17,10 @@ const STOP_MS_MAX = 7_000;
 /** @throws PulsesError CONFIG_INVALID when the generator's bundle is not there */
 export function startStub(settings: IngestorSettings, logger: Logger): { stop(): Promise<void> } {
   if (!existsSync(BUNDLE))
-    throw new PulsesError('CONFIG_INVALID', `--stub: 'true' needs the stub generator's bundle, ${BUNDLE}; allowed: false without it`);
+    throw new PulsesError(
+      'CONFIG_INVALID',
+      `--stub: 'true' needs the stub generator's bundle, ${BUNDLE}; allowed: false without it`,
+    );
   const child = fork(BUNDLE, flagsOf(settings), {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, ...(settings.authToken === undefined ? {} : { PULSES_AUTH_TOKEN: settings.authToken }) },

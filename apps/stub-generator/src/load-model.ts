@@ -35,7 +35,9 @@ const AMOUNT_BYTES_MAX = 12;
 export function createLoadModel({ tenants, skus, seed, skew }: LoadOptions): LoadModel {
   const random = createSeededRandom(seed);
   const drawTenant = tenantDraw(tenants, skew, random);
-  const tenantParts = Array.from({ length: tenants }, (_, index) => ascii(`{"tenant_id":"tenant-${index + 1}","product_sku":"`));
+  const tenantParts = Array.from({ length: tenants }, (_, index) =>
+    ascii(`{"tenant_id":"tenant-${index + 1}","product_sku":"`),
+  );
   const skuParts = Array.from({ length: skus }, (_, index) => ascii(`sku-${index + 1}","used_ammount":`));
   const unitParts = UNITS.map((unit) => ascii(`,"use_unity":"${unit}"}\n`));
   const lineBytesMax = longest(tenantParts) + longest(skuParts) + AMOUNT_BYTES_MAX + longest(unitParts);

@@ -13,7 +13,8 @@ const REFRESH_MS = 500;
  */
 export function startProgress(totals: Totals, count: number | undefined, clock: Clock): { stop(): void } {
   // A terminal without columns would keep the spinner clearing lines for ever.
-  if (!process.stderr.isTTY || !(process.stderr.columns > 0) || process.channel !== undefined) return { stop: () => undefined };
+  if (!process.stderr.isTTY || !(process.stderr.columns > 0) || process.channel !== undefined)
+    return { stop: () => undefined };
   // Standard input stays as it is: Ctrl-C has to reach the process as a signal.
   const spinner = ora({ text: 'connecting', stream: process.stderr, discardStdin: false }).start();
   let timer: Timer | undefined;

@@ -50,7 +50,15 @@ export interface PublishOptions {
  * Resolves once everything sent is acknowledged.
  * @throws PulsesError that no retry can mend
  */
-export async function publishLoad({ producer, model, totals, rate, count, clock, signal }: PublishOptions): Promise<void> {
+export async function publishLoad({
+  producer,
+  model,
+  totals,
+  rate,
+  count,
+  clock,
+  signal,
+}: PublishOptions): Promise<void> {
   let failure: { readonly error: unknown } | undefined;
   const acknowledgements = new Set<Promise<void>>();
   const publish = (pulses: number) => {

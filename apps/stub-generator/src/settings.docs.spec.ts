@@ -15,7 +15,11 @@ describe(DOCUMENT, () => {
   it('has the flags of the stub-generator as they are declared', () => {
     const declared = `${renderSettingsTable({ ...generatorSettings, ...commonSettings })}\n`;
     const text = readFileSync(PATH, 'utf8');
-    if (process.env['UPDATE_DOCS'] === '1') writeFileSync(PATH, text.replace(TABLE, () => declared));
+    if (process.env['UPDATE_DOCS'] === '1')
+      writeFileSync(
+        PATH,
+        text.replace(TABLE, () => declared),
+      );
     const documented = TABLE.exec(readFileSync(PATH, 'utf8'))?.[0];
     expect({ table: documented, rewriteWith: UPDATE }).toEqual({ table: declared, rewriteWith: UPDATE });
   });

@@ -39,7 +39,13 @@ export const generatorSettings = {
     default: 'source.pulses',
     description: 'Topic to publish to.',
   }),
-  tenants: integerSetting({ flag: 'tenants', min: 1, max: 1_000_000, default: '10', description: 'Number of tenants.' }),
+  tenants: integerSetting({
+    flag: 'tenants',
+    min: 1,
+    max: 1_000_000,
+    default: '10',
+    description: 'Number of tenants.',
+  }),
   skus: integerSetting({ flag: 'skus', min: 1, max: 100_000, default: '50', description: 'Number of SKUs.' }),
   rate: customSetting(rateKind, {
     flag: 'rate',

@@ -20,7 +20,12 @@ const DRAIN_MS = 5_000;
 export async function startGenerator(settings: GeneratorSettings, logger: Logger): Promise<Service> {
   const address = await brokerAddressOf(settings);
   const connect = () =>
-    connectBroker({ ...address, network: nodeNetwork, clock: nodeClock, clientName: `pulses-stub-generator/${version}` });
+    connectBroker({
+      ...address,
+      network: nodeNetwork,
+      clock: nodeClock,
+      clientName: `pulses-stub-generator/${version}`,
+    });
   const abort = new AbortController();
   const totals = createTotals();
   const progress = startProgress(totals, settings.count, nodeClock);
@@ -30,13 +35,19 @@ export async function startGenerator(settings: GeneratorSettings, logger: Logger
     clock: nodeClock,
     random: nodeRandom,
     onRetry: (error, delayMs) => {
-      logger.warn({ code: error.code, reason: error.message, delayMs: Math.round(delayMs) }, 'broker not reached; trying again');
+      logger.warn(
+        { code: error.code, reason: error.message, delayMs: Math.round(delayMs) },
+        'broker not reached; trying again',
+      );
     },
   });
 
   const run = async () => {
     if (settings.clean) await deleteAllTopics(connect, logger, abort.signal);
-    logger.info({ topic: settings.sourceTopic, rate: settings.rate === Infinity ? 'max' : settings.rate, seed: settings.seed }, 'publishing');
+    logger.info(
+      { topic: settings.sourceTopic, rate: settings.rate === Infinity ? 'max' : settings.rate, seed: settings.seed },
+      'publishing',
+    );
     await publishLoad({
       producer,
       model: createLoadModel(settings),
@@ -78,7 +89,11 @@ export async function startGenerator(settings: GeneratorSettings, logger: Logger
   };
 }
 
-async function deleteAllTopics(connect: () => Promise<BrokerClient>, logger: Logger, signal: AbortSignal): Promise<void> {
+async function deleteAllTopics(
+  connect: () => Promise<BrokerClient>,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
   const remove = async () => {
     const client = await connect();
     try {

@@ -9,7 +9,9 @@ const read = (path: string) => readFileSync(join(WORKSPACE_ROOT, path), 'utf8');
 
 describe('the list of mutations', () => {
   it('has every bug that the tests have to notice', () => {
-    expect([...new Set(MUTATIONS.map(({ number }) => number))].sort((left, right) => left - right)).toEqual([1, 2, 3, 4, 5, 11, 12, 13, 15]);
+    expect([...new Set(MUTATIONS.map(({ number }) => number))].sort((left, right) => left - right)).toEqual([
+      1, 2, 3, 4, 5, 11, 12, 13, 15,
+    ]);
   });
 
   it.each(MUTATIONS)('still applies: $number, $bug', ({ edits }) => {

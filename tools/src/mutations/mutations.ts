@@ -24,7 +24,11 @@ export const MUTATIONS: readonly Mutation[] = [
 `,
       },
     ],
-    test: { project: 'libs/stream/pipeline', files: 'restarts', name: 'goes on in a new process that crashes at every commit' },
+    test: {
+      project: 'libs/stream/pipeline',
+      files: 'restarts',
+      name: 'goes on in a new process that crashes at every commit',
+    },
   },
   {
     number: 2,
@@ -39,7 +43,11 @@ export const MUTATIONS: readonly Mutation[] = [
 `,
       },
     ],
-    test: { project: 'libs/stream/pipeline', files: 'restarts', name: 'goes on in a new process that crashes at every commit' },
+    test: {
+      project: 'libs/stream/pipeline',
+      files: 'restarts',
+      name: 'goes on in a new process that crashes at every commit',
+    },
   },
   {
     number: 3,
@@ -63,7 +71,11 @@ export const MUTATIONS: readonly Mutation[] = [
         replace: '',
       },
     ],
-    test: { project: 'libs/broker/log', files: 'power-cut', name: 'never lose, repeat, reorder or split what was acknowledged' },
+    test: {
+      project: 'libs/broker/log',
+      files: 'power-cut',
+      name: 'never lose, repeat, reorder or split what was acknowledged',
+    },
   },
   {
     number: 4,
@@ -75,7 +87,11 @@ export const MUTATIONS: readonly Mutation[] = [
         replace: '    options.onDurable(frame, timestampMs);\n    if (options.syncsEachGroup) await writer.sync();\n',
       },
     ],
-    test: { project: 'libs/broker/log', files: 'visibility', name: 'is seen by no reader, and not acknowledged, before its fdatasync has ended' },
+    test: {
+      project: 'libs/broker/log',
+      files: 'visibility',
+      name: 'is seen by no reader, and not acknowledged, before its fdatasync has ended',
+    },
   },
   {
     number: 5,
@@ -84,7 +100,8 @@ export const MUTATIONS: readonly Mutation[] = [
       {
         file: 'libs/broker/server/src/fetch-streams.ts',
         find: 'log.onChange(request.topic, () => {\n',
-        replace: 'log.onChange(request.topic, () => {\n          stream.next = Math.max(stream.next, (log.topic(request.topic)?.nextOffset ?? 0) - 2);\n',
+        replace:
+          'log.onChange(request.topic, () => {\n          stream.next = Math.max(stream.next, (log.topic(request.topic)?.nextOffset ?? 0) - 2);\n',
       },
     ],
     test: { project: 'libs/broker/server', files: 'fetch-streams', name: 'is gapless however the bytes are chopped' },
@@ -98,13 +115,29 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     number: 11,
     bug: 'a member that slept past its lease goes on, if it wakes before the timer has run',
-    edits: [{ file: 'libs/broker/server/src/groups.ts', find: 'if (member.lease.hasPassed) {', replace: 'if (member.epoch === undefined) {' }],
-    test: { project: 'libs/broker/server', files: 'groups', name: 'fences a member whose lease has passed although its timer has not run' },
+    edits: [
+      {
+        file: 'libs/broker/server/src/groups.ts',
+        find: 'if (member.lease.hasPassed) {',
+        replace: 'if (member.epoch === undefined) {',
+      },
+    ],
+    test: {
+      project: 'libs/broker/server',
+      files: 'groups',
+      name: 'fences a member whose lease has passed although its timer has not run',
+    },
   },
   {
     number: 11,
     bug: 'the lease of a sleeping member never passes: nobody takes over',
-    edits: [{ file: 'libs/broker/server/src/groups.ts', find: '        member.lease.start();\n        member.resolve(epoch);\n', replace: '        member.resolve(epoch);\n' }],
+    edits: [
+      {
+        file: 'libs/broker/server/src/groups.ts',
+        find: '        member.lease.start();\n        member.resolve(epoch);\n',
+        replace: '        member.resolve(epoch);\n',
+      },
+    ],
     test: { project: 'libs/broker/server', files: 'groups', name: 'lets a fenced member join again' },
   },
   {
@@ -134,7 +167,13 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     number: 13,
     bug: 'a message that is no pulse is skipped',
-    edits: [{ file: SESSION_RUN, find: '} else if (offset >= groupedOffset) {', replace: '} else if (offset < groupedOffset) {' }],
+    edits: [
+      {
+        file: SESSION_RUN,
+        find: '} else if (offset >= groupedOffset) {',
+        replace: '} else if (offset < groupedOffset) {',
+      },
+    ],
     test: { project: 'libs/stream/pipeline', files: 'outputs', name: 'stores what is no pulse as a dead letter' },
   },
   {
@@ -144,7 +183,8 @@ export const MUTATIONS: readonly Mutation[] = [
       {
         file: SESSION_RUN,
         find: '  const stored = readPositions(session);\n',
-        replace: '  const stored = readPositions({ ...session, positions: answered.get(options.connector) ?? session.positions });\n',
+        replace:
+          '  const stored = readPositions({ ...session, positions: answered.get(options.connector) ?? session.positions });\n',
       },
       {
         file: SESSION_RUN,
@@ -165,6 +205,11 @@ export const MUTATIONS: readonly Mutation[] = [
 `,
       },
     ],
-    test: { project: 'apps/e2e', files: 'uncertain-commit', name: 'is settled by reading the positions back', bundles: ['broker', 'ingestor', 'cli'] },
+    test: {
+      project: 'apps/e2e',
+      files: 'uncertain-commit',
+      name: 'is settled by reading the positions back',
+      bundles: ['broker', 'ingestor', 'cli'],
+    },
   },
 ];

@@ -15,7 +15,9 @@ const TEST_MS_MAX = 60_000;
 const numbers = process.argv.slice(2).map(Number);
 const chosen = MUTATIONS.filter(({ number }) => numbers.length === 0 || numbers.includes(number));
 if (chosen.length === 0 || !numbers.every((number) => MUTATIONS.some((mutation) => mutation.number === number)))
-  throw new TypeError(`usage: run.mts [number …]; there are ${[...new Set(MUTATIONS.map(({ number }) => number))].join(', ')}`);
+  throw new TypeError(
+    `usage: run.mts [number …]; there are ${[...new Set(MUTATIONS.map(({ number }) => number))].join(', ')}`,
+  );
 
 function runNode(scratch: ScratchWorkspace, args: readonly string[]): { status: number | null; output: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
@@ -35,9 +37,17 @@ function complaintOf(scratch: ScratchWorkspace, { test }: Mutation): string | un
   const jest = ['node_modules/jest/bin/jest.js', '--config', 'jest.config.mjs', '--rootDir', test.project];
   const which = ['--testPathPatterns', test.files, '--testNamePattern', test.name];
   // A bug may leave a test waiting, and something running behind it.
-  const { output } = runNode(scratch, [...jest, ...which, '--runInBand', `--testTimeout=${TEST_MS_MAX}`, '--forceExit']);
+  const { output } = runNode(scratch, [
+    ...jest,
+    ...which,
+    '--runInBand',
+    `--testTimeout=${TEST_MS_MAX}`,
+    '--forceExit',
+  ]);
   const failed = output.split('\n').filter((line) => line.trimStart().startsWith('●'));
-  return failed.some((line) => line.includes(test.name)) ? undefined : `no failure of '${test.name}':\n${output.slice(-3000)}`;
+  return failed.some((line) => line.includes(test.name))
+    ? undefined
+    : `no failure of '${test.name}':\n${output.slice(-3000)}`;
 }
 
 const scratch = createScratchWorkspace();
@@ -53,7 +63,9 @@ try {
     for (const [file, text] of originals) scratch.write(file, text);
     const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
     if (complaint !== undefined) unnoticed += 1;
-    console.log(`${complaint === undefined ? 'noticed  ' : 'UNNOTICED'} ${String(mutation.number).padStart(2)} ${mutation.bug} (${seconds} s)`);
+    console.log(
+      `${complaint === undefined ? 'noticed  ' : 'UNNOTICED'} ${String(mutation.number).padStart(2)} ${mutation.bug} (${seconds} s)`,
+    );
     if (complaint !== undefined) console.log(complaint);
   }
 } finally {

@@ -11,10 +11,14 @@ export const WORKSPACE_ROOT = process.cwd();
 
 /** Paths of the files that belong to the workspace, committed or not, but not ignored. */
 export function workspaceFiles(): string[] {
-  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate'], {
-    cwd: WORKSPACE_ROOT,
-    encoding: 'utf8',
-  });
+  const listed = execFileSync(
+    'git',
+    ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate'],
+    {
+      cwd: WORKSPACE_ROOT,
+      encoding: 'utf8',
+    },
+  );
   const deleted = new Set(
     execFileSync('git', ['ls-files', '-z', '--deleted'], { cwd: WORKSPACE_ROOT, encoding: 'utf8' }).split('\0'),
   );

@@ -35,24 +35,90 @@ function pulse(amount: string): Buffer {
 }
 
 const text = fc.oneof(
-  fc.constantFrom('', 'a', 'ü', '漢字', '"', '\\', '\u0000', '\u007f', '\u0085', '\u00a0', '\ud800', '😀', 'x'.repeat(256), 'x'.repeat(257)),
+  fc.constantFrom(
+    '',
+    'a',
+    'ü',
+    '漢字',
+    '"',
+    '\\',
+    '\u0000',
+    '\u007f',
+    '\u0085',
+    '\u00a0',
+    '\ud800',
+    '😀',
+    'x'.repeat(256),
+    'x'.repeat(257),
+  ),
   fc.string({ unit: 'binary', maxLength: 4 }),
 );
 const value = fc.oneof(
   text.map((string) => JSON.stringify(string)),
   text.filter((string) => !/["\\\n]/.test(string)).map((string) => `"${string}"`),
-  fc.constantFrom('1', '-0', '0', '-', '1.', '.5', '0.10', '01', '1e2', '1E-2', '123456789012345', '1234567890123456', '99999999999999999999', '1e20', '0.123456789012345678901234567890', '0.1234567890123456789012345678901', 'null', 'true', 'false', 'nul', '[]', '{}', '"1.5"', '"1e1"', '" 1"', '"-2"'),
+  fc.constantFrom(
+    '1',
+    '-0',
+    '0',
+    '-',
+    '1.',
+    '.5',
+    '0.10',
+    '01',
+    '1e2',
+    '1E-2',
+    '123456789012345',
+    '1234567890123456',
+    '99999999999999999999',
+    '1e20',
+    '0.123456789012345678901234567890',
+    '0.1234567890123456789012345678901',
+    'null',
+    'true',
+    'false',
+    'nul',
+    '[]',
+    '{}',
+    '"1.5"',
+    '"1e1"',
+    '" 1"',
+    '"-2"',
+  ),
 );
-const name = fc.constantFrom('tenant_id', 'product_sku', 'use_unity', 'use_unit', 'used_ammount', 'used_amount', 'pulse_id', 'timestamp', 'other', 'others', 'a', 'b', 'c', 'd', 'tenant\\u005fid');
+const name = fc.constantFrom(
+  'tenant_id',
+  'product_sku',
+  'use_unity',
+  'use_unit',
+  'used_ammount',
+  'used_amount',
+  'pulse_id',
+  'timestamp',
+  'other',
+  'others',
+  'a',
+  'b',
+  'c',
+  'd',
+  'tenant\\u005fid',
+);
 const space = fc.constantFrom('', '', '', ' ', '\t', '\r', '  ');
 const nearlyAPulse = fc
   .tuple(fc.array(fc.tuple(name, value), { maxLength: 3 }), fc.boolean())
   .chain(([changes, isDoubled]) => {
-    const base: [string, string][] = [['tenant_id', '"a"'], ['product_sku', '"s"'], ['used_ammount', '1.25'], ['use_unity', '"u"']];
+    const base: [string, string][] = [
+      ['tenant_id', '"a"'],
+      ['product_sku', '"s"'],
+      ['used_ammount', '1.25'],
+      ['use_unity', '"u"'],
+    ];
     const members = isDoubled ? [...base, ...changes] : [...new Map([...base, ...changes])];
     return fc.tuple(fc.shuffledSubarray(members, { minLength: members.length - 1 }), space, space);
   })
-  .map(([members, one, other]) => `${one}{${one}${members.map(([key, member]) => `"${key}"${other}:${one}${member}`).join(`${other},${one}`)}${other}}${one}`);
+  .map(
+    ([members, one, other]) =>
+      `${one}{${one}${members.map(([key, member]) => `"${key}"${other}:${one}${member}`).join(`${other},${one}`)}${other}}${one}`,
+  );
 
 describe('the quick reading of the source', () => {
   it('agrees with the thorough one wherever it decides', () => {

@@ -4,7 +4,14 @@
 // that is not plainly a pulse: escapes, nested values, many unknown keys, numbers with an exponent or out of range, doubtful
 // characters and everything invalid is left to source-message.ts, and its spec holds the two together.
 
-import { createAmount, LABEL_BYTES_MAX, parseAmount, PULSE_BYTES_MAX, PULSE_ID_BYTES_MAX, type Amount } from '@pulses/shared-pulse-model';
+import {
+  createAmount,
+  LABEL_BYTES_MAX,
+  parseAmount,
+  PULSE_BYTES_MAX,
+  PULSE_ID_BYTES_MAX,
+  type Amount,
+} from '@pulses/shared-pulse-model';
 
 /** A pulse; the ranges refer to `text`, which is UTF-8. To be used again for the next one. */
 export class PulseFields {

@@ -152,7 +152,9 @@ export function describeDifference(expected: string | undefined, found: string |
   if (one === undefined || other === undefined) return 'the line is not a JSON object';
   const names = [...new Set([...one.keys(), ...other.keys()])].filter((name) => one.get(name) !== other.get(name));
   if (names.length === 0) return 'the form of the line';
-  const [expectedOffset, foundOffset] = [one, other].map((members) => Number(members.get('source_offset') ?? members.get('from_offset')));
+  const [expectedOffset, foundOffset] = [one, other].map((members) =>
+    Number(members.get('source_offset') ?? members.get('from_offset')),
+  );
   if (expectedOffset !== foundOffset && names.length > 1)
     return (expectedOffset as number) < (foundOffset as number)
       ? 'a line is missing or comes too late'
@@ -173,5 +175,7 @@ function membersOf(line: string): Map<string, string> | undefined {
   const members = Object.entries(value).flatMap(([name, member]: [string, unknown]): [string, unknown][] =>
     name === 'source' && typeof member === 'object' && member !== null ? Object.entries(member) : [[name, member]],
   );
-  return new Map(members.map(([name, member]) => [name, member instanceof NumberText ? member.text : JSON.stringify(member)]));
+  return new Map(
+    members.map(([name, member]) => [name, member instanceof NumberText ? member.text : JSON.stringify(member)]),
+  );
 }

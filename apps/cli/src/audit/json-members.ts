@@ -9,7 +9,9 @@ import { NumberText, type DeadLetterReason } from '@pulses/shared-pulse-model';
 export type Members = ReadonlyMap<string, string | NumberText | null>;
 
 /** The members, or why there are none. */
-export function membersOf(text: string): Members | Extract<DeadLetterReason, 'not_json' | 'not_object' | 'duplicate_key'> {
+export function membersOf(
+  text: string,
+): Members | Extract<DeadLetterReason, 'not_json' | 'not_object' | 'duplicate_key'> {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -24,7 +24,14 @@ const createKeys = () => new Keys(42, (tenant) => tenant.byteLength);
 describe('the keys of a source', () => {
   it('are told apart by where one label ends and the next begins', () => {
     const keys = createKeys();
-    const all = [['a', 'b', 'c'], ['ab', 'c', 'd'], ['a', 'bc', 'd'], ['a', 'b', 'cd'], ['ü', 'b', 'c'], ['b', 'a', 'c']];
+    const all = [
+      ['a', 'b', 'c'],
+      ['ab', 'c', 'd'],
+      ['a', 'bc', 'd'],
+      ['a', 'b', 'cd'],
+      ['ü', 'b', 'c'],
+      ['b', 'a', 'c'],
+    ];
     const entries = all.map((labels) => keys.entryOf(fieldsOf(labels)));
     expect(entries.map((entry) => keys.idOf(entry))).toEqual([0, 1, 2, 3, 4, 5]);
     expect(all.map((labels) => keys.entryOf(fieldsOf(labels)))).toEqual(entries);
@@ -39,7 +46,11 @@ describe('the keys of a source', () => {
 
   it('are found by the hashes that were worked out ahead, known keys and new ones', () => {
     const keys = createKeys();
-    const messages = [['a', 'b', 'c'], ['ab', 'c', 'd'], ['a', 'b', 'c']].map((labels) => ({ ...createMessage(), pulse: fieldsOf(labels) }));
+    const messages = [
+      ['a', 'b', 'c'],
+      ['ab', 'c', 'd'],
+      ['a', 'b', 'c'],
+    ].map((labels) => ({ ...createMessage(), pulse: fieldsOf(labels) }));
     const [hashes, likelyIds] = [new Int32Array(3), new Int32Array(3)];
     const ids = () => messages.map(({ pulse }, index) => keys.idOf(keys.entryOf(pulse, hashes[index])));
     keys.load(messages, 3, hashes, likelyIds);
@@ -55,7 +66,8 @@ describe('the keys of a source', () => {
     const keys = createKeys();
     const count = 300_000;
     for (let index = 0; index < count; index += 1) expectId(idOf(keys, [`t${index % 1000}`, `s${index}`, 'u']), index);
-    for (let index = 0; index < count; index += 997) expectId(idOf(keys, [`t${index % 1000}`, `s${index}`, 'u']), index);
+    for (let index = 0; index < count; index += 997)
+      expectId(idOf(keys, [`t${index % 1000}`, `s${index}`, 'u']), index);
     expect(keys.count).toBe(count);
   });
 });

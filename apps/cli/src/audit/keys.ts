@@ -183,7 +183,11 @@ export function keyBytes(labels: readonly Uint8Array[]): Buffer {
 }
 
 function keyBytesOf({ text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd }: PulseFields): Buffer {
-  return keyBytes([text.subarray(tenantStart, tenantEnd), text.subarray(skuStart, skuEnd), text.subarray(unitStart, unitEnd)]);
+  return keyBytes([
+    text.subarray(tenantStart, tenantEnd),
+    text.subarray(skuStart, skuEnd),
+    text.subarray(unitStart, unitEnd),
+  ]);
 }
 
 function mix(hash: number, bytes: Uint8Array, start: number, end: number): number {

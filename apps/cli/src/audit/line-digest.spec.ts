@@ -11,7 +11,9 @@ function write(digest: LineDigest, line: Buffer): void {
 
 describe('the digest of lines', () => {
   it('is that of their bytes, whether they are written one by one or taken in pieces of any size', () => {
-    const line = fc.integer({ min: 1, max: 6000 }).map((length) => Buffer.concat([Buffer.alloc(length, length), Buffer.from('\n')]));
+    const line = fc
+      .integer({ min: 1, max: 6000 })
+      .map((length) => Buffer.concat([Buffer.alloc(length, length), Buffer.from('\n')]));
     fc.assert(
       fc.property(fc.array(line, { maxLength: 40 }), fc.nat(7), (lines, piece) => {
         const [written, taken] = [new LineDigest({ bytes: 0 }), new LineDigest({ bytes: 0 })];

@@ -38,11 +38,24 @@ export function createGroupedWriter(source: SourceId): GroupedWriter {
   const idOf = groupedIds(source);
   const head = Buffer.concat([OBJECT_ID, Buffer.from(idOf(0)), TENANT]);
   const restBytesMax =
-    head.length + SKU.length + UNIT.length + AMOUNT.length + AMOUNT_BYTES_MAX + TIMESTAMP.length + OFFSET.length + 2 * INTEGER_BYTES_MAX + 2;
+    head.length +
+    SKU.length +
+    UNIT.length +
+    AMOUNT.length +
+    AMOUNT_BYTES_MAX +
+    TIMESTAMP.length +
+    OFFSET.length +
+    2 * INTEGER_BYTES_MAX +
+    2;
   let tailTimestampS = -1;
   let tail = Buffer.alloc(0);
   return {
-    writePlain(lines, { text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd, amount }, timestampS, offset) {
+    writePlain(
+      lines,
+      { text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd, amount },
+      timestampS,
+      offset,
+    ) {
       if (timestampS !== tailTimestampS) {
         // The same for all messages of a batch.
         tail = Buffer.from(`${TIMESTAMP}${timestampS}${OFFSET}`);
@@ -67,7 +80,11 @@ export function createGroupedWriter(source: SourceId): GroupedWriter {
     },
     write(lines, pulse, timestampS, offset) {
       const { text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd, amount } = pulse;
-      const [tenant, sku, unit] = [text.subarray(tenantStart, tenantEnd), text.subarray(skuStart, skuEnd), text.subarray(unitStart, unitEnd)];
+      const [tenant, sku, unit] = [
+        text.subarray(tenantStart, tenantEnd),
+        text.subarray(skuStart, skuEnd),
+        text.subarray(unitStart, unitEnd),
+      ];
       addLine(
         lines,
         `{"object_id":"${idOf(offset)}",${keyMembers(tenant, sku, unit)},"used_amount":${formatAmount(amount)}` +
@@ -88,7 +105,7 @@ function quoted(label: Uint8Array): string {
 
 /** True when each label stands in JSON as it is. */
 function standForThemselves(labels: Buffer): boolean {
-  for (let at = 0; at < labels.length; ) {
+  for (let at = 0; at < labels.length;) {
     const end = at + 2 + labels.readUInt16LE(at);
     for (at += 2; at < end; at += 1) if (STANDS_FOR_ITSELF[labels[at] as number] !== 1) return false;
   }
@@ -141,7 +158,10 @@ export function createSumWriter(
   );
   const restBytesMax =
     Buffer.concat([OBJECT_ID, ...BEFORE_LABELS, TOTAL, times, FIRST_SEEN, LAST_SEEN, read]).length +
-    ID_BYTES + AMOUNT_BYTES_MAX + INTEGER_BYTES_MAX + 2 * SECONDS_BYTES_MAX;
+    ID_BYTES +
+    AMOUNT_BYTES_MAX +
+    INTEGER_BYTES_MAX +
+    2 * SECONDS_BYTES_MAX;
   return (lines, labels, { limbs, limbIndex, pulseCount, firstSeenMs, lastSeenMs }) => {
     const written = standForThemselves(labels) ? labels : escaped(labels);
     lines.reserve(restBytesMax + written.length);

@@ -40,7 +40,13 @@ export function writeIdOffset(offset: number, bytes: Uint8Array, start: number):
 
 /** The ids of the sums of one window. `key` is u16le length and bytes of tenant, SKU and unit. */
 export function aggregatedIds(source: SourceId, startMs: number, windowMs: number): (key: Uint8Array) => string {
-  const window = [part('aggregated'), part(source.topic), part(source.incarnation), part(`${startMs}`), part(`${windowMs}`)];
+  const window = [
+    part('aggregated'),
+    part(source.topic),
+    part(source.incarnation),
+    part(`${startMs}`),
+    part(`${windowMs}`),
+  ];
   const keyAt = Buffer.concat(window).length + LENGTH_BYTES;
   // Everything that is hashed: the window's parts, then one key after the other in the same place.
   let hashed = Buffer.concat(window, keyAt);

@@ -28,7 +28,8 @@ export interface OutputLine {
   readonly text?: string;
 }
 
-export type LineReading = OutputLine | { readonly kind: 'of another source' } | { readonly kind: 'wrong'; readonly problem: string };
+export type LineReading =
+  OutputLine | { readonly kind: 'of another source' } | { readonly kind: 'wrong'; readonly problem: string };
 
 export type LineReader = (line: string) => LineReading;
 
@@ -58,9 +59,12 @@ export function aggregatedLineReader(topic: string, source: SourceId, otherSourc
     if (typeof window === 'string') return wrong(window);
     const key = keyBytes([sum.tenant_id, sum.product_sku, sum.use_unit].map((label) => Buffer.from(label)));
     const isOf = (candidate: SourceId) =>
-      candidate.topic === sum.source.topic && aggregatedIds(candidate, window.startMs, window.windowMs)(key) === sum.object_id;
+      candidate.topic === sum.source.topic &&
+      aggregatedIds(candidate, window.startMs, window.windowMs)(key) === sum.object_id;
     if (isOf(source)) return { kind: 'ours', sourceOffset: window.fromOffset, window };
-    return otherSources.some(isOf) ? { kind: 'of another source' } : wrong('object_id is not that of source, window and key');
+    return otherSources.some(isOf)
+      ? { kind: 'of another source' }
+      : wrong('object_id is not that of source, window and key');
   });
 }
 

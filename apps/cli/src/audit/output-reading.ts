@@ -86,7 +86,15 @@ export function createOutputReading(clients: readonly BrokerReader[], scope: Com
       onProgress();
     }
     const { comparedFrom, comparedCount, otherLineCount, isSkimmed } = output;
-    topics.set(info.topic, { info, digest: digest.result(), comparedFrom, comparedCount, otherLineCount, isSkimmed, findings });
+    topics.set(info.topic, {
+      info,
+      digest: digest.result(),
+      comparedFrom,
+      comparedCount,
+      otherLineCount,
+      isSkimmed,
+      findings,
+    });
   };
 
   return {

@@ -8,7 +8,13 @@ import type { BrokerReader } from '../broker-access';
 import { readBatches } from '../topic-records';
 import type { Findings } from './findings';
 import type { WindowRange } from './line-writer';
-import { aggregatedLineReader, groupedLineReader, readDeadLetterLine, type LineReading, type OutputLine } from './output-lines';
+import {
+  aggregatedLineReader,
+  groupedLineReader,
+  readDeadLetterLine,
+  type LineReading,
+  type OutputLine,
+} from './output-lines';
 import { groupedOffsetReader, windowReader } from './quick-lines';
 import type { ComparedLines } from './scope';
 
@@ -79,7 +85,8 @@ export function openOutputTopic(options: OutputTopicOptions): OutputTopic {
       comparedFrom = Math.max(scope.startOffset, window === undefined ? sourceOffset : window.toOffset + 1);
     if (sourceOffset >= comparedTo) return false;
     if (window === undefined) return sourceOffset >= comparedFrom;
-    const isCut = sourceOffset < scope.startOffset ? window.toOffset >= scope.startOffset : window.toOffset >= comparedTo;
+    const isCut =
+      sourceOffset < scope.startOffset ? window.toOffset >= scope.startOffset : window.toOffset >= comparedTo;
     if (isCut) options.onCutWindow?.(window);
     if (isCut || sourceOffset < comparedFrom) return false;
     options.onWindow?.(window);
@@ -112,7 +119,9 @@ export function openOutputTopic(options: OutputTopicOptions): OutputTopic {
 
   const takeBatch = ({ baseOffset, recordCount, payload }: RecordBatch, takeLines: TakeLines): void => {
     // A client's payloads are Buffers already; making one costs as much as a look at a line.
-    const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+    const bytes = Buffer.isBuffer(payload)
+      ? payload
+      : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
     if (options.maySkim === true && isPlainAtEnds(bytes)) {
       takeLines(bytes, 0, bytes.length, recordCount, baseOffset);
       comparedCount += recordCount;
@@ -165,7 +174,14 @@ export function openOutputTopic(options: OutputTopicOptions): OutputTopic {
       return comparedFrom;
     },
     batches: () =>
-      readBatches(client, { topic, incarnation, fromOffset: startOffset, untilOffset: nextOffset, creditBytes: CREDIT_BYTES, isLent: true }),
+      readBatches(client, {
+        topic,
+        incarnation,
+        fromOffset: startOffset,
+        untilOffset: nextOffset,
+        creditBytes: CREDIT_BYTES,
+        isLent: true,
+      }),
     takeBatch,
   };
 }

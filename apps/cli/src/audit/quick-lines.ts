@@ -37,7 +37,8 @@ export function windowReader(source: SourceId): (bytes: Buffer, start: number, e
     const line = bytes.subarray(start, end);
     const sourceAt = line.lastIndexOf(sourceStart);
     const toAt = line.lastIndexOf(toOffsetStart);
-    if (sourceAt < 0 || toAt < sourceAt || line[line.length - 1] !== BRACE || line[line.length - 2] !== BRACE) return undefined;
+    if (sourceAt < 0 || toAt < sourceAt || line[line.length - 1] !== BRACE || line[line.length - 2] !== BRACE)
+      return undefined;
     const fromOffset = numberBefore(line, toAt);
     const toOffset = numberBefore(line, line.length - 2);
     if (fromOffset < 0 || toOffset < fromOffset) return undefined;
@@ -46,7 +47,8 @@ export function windowReader(source: SourceId): (bytes: Buffer, start: number, e
     const windowMs = windowLengthMs(line.toString('latin1', lengthAt, line.indexOf(QUOTE, lengthAt)));
     const startMs = timeBehind(line, WINDOW_START);
     // What the windows of other lines are measured by has to be right in itself.
-    if (windowMs === undefined || startMs % windowMs !== 0 || timeBehind(line, WINDOW_END) !== startMs + windowMs) return undefined;
+    if (windowMs === undefined || startMs % windowMs !== 0 || timeBehind(line, WINDOW_END) !== startMs + windowMs)
+      return undefined;
     last = { kind: 'ours', sourceOffset: fromOffset, window: { startMs, windowMs, fromOffset, toOffset } };
     return last;
   };

@@ -11,7 +11,14 @@ const clock = { nowMs: () => 0, monotonicMs: () => 0, setTimer: () => ({ cancel:
 const random = { bytes: (count: number) => new Uint8Array(count), fraction: () => 0 };
 
 function audit(broker: MemoryBroker, others: Partial<AuditOptions> = {}) {
-  const options = { clients: [broker, broker], sourceTopic: SOURCE, group: GROUP, clock, random, onProgress: () => undefined };
+  const options = {
+    clients: [broker, broker],
+    sourceTopic: SOURCE,
+    group: GROUP,
+    clock,
+    random,
+    onProgress: () => undefined,
+  };
   return runAudit({ ...options, ...others });
 }
 
@@ -26,17 +33,32 @@ const pulse = (tenant: string, sku: string, amount: string) =>
 
 const TENANTS = ['acme', 'a.b', 'q"\\', '__proto__', '.'.repeat(256), 'ünï'];
 const AMOUNTS = ['1', '0.1', '"2.50"', '-0.000000000000000000000000000001', '99999999999999999999', '1e-3'];
-const NO_PULSES = ['not json', '[]', '{"tenant_id":"a","tenant_id":"a"}', pulse('', 's', '1'), pulse('a', 's', '1e400')];
+const NO_PULSES = [
+  'not json',
+  '[]',
+  '{"tenant_id":"a","tenant_id":"a"}',
+  pulse('', 's', '1'),
+  pulse('a', 's', '1e400'),
+];
 
 const message = fc.oneof(
-  { weight: 8, arbitrary: fc.tuple(fc.constantFrom(...TENANTS), fc.constantFrom('s', 't', '"', 'constructor'), fc.constantFrom(...AMOUNTS)).map((parts) => pulse(...parts)) },
+  {
+    weight: 8,
+    arbitrary: fc
+      .tuple(fc.constantFrom(...TENANTS), fc.constantFrom('s', 't', '"', 'constructor'), fc.constantFrom(...AMOUNTS))
+      .map((parts) => pulse(...parts)),
+  },
   { weight: 1, arbitrary: fc.constantFrom(...NO_PULSES) },
 );
 
 const system: fc.Arbitrary<SystemPlan> = fc
   .record({
-    messages: fc.array(fc.record({ line: message, waitMs: fc.constantFrom(0, 0, 1, 250, 999, 1000, 4321) }), { maxLength: 60 }),
-    lengths: fc.array(fc.record({ fromOffset: fc.nat(60), windowMs: fc.constantFrom(500, 1000, 7000) }), { maxLength: 3 }),
+    messages: fc.array(fc.record({ line: message, waitMs: fc.constantFrom(0, 0, 1, 250, 999, 1000, 4321) }), {
+      maxLength: 60,
+    }),
+    lengths: fc.array(fc.record({ fromOffset: fc.nat(60), windowMs: fc.constantFrom(500, 1000, 7000) }), {
+      maxLength: 3,
+    }),
     ungrouped: fc.nat(5),
   })
   .map(({ messages, lengths, ungrouped }) => {
@@ -144,23 +166,59 @@ describe('the audit', () => {
 
   const edits: [string, string, number, (line: string) => string][] = [
     ['the amount of a grouped line', ACME_GROUPED, 1, (line) => line.replace('"used_amount":5', '"used_amount":6')],
-    ['its last digit of thirty', ACME_GROUPED, 0, (line) => line.replace(':0.1,', ':0.100000000000000000000000000001,')],
+    [
+      'its last digit of thirty',
+      ACME_GROUPED,
+      0,
+      (line) => line.replace(':0.1,', ':0.100000000000000000000000000001,'),
+    ],
     ['the SKU of a grouped line', ACME_GROUPED, 1, (line) => line.replace('"product_sku":"t"', '"product_sku":"s"')],
     ['the unit of a grouped line', ACME_GROUPED, 1, (line) => line.replace('"use_unit":"h"', '"use_unit":"H"')],
     ['the tenant of a grouped line', ACME_GROUPED, 1, (line) => line.replace('"acme"', '"acm"')],
     ['the time of a grouped line', ACME_GROUPED, 1, (line) => line.replace('"timestamp":17', '"timestamp":16')],
-    ['the source offset of a grouped line', ACME_GROUPED, 1, (line) => line.replace('"source_offset":1', '"source_offset":2')],
-    ['the id of a grouped line', ACME_GROUPED, 1, (line) => line.replace(/"object_id":"./, (id) => (id.endsWith('0') ? id.replace(/0$/, '1') : id.replace(/.$/, '0')))],
+    [
+      'the source offset of a grouped line',
+      ACME_GROUPED,
+      1,
+      (line) => line.replace('"source_offset":1', '"source_offset":2'),
+    ],
+    [
+      'the id of a grouped line',
+      ACME_GROUPED,
+      1,
+      (line) =>
+        line.replace(/"object_id":"./, (id) => (id.endsWith('0') ? id.replace(/0$/, '1') : id.replace(/.$/, '0'))),
+    ],
     ['a grouped line that is no JSON', ACME_GROUPED, 2, () => '{'],
-    ['the sum of a key', ACME_SUMS, 0, (line) => line.replace('"total_amount":0.3', '"total_amount":0.30000000000000004')],
+    [
+      'the sum of a key',
+      ACME_SUMS,
+      0,
+      (line) => line.replace('"total_amount":0.3', '"total_amount":0.30000000000000004'),
+    ],
     ['the form of a sum', ACME_SUMS, 0, (line) => line.replace('"total_amount":0.3', '"total_amount":0.30')],
     ['the pulse count of a key', ACME_SUMS, 0, (line) => line.replace('"pulse_count":2', '"pulse_count":3')],
-    ['the first time of a key', ACME_SUMS, 0, (line) => line.replace('"first_seen":1700000000', '"first_seen":1700000000.1')],
-    ['the last time of a key', ACME_SUMS, 0, (line) => line.replace('"last_seen":1700000000.3', '"last_seen":1700000000.2')],
+    [
+      'the first time of a key',
+      ACME_SUMS,
+      0,
+      (line) => line.replace('"first_seen":1700000000', '"first_seen":1700000000.1'),
+    ],
+    [
+      'the last time of a key',
+      ACME_SUMS,
+      0,
+      (line) => line.replace('"last_seen":1700000000.3', '"last_seen":1700000000.2'),
+    ],
     ['the key of a sum', ACME_SUMS, 0, (line) => line.replace('"product_sku":"s"', '"product_sku":"x"')],
     ['the first offset of a window', ACME_SUMS, 2, (line) => line.replace('"from_offset":5', '"from_offset":4')],
     ['the last offset of a window', ACME_SUMS, 2, (line) => line.replace('"to_offset":9', '"to_offset":10')],
-    ['the start of a window', ACME_SUMS, 2, (line) => line.replace('"window_start":1700000001', '"window_start":1700000000')],
+    [
+      'the start of a window',
+      ACME_SUMS,
+      2,
+      (line) => line.replace('"window_start":1700000001', '"window_start":1700000000'),
+    ],
     ['the length of a window', ACME_SUMS, 2, (line) => line.replace('"window":"1s"', '"window":"2s"')],
     ['the time of a sum', ACME_SUMS, 2, (line) => line.replace('"timestamp":1700000002', '"timestamp":1700000001')],
     ['the source of a sum', ACME_SUMS, 2, (line) => line.replace('"topic":"source.pulses"', '"topic":"other"')],
@@ -208,26 +266,34 @@ describe('the audit', () => {
     const swapped = smallSystem();
     const sums = records(swapped, ACME_SUMS);
     sums.splice(2, 2, sums[3] as MemoryRecord, sums[2] as MemoryRecord);
-    expect(await findingsOf(swapped)).toMatchObject([{ topic: ACME_SUMS, offset: 2, problem: 'the first difference: another line comes first' }]);
+    expect(await findingsOf(swapped)).toMatchObject([
+      { topic: ACME_SUMS, offset: 2, problem: 'the first difference: another line comes first' },
+    ]);
   });
 
   it('notices any one byte of an output line that is changed', async () => {
     const broker = smallSystem();
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom(ACME_GROUPED, ACME_SUMS), fc.nat(), fc.nat(), fc.integer({ min: 1, max: 255 }), async (topic, lineSeed, place, flip) => {
-        const list = records(broker, topic);
-        // The last window is open: its sums are not there, and its grouped lines are compared all the same.
-        const record = list[lineSeed % list.length] as MemoryRecord;
-        const line = Buffer.from(record.line);
-        const at = place % line.byteLength;
-        line[at] = (line[at] as number) ^ flip;
-        fc.pre(line[at] !== 10);
-        const index = list.indexOf(record);
-        list[index] = { ...record, line };
-        const found = await findingsOf(broker);
-        list[index] = record;
-        expect(found.map((finding) => finding.topic)).toContain(topic);
-      }),
+      fc.asyncProperty(
+        fc.constantFrom(ACME_GROUPED, ACME_SUMS),
+        fc.nat(),
+        fc.nat(),
+        fc.integer({ min: 1, max: 255 }),
+        async (topic, lineSeed, place, flip) => {
+          const list = records(broker, topic);
+          // The last window is open: its sums are not there, and its grouped lines are compared all the same.
+          const record = list[lineSeed % list.length] as MemoryRecord;
+          const line = Buffer.from(record.line);
+          const at = place % line.byteLength;
+          line[at] = (line[at] as number) ^ flip;
+          fc.pre(line[at] !== 10);
+          const index = list.indexOf(record);
+          list[index] = { ...record, line };
+          const found = await findingsOf(broker);
+          list[index] = record;
+          expect(found.map((finding) => finding.topic)).toContain(topic);
+        },
+      ),
       { numRuns: 400 },
     );
   });
@@ -256,11 +322,19 @@ describe('the audit', () => {
 
   it('finds nothing wrong in any range of what an ingestor writes', async () => {
     await fc.assert(
-      fc.asyncProperty(system, fc.nat(60), fc.nat(60), fc.option(fc.constantFrom(...TENANTS)), async (plan, from, length, tenant) => {
-        const single = plan.lengths.slice(0, 1);
-        const broker = writeSystem({ ...plan, lengths: single });
-        expect(await findingsOf(broker, { from, to: from + length, ...(tenant === null ? {} : { tenant }) })).toEqual([]);
-      }),
+      fc.asyncProperty(
+        system,
+        fc.nat(60),
+        fc.nat(60),
+        fc.option(fc.constantFrom(...TENANTS)),
+        async (plan, from, length, tenant) => {
+          const single = plan.lengths.slice(0, 1);
+          const broker = writeSystem({ ...plan, lengths: single });
+          expect(await findingsOf(broker, { from, to: from + length, ...(tenant === null ? {} : { tenant }) })).toEqual(
+            [],
+          );
+        },
+      ),
     );
   });
 
@@ -279,7 +353,10 @@ describe('the audit', () => {
 
   it('looks at the topics of one tenant alone, and counts what belongs to it', async () => {
     const report = await audit(smallSystem(), { tenant: 'a.b' });
-    expect(report.scope.outputs.map(({ topic }) => topic).sort()).toEqual([aggregatedTopic('a%2Eb'), groupedTopic('a%2Eb')]);
+    expect(report.scope.outputs.map(({ topic }) => topic).sort()).toEqual([
+      aggregatedTopic('a%2Eb'),
+      groupedTopic('a%2Eb'),
+    ]);
     expect(report.replayed).toMatchObject({ messages: 20, pulses: 4, sums: 3 });
     expect(report.found).toEqual({ grouped: 4, deadLetters: 0, sums: 3, ofOtherSources: 0 });
   });
@@ -297,7 +374,11 @@ describe('the audit', () => {
   it('tells lines of another source apart in the midst of a batch', async () => {
     const broker = systemOfOneTime(200);
     const topic = groupedTopic('t0');
-    const other = writeSystem({ source: [{ line: pulse('t0', 's', '3'), timestampMs: 0 }], lengths: [{ fromOffset: 0, windowMs: 1000 }], sourceTopic: 'other' });
+    const other = writeSystem({
+      source: [{ line: pulse('t0', 's', '3'), timestampMs: 0 }],
+      lengths: [{ fromOffset: 0, windowMs: 1000 }],
+      sourceTopic: 'other',
+    });
     records(broker, topic).splice(20, 0, records(other, topic)[0] as MemoryRecord);
     broker.positions.push(...other.positions);
     const report = await audit(inOneBatch(broker));
@@ -325,7 +406,9 @@ describe('the audit', () => {
       let topicsElsewhere: string[] = [];
       const skimElsewhere: Skim = async (compared, topics, onRead) => {
         topicsElsewhere = topics.map(({ topic }) => topic);
-        return structuredClone(await skimOver([broker])(structuredClone(comparedLinesOf(compared)), structuredClone(topics), onRead));
+        return structuredClone(
+          await skimOver([broker])(structuredClone(comparedLinesOf(compared)), structuredClone(topics), onRead),
+        );
       };
       const [here, elsewhere] = [await audit(broker), await audit(broker, { skimElsewhere, skimElsewhereMin: 980 })];
       expect(topicsElsewhere).toEqual([DEAD, groupedTopic('t0'), groupedTopic('t1')]);
@@ -345,7 +428,10 @@ describe('the audit', () => {
   });
 
   it.each([0, 3, 6, 99])('names a wrong line once, wherever in its batch it stands: %i', async (index) => {
-    const source = Array.from({ length: 100 }, () => ({ line: pulse('acme', 's', '1'), timestampMs: 1_700_000_000_000 }));
+    const source = Array.from({ length: 100 }, () => ({
+      line: pulse('acme', 's', '1'),
+      timestampMs: 1_700_000_000_000,
+    }));
     const broker = writeSystem({ source, lengths: [{ fromOffset: 0, windowMs: 1000 }] });
     change(broker, ACME_GROUPED, index, () => '{');
     const found = await findingsOf(broker);
@@ -377,7 +463,10 @@ describe('the audit', () => {
   });
 
   it('notices a window that was closed before its end', async () => {
-    const source = [0, 400, 800, 1200].map((wait) => ({ line: pulse('acme', 's', '1'), timestampMs: 1_700_000_000_000 + wait }));
+    const source = [0, 400, 800, 1200].map((wait) => ({
+      line: pulse('acme', 's', '1'),
+      timestampMs: 1_700_000_000_000 + wait,
+    }));
     const broker = writeSystem({ source, lengths: [{ fromOffset: 0, windowMs: 1000 }] });
     // As if the third message had not been waited for: everything else about the window is right.
     change(broker, ACME_SUMS, 0, (line) =>
@@ -387,9 +476,13 @@ describe('the audit', () => {
         .replace('"last_seen":1700000000.8', '"last_seen":1700000000.4')
         .replace('"to_offset":2', '"to_offset":1'),
     );
-    broker.positions = broker.positions.map((position) => (position.name === 'windowed' ? { ...position, offset: 2 } : position));
+    broker.positions = broker.positions.map((position) =>
+      position.name === 'windowed' ? { ...position, offset: 2 } : position,
+    );
     const found = await findingsOf(broker);
-    expect(found.map(({ problem }) => problem)).toEqual(['the window that began at source offset 0 was closed before its end']);
+    expect(found.map(({ problem }) => problem)).toEqual([
+      'the window that began at source offset 0 was closed before its end',
+    ]);
   });
 
   it('takes another window length from where the lines tell of it, though messages that are none come first', async () => {
@@ -400,7 +493,10 @@ describe('the audit', () => {
       { line: pulse('acme', 's', '2'), timestampMs: base + 8500 },
       { line: pulse('acme', 's', '3'), timestampMs: base + 14_500 },
     ];
-    const lengths = [{ fromOffset: 0, windowMs: 7000 }, { fromOffset: 1, windowMs: 1000 }];
+    const lengths = [
+      { fromOffset: 0, windowMs: 7000 },
+      { fromOffset: 1, windowMs: 1000 },
+    ];
     expect(await findingsOf(writeSystem({ source, lengths }))).toEqual([]);
   });
 
@@ -413,7 +509,10 @@ describe('the audit', () => {
 
   it('passes over what came while it began, and notices what nobody can have stored', async () => {
     const plan = (count: number): SystemPlan => ({
-      source: Array.from({ length: 12 }, (_, index) => ({ line: pulse('acme', 's', '1'), timestampMs: 1_700_000_000_000 + index * 300 })),
+      source: Array.from({ length: 12 }, (_, index) => ({
+        line: pulse('acme', 's', '1'),
+        timestampMs: 1_700_000_000_000 + index * 300,
+      })),
       lengths: [{ fromOffset: 0, windowMs: 1000 }],
       groupedOffset: count,
     });

@@ -122,12 +122,17 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   const tellLast = () => {
     onProgress({ doing: 'looking for the first differences', done: 0, of });
   };
-  await outputs.read(doubtful.filter(({ isSkimmed }) => isSkimmed).map(({ info }) => info), 'line by line', tellLast);
+  await outputs.read(
+    doubtful.filter(({ isSkimmed }) => isSkimmed).map(({ info }) => info),
+    'line by line',
+    tellLast,
+  );
   for (const reading of outputs.topics.values()) findings.adopt(reading.findings);
   const differing = differingTopics(mustHold, outputs.topics);
   if (differing.length > 0) tellLast();
   const explained = differing.slice(0, EXPLAINED_TOPICS_MAX).map(({ topic }) => topic);
-  if (explained.length > 0) await findFirstDifferences({ client, scope, topics: explained, findings, replay, comparedFrom });
+  if (explained.length > 0)
+    await findFirstDifferences({ client, scope, topics: explained, findings, replay, comparedFrom });
   for (const { topic, ...difference } of differing.slice(EXPLAINED_TOPICS_MAX))
     findings.add({ topic, problem: 'differs', ...difference });
   return { scope, replayed, found: outputs.counts(), findings, seconds: (clock.monotonicMs() - startMs) / 1000 };

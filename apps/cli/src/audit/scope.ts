@@ -117,6 +117,7 @@ function positionsOf(stored: readonly StoredPosition[], source: SourceId, groupN
 function otherSourcesOf(stored: readonly StoredPosition[], source: SourceId): SourceId[] {
   const others = new Map<string, SourceId>();
   for (const { name, topic, incarnation } of stored)
-    if (name === 'grouped' && (topic !== source.topic || incarnation !== source.incarnation)) others.set(incarnation, { topic, incarnation });
+    if (name === 'grouped' && (topic !== source.topic || incarnation !== source.incarnation))
+      others.set(incarnation, { topic, incarnation });
   return [...others.values()];
 }

@@ -42,7 +42,11 @@ describe('skimming in a thread', () => {
   });
 
   it.each([
-    ['says so', `parentPort.postMessage({ kind: 'failed', code: 'TOPIC_UNKNOWN', message: 'gone' });`, { code: 'TOPIC_UNKNOWN', message: 'gone' }],
+    [
+      'says so',
+      `parentPort.postMessage({ kind: 'failed', code: 'TOPIC_UNKNOWN', message: 'gone' });`,
+      { code: 'TOPIC_UNKNOWN', message: 'gone' },
+    ],
     ['throws', `throw new Error('oops');`, { message: 'oops' }],
     ['ends', 'process.exit(7);', { message: 'the thread that reads the outputs has ended with 7' }],
     ['ends without a word', '', { message: 'the thread that reads the outputs has ended with 0' }],

@@ -60,7 +60,10 @@ function answerOf(thread: Worker, onRead: (messages: number) => void): Promise<r
   });
 }
 
-function perform({ address, connections, compared, topics }: Job, onRead: (messages: number) => void): Promise<readonly TopicReading[]> {
+function perform(
+  { address, connections, compared, topics }: Job,
+  onRead: (messages: number) => void,
+): Promise<readonly TopicReading[]> {
   return withConnections(address, connections, (clients) => skimOver(clients)(compared, topics, onRead));
 }
 

@@ -28,8 +28,16 @@ const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
 
 const CASES: [string, string | Buffer, unknown][] = [
   ['a pulse', `{${GOOD}}`, ['a', 's', 'u', '1']],
-  ['the other spellings', '{"tenant_id":"a","product_sku":"s","used_amount":"-1e-2","use_unit":"u"}', ['a', 's', 'u', '-0.01']],
-  ['2^53 + 1', '{"tenant_id":"a","product_sku":"s","used_ammount":9007199254740993,"use_unity":"u"}', ['a', 's', 'u', '9007199254740993']],
+  [
+    'the other spellings',
+    '{"tenant_id":"a","product_sku":"s","used_amount":"-1e-2","use_unit":"u"}',
+    ['a', 's', 'u', '-0.01'],
+  ],
+  [
+    '2^53 + 1',
+    '{"tenant_id":"a","product_sku":"s","used_ammount":9007199254740993,"use_unity":"u"}',
+    ['a', 's', 'u', '9007199254740993'],
+  ],
   ['an escaped key', `{"tenant\\u005fid":"a",${GOOD.slice(16)}}`, ['a', 's', 'u', '1']],
   ['a deeply nested unknown key', `{${GOOD},"x":${deep}}`, ['a', 's', 'u', '1']],
   ['a key named __proto__', `{${GOOD},"__proto__":{"tenant_id":"b"}}`, ['a', 's', 'u', '1']],
@@ -51,12 +59,24 @@ const CASES: [string, string | Buffer, unknown][] = [
   ['null for a unit', '{"tenant_id":"a","product_sku":"s","used_ammount":1,"use_unity":null}', 'wrong_type'],
   ['an array for an amount', '{"tenant_id":"a","product_sku":"s","used_ammount":[1],"use_unity":"u"}', 'wrong_type'],
   ['text for an amount', '{"tenant_id":"a","product_sku":"s","used_ammount":"1 h","use_unity":"u"}', 'invalid_value'],
-  ['a control character', '{"tenant_id":"a\\u0085","product_sku":"s","used_ammount":1,"use_unity":"u"}', 'invalid_value'],
-  ['half a surrogate pair', '{"tenant_id":"a\\ud800","product_sku":"s","used_ammount":1,"use_unity":"u"}', 'invalid_value'],
+  [
+    'a control character',
+    '{"tenant_id":"a\\u0085","product_sku":"s","used_ammount":1,"use_unity":"u"}',
+    'invalid_value',
+  ],
+  [
+    'half a surrogate pair',
+    '{"tenant_id":"a\\ud800","product_sku":"s","used_ammount":1,"use_unity":"u"}',
+    'invalid_value',
+  ],
   ['an empty pulse_id', `{${GOOD},"pulse_id":""}`, 'invalid_value'],
   ['text for a timestamp', `{${GOOD},"timestamp":"1"}`, 'wrong_type'],
   ['a timestamp beyond measure', `{${GOOD},"timestamp":1e400}`, 'number_out_of_range'],
-  ['an amount beyond measure', '{"tenant_id":"a","product_sku":"s","used_ammount":1e400,"use_unity":"u"}', 'number_out_of_range'],
+  [
+    'an amount beyond measure',
+    '{"tenant_id":"a","product_sku":"s","used_ammount":1e400,"use_unity":"u"}',
+    'number_out_of_range',
+  ],
 ];
 
 const text = fc.oneof(
@@ -65,16 +85,50 @@ const text = fc.oneof(
 );
 const value = fc.oneof(
   text.map((string) => JSON.stringify(string)),
-  fc.constantFrom('1', '-0', '0.1', '1e20', '1e19', '1e-30', '1e-31', 'null', 'true', '[]', '{"a":[1,"}"]}', '"1.5"', '"0x1"', '" 1"', '01', '"1e400"'),
+  fc.constantFrom(
+    '1',
+    '-0',
+    '0.1',
+    '1e20',
+    '1e19',
+    '1e-30',
+    '1e-31',
+    'null',
+    'true',
+    '[]',
+    '{"a":[1,"}"]}',
+    '"1.5"',
+    '"0x1"',
+    '" 1"',
+    '01',
+    '"1e400"',
+  ),
 );
-const name = fc.constantFrom('tenant_id', 'product_sku', 'use_unity', 'use_unit', 'used_ammount', 'used_amount', 'pulse_id', 'timestamp', 'other', 'tenant\\u005fid');
+const name = fc.constantFrom(
+  'tenant_id',
+  'product_sku',
+  'use_unity',
+  'use_unit',
+  'used_ammount',
+  'used_amount',
+  'pulse_id',
+  'timestamp',
+  'other',
+  'tenant\\u005fid',
+);
 const anyObject = fc
   .array(fc.tuple(name, value), { maxLength: 8 })
   .map((members) => `{${members.map(([key, text]) => `"${key}": ${text}`).join(' , ')}}`);
 const nearlyAPulse = fc
   .array(fc.tuple(name, value), { maxLength: 2 })
   .chain((changes) => {
-    const members = new Map([['tenant_id', '"a"'], ['product_sku', '"s"'], ['used_ammount', '1'], ['use_unity', '"u"'], ...changes]);
+    const members = new Map([
+      ['tenant_id', '"a"'],
+      ['product_sku', '"s"'],
+      ['used_ammount', '1'],
+      ['use_unity', '"u"'],
+      ...changes,
+    ]);
     return fc.shuffledSubarray([...members], { minLength: Math.max(3, members.size - 1) });
   })
   .map((members) => `{${members.map(([key, text]) => `"${key}":${text}`).join(',')}}`);

@@ -49,7 +49,10 @@ export function readSourceMessage(bytes: Buffer): SourcePulse | DeadLetterReason
 
 /** Why an object that the schema refuses is no pulse: the first rule that it breaks, field by field. */
 function reasonOf(members: Members): DeadLetterReason {
-  for (const [one, other] of [['use_unity', 'use_unit'], ['used_ammount', 'used_amount']] as const)
+  for (const [one, other] of [
+    ['use_unity', 'use_unit'],
+    ['used_ammount', 'used_amount'],
+  ] as const)
     if (members.has(one) && members.has(other)) return 'conflicting_keys';
   return (
     labelFault(members.get('tenant_id')) ??

@@ -117,7 +117,8 @@ class Replay {
       const offset = firstOffset + index;
       if (this.changesWindow(offset, timestampMs)) this.changeWindow(offset, timestampMs);
       const message = messages[index] as Message;
-      if (message.refusal === undefined) this.takePulse(message, hashes[index] as number, offset, timestampMs, timestampS);
+      if (message.refusal === undefined)
+        this.takePulse(message, hashes[index] as number, offset, timestampMs, timestampS);
       else this.takeNoPulse(message.refusal, offset, timestampS);
     }
   }
@@ -129,7 +130,13 @@ class Replay {
     addLine(lines, deadLetterText({ sourceOffset: offset, reason, rawBase64: raw.toString('base64'), timestampS }));
   }
 
-  private takePulse({ pulse, isPlain }: Message, hash: number, offset: number, timestampMs: number, timestampS: number): void {
+  private takePulse(
+    { pulse, isPlain }: Message,
+    hash: number,
+    offset: number,
+    timestampMs: number,
+    timestampS: number,
+  ): void {
     const { keys } = this;
     const entry = keys.entryOf(pulse, hash);
     const tenant = this.tenants[keys.tenantOf(entry)] as Tenant;
@@ -154,7 +161,9 @@ class Replay {
     const { windowsFrom, windowsTo, stretches } = this.options;
     const coming = stretches[this.nextStretch];
     if (this.window === undefined) return offset >= windowsFrom && offset < windowsTo;
-    return timestampMs >= this.window.endMs || offset >= windowsTo || (coming !== undefined && coming.fromOffset <= offset);
+    return (
+      timestampMs >= this.window.endMs || offset >= windowsTo || (coming !== undefined && coming.fromOffset <= offset)
+    );
   }
 
   /** Closes the window that is over at this message, and opens the one of this message. */
@@ -205,7 +214,11 @@ class Replay {
       const encoded = encodeTenant(name);
       const topic = aggregatedTopic(encoded);
       number = this.tenants.length;
-      this.tenants.push({ aggregatedTopic: topic, grouped: linesOf(groupedTopic(encoded)), aggregated: linesOf(topic) });
+      this.tenants.push({
+        aggregatedTopic: topic,
+        grouped: linesOf(groupedTopic(encoded)),
+        aggregated: linesOf(topic),
+      });
       this.tenantNumbers.set(bytes, number);
     }
     return number;

@@ -2,7 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { createWindowLengths, type Stretch } from './window-lengths';
 
-const window = (fromOffset: number, toOffset: number, windowMs = 1000) => ({ startMs: 0, windowMs, fromOffset, toOffset });
+const window = (fromOffset: number, toOffset: number, windowMs = 1000) => ({
+  startMs: 0,
+  windowMs,
+  fromOffset,
+  toOffset,
+});
 
 function stretchesOf(windows: readonly ReturnType<typeof window>[]) {
   const lengths = createWindowLengths(3);
@@ -13,7 +18,9 @@ function stretchesOf(windows: readonly ReturnType<typeof window>[]) {
 
 describe('the lengths of windows', () => {
   it('are the same in whatever order tenants tell of them', () => {
-    const windows = Array.from({ length: 40 }, (_, index) => window(index * 10, index * 10 + 8, index < 15 || index > 30 ? 1000 : 5000));
+    const windows = Array.from({ length: 40 }, (_, index) =>
+      window(index * 10, index * 10 + 8, index < 15 || index > 30 ? 1000 : 5000),
+    );
     fc.assert(
       fc.property(fc.shuffledSubarray(windows, { minLength: 40 }), (shuffled) => {
         expect(stretchesOf(shuffled)).toEqual({

@@ -34,7 +34,7 @@ export const auditCommand = defineCommand({
     to: optional(offsetKind, { flag: 'to', description: 'Source offset behind the last one to compare.' }),
     tenant: optional(textKind, {
       flag: 'tenant',
-      description: 'Compare only this tenant\'s topics; the source is read all the same.',
+      description: "Compare only this tenant's topics; the source is read all the same.",
     }),
   },
   async run({ settings, terminal }) {
@@ -137,7 +137,8 @@ function rateOf({ replayed, seconds }: AuditReport): number {
 }
 
 function shortened(finding: Finding): Finding {
-  const short = (text: string) => (text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text);
+  const short = (text: string) =>
+    text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text;
   const { expected, found } = finding;
   return {
     ...finding,

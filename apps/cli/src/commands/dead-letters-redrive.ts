@@ -25,7 +25,8 @@ export const deadLettersRedriveCommand = defineCommand({
     ...letterSettings,
     replaceWith: optional(textKind, {
       flag: 'replace-with',
-      description: 'File of messages to publish in place of the letters chosen: one a line, as many as letters, in their order.',
+      description:
+        'File of messages to publish in place of the letters chosen: one a line, as many as letters, in their order.',
     }),
   },
   async run({ settings, terminal }) {
@@ -66,7 +67,7 @@ async function linesOfFile(path: string): Promise<Uint8Array[]> {
   const lines: Uint8Array[] = [];
   try {
     for await (const { payload } of readLineBlocks(createReadStream(path)))
-      for (let start = 0; start < payload.length; ) {
+      for (let start = 0; start < payload.length;) {
         const end = payload.indexOf(LINE_FEED, start);
         lines.push(payload.slice(start, end));
         start = end + 1;
@@ -74,7 +75,10 @@ async function linesOfFile(path: string): Promise<Uint8Array[]> {
   } catch (error) {
     if (error instanceof PulsesError) throw error;
     const { code = 'unreadable' } = error as NodeJS.ErrnoException;
-    throw new PulsesError('CONFIG_INVALID', `--replace-with: '${path}' is not valid: a file that can be read (${code})`);
+    throw new PulsesError(
+      'CONFIG_INVALID',
+      `--replace-with: '${path}' is not valid: a file that can be read (${code})`,
+    );
   }
   return lines;
 }

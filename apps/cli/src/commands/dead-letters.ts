@@ -70,7 +70,11 @@ async function* rowsOf(
   }
 }
 
-function rowOf({ offset, sourceOffset, reason, detail, timestampS, raw }: Letter, redriven: boolean, withRaw: boolean): Row {
+function rowOf(
+  { offset, sourceOffset, reason, detail, timestampS, raw }: Letter,
+  redriven: boolean,
+  withRaw: boolean,
+): Row {
   const time = new Date(timestampS * 1000).toISOString();
   const cut = raw.byteLength > RAW_BYTES_SHOWN_MAX ? '…' : '';
   return {

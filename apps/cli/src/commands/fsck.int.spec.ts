@@ -17,13 +17,23 @@ afterEach(() => rm(directory, { recursive: true, force: true }));
 async function dataDirectory(): Promise<string> {
   directory = await mkdtemp(join(tmpdir(), 'pulses-cli-'));
   const data = join(directory, 'data');
-  const log = await openBrokerLog({ fileSystem: nodeFileSystem, clock: nodeClock, random: nodeRandom, directory: data });
-  for (let at = 0; at < 5; at += 1) await log.append({ topic: 'a', recordCount: 1, payload: Buffer.from(`{"at":${at}}\n`) });
+  const log = await openBrokerLog({
+    fileSystem: nodeFileSystem,
+    clock: nodeClock,
+    random: nodeRandom,
+    directory: data,
+  });
+  for (let at = 0; at < 5; at += 1)
+    await log.append({ topic: 'a', recordCount: 1, payload: Buffer.from(`{"at":${at}}\n`) });
   await log.close();
   return data;
 }
 
-async function run(command: Command, argv: readonly string[], isInteractive = false): Promise<{ code: number; lines: string[] }> {
+async function run(
+  command: Command,
+  argv: readonly string[],
+  isInteractive = false,
+): Promise<{ code: number; lines: string[] }> {
   let written = '';
   const terminal: Terminal = {
     isInteractive,
@@ -57,7 +67,9 @@ describe('pulses fsck', () => {
     const data = await dataDirectory();
     const piped = await run(fsckCommand, [`--data-dir=${data}`]);
     expect(piped.code).toBe(0);
-    expect(piped.lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([{ sound: true, messages: 5, messages_lost: 0 }]);
+    expect(piped.lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { sound: true, messages: 5, messages_lost: 0 },
+    ]);
     const shown = await run(fsckCommand, [`--data-dir=${data}`], true);
     expect(shown).toMatchObject({ code: 0 });
     expect(shown.lines.at(-1)).toBe('sound');
@@ -70,7 +82,11 @@ describe('pulses fsck', () => {
     expect(code).toBe(3);
     const [finding, summary] = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(finding).toMatchObject({ finding: 'damage', file: path, byte: expect.any(Number) });
-    expect(summary).toMatchObject({ sound: false, damages: 1, repair: `pulses repair --data-dir ${data} --to ${data}.repaired` });
+    expect(summary).toMatchObject({
+      sound: false,
+      damages: 1,
+      repair: `pulses repair --data-dir ${data} --to ${data}.repaired`,
+    });
     const shown = await run(fsckCommand, [`--data-dir=${data}`], true);
     expect(shown.lines[0]).toContain(`damage: ${path}, byte ${String(finding?.['byte'])}: `);
     expect(shown.lines.at(-1)).toContain(`pulses repair --data-dir ${data} --to ${data}.repaired`);
@@ -82,7 +98,9 @@ describe('pulses repair', () => {
     const data = await dataDirectory();
     const { code, lines } = await run(repairCommand, [`--data-dir=${data}`, `--to=${data}.new`]);
     expect(code).toBe(0);
-    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([{ whole: true, messages_saved: 5, messages_lost: 0 }]);
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { whole: true, messages_saved: 5, messages_lost: 0 },
+    ]);
   });
 
   it('answers 1 when something is, and lists it; the new directory is sound', async () => {

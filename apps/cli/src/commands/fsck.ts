@@ -44,7 +44,9 @@ export const fsckCommand = defineCommand({
       progress.stop();
     }
     const asJson = settings.json || !terminal.isInteractive;
-    await terminal.write(asJson ? inspectionJson(inspection, settings.dataDir) : inspectionText(inspection, settings.dataDir));
+    await terminal.write(
+      asJson ? inspectionJson(inspection, settings.dataDir) : inspectionText(inspection, settings.dataDir),
+    );
     return inspection.isSound ? 0 : 3;
   },
 });
@@ -60,7 +62,11 @@ function inspectionJson({ findings, isSound, summary }: Inspection, dataDir: str
     file,
     byte: byteOffset,
     what,
-    lost: lost.map(({ topic, fromOffset, toOffset }) => ({ topic, from_offset: fromOffset, messages: toOffset - fromOffset })),
+    lost: lost.map(({ topic, fromOffset, toOffset }) => ({
+      topic,
+      from_offset: fromOffset,
+      messages: toOffset - fromOffset,
+    })),
   }));
   const last = {
     sound: isSound,

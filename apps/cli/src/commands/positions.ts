@@ -33,7 +33,8 @@ export const positionsCommand = defineCommand({
   async run({ settings, terminal }) {
     const { group, topic = '' } = settings;
     const positions = await withBroker(settings, (client) => readLags(client, topic));
-    const isWanted = ({ group: name }: StoredPosition) => group === undefined || name === group || name.startsWith(`${group}@`);
+    const isWanted = ({ group: name }: StoredPosition) =>
+      group === undefined || name === group || name.startsWith(`${group}@`);
     await writeListing(terminal, {
       columns: COLUMNS,
       rows: positions.filter(({ position }) => isWanted(position)).map(rowOf),
@@ -77,7 +78,15 @@ function rowOf({ position, lag }: PositionLag): Row {
   const { group, topic, incarnation, name, offset, revision, metadata } = position;
   const shown = metadata.length > METADATA_SHOWN_MAX ? `${metadata.slice(0, METADATA_SHOWN_MAX)}…` : metadata;
   return {
-    cells: [group, topic, name, groupedDigits(offset), lag === null ? '–' : groupedDigits(lag), groupedDigits(revision), shown],
+    cells: [
+      group,
+      topic,
+      name,
+      groupedDigits(offset),
+      lag === null ? '–' : groupedDigits(lag),
+      groupedDigits(revision),
+      shown,
+    ],
     json: visibleJson({ group, topic, name, offset, lag, revision, metadata, incarnation }),
   };
 }

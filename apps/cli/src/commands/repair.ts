@@ -22,7 +22,8 @@ export const repairCommand = defineCommand({
   },
   async run({ settings, terminal }) {
     const { dataDir, to } = settings;
-    if (to === undefined) throw new PulsesError('CONFIG_INVALID', '--to is missing: a directory that does not exist yet');
+    if (to === undefined)
+      throw new PulsesError('CONFIG_INVALID', '--to is missing: a directory that does not exist yet');
     let doing = 'checking';
     const progress = await startProgress(terminal, nodeClock, () => doing);
     let repair: Repair;

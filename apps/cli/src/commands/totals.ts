@@ -2,7 +2,14 @@
 
 import type { TopicInfo } from '@pulses/broker-wire';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
-import { encodeTenant, formatAmount, groupedTopic, parseGroupedPulse, topicKindOf, type GroupedPulse } from '@pulses/shared-pulse-model';
+import {
+  encodeTenant,
+  formatAmount,
+  groupedTopic,
+  parseGroupedPulse,
+  topicKindOf,
+  type GroupedPulse,
+} from '@pulses/shared-pulse-model';
 import { booleanSetting, optional, textKind, textSetting } from '@pulses/shared-service-host';
 import { atOnce } from '../at-once';
 import { brokerCommandSettings, withBroker, type BrokerReader } from '../broker-access';
@@ -56,12 +63,21 @@ export const totalsCommand = defineCommand({
     const { tenant, sku, unit, since = -Infinity, until = Infinity } = settings;
     if (settings.live) {
       if (settings.since !== undefined || settings.until !== undefined)
-        throw new PulsesError('CONFIG_INVALID', '--live: the open window has its own bounds; allowed: without --since and --until');
+        throw new PulsesError(
+          'CONFIG_INVALID',
+          '--live: the open window has its own bounds; allowed: without --since and --until',
+        );
       const open = (await readLiveSums(settings.ingestorHttp, tenant)).filter(
-        ({ productSku, useUnit }) => (sku === undefined || productSku === sku) && (unit === undefined || useUnit === unit),
+        ({ productSku, useUnit }) =>
+          (sku === undefined || productSku === sku) && (unit === undefined || useUnit === unit),
       );
       const rows = open.map(({ total, ...key }) => rowOf(key, total));
-      await writeListing(terminal, { columns: COLUMNS, rows, asJson: settings.json, empty: 'no pulses in the open window' });
+      await writeListing(terminal, {
+        columns: COLUMNS,
+        rows,
+        asJson: settings.json,
+        empty: 'no pulses in the open window',
+      });
       return 0;
     }
     const counts = (pulse: GroupedPulse) =>
@@ -71,7 +87,12 @@ export const totalsCommand = defineCommand({
       pulse.timestamp >= since &&
       pulse.timestamp < until;
     const sums = await withBroker(settings, (client) => sumTopics(client, tenant, counts));
-    await writeListing(terminal, { columns: COLUMNS, rows: sums.map((sum) => rowOf(sum, formatAmount(sum.amount))), asJson: settings.json, empty: 'no pulses' });
+    await writeListing(terminal, {
+      columns: COLUMNS,
+      rows: sums.map((sum) => rowOf(sum, formatAmount(sum.amount))),
+      asJson: settings.json,
+      empty: 'no pulses',
+    });
     return 0;
   },
 });
@@ -98,7 +119,8 @@ async function* groupedPulses(client: BrokerReader, info: TopicInfo): AsyncGener
   const { topic, incarnation, startOffset: fromOffset, nextOffset: untilOffset } = info;
   const range = { topic, incarnation, fromOffset, untilOffset, creditBytes: CREDIT_BYTES };
   for await (const batches of readBatches(client, range))
-    for (const batch of batches) yield linesOf(batch).map((line, index) => readPulse(line, topic, batch.baseOffset + index));
+    for (const batch of batches)
+      yield linesOf(batch).map((line, index) => readPulse(line, topic, batch.baseOffset + index));
 }
 
 function readPulse(line: string, topic: string, offset: number): GroupedPulse {

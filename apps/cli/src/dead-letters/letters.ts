@@ -15,7 +15,10 @@ export const letterSettings = {
   sourceTopic: textSetting({ flag: 'source-topic', default: 'source.pulses', description: 'Topic of the pulses.' }),
   from: optional(offsetKind, { flag: 'from', description: 'Offset of the first dead letter.' }),
   to: optional(offsetKind, { flag: 'to', description: 'Offset behind the last dead letter.' }),
-  reason: optional(choiceKind(DEAD_LETTER_REASONS), { flag: 'reason', description: 'Only dead letters of this reason.' }),
+  reason: optional(choiceKind(DEAD_LETTER_REASONS), {
+    flag: 'reason',
+    description: 'Only dead letters of this reason.',
+  }),
 };
 
 export interface LetterSelection {

@@ -39,7 +39,10 @@ export interface RedriveCounts {
 }
 
 /** What was redriven of a source. @throws PulsesError PROTOCOL_VIOLATION */
-export async function readRedrivenMarks(client: Pick<BrokerClient, 'readPositions'>, letters: TopicInfo): Promise<RedrivenMarks> {
+export async function readRedrivenMarks(
+  client: Pick<BrokerClient, 'readPositions'>,
+  letters: TopicInfo,
+): Promise<RedrivenMarks> {
   const positions = await client.readPositions(brokerGroupOf(GROUP, letters.topic), letters.topic);
   return createRedrivenMarks(positions.filter(({ incarnation }) => incarnation === letters.incarnation));
 }
@@ -64,8 +67,15 @@ export async function redrive(options: RedriveOptions): Promise<RedriveCounts> {
   beat();
   try {
     options.onProgress(counts);
-    const publish = publisherOf(options, letters, await readRedrivenMarks(client, letters), { group, groupEpoch }, counts);
-    for await (const some of readLetters(client, letters, selection)) for (const letter of some) await publish.add(letter);
+    const publish = publisherOf(
+      options,
+      letters,
+      await readRedrivenMarks(client, letters),
+      { group, groupEpoch },
+      counts,
+    );
+    for await (const some of readLetters(client, letters, selection))
+      for (const letter of some) await publish.add(letter);
     await publish.flush();
     await client.leaveGroup(group, groupEpoch);
   } finally {

@@ -1,5 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { METADATA_BYTES_MAX, POSITIONS_PER_COMMIT_MAX, type PositionChange, type StoredPosition } from '@pulses/broker-wire';
+import {
+  METADATA_BYTES_MAX,
+  POSITIONS_PER_COMMIT_MAX,
+  type PositionChange,
+  type StoredPosition,
+} from '@pulses/broker-wire';
 import fc from 'fast-check';
 import { createRedrivenMarks, LETTERS_A_MARK } from './redriven-marks';
 
@@ -12,17 +17,22 @@ describe('the marks of redriven letters', () => {
   it('hold exactly the letters marked, from one reading of the positions to the next', () => {
     const offset = fc.integer({ min: 0, max: 3 * LETTERS_A_MARK });
     fc.assert(
-      fc.property(fc.uniqueArray(offset, { maxLength: 50 }), fc.uniqueArray(offset, { maxLength: 50 }), (first, second) => {
-        const marks = createRedrivenMarks([]);
-        const changes = marks.changes(first);
-        marks.stored(changes);
-        const rest = second.filter((one) => !first.includes(one));
-        const more = marks.changes(rest);
-        const latest = new Map(stored([...changes, ...more]).map((position) => [position.name, position]));
-        const again = createRedrivenMarks([...latest.values()]);
-        const all = new Set([...first, ...rest]);
-        for (const one of [...all].flatMap((value) => [value - 1, value, value + 1])) expect(again.has(one)).toBe(all.has(one));
-      }),
+      fc.property(
+        fc.uniqueArray(offset, { maxLength: 50 }),
+        fc.uniqueArray(offset, { maxLength: 50 }),
+        (first, second) => {
+          const marks = createRedrivenMarks([]);
+          const changes = marks.changes(first);
+          marks.stored(changes);
+          const rest = second.filter((one) => !first.includes(one));
+          const more = marks.changes(rest);
+          const latest = new Map(stored([...changes, ...more]).map((position) => [position.name, position]));
+          const again = createRedrivenMarks([...latest.values()]);
+          const all = new Set([...first, ...rest]);
+          for (const one of [...all].flatMap((value) => [value - 1, value, value + 1]))
+            expect(again.has(one)).toBe(all.has(one));
+        },
+      ),
     );
   });
 

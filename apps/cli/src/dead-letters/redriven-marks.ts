@@ -69,6 +69,9 @@ function placeOf(offset: number): { name: string; byte: number; bit: number } {
 function bitsOf(name: string, metadata: string): Buffer {
   const bits = Buffer.from(metadata, 'base64');
   if (!name.startsWith(NAME) || metadata.length > METADATA_BYTES_MAX || bits.byteLength !== MARK_BYTES)
-    throw new PulsesError('PROTOCOL_VIOLATION', `the position '${name}' does not tell which dead letters were redriven`);
+    throw new PulsesError(
+      'PROTOCOL_VIOLATION',
+      `the position '${name}' does not tell which dead letters were redriven`,
+    );
   return bits;
 }

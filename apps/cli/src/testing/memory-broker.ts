@@ -39,7 +39,9 @@ export function createMemoryBroker(): MemoryBroker {
       return topic;
     },
     listTopics: (prefix) =>
-      Promise.resolve([...topics].filter(([name]) => name.startsWith(prefix)).map(([name, topic]) => infoOf(name, topic))),
+      Promise.resolve(
+        [...topics].filter(([name]) => name.startsWith(prefix)).map(([name, topic]) => infoOf(name, topic)),
+      ),
     readPositions: (group, topic) =>
       Promise.resolve(
         broker.positions.filter(

@@ -81,7 +81,12 @@ function writeOne(broker: MemoryBroker, id: SourceId, { line, timestampMs }: Mem
 }
 
 /** Answers the position `windowed`. */
-function writeWindows(broker: MemoryBroker, id: SourceId, records: readonly MemoryRecord[], { lengths }: SystemPlan): number {
+function writeWindows(
+  broker: MemoryBroker,
+  id: SourceId,
+  records: readonly MemoryRecord[],
+  { lengths }: SystemPlan,
+): number {
   let fromOffset = 0;
   for (;;) {
     const first = records[fromOffset];
@@ -114,7 +119,10 @@ function writeWindow(
     state.times.push(timestampMs);
     keys.set(key.id, state);
   }
-  const lineOf = aggregatedLines({ source, windowStartMs: startMs, windowMs, fromOffset, toOffset: behind - 1 }, keyFields);
+  const lineOf = aggregatedLines(
+    { source, windowStartMs: startMs, windowMs, fromOffset, toOffset: behind - 1 },
+    keyFields,
+  );
   for (const { key, units, times } of keys.values()) {
     const line = lineOf({
       id: key.id,

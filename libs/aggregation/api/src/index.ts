@@ -1,10 +1,3 @@
-export type {
-  AggregationEngine,
-  EngineSource,
-  EngineState,
-  EngineSupports,
-  WindowDelta,
-  WindowSums,
-} from './engine';
+export type { AggregationEngine, EngineSource, EngineState, EngineSupports, WindowDelta, WindowSums } from './engine';
 export { createKeyTable, type KeyTable, type KeyTableOptions } from './key-table';
 export { windowEndOf, windowStartOf } from './window';

@@ -14,7 +14,15 @@ function idOf(table: KeyTable, [tenant, sku, unit]: Key, padding = 0): number {
   text.set(unit, padding);
   text.set(tenant, tenantAt);
   text.set(sku, skuAt);
-  return table.idOf(text, tenantAt, tenantAt + tenant.length, skuAt, skuAt + sku.length, padding, padding + unit.length);
+  return table.idOf(
+    text,
+    tenantAt,
+    tenantAt + tenant.length,
+    skuAt,
+    skuAt + sku.length,
+    padding,
+    padding + unit.length,
+  );
 }
 
 const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

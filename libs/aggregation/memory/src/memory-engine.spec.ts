@@ -1,8 +1,6 @@
 import { describeAggregationEngine } from '@pulses/testing-aggregation-conformance';
 import { createMemoryEngine } from './memory-engine';
 
-describeAggregationEngine(
-  'memory',
-  async () => ({ createEngine: createMemoryEngine, close: async () => undefined }),
-  { survivesRestart: false },
-);
+describeAggregationEngine('memory', async () => ({ createEngine: createMemoryEngine, close: async () => undefined }), {
+  survivesRestart: false,
+});

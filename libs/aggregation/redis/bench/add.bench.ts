@@ -109,7 +109,14 @@ try {
           columns.limbs[row * LIMBS + 1] = from + row;
           columns.limbs[row * LIMBS + 2] = 999_999_999_999_999;
         }
-        await engine.add({ windowStartMs: 0, fromOffset: offset, nextOffset: offset + length, keys, length, ...columns });
+        await engine.add({
+          windowStartMs: 0,
+          fromOffset: offset,
+          nextOffset: offset + length,
+          keys,
+          length,
+          ...columns,
+        });
         offset += length;
       }
     };

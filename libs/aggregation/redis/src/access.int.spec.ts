@@ -29,9 +29,18 @@ describe('access to Redis', () => {
     const tls = ['--tls-cert-file', certificatePath, '--tls-key-file', privateKeyPath, '--tls-auth-clients', 'no'];
     // The same port, but TLS alone.
     encrypted = await startRedis({ own: true });
-    await encrypted.restart(['--port', '0', '--tls-port', String(encrypted.port), '--tls-ca-cert-file', certificatePath, ...tls]);
+    await encrypted.restart([
+      '--port',
+      '0',
+      '--tls-port',
+      String(encrypted.port),
+      '--tls-ca-cert-file',
+      certificatePath,
+      ...tls,
+    ]);
     const prefix = plain.keyPrefix;
-    const commands = '+eval +hgetall +hget +hmget +hset +hdel +hlen +append +strlen +getrange +pexpire +unlink +info'.split(' ');
+    const commands =
+      '+eval +hgetall +hget +hmget +hset +hdel +hlen +append +strlen +getrange +pexpire +unlink +info'.split(' ');
     const user = ['--user', USER, 'on', `>${PASSWORD}`, `~${prefix}:*`, 'resetchannels', '-@all', ...commands];
     await plain.restart([...user, '--user', 'default', 'off']);
   }, 60_000);
@@ -73,13 +82,18 @@ describe('access to Redis', () => {
   });
 
   it('goes over TLS to a server whose certificate is trusted', async () => {
-    const address = { ...parseRedisUrl(`rediss://127.0.0.1:${encrypted.port}`), tls: { caPem: certificate.certificatePem } };
+    const address = {
+      ...parseRedisUrl(`rediss://127.0.0.1:${encrypted.port}`),
+      tls: { caPem: certificate.certificatePem },
+    };
     await expectExact(engineOver(encrypted, { address }));
   });
 
   it('does not talk to a server whose certificate is not trusted', async () => {
     for (const tls of [{ caPem: other.certificatePem }, {}]) {
-      const engine = engineOver(encrypted, { address: { ...parseRedisUrl(`rediss://127.0.0.1:${encrypted.port}`), tls } });
+      const engine = engineOver(encrypted, {
+        address: { ...parseRedisUrl(`rediss://127.0.0.1:${encrypted.port}`), tls },
+      });
       await expect(engine.open(SOURCE, 0)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
     }
   });
@@ -91,7 +105,11 @@ describe('access to Redis', () => {
         resolve((silent.address() as { port: number }).port);
       });
     });
-    const engine = engineOver(plain, { address: { ...parseRedisUrl(plain.url), port }, connectMsMax: 100, commandMsMax: 100 });
+    const engine = engineOver(plain, {
+      address: { ...parseRedisUrl(plain.url), port },
+      connectMsMax: 100,
+      commandMsMax: 100,
+    });
     for (const listens of [true, false]) {
       const failure: unknown = await engine.open(SOURCE, 0).catch((error: unknown) => error);
       expect(failure).toMatchObject({ code: listens ? 'TIMED_OUT' : 'CONNECTION_LOST' });

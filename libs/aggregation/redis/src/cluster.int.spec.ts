@@ -25,7 +25,8 @@ describe('a cluster of three Redis nodes', () => {
       await redis.call('CLUSTER', 'ADDSLOTSRANGE', node * share, Math.min(SLOTS, (node + 1) * share) - 1);
     for (const [node, { server }] of nodes.entries())
       if (node > 0) await nodes[0]?.redis.call('CLUSTER', 'MEET', '127.0.0.1', server.port, bus[node] ?? 0);
-    for (const { redis } of nodes) await until(async () => (await redis.cluster('INFO')).includes('cluster_state:ok'), 30_000);
+    for (const { redis } of nodes)
+      await until(async () => (await redis.cluster('INFO')).includes('cluster_state:ok'), 30_000);
   }, 60_000);
   afterAll(async () => {
     for (const { server, redis } of nodes) {
@@ -49,7 +50,9 @@ describe('a cluster of three Redis nodes', () => {
         beside: async (call) => {
           if (call !== 'seal') return;
           // What an open window has more than the sources that were fed before: rows.
-          const counts = await Promise.all(nodes.map(async ({ redis }) => (await redis.keys(`${keyPrefix}:*:r0`)).length));
+          const counts = await Promise.all(
+            nodes.map(async ({ redis }) => (await redis.keys(`${keyPrefix}:*:r0`)).length),
+          );
           found = counts.flatMap((count, node) => (count > 0 ? [node] : []));
         },
       });
@@ -63,7 +66,10 @@ describe('a cluster of three Redis nodes', () => {
 
   it('is followed when it moves the keys to another node', async () => {
     const log = createWindowLog({ seed: 4, messages: 6_000, keys: 1_000 });
-    const engine = engineOver({ url: nodes[0]?.server.url ?? '', keyPrefix: nodes[0]?.server.keyPrefix ?? '' }, { lingerMs: 0 });
+    const engine = engineOver(
+      { url: nodes[0]?.server.url ?? '', keyPrefix: nodes[0]?.server.keyPrefix ?? '' },
+      { lingerMs: 0 },
+    );
     let adds = 0;
     const result = await carryOn({
       engine,

@@ -16,7 +16,8 @@ const KILLS = Number(process.env['PULSES_TEST_FAULTS'] ?? 50);
 const FAULTS = Number(process.env['PULSES_TEST_FAULTS'] ?? 6);
 const SEED = Number(process.env['PULSES_TEST_SEED'] ?? Date.now() % 1_000_000);
 // Without rewrites the append-only file is one file, so that its end is the end.
-const AOF = '--appendonly yes --appendfsync everysec --auto-aof-rewrite-percentage 0 --repl-diskless-sync-delay 0'.split(' ');
+const AOF =
+  '--appendonly yes --appendfsync everysec --auto-aof-rewrite-percentage 0 --repl-diskless-sync-delay 0'.split(' ');
 /** Messages, keys and messages of a delta: some chunks a delta, so that a fault finds one of them half added. */
 const SIZE = { messages: 20_000, keys: 5_000, step: 2_500 };
 
@@ -43,7 +44,10 @@ describe(`a window in Redis (seed ${SEED})`, () => {
   const engine = (options?: Partial<RedisEngineOptions>): RedisEngine => {
     // Writing through and behind in turn.
     const lingerMs = roll(2);
-    const made = engineOver({ url: `redis://127.0.0.1:${proxy.port}`, keyPrefix: server.keyPrefix }, { lingerMs, ...options });
+    const made = engineOver(
+      { url: `redis://127.0.0.1:${proxy.port}`, keyPrefix: server.keyPrefix },
+      { lingerMs, ...options },
+    );
     engines.push(made);
     return made;
   };
@@ -65,7 +69,7 @@ describe(`a window in Redis (seed ${SEED})`, () => {
     fault: (left: number) => Omit<CarryOnOptions, 'engine' | 'log' | 'step'> & { happened(): number },
   ): Promise<CarriedOn[]> => {
     const all: CarriedOn[] = [];
-    for (let done = 0; done < faults; ) {
+    for (let done = 0; done < faults;) {
       const window = log();
       const { happened, ...hooks } = fault(faults - done);
       const result = await carryOn({ engine: engine(options), log: window, step: SIZE.step, ...hooks });
@@ -159,7 +163,9 @@ describe(`a window in Redis (seed ${SEED})`, () => {
   }, 600_000);
 
   it(`is summed exactly through ${FAULTS} restarts with an append-only file that lost its end`, async () => {
-    const aof = () => globSync('appendonlydir/*.incr.aof', { cwd: server.directory }).map((name) => join(server.directory, name))[0] ?? '';
+    const aof = () =>
+      globSync('appendonlydir/*.incr.aof', { cwd: server.directory }).map((name) => join(server.directory, name))[0] ??
+      '';
     const results = await feed(FAULTS, { lingerMs: 0 }, (left) => {
       let losses = 0;
       let size = 0;

@@ -52,6 +52,9 @@ export function windowKeysOf(sourceKey: string, name: string): WindowKeys {
     window,
     rows,
     keys,
-    all: (keyCount) => [window, ...Array.from({ length: bucketsOf(keyCount) }, (_, bucket) => [rows(bucket), keys(bucket)]).flat()],
+    all: (keyCount) => [
+      window,
+      ...Array.from({ length: bucketsOf(keyCount) }, (_, bucket) => [rows(bucket), keys(bucket)]).flat(),
+    ],
   };
 }

@@ -14,7 +14,12 @@ describe('rows that wait for Redis', () => {
     for (let at = log.fromOffset; at < log.endOffset; at += 300) pending.add(log.delta(apart, at, at + 300));
     const atOnce = new PendingRows(log.fromOffset, 0);
     atOnce.add(log.delta(together, log.fromOffset, log.endOffset));
-    expect([pending.length, pending.keyCount, pending.fromOffset, pending.nextOffset]).toEqual([100, 100, log.fromOffset, log.endOffset]);
+    expect([pending.length, pending.keyCount, pending.fromOffset, pending.nextOffset]).toEqual([
+      100,
+      100,
+      log.fromOffset,
+      log.endOffset,
+    ]);
     expect(countOf(pending.takeChunks(apart, 0, 1_000))).toBe(900);
     expect(countOf(atOnce.takeChunks(together, 0, 1_000))).toBe(900);
   });
@@ -31,7 +36,10 @@ describe('rows that wait for Redis', () => {
     pending.add(log.delta(keys, half, log.endOffset));
     const second = pending.takeChunks(keys, known, 1_000);
     expect(countOf(first) + countOf(second)).toBe(200_000);
-    for (const [chunks, firstNewId] of [[first, 0], [second, known]] as const) {
+    for (const [chunks, firstNewId] of [
+      [first, 0],
+      [second, known],
+    ] as const) {
       let next = firstNewId;
       for (const { bucket, rows, newKeys, newKeyBytes } of chunks) {
         const ids = idsOf(rows);
@@ -48,7 +56,12 @@ describe('rows that wait for Redis', () => {
   it('are still a chunk when there are none, so that the offset moves', () => {
     const pending = new PendingRows(7, 0);
     const log = createWindowLog({ seed: 7, messages: 1, keys: 1 });
-    pending.add({ ...log.delta(copyKeys(undefined), log.fromOffset, log.endOffset), length: 0, fromOffset: 7, nextOffset: 9 });
+    pending.add({
+      ...log.delta(copyKeys(undefined), log.fromOffset, log.endOffset),
+      length: 0,
+      fromOffset: 7,
+      nextOffset: 9,
+    });
     expect(pending.isEmpty).toBe(false);
     expect(pending.takeChunks(copyKeys(undefined), 0, 10)).toMatchObject([{ bucket: 0, newKeys: 0 }]);
     expect(pending.isEmpty).toBe(true);

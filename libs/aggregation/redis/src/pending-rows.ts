@@ -110,7 +110,8 @@ export class PendingRows {
           newKeyBytes: Buffer.concat(newKeys.map((id) => keys.bytesOf(id))),
         });
       }
-    if (chunks.length === 0) chunks.push({ bucket: 0, rows: Buffer.alloc(0), newKeys: 0, newKeyBytes: Buffer.alloc(0) });
+    if (chunks.length === 0)
+      chunks.push({ bucket: 0, rows: Buffer.alloc(0), newKeys: 0, newKeyBytes: Buffer.alloc(0) });
     for (const { ids } of sorted.values()) for (const id of ids) this.rowOf[id] = NO_ROW;
     this.length = 0;
     this.fromOffset = this.nextOffset;

@@ -66,12 +66,24 @@ describe('what a restart finds in Redis', () => {
   });
 
   it.each<[string, string, (key: string) => Promise<unknown>]>([
-    ['a delta added in part', 'a delta of it was added in part', (key) => redis.hset(key, 'part', 1, 'goal', 9_999_999)],
+    [
+      'a delta added in part',
+      'a delta of it was added in part',
+      (key) => redis.hset(key, 'part', 1, 'goal', 9_999_999),
+    ],
     ['a missing row', 'Redis has lost rows of it', (key) => redis.hdel(`${key}:r0`, Buffer.from([5, 0, 0, 0]))],
     ['no rows', 'Redis has lost rows of it', (key) => redis.del(`${key}:r0`)],
     ['no keys', 'Redis has lost keys of it', (key) => redis.del(`${key}:k0`)],
-    ['keys cut short', 'Redis has lost keys of it', async (key) => redis.set(`${key}:k0`, (await redis.getrangeBuffer(`${key}:k0`, 0, -3)) ?? '')],
-    ['a key twice', 'Redis has lost keys of it', async (key) => redis.setrange(`${key}:k0`, 0, twiceTheFirst(await redis.getBuffer(`${key}:k0`)))],
+    [
+      'keys cut short',
+      'Redis has lost keys of it',
+      async (key) => redis.set(`${key}:k0`, (await redis.getrangeBuffer(`${key}:k0`, 0, -3)) ?? ''),
+    ],
+    [
+      'a key twice',
+      'Redis has lost keys of it',
+      async (key) => redis.setrange(`${key}:k0`, 0, twiceTheFirst(await redis.getBuffer(`${key}:k0`))),
+    ],
     ['no window', 'Redis has lost it', (key) => redis.del(key)],
   ])('is dropped and rebuilt with %s, and the log says why', async (_what, reason, damage) => {
     await fill();
@@ -84,7 +96,15 @@ describe('what a restart finds in Redis', () => {
 
   it.each<[string, (key: string) => Promise<unknown>]>([
     ['a row', (key) => redis.hdel(`${key}:r0`, Buffer.from([0, 0, 0, 0]))],
-    ['a row for another one', (key) => redis.multi().hdel(`${key}:r0`, Buffer.from([0, 0, 0, 0])).hset(`${key}:r0`, 'other', '').exec()],
+    [
+      'a row for another one',
+      (key) =>
+        redis
+          .multi()
+          .hdel(`${key}:r0`, Buffer.from([0, 0, 0, 0]))
+          .hset(`${key}:r0`, 'other', '')
+          .exec(),
+    ],
     ['all rows', (key) => redis.del(`${key}:r0`)],
     ['all keys', (key) => redis.del(`${key}:k0`)],
     ['the window', (key) => redis.del(key)],
@@ -93,8 +113,14 @@ describe('what a restart finds in Redis', () => {
     await fill();
     await damage(await windowKey());
     // Names every key of the log.
-    const next = log.delta(copyKeys((await engineOver(server).open({ ...SOURCE, group: 'none' }, 0))?.keys), log.fromOffset, log.endOffset);
-    const failure: unknown = await (async () => engine.add({ ...next, fromOffset: log.fromOffset + 2_000 }))().catch((error: unknown) => error);
+    const next = log.delta(
+      copyKeys((await engineOver(server).open({ ...SOURCE, group: 'none' }, 0))?.keys),
+      log.fromOffset,
+      log.endOffset,
+    );
+    const failure: unknown = await (async () => engine.add({ ...next, fromOffset: log.fromOffset + 2_000 }))().catch(
+      (error: unknown) => error,
+    );
     expect(['POSITION_CONFLICT', 'FENCED']).toContain((failure as { code?: string }).code);
     await expect(engine.seal(log.startMs)).rejects.toBe(failure);
     const result = await carryOn({ engine, log, step: 500 });
@@ -125,7 +151,8 @@ describe('what a restart finds in Redis', () => {
     const wide = createWindowLog({ seed, messages: 250_000, keys: 80_000 });
     expect(await engine.open(SOURCE, wide.fromOffset)).toBeUndefined();
     const keys = copyKeys(undefined);
-    for (let at = wide.fromOffset; at < wide.endOffset - 50_000; at += 50_000) await engine.add(wide.delta(keys, at, at + 50_000));
+    for (let at = wide.fromOffset; at < wide.endOffset - 50_000; at += 50_000)
+      await engine.add(wide.delta(keys, at, at + 50_000));
     expect(await redis.keys('*:r*')).toHaveLength(3);
     expect(await restart(wide.fromOffset)).toMatchObject({ nextOffset: wide.endOffset - 50_000 });
     const result = await carryOn({ engine, log: wide, step: 20_000 });

@@ -14,18 +14,25 @@ describe('the address of a Redis', () => {
     expect(parseRedisUrl(text)).toEqual(address);
   });
 
-  it.each(['', 'redis', 'redis:', 'redis://', 'http://redis', 'redis://redis:99999', 'redis://redis/db', 'redis://redis/1/2', 'redis://:secret@/'])(
-    'is refused when it is %j, without a word of it',
-    (text) => {
-      let failure: unknown;
-      try {
-        parseRedisUrl(text);
-      } catch (error) {
-        failure = error;
-      }
-      expect(failure).toMatchObject({ code: 'CONFIG_INVALID' });
-      expect(String(failure)).toContain('--redis-url: ');
-      expect(String(failure)).not.toContain('secret');
-    },
-  );
+  it.each([
+    '',
+    'redis',
+    'redis:',
+    'redis://',
+    'http://redis',
+    'redis://redis:99999',
+    'redis://redis/db',
+    'redis://redis/1/2',
+    'redis://:secret@/',
+  ])('is refused when it is %j, without a word of it', (text) => {
+    let failure: unknown;
+    try {
+      parseRedisUrl(text);
+    } catch (error) {
+      failure = error;
+    }
+    expect(failure).toMatchObject({ code: 'CONFIG_INVALID' });
+    expect(String(failure)).toContain('--redis-url: ');
+    expect(String(failure)).not.toContain('secret');
+  });
 });

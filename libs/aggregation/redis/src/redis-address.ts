@@ -24,7 +24,10 @@ export function parseRedisUrl(text: string): RedisAddress {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const db = url === undefined ? undefined : /^\/?(\d{0,4})$/.exec(url.pathname)?.[1];
   if (url === undefined || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '' || db === undefined)
-    throw new PulsesError('CONFIG_INVALID', '--redis-url: the address is not valid: redis://host:port/db, or rediss:// for TLS');
+    throw new PulsesError(
+      'CONFIG_INVALID',
+      '--redis-url: the address is not valid: redis://host:port/db, or rediss:// for TLS',
+    );
   return {
     // An IPv6 address stands in brackets in a URL.
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),

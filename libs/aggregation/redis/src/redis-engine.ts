@@ -137,7 +137,8 @@ export function createRedisEngine(options: RedisEngineOptions): RedisEngine {
 function sumsOf(fromId: number, toId: number, rows: Buffer): WindowSums {
   const length = toId - fromId;
   const bytes = Uint8Array.from(rows);
-  if (bytes.byteLength !== length * DOUBLES_A_ROW * 8) throw new PulsesError('PROTOCOL_VIOLATION', 'Redis answers rows of another length');
+  if (bytes.byteLength !== length * DOUBLES_A_ROW * 8)
+    throw new PulsesError('PROTOCOL_VIOLATION', 'Redis answers rows of another length');
   const doubles = new Float64Array(bytes.buffer);
   const limbs = new Float64Array(length * AMOUNT_LIMBS);
   const column = (at: number) => Float64Array.from({ length }, (_, row) => doubles[row * DOUBLES_A_ROW + at] as number);

@@ -31,7 +31,9 @@ describe('a failure of Redis', () => {
     ['Connection is closed.', undefined, 'CONNECTION_LOST'],
     ['self-signed certificate', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'CONFIG_INVALID'],
   ])('below the protocol, %j with %s, is told by what broke', (message, below, code) => {
-    expect(pulsesErrorOf(Object.assign(new Error(message), below === undefined ? {} : { code: below }), 'Redis')).toMatchObject({ code });
+    expect(
+      pulsesErrorOf(Object.assign(new Error(message), below === undefined ? {} : { code: below }), 'Redis'),
+    ).toMatchObject({ code });
     expect(pulsesErrorOf('no error at all', 'Redis')).toMatchObject({ code: 'CONNECTION_LOST' });
   });
 

@@ -17,7 +17,10 @@ const REFUSALS: ReadonlyMap<string, Meaning> = new Map([
   ['OOM', { code: 'STORAGE_FULL', text: 'the memory of Redis is full (maxmemory); nothing was added' }],
   ['WRONGPASS', REFUSED],
   ['NOAUTH', REFUSED],
-  ['NOPERM', { code: 'UNAUTHENTICATED', text: 'the user of Redis may not run the commands or touch the keys of the engine' }],
+  [
+    'NOPERM',
+    { code: 'UNAUTHENTICATED', text: 'the user of Redis may not run the commands or touch the keys of the engine' },
+  ],
   ['LOADING', BUSY],
   ['BUSY', BUSY],
   ['TRYAGAIN', BUSY],
@@ -43,8 +46,10 @@ export function pulsesErrorOf(error: unknown, place: string): PulsesError {
   const message = error instanceof Error ? error.message : String(error);
   const refusal = refusalOf(error);
   const meaning = REFUSALS.get(refusal);
-  if (meaning !== undefined) return new PulsesError(meaning.code, `${place}: ${meaning.text} (${message})`, { cause: error });
-  if (refusal !== '') return new PulsesError('PROTOCOL_VIOLATION', `${place}: Redis answers: ${message}`, { cause: error });
+  if (meaning !== undefined)
+    return new PulsesError(meaning.code, `${place}: ${meaning.text} (${message})`, { cause: error });
+  if (refusal !== '')
+    return new PulsesError('PROTOCOL_VIOLATION', `${place}: Redis answers: ${message}`, { cause: error });
   return new PulsesError(codeOf(error), `${place}: ${message}`, { cause: error });
 }
 

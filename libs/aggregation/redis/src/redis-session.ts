@@ -171,7 +171,8 @@ export function createRedisSession(options: SessionOptions) {
     async rows(windowStartMs: number, fromId: number, toId: number): Promise<Buffer> {
       check();
       const window = windowAt(windowStartMs);
-      if (!(fromId >= 0 && toId >= fromId && toId <= window.pending.keyCount)) throw new TypeError(`no keys ${fromId} to ${toId}`);
+      if (!(fromId >= 0 && toId >= fromId && toId <= window.pending.keyCount))
+        throw new TypeError(`no keys ${fromId} to ${toId}`);
       if (!window.isSealed) await flush();
       return run(() => store.rows(window.stored, fromId, toId));
     },

@@ -26,15 +26,29 @@ describe('the settings of Redis', () => {
   it('beat what the URL says of user and password', async () => {
     const passwordFile = join(directory.path, 'password');
     await writeFile(passwordFile, 'from-file\n');
-    const settings = read('--redis-url=redis://a:b@redis:7000/2', '--redis-user=pulses', `--redis-password-file=${passwordFile}`);
-    expect(await redisAddressOf(settings)).toEqual({ host: 'redis', port: 7000, db: 2, username: 'pulses', password: 'from-file' });
+    const settings = read(
+      '--redis-url=redis://a:b@redis:7000/2',
+      '--redis-user=pulses',
+      `--redis-password-file=${passwordFile}`,
+    );
+    expect(await redisAddressOf(settings)).toEqual({
+      host: 'redis',
+      port: 7000,
+      db: 2,
+      username: 'pulses',
+      password: 'from-file',
+    });
   });
 
   it('turn TLS on with a file of certificates, which has to be there', async () => {
     const caFile = join(directory.path, 'ca.pem');
     await writeFile(caFile, 'certificates');
-    expect(await redisAddressOf(read(`--redis-tls-ca-file=${caFile}`))).toMatchObject({ tls: { caPem: 'certificates' } });
-    await expect(redisAddressOf(read('--redis-tls-ca-file=/nowhere'))).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    expect(await redisAddressOf(read(`--redis-tls-ca-file=${caFile}`))).toMatchObject({
+      tls: { caPem: 'certificates' },
+    });
+    await expect(redisAddressOf(read('--redis-tls-ca-file=/nowhere'))).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
   });
 
   it.each(['', '{a}', 'a b', 'x'.repeat(65)])('refuse %j as a prefix', (prefix) => {

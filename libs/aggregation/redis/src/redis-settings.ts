@@ -1,7 +1,14 @@
 // The settings of the Redis engine, and what they come to.
 
 import { PulsesError } from '@pulses/shared-errors';
-import { customSetting, optional, secretSetting, textKind, textSetting, type SettingsOf } from '@pulses/shared-service-host';
+import {
+  customSetting,
+  optional,
+  secretSetting,
+  textKind,
+  textSetting,
+  type SettingsOf,
+} from '@pulses/shared-service-host';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { parseRedisUrl, type RedisAddress } from './redis-address';
@@ -10,7 +17,8 @@ export const redisSettings = {
   redisUrl: textSetting({
     flag: 'redis-url',
     default: 'redis://127.0.0.1:6379',
-    description: 'Address of the Redis of --engine redis: redis://host:port/db, or rediss:// for TLS. Any node of a cluster.',
+    description:
+      'Address of the Redis of --engine redis: redis://host:port/db, or rediss:// for TLS. Any node of a cluster.',
   }),
   redisPrefix: customSetting(
     {
@@ -45,6 +53,9 @@ async function readCertificates(path: string): Promise<string> {
     return await readFile(path, 'utf8');
   } catch (error) {
     const { code = 'unreadable' } = error as NodeJS.ErrnoException;
-    throw new PulsesError('CONFIG_INVALID', `--redis-tls-ca-file: '${path}' is not valid: a file that can be read (${code})`);
+    throw new PulsesError(
+      'CONFIG_INVALID',
+      `--redis-tls-ca-file: '${path}' is not valid: a file that can be read (${code})`,
+    );
   }
 }

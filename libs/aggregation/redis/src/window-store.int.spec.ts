@@ -99,28 +99,34 @@ describe(`the fence of a window in Redis (seed ${SEED})`, () => {
     await expectExact(window);
   });
 
-  it.each([1_200, 60])('refuses a call that comes too early, having changed nothing, also when it names no new one of %i keys', async (keys) => {
-    log = createWindowLog({ seed: roll(1_000_000), messages: 4_000, keys });
-    const { calls, window } = callsOf();
-    for (const [at, call] of calls.entries()) {
-      const early = calls[at + 1 + roll(calls.length)];
-      if (early !== undefined) await expect(make(early)).rejects.toMatchObject({ code: 'POSITION_CONFLICT' });
-      await make(call);
-    }
-    await expectExact(window);
-  });
+  it.each([1_200, 60])(
+    'refuses a call that comes too early, having changed nothing, also when it names no new one of %i keys',
+    async (keys) => {
+      log = createWindowLog({ seed: roll(1_000_000), messages: 4_000, keys });
+      const { calls, window } = callsOf();
+      for (const [at, call] of calls.entries()) {
+        const early = calls[at + 1 + roll(calls.length)];
+        if (early !== undefined) await expect(make(early)).rejects.toMatchObject({ code: 'POSITION_CONFLICT' });
+        await make(call);
+      }
+      await expectExact(window);
+    },
+  );
 
   it('refuses every call of an owner that was overtaken, also in the middle of a delta', async () => {
     const { calls } = callsOf();
     const [first, second, ...rest] = calls;
     await make(first as Call);
     await takeOver(connection.scripts, SOURCE, prefix, 'next owner');
-    for (const call of [first, second, ...rest]) await expect(make(call as Call)).rejects.toMatchObject({ code: 'FENCED' });
+    for (const call of [first, second, ...rest])
+      await expect(make(call as Call)).rejects.toMatchObject({ code: 'FENCED' });
     const { window } = first as Call;
     await expect(store.seal(window)).rejects.toMatchObject({ code: 'FENCED' });
     await expect(store.rows(window, 0, 1)).rejects.toMatchObject({ code: 'FENCED' });
     await expect(store.drop(window, 1)).rejects.toMatchObject({ code: 'FENCED' });
-    expect(await createWindowStore(connection, SOURCE, prefix, 'next owner').find(window)).toMatchObject({ isWhole: false });
+    expect(await createWindowStore(connection, SOURCE, prefix, 'next owner').find(window)).toMatchObject({
+      isWhole: false,
+    });
   });
 
   it('does not seal or read a window in the middle of a delta', async () => {

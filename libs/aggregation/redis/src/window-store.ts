@@ -5,7 +5,15 @@
 
 import type { EngineSource } from '@pulses/aggregation-api';
 import { PulsesError, type ErrorCode } from '@pulses/shared-errors';
-import { BUCKET_KEYS, bucketOf, bucketsOf, keysInBucket, sourceKeyOf, windowKeysOf, type WindowKeys } from './key-names';
+import {
+  BUCKET_KEYS,
+  bucketOf,
+  bucketsOf,
+  keysInBucket,
+  sourceKeyOf,
+  windowKeysOf,
+  type WindowKeys,
+} from './key-names';
 import type { Chunk } from './pending-rows';
 import type { RedisConnection, Scripts } from './redis-connection';
 import { pulsesErrorOf } from './redis-failure';
@@ -56,7 +64,12 @@ export interface DeltaRange {
 export type WindowStore = ReturnType<typeof createWindowStore>;
 
 /** Takes a source over. @throws the client's errors, as they come */
-export async function takeOver(scripts: Scripts, source: EngineSource, prefix: string, owner: string): Promise<WindowName[]> {
+export async function takeOver(
+  scripts: Scripts,
+  source: EngineSource,
+  prefix: string,
+  owner: string,
+): Promise<WindowName[]> {
   const { topic, incarnation, group, windowMs } = source;
   const facts = ['topic', topic, 'incarnation', incarnation, 'group', group, 'window_ms', windowMs];
   const found = await scripts.open([sourceKeyOf(prefix, source)], [owner, ttlMsOf(source), ...facts]);
@@ -121,7 +134,10 @@ export function createWindowStore(
       return Promise.all(
         Array.from({ length: bucketsOf(keyCount) }, (_, bucket) =>
           ask(async () => {
-            const [rows, keyBytes] = await Promise.all([redis.hlen(keys.rows(bucket)), redis.strlen(keys.keys(bucket))]);
+            const [rows, keyBytes] = await Promise.all([
+              redis.hlen(keys.rows(bucket)),
+              redis.strlen(keys.keys(bucket)),
+            ]);
             return { rows, keyBytes };
           }),
         ),
@@ -181,7 +197,7 @@ export function createWindowStore(
     /** The rows of the keys `[fromId, toId)`, 56 bytes each: AMOUNT_LIMBS limbs, count, first and last seen, as doubles. */
     async rows(window: StoredWindow, fromId: number, toId: number): Promise<Buffer> {
       const parts: Buffer[] = [];
-      for (let from = fromId; from < toId; ) {
+      for (let from = fromId; from < toId;) {
         const bucket = bucketOf(from);
         const to = Math.min(toId, from + ROWS_A_READ, (bucket + 1) * BUCKET_KEYS);
         const { keys, nextOffset } = window;

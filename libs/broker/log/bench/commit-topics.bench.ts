@@ -42,5 +42,9 @@ await inDirectory(async (directory) => {
   const manyMs = await run(toMany);
   check(log.topic('tenants.t7.grouped.pulses')?.nextOffset === 2 * COMMITS * RECORDS_PER_TOPIC, 'messages are missing');
   await log.close();
-  report('commit-topics', { oneTopicMs: oneMs.toFixed(2), thousandTopicsMs: manyMs.toFixed(2), ratio: (manyMs / oneMs).toFixed(2) });
+  report('commit-topics', {
+    oneTopicMs: oneMs.toFixed(2),
+    thousandTopicsMs: manyMs.toFixed(2),
+    ratio: (manyMs / oneMs).toFixed(2),
+  });
 });

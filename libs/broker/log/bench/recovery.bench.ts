@@ -12,12 +12,19 @@ await inDirectory(async (directory) => {
   const written = `${directory}/written`;
   const crashed = `${directory}/crashed`;
   // No checkpoint: a start has to read all of the journal.
-  const options = { fsync: { mode: 'never' }, checkpointBytes: 2 ** 40, materialiseDelayMs: 3_600_000, unwrittenBytesMax: 2 ** 40 } as const;
+  const options = {
+    fsync: { mode: 'never' },
+    checkpointBytes: 2 ** 40,
+    materialiseDelayMs: 3_600_000,
+    unwrittenBytesMax: 2 ** 40,
+  } as const;
   const log = await openLog(written, { options });
   const payload = payloadOf(RECORDS, 1);
   for (let batch = 0; batch < BATCHES; batch += IN_FLIGHT) {
     const count = Math.min(IN_FLIGHT, BATCHES - batch);
-    await Promise.all(Array.from({ length: count }, () => log.append({ topic: 'source', recordCount: RECORDS, payload })));
+    await Promise.all(
+      Array.from({ length: count }, () => log.append({ topic: 'source', recordCount: RECORDS, payload })),
+    );
   }
   // What a crash leaves: the files as they are, without the farewell of a close.
   await cp(written, crashed, { recursive: true });
@@ -30,5 +37,9 @@ await inDirectory(async (directory) => {
   const bytes = BATCHES * RECORDS * BYTES_A_RECORD;
   check(recovered?.topic('source')?.nextOffset === BATCHES * RECORDS, 'messages are missing');
   await recovered?.close();
-  report('recovery', { mb: Math.round(bytes / 1e6), seconds: seconds.toFixed(2), mbPerSecond: Math.round(bytes / seconds / 1e6) });
+  report('recovery', {
+    mb: Math.round(bytes / 1e6),
+    seconds: seconds.toFixed(2),
+    mbPerSecond: Math.round(bytes / seconds / 1e6),
+  });
 });

@@ -61,7 +61,9 @@ if (mode === 'start' && given !== undefined) await start(given);
 else
   await inDirectory(async (directory) => {
     await fill(directory);
-    const printed = execFileSync(process.execPath, [YOUNG_GENERATION, script ?? '', 'start', directory], { encoding: 'utf8' });
+    const printed = execFileSync(process.execPath, [YOUNG_GENERATION, script ?? '', 'start', directory], {
+      encoding: 'utf8',
+    });
     const { seconds, rssMb } = JSON.parse(printed) as { seconds: number; rssMb: number };
     const gb = (ROUNDS * TOPICS * RECORDS * BYTES_A_RECORD) / 1e9;
     report('start', { topics: TOPICS, gb: gb.toFixed(2), seconds: seconds.toFixed(2), rssMb: Math.round(rssMb) });

@@ -1,6 +1,14 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { BrokerLog } from './broker-log';
-import { lines, openLog, publish, readMessages, settableClock, stamp, temporaryDirectories } from './testing/log-fixture';
+import {
+  lines,
+  openLog,
+  publish,
+  readMessages,
+  settableClock,
+  stamp,
+  temporaryDirectories,
+} from './testing/log-fixture';
 
 const directories = temporaryDirectories();
 const open: BrokerLog[] = [];
@@ -76,7 +84,10 @@ describe('append', () => {
     let log = await start(directory, { options: { tailBytesMax: 100_000 } });
     const expected: string[] = [];
     for (let round = 0; round < 30; round += 1) {
-      const messages = Array.from({ length: 1 + ((round * 37) % 400) }, (_, index) => `${round}-${index}-${'y'.repeat(round * 7)}`);
+      const messages = Array.from(
+        { length: 1 + ((round * 37) % 400) },
+        (_, index) => `${round}-${index}-${'y'.repeat(round * 7)}`,
+      );
       expected.push(...messages);
       await publish(log, 'a', messages);
     }
@@ -101,7 +112,8 @@ describe('producers', () => {
 
   it('gives pipelined repeats their own original offsets', async () => {
     const log = await start(await directories.make());
-    const send = (): Promise<unknown>[] => Array.from({ length: 64 }, (_, at) => publish(log, 'a', [`m${at}`], stamp(at)));
+    const send = (): Promise<unknown>[] =>
+      Array.from({ length: 64 }, (_, at) => publish(log, 'a', [`m${at}`], stamp(at)));
     const first = (await Promise.all(send())) as { baseOffset: number }[];
     const again = (await Promise.all(send())) as { baseOffset: number; duplicate: boolean }[];
     expect(again.map(({ baseOffset }) => baseOffset)).toEqual(first.map(({ baseOffset }) => baseOffset));
@@ -132,7 +144,12 @@ describe('producers', () => {
 });
 
 describe('commit', () => {
-  const change = (expectedRevision: number, offset: number) => ({ name: 'p', expectedRevision, offset, metadata: `m${offset}` });
+  const change = (expectedRevision: number, offset: number) => ({
+    name: 'p',
+    expectedRevision,
+    offset,
+    metadata: `m${offset}`,
+  });
 
   async function withGroup(directory: string): Promise<{ log: BrokerLog; incarnation: string; groupEpoch: number }> {
     const log = await start(directory);
@@ -160,7 +177,14 @@ describe('commit', () => {
   it('refuses a revision that is not the stored one, also within a group, and stores none of it', async () => {
     const { log, incarnation, groupEpoch } = await withGroup(await directories.make());
     const commit = (offset: number) =>
-      log.commit({ group: 'g', groupEpoch, topic: 'source', incarnation, positions: [change(0, offset)], appends: [{ topic: 'x', ...lines(`${offset}`) }] });
+      log.commit({
+        group: 'g',
+        groupEpoch,
+        topic: 'source',
+        incarnation,
+        positions: [change(0, offset)],
+        appends: [{ topic: 'x', ...lines(`${offset}`) }],
+      });
     const results = await Promise.allSettled([commit(1), commit(2)]);
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
     expect(results[1]).toMatchObject({ reason: { code: 'POSITION_CONFLICT' } });
@@ -214,7 +238,13 @@ describe('topics', () => {
     clock.setMs(2_000);
     await publish(log, 'a', ['4']);
     const info = log.topic('a')!; // made above
-    expect(info).toMatchObject({ startOffset: 0, nextOffset: 3, bytes: 7, firstTimestampMs: 1_000, lastTimestampMs: 2_000 });
+    expect(info).toMatchObject({
+      startOffset: 0,
+      nextOffset: 3,
+      bytes: 7,
+      firstTimestampMs: 1_000,
+      lastTimestampMs: 2_000,
+    });
     expect(await log.read('a', info.incarnation, 3, 100)).toEqual([]);
     await expect(log.read('a', info.incarnation, 4, 100)).rejects.toMatchObject({ code: 'OFFSET_OUT_OF_RANGE' });
   });

@@ -131,7 +131,8 @@ function sizeAtMost({ state, segments }: Checkpoint): number {
   let size = 256;
   for (const { topic } of state.topicsById.values()) size += 72 + 3 * topic.length;
   for (const list of segments.values()) size += 44 * list.length;
-  for (const { nextSequence } of state.producers.values()) size += 32 + 16 * Math.min(nextSequence, PRODUCER_RESULTS_KEPT);
+  for (const { nextSequence } of state.producers.values())
+    size += 32 + 16 * Math.min(nextSequence, PRODUCER_RESULTS_KEPT);
   size += 20 * state.retiredProducers.size;
   for (const [name, group] of state.groups) {
     size += 10 + 3 * name.length;

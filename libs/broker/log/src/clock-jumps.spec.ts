@@ -15,7 +15,8 @@ async function timestampsOf(log: BrokerLog): Promise<number[]> {
   const stamps: number[] = [];
   while (stamps.length < info.nextOffset) {
     const batches = await log.read('t', info.incarnation, stamps.length, 1 << 20);
-    for (const { recordCount, timestampMs } of batches) stamps.push(...Array.from({ length: recordCount }, () => timestampMs));
+    for (const { recordCount, timestampMs } of batches)
+      stamps.push(...Array.from({ length: recordCount }, () => timestampMs));
   }
   return stamps;
 }
@@ -61,7 +62,12 @@ describe('log time', () => {
   it('follows the wall clock again once that has caught up', async () => {
     const random = createSimRandom(1);
     const clock = createSimClock();
-    const log = await openBrokerLog({ fileSystem: createSimFileSystem({ seed: 1 }), clock, random, directory: '/data' });
+    const log = await openBrokerLog({
+      fileSystem: createSimFileSystem({ seed: 1 }),
+      clock,
+      random,
+      directory: '/data',
+    });
     const startMs = clock.nowMs();
     clock.jumpWall(HOUR_MS);
     expect(log.clockMs()).toBe(startMs + HOUR_MS);

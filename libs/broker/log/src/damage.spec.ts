@@ -2,7 +2,16 @@ import { describe, expect, it } from '@jest/globals';
 import { createSimRandom } from '@pulses/testing-sim';
 import { FRAME_MAGIC } from './frame';
 import { SEGMENT_HEADER_BYTES } from './journal-segment';
-import { damaged, damagePages, flipBit, openDamaged, segmentsOf, stoppedLog, type PageDamage, type Stopped } from './testing/torture-damage';
+import {
+  damaged,
+  damagePages,
+  flipBit,
+  openDamaged,
+  segmentsOf,
+  stoppedLog,
+  type PageDamage,
+  type Stopped,
+} from './testing/torture-damage';
 import { violationsOf } from './testing/torture-lives';
 import { seedsOf, sizes } from './testing/torture-sizes';
 
@@ -33,27 +42,41 @@ function frameStarts(bytes: Uint8Array): number[] {
 }
 
 describe('a journal that ends early', () => {
-  it('is reported, wherever it was cut in its last three frames, after a clean stop', async () => {
-    const stopped = await stoppedLog(1, { steps: 20, isClean: true, options: JOURNAL_ONLY });
-    const { path, bytes } = journalOf(stopped);
-    const from = frameStarts(bytes).at(-3)!; // twenty operations
-    const found = await violationsOf(lengthsFrom(from, bytes.length - 1), async (length) => {
-      const outcome = await openDamaged(damaged(stopped.disk, path, (whole) => whole.slice(0, length)), { ...stopped, before: [] });
-      expect(outcome).toBe('reported');
-    });
-    expect(found).toEqual([]);
-  }, sizes.timeoutMs);
+  it(
+    'is reported, wherever it was cut in its last three frames, after a clean stop',
+    async () => {
+      const stopped = await stoppedLog(1, { steps: 20, isClean: true, options: JOURNAL_ONLY });
+      const { path, bytes } = journalOf(stopped);
+      const from = frameStarts(bytes).at(-3)!; // twenty operations
+      const found = await violationsOf(lengthsFrom(from, bytes.length - 1), async (length) => {
+        const outcome = await openDamaged(
+          damaged(stopped.disk, path, (whole) => whole.slice(0, length)),
+          { ...stopped, before: [] },
+        );
+        expect(outcome).toBe('reported');
+      });
+      expect(found).toEqual([]);
+    },
+    sizes.timeoutMs,
+  );
 
-  it('loses frames as a whole at its end, and nothing else, after a kill', async () => {
-    const stopped = await stoppedLog(1, { steps: 20, isClean: false, options: JOURNAL_ONLY });
-    const { path, bytes } = journalOf(stopped);
-    const from = frameStarts(bytes).at(-3)!; // twenty operations
-    const found = await violationsOf(lengthsFrom(from, bytes.length - 1), async (length) => {
-      const outcome = await openDamaged(damaged(stopped.disk, path, (whole) => whole.slice(0, length)), stopped);
-      expect(outcome).toBe('shorter');
-    });
-    expect(found).toEqual([]);
-  }, sizes.timeoutMs);
+  it(
+    'loses frames as a whole at its end, and nothing else, after a kill',
+    async () => {
+      const stopped = await stoppedLog(1, { steps: 20, isClean: false, options: JOURNAL_ONLY });
+      const { path, bytes } = journalOf(stopped);
+      const from = frameStarts(bytes).at(-3)!; // twenty operations
+      const found = await violationsOf(lengthsFrom(from, bytes.length - 1), async (length) => {
+        const outcome = await openDamaged(
+          damaged(stopped.disk, path, (whole) => whole.slice(0, length)),
+          stopped,
+        );
+        expect(outcome).toBe('shorter');
+      });
+      expect(found).toEqual([]);
+    },
+    sizes.timeoutMs,
+  );
 });
 
 function lengthsFrom(from: number, to: number): number[] {
@@ -61,58 +84,83 @@ function lengthsFrom(from: number, to: number): number[] {
 }
 
 describe('a flipped bit', () => {
-  it('anywhere in a journal of four kilobytes is reported after a clean stop', async () => {
-    const stopped = await stoppedLog(2, { steps: 24, isClean: true, options: JOURNAL_ONLY });
-    const { path, bytes } = journalOf(stopped);
-    expect(bytes.length).toBeGreaterThanOrEqual(4_096);
-    const bits = 4_096 * 8;
-    const found = await violationsOf(lengthsFrom(0, bits - 1), async (bit) => {
-      const outcome = await openDamaged(damaged(stopped.disk, path, (whole) => flipBit(whole, bit)), { ...stopped, before: [] });
-      expect(outcome).toBe('reported');
-    });
-    expect(found).toEqual([]);
-  }, sizes.timeoutMs);
+  it(
+    'anywhere in a journal of four kilobytes is reported after a clean stop',
+    async () => {
+      const stopped = await stoppedLog(2, { steps: 24, isClean: true, options: JOURNAL_ONLY });
+      const { path, bytes } = journalOf(stopped);
+      expect(bytes.length).toBeGreaterThanOrEqual(4_096);
+      const bits = 4_096 * 8;
+      const found = await violationsOf(lengthsFrom(0, bits - 1), async (bit) => {
+        const outcome = await openDamaged(
+          damaged(stopped.disk, path, (whole) => flipBit(whole, bit)),
+          { ...stopped, before: [] },
+        );
+        expect(outcome).toBe('reported');
+      });
+      expect(found).toEqual([]);
+    },
+    sizes.timeoutMs,
+  );
 
-  it('in any frame but the last is reported after a kill', async () => {
-    const stopped = await stoppedLog(2, { steps: 14, isClean: false, options: JOURNAL_ONLY });
-    const { path, bytes } = journalOf(stopped);
-    const last = frameStarts(bytes).at(-1)!; // operations were stored
-    const random = createSimRandom(1);
-    const found = await violationsOf(seedsOf(500), async () => {
-      const bit = Math.floor(random.fraction() * last * 8);
-      const outcome = await openDamaged(damaged(stopped.disk, path, (whole) => flipBit(whole, bit)), { ...stopped, before: [] });
-      expect(outcome).toBe('reported');
-    });
-    expect(found).toEqual([]);
-  }, sizes.timeoutMs);
+  it(
+    'in any frame but the last is reported after a kill',
+    async () => {
+      const stopped = await stoppedLog(2, { steps: 14, isClean: false, options: JOURNAL_ONLY });
+      const { path, bytes } = journalOf(stopped);
+      const last = frameStarts(bytes).at(-1)!; // operations were stored
+      const random = createSimRandom(1);
+      const found = await violationsOf(seedsOf(500), async () => {
+        const bit = Math.floor(random.fraction() * last * 8);
+        const outcome = await openDamaged(
+          damaged(stopped.disk, path, (whole) => flipBit(whole, bit)),
+          { ...stopped, before: [] },
+        );
+        expect(outcome).toBe('reported');
+      });
+      expect(found).toEqual([]);
+    },
+    sizes.timeoutMs,
+  );
 
-  it('in any file is reported or does no harm', async () => {
-    const stopped = await stoppedLog(3, { steps: 80, isClean: true });
-    const files = stopped.disk.files();
-    const found = await violationsOf(seedsOf(sizes.randomFlips), async (seed) => {
-      const random = createSimRandom(seed);
-      const path = at(files, random.fraction());
-      const bit = Math.floor(random.fraction() * stopped.disk.bytesOf(path).length * 8);
-      await openDamaged(damaged(stopped.disk, path, (whole) => flipBit(whole, bit)), { ...stopped, before: [] });
-    });
-    expect(found).toEqual([]);
-  }, sizes.timeoutMs);
+  it(
+    'in any file is reported or does no harm',
+    async () => {
+      const stopped = await stoppedLog(3, { steps: 80, isClean: true });
+      const files = stopped.disk.files();
+      const found = await violationsOf(seedsOf(sizes.randomFlips), async (seed) => {
+        const random = createSimRandom(seed);
+        const path = at(files, random.fraction());
+        const bit = Math.floor(random.fraction() * stopped.disk.bytesOf(path).length * 8);
+        await openDamaged(
+          damaged(stopped.disk, path, (whole) => flipBit(whole, bit)),
+          { ...stopped, before: [] },
+        );
+      });
+      expect(found).toEqual([]);
+    },
+    sizes.timeoutMs,
+  );
 });
 
 describe('pages', () => {
-  it('that are zeroed, duplicated, swapped or gone are reported or do no harm, in any file', async () => {
-    const stopped = await stoppedLog(4, { steps: 80, isClean: true });
-    const files = stopped.disk.files();
-    const kinds: PageDamage[] = ['zeroed', 'duplicated', 'swapped', 'cut out'];
-    const outcomes = new Set<string>();
-    const found = await violationsOf(seedsOf(sizes.damagedPages), async (seed) => {
-      const random = createSimRandom(seed);
-      const path = at(files, random.fraction());
-      const kind = at(kinds, random.fraction());
-      const disk = damaged(stopped.disk, path, (whole) => damagePages(whole, random, kind));
-      outcomes.add(await openDamaged(disk, { ...stopped, before: [] }));
-    });
-    expect(found).toEqual([]);
-    expect([...outcomes].sort()).toEqual(['reported', 'whole']);
-  }, sizes.timeoutMs);
+  it(
+    'that are zeroed, duplicated, swapped or gone are reported or do no harm, in any file',
+    async () => {
+      const stopped = await stoppedLog(4, { steps: 80, isClean: true });
+      const files = stopped.disk.files();
+      const kinds: PageDamage[] = ['zeroed', 'duplicated', 'swapped', 'cut out'];
+      const outcomes = new Set<string>();
+      const found = await violationsOf(seedsOf(sizes.damagedPages), async (seed) => {
+        const random = createSimRandom(seed);
+        const path = at(files, random.fraction());
+        const kind = at(kinds, random.fraction());
+        const disk = damaged(stopped.disk, path, (whole) => damagePages(whole, random, kind));
+        outcomes.add(await openDamaged(disk, { ...stopped, before: [] }));
+      });
+      expect(found).toEqual([]);
+      expect([...outcomes].sort()).toEqual(['reported', 'whole']);
+    },
+    sizes.timeoutMs,
+  );
 });

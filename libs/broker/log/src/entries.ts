@@ -76,10 +76,4 @@ export interface TopicTrimmed {
 }
 
 export type Entry =
-  | TopicCreated
-  | Appended
-  | PositionsSet
-  | TopicsDeleted
-  | GroupEpochSet
-  | ProducerRetired
-  | TopicTrimmed;
+  TopicCreated | Appended | PositionsSet | TopicsDeleted | GroupEpochSet | ProducerRetired | TopicTrimmed;

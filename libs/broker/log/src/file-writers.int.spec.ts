@@ -14,7 +14,10 @@ const text = (content: string) => Buffer.from(content);
 type ClosableWriter = FileWriter & { close(): Promise<void> };
 
 describe.each<[string, () => Promise<ClosableWriter>]>([
-  ['over the handles of a file system', () => Promise.resolve({ ...fileWriterOver(nodeFileSystem), close: () => Promise.resolve() })],
+  [
+    'over the handles of a file system',
+    () => Promise.resolve({ ...fileWriterOver(nodeFileSystem), close: () => Promise.resolve() }),
+  ],
   ['of a thread', startNodeFileWriter],
 ])('a writer of pieces %s', (_, start) => {
   let writer: ClosableWriter;
@@ -69,10 +72,19 @@ describe.each<[string, () => Promise<ClosableWriter>]>([
       const letters = Array.from({ length: 300_000 + 100_000 * index }, (_letter, at) => 97 + ((at + index) % 26));
       return { name: `long${index}`, content: Buffer.from(letters) };
     });
-    await Promise.all(pieces.map(({ name, content }) => writer.reset(at(name), [content.subarray(0, 1_000), content.subarray(1_000)])));
-    await Promise.all(pieces.map(({ name, content }, index) => writer.write(at(name), [text('!'), index % 2 === 0 ? content : text('?')], 5)));
+    await Promise.all(
+      pieces.map(({ name, content }) => writer.reset(at(name), [content.subarray(0, 1_000), content.subarray(1_000)])),
+    );
+    await Promise.all(
+      pieces.map(({ name, content }, index) =>
+        writer.write(at(name), [text('!'), index % 2 === 0 ? content : text('?')], 5),
+      ),
+    );
     for (const [index, { name, content }] of pieces.entries()) {
-      const expected = index % 2 === 0 ? [content.subarray(0, 5), text('!'), content] : [content.subarray(0, 5), text('!?'), content.subarray(7)];
+      const expected =
+        index % 2 === 0
+          ? [content.subarray(0, 5), text('!'), content]
+          : [content.subarray(0, 5), text('!?'), content.subarray(7)];
       expect((await readFile(at(name))).equals(Buffer.concat(expected))).toBe(true);
     }
   });
@@ -98,8 +110,17 @@ describe.each<[string, () => Promise<ClosableWriter>]>([
       writer.reset(at('file/below'), [text('x')]),
       writer.reset(at('last'), [text('2')]),
     ]);
-    const codes = settled.map((one) => (one.status === 'fulfilled' ? 'written' : (one.reason as NodeJS.ErrnoException).code));
-    expect(codes).toEqual(['ENOENT', 'written', 'ELOOP', expect.stringMatching(/ELOOP|EEXIST/), expect.stringMatching(/ENOTDIR|EEXIST/), 'written']);
+    const codes = settled.map((one) =>
+      one.status === 'fulfilled' ? 'written' : (one.reason as NodeJS.ErrnoException).code,
+    );
+    expect(codes).toEqual([
+      'ENOENT',
+      'written',
+      'ELOOP',
+      expect.stringMatching(/ELOOP|EEXIST/),
+      expect.stringMatching(/ENOTDIR|EEXIST/),
+      'written',
+    ]);
     expect(await Promise.all(['target', 'file', 'first', 'last'].map(contentOf))).toEqual(['kept', 'kept', '1', '2']);
   });
 });
@@ -132,7 +153,9 @@ describe('a writer that gives descriptors back', () => {
 
   it('leaves a second want of descriptors, and every other failure, to the caller', async () => {
     const cache = createHandleCache(nodeFileSystem, 10);
-    await expect(sheddingWriter(failing([outOf('EMFILE'), outOf('ENFILE')]).writer, cache).reset('f', [])).rejects.toMatchObject({ code: 'ENFILE' });
+    await expect(
+      sheddingWriter(failing([outOf('EMFILE'), outOf('ENFILE')]).writer, cache).reset('f', []),
+    ).rejects.toMatchObject({ code: 'ENFILE' });
     const { writer, calls } = failing([outOf('ENOSPC')]);
     await expect(sheddingWriter(writer, cache).reset('f', [])).rejects.toMatchObject({ code: 'ENOSPC' });
     expect(calls).toEqual(['f']);

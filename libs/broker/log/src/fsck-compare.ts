@@ -64,7 +64,8 @@ export function createComparison(fileSystem: FileSystem): Comparison {
   const blockOf = async (topic: ComparedTopic, segment: ComparedSegment, entry: number): Promise<Block> => {
     const block = decodeBlock(await read(pathOf(topic, segment, 'index'), indexPosition(entry), INDEX_ENTRY_BYTES), 0);
     // The caller asks for nothing that was found to be damaged.
-    if (block === undefined) throw new TypeError(`entry ${entry} of segment ${segment.baseOffset} has changed meanwhile`);
+    if (block === undefined)
+      throw new TypeError(`entry ${entry} of segment ${segment.baseOffset} has changed meanwhile`);
     return block;
   };
 
@@ -99,7 +100,7 @@ export function createComparison(fileSystem: FileSystem): Comparison {
       const known = places.get(topic);
       let place = known?.offset === entry.baseOffset ? known : await find(topic, entry.baseOffset);
       const payload = Buffer.from(entry.bytes.buffer, entry.bytes.byteOffset + entry.start, entry.length);
-      for (let at = 0; at < payload.length; ) {
+      for (let at = 0; at < payload.length;) {
         place = await settle(topic, place);
         const { segment, block, position, offset } = place;
         if (block.timestampMs !== timestampMs) {

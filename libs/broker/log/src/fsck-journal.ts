@@ -11,7 +11,12 @@ import { readUpTo } from './full-io';
 import { decodeSegmentHeader, firstLsnOf, SEGMENT_HEADER_BYTES, seedOf } from './journal-segment';
 import { createWindowReader, type WindowReader } from './journal-window';
 
-const MAGIC_BYTES = Uint8Array.of(FRAME_MAGIC & 0xff, (FRAME_MAGIC >> 8) & 0xff, (FRAME_MAGIC >> 16) & 0xff, FRAME_MAGIC >> 24);
+const MAGIC_BYTES = Uint8Array.of(
+  FRAME_MAGIC & 0xff,
+  (FRAME_MAGIC >> 8) & 0xff,
+  (FRAME_MAGIC >> 16) & 0xff,
+  FRAME_MAGIC >> 24,
+);
 const SEARCH_BYTES = 1024 * 1024;
 
 export interface WalkedFrame {
@@ -84,7 +89,8 @@ export async function walkJournal(options: JournalWalkOptions): Promise<JournalW
   };
   const first = segments[0];
   // An older segment than needed is read too: nothing but its own frames tells that it is sound.
-  if (first !== undefined && first.firstLsn < options.neededLsn) walk.last = { lsn: first.firstLsn - 1, crc: undefined };
+  if (first !== undefined && first.firstLsn < options.neededLsn)
+    walk.last = { lsn: first.firstLsn - 1, crc: undefined };
   for (const [index, segment] of segments.entries()) {
     await checkFollows(walk, segment, index === 0);
     await walkSegment(walk, segment, segments[index + 1]);

@@ -1,6 +1,13 @@
 // Which messages are nowhere any more, and what they were lost to.
 
-import { addRange, missingOf, type DamagedRange, type Finding, type FindingList, type OffsetRange } from './fsck-report';
+import {
+  addRange,
+  missingOf,
+  type DamagedRange,
+  type Finding,
+  type FindingList,
+  type OffsetRange,
+} from './fsck-report';
 import type { SurveyedTopic } from './fsck-survey';
 
 /**

@@ -92,7 +92,8 @@ function firstBeyond(ranges: readonly OffsetRange[], offset: number): number {
   let high = ranges.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (ranges[middle]!.toOffset <= offset) low = middle + 1; // middle < high <= length
+    if (ranges[middle]!.toOffset <= offset)
+      low = middle + 1; // middle < high <= length
     else high = middle;
   }
   return low;

@@ -11,7 +11,12 @@ function frame(lsn: number, ...entries: Entry[]): Frame {
 }
 
 function positionAt(offset: number): Entry {
-  return { kind: 'positions-set', group: 'g', topicId: 1, positions: [{ name: 'p', offset, revision: 1, metadata: '' }] };
+  return {
+    kind: 'positions-set',
+    group: 'g',
+    topicId: 1,
+    positions: [{ name: 'p', offset, revision: 1, metadata: '' }],
+  };
 }
 
 describe('a position beyond the end of its topic', () => {

@@ -76,7 +76,11 @@ export function createTolerantState(state: LogState): TolerantState {
     if (older !== undefined) forgetTopic(older.id);
   };
 
-  const fitProducer = (stamp: { id: string; epoch: number; sequence: number }, baseOffset: number, timestampMs: number): boolean => {
+  const fitProducer = (
+    stamp: { id: string; epoch: number; sequence: number },
+    baseOffset: number,
+    timestampMs: number,
+  ): boolean => {
     const producer = state.producers.get(stamp.id);
     const expected = producer?.epoch === stamp.epoch ? producer.nextSequence : 0;
     if (stamp.sequence === expected) return true;
@@ -108,7 +112,8 @@ export function createTolerantState(state: LogState): TolerantState {
         uncertainGroups.delete(entry.group);
         // Who stored it had read so far: what comes next must not take those offsets, or the group would never see it.
         const end = Math.max(...entry.positions.map(({ offset }) => offset));
-        if (areFramesLost && end - topic.nextOffset <= POSITION_LEAP_MAX) topic.nextOffset = Math.max(topic.nextOffset, end);
+        if (areFramesLost && end - topic.nextOffset <= POSITION_LEAP_MAX)
+          topic.nextOffset = Math.max(topic.nextOffset, end);
         break;
       }
       case 'topic-trimmed':

@@ -27,7 +27,9 @@ export async function findStrays(
     for (const name of await fileSystem.list(directory)) {
       if (isKnown(name)) continue;
       const isTemporary = name.endsWith(TEMPORARY_SUFFIX);
-      const what = isTemporary ? 'left by an interrupted write; a start removes it' : 'belongs to nothing that is stored';
+      const what = isTemporary
+        ? 'left by an interrupted write; a start removes it'
+        : 'belongs to nothing that is stored';
       list.add('note', `${directory}/${name}`, 0, what);
     }
   };

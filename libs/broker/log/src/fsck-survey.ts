@@ -10,7 +10,13 @@ import type { Checkpoint } from './checkpoint-codec';
 import type { Appended, Entry } from './entries';
 import { checkPositions, surveyAttestation, surveyCheckpoints } from './fsck-checkpoints';
 import { createComparison, type ComparedSegment } from './fsck-compare';
-import { walkJournal, type JournalHole, type JournalWalk, type JournalWalkOptions, type WalkedFrame } from './fsck-journal';
+import {
+  walkJournal,
+  type JournalHole,
+  type JournalWalk,
+  type JournalWalkOptions,
+  type WalkedFrame,
+} from './fsck-journal';
 import {
   addRange,
   createFindingList,
@@ -122,7 +128,9 @@ export async function surveyDirectory(options: SurveyOptions): Promise<Survey> {
   const found = await surveyCheckpoints(fileSystem, directories, list, onBytes);
   const { checkpoint } = found;
   // Before frames behind the checkpoint move them on.
-  const certainEnds = new Map([...(checkpoint?.state.topicsById.values() ?? [])].map(({ id, nextOffset }) => [id, nextOffset]));
+  const certainEnds = new Map(
+    [...(checkpoint?.state.topicsById.values() ?? [])].map(({ id, nextOffset }) => [id, nextOffset]),
+  );
   const tolerant = createTolerantState(checkpoint?.state ?? createState());
   const journal: SurveyedJournal = {
     fileSystem,
@@ -288,7 +296,13 @@ async function compareJournal(
       addRange(surveyed.inJournal, range);
       await compare(surveyed, entry, frame.timestampMs);
       if (onPiece === undefined || isCovered(surveyed.durable, range)) continue;
-      onPiece(surveyed, { ...range, timestampMs: frame.timestampMs, path, position: payloadsAt + entry.start - frameStart, length: entry.length });
+      onPiece(surveyed, {
+        ...range,
+        timestampMs: frame.timestampMs,
+        path,
+        position: payloadsAt + entry.start - frameStart,
+        length: entry.length,
+      });
     }
   };
   try {

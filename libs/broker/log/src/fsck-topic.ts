@@ -13,7 +13,14 @@ import { countLines } from './record-cut';
 import type { TopicState } from './state';
 import { isMissing } from './storage-errors';
 import type { SegmentMark, SegmentState } from './topic-files';
-import { decodeBlock, decodeIndexHeader, INDEX_ENTRY_BYTES, INDEX_HEADER_BYTES, indexPosition, type Block } from './topic-index';
+import {
+  decodeBlock,
+  decodeIndexHeader,
+  INDEX_ENTRY_BYTES,
+  INDEX_HEADER_BYTES,
+  indexPosition,
+  type Block,
+} from './topic-index';
 import { parseTopicFileName, topicFileName, type TopicFileKind } from './topic-names';
 
 const ENTRIES_PER_READ = 4_096;
@@ -86,7 +93,8 @@ export async function checkTopic(options: TopicCheckOptions): Promise<{ strays: 
 
 async function checkSegment(options: TopicCheckOptions, segment: CheckedSegment): Promise<void> {
   const { topic, directory } = options;
-  const pathOf = (kind: TopicFileKind): string => `${directory}/${topicFileName(segment.baseOffset, topic.incarnation, kind)}`;
+  const pathOf = (kind: TopicFileKind): string =>
+    `${directory}/${topicFileName(segment.baseOffset, topic.incarnation, kind)}`;
   const lines = await openIfThere(options, pathOf('ndjson'));
   const index = await openIfThere(options, pathOf('index'));
   try {
@@ -131,7 +139,11 @@ interface OpenSegment {
   readonly indexLength: number;
 }
 
-function createSegmentCheck(options: TopicCheckOptions, segment: CheckedSegment, files: OpenSegment): () => Promise<void> {
+function createSegmentCheck(
+  options: TopicCheckOptions,
+  segment: CheckedSegment,
+  files: OpenSegment,
+): () => Promise<void> {
   const { topic, list } = options;
   const { linesPath, indexPath, linesLength, indexLength } = files;
   const reader = createWindowReader(files.lines, linesLength);
@@ -163,8 +175,10 @@ function createSegmentCheck(options: TopicCheckOptions, segment: CheckedSegment,
     }
     if (segment.isNewest || segment.mark === undefined) return;
     const indexDurable = indexPosition(entriesDurable);
-    if (linesLength > lengthDurable) list.add('damage', linesPath, lengthDurable, 'the file is longer than what was written');
-    if (indexLength > indexDurable) list.add('damage', indexPath, indexDurable, 'the index is longer than what was written');
+    if (linesLength > lengthDurable)
+      list.add('damage', linesPath, lengthDurable, 'the file is longer than what was written');
+    if (indexLength > indexDurable)
+      list.add('damage', indexPath, indexDurable, 'the index is longer than what was written');
   };
 
   const checkDurable = async (block: Block | undefined, entry: number): Promise<void> => {
@@ -189,7 +203,8 @@ function createSegmentCheck(options: TopicCheckOptions, segment: CheckedSegment,
       return;
     }
     const what = `the block of offsets ${baseOffset} to ${range.toOffset - 1} is not valid`;
-    const finding = (position + length > linesLength ? truncation : undefined) ?? list.add('damage', linesPath, position, what);
+    const finding =
+      (position + length > linesLength ? truncation : undefined) ?? list.add('damage', linesPath, position, what);
     options.onDamage({ topicId: topic.id, ...range, finding });
   };
 
@@ -200,7 +215,11 @@ function createSegmentCheck(options: TopicCheckOptions, segment: CheckedSegment,
     if (payload !== undefined && follows) {
       const isCertain = block.baseOffset + block.recordCount <= options.certainEnd;
       await options.onBlock({ ...block, segment: segment.baseOffset, entry, isDurable: isCertain, payload });
-      next = { offset: block.baseOffset + block.recordCount, position: block.position + block.length, timestampMs: block.timestampMs };
+      next = {
+        offset: block.baseOffset + block.recordCount,
+        position: block.position + block.length,
+        timestampMs: block.timestampMs,
+      };
       return true;
     }
     const what = 'from here on the file is not what was written; no checkpoint covers it, a start writes it again';
@@ -228,7 +247,8 @@ function createSegmentCheck(options: TopicCheckOptions, segment: CheckedSegment,
     const indexDurable = indexPosition(entriesDurable);
     if (indexLength < indexDurable) badEntry(indexLength, `the index should hold ${indexDurable} bytes`);
     const toOffset = segment.mark?.nextOffset ?? next.offset;
-    if (open === undefined && next.offset < toOffset) badEntry(indexDurable, `the entries end before offset ${toOffset}`);
+    if (open === undefined && next.offset < toOffset)
+      badEntry(indexDurable, `the entries end before offset ${toOffset}`);
     closeDamage(toOffset);
   };
 }

@@ -4,7 +4,16 @@ import { join } from 'node:path';
 import { nodeFileSystem } from '@pulses/shared-node-platform';
 import { inspectDataDirectory, type Inspection } from './fsck';
 import type { Finding } from './fsck-report';
-import { builtShapes, filesOf, fingerprint, flipBit, seededNumbers, SHAPES, sizeOf, type Shape } from './testing/fsck-fixture';
+import {
+  builtShapes,
+  filesOf,
+  fingerprint,
+  flipBit,
+  seededNumbers,
+  SHAPES,
+  sizeOf,
+  type Shape,
+} from './testing/fsck-fixture';
 import { openLog, publish, temporaryDirectories } from './testing/log-fixture';
 import { seedsOf, sizes } from './testing/torture-sizes';
 
@@ -13,7 +22,8 @@ const shapes = builtShapes();
 afterEach(() => directories.removeAll());
 afterAll(() => shapes.removeAll());
 
-const inspect = (directory: string): Promise<Inspection> => inspectDataDirectory({ fileSystem: nodeFileSystem, directory });
+const inspect = (directory: string): Promise<Inspection> =>
+  inspectDataDirectory({ fileSystem: nodeFileSystem, directory });
 const damageOf = ({ findings }: Inspection): Finding[] => findings.filter(({ severity }) => severity === 'damage');
 
 async function many(): Promise<Shape> {
@@ -35,7 +45,13 @@ describe('a sound directory', () => {
     expect(inspection.findings).toEqual([]);
     expect(inspection.isSound).toBe(true);
     const messages = [...shape.topics.values()].reduce((sum, topic) => sum + topic.messages.length, 0);
-    expect(inspection.summary).toMatchObject({ messages, messagesLost: 0, topics: shape.topics.size, damages: 0, notes: 0 });
+    expect(inspection.summary).toMatchObject({
+      messages,
+      messagesLost: 0,
+      topics: shape.topics.size,
+      damages: 0,
+      notes: 0,
+    });
     expect(await fingerprint(shape.directory)).toBe(before);
   });
 
@@ -89,9 +105,12 @@ describe('a sound directory', () => {
     await writeFile(join(directory, 'journal', 'x.tmp'), 'x');
     const inspection = await inspect(directory);
     expect(inspection.isSound).toBe(true);
-    expect(inspection.findings.map(({ file }) => file.slice(directory.length + 1)).sort()).toEqual(
-      ['journal/x.tmp', 'notes.txt', 'topics/gone', 'topics/logs/backup.ndjson'],
-    );
+    expect(inspection.findings.map(({ file }) => file.slice(directory.length + 1)).sort()).toEqual([
+      'journal/x.tmp',
+      'notes.txt',
+      'topics/gone',
+      'topics/logs/backup.ndjson',
+    ]);
   });
 });
 
@@ -113,25 +132,29 @@ describe('one flipped bit', () => {
     expect(new Set(damage.map(({ file }) => file))).toEqual(new Set([path]));
   });
 
-  it('is found in every file, wherever it is, and nowhere else', async () => {
-    const { directory } = await shapes.copy(await directories.make(), 'restarted often');
-    const [seed = 1] = seedsOf(1);
-    const below = seededNumbers(seed);
-    const paths = await filesOf(directory);
-    const flips = Array.from({ length: sizes.flipsFound }, () => paths).flat();
-    for (const path of flips) {
-      const byte = below(await sizeOf(path));
-      const bit = below(8);
-      await flipBit(path, byte, bit);
-      const { findings } = await inspect(directory);
-      const what = `seed ${seed}: bit ${bit} of byte ${byte} of ${path}`;
-      const isHit = findings.some((finding) => finding.file === path && finding.byteOffset <= byte);
-      const elsewhere = findings.filter(({ file }) => file !== path);
-      expect({ what, isHit, elsewhere }).toEqual({ what, isHit: true, elsewhere: [] });
-      await flipBit(path, byte, bit);
-    }
-    expect((await inspect(directory)).findings).toEqual([]);
-  }, sizes.timeoutMs);
+  it(
+    'is found in every file, wherever it is, and nowhere else',
+    async () => {
+      const { directory } = await shapes.copy(await directories.make(), 'restarted often');
+      const [seed = 1] = seedsOf(1);
+      const below = seededNumbers(seed);
+      const paths = await filesOf(directory);
+      const flips = Array.from({ length: sizes.flipsFound }, () => paths).flat();
+      for (const path of flips) {
+        const byte = below(await sizeOf(path));
+        const bit = below(8);
+        await flipBit(path, byte, bit);
+        const { findings } = await inspect(directory);
+        const what = `seed ${seed}: bit ${bit} of byte ${byte} of ${path}`;
+        const isHit = findings.some((finding) => finding.file === path && finding.byteOffset <= byte);
+        const elsewhere = findings.filter(({ file }) => file !== path);
+        expect({ what, isHit, elsewhere }).toEqual({ what, isHit: true, elsewhere: [] });
+        await flipBit(path, byte, bit);
+      }
+      expect((await inspect(directory)).findings).toEqual([]);
+    },
+    sizes.timeoutMs,
+  );
 });
 
 describe('what is missing', () => {
@@ -167,7 +190,10 @@ describe('what is missing', () => {
       [names[1]!, () => rm(join(journal, names[0]!))],
       [names[0]!, () => rm(join(journal, names[1]!))],
       [names.at(-2)!, () => rm(join(journal, names.at(-1)!))],
-      [names.at(-1)!, async () => truncate(join(journal, names.at(-1)!), (await sizeOf(join(journal, names.at(-1)!))) - 10)],
+      [
+        names.at(-1)!,
+        async () => truncate(join(journal, names.at(-1)!), (await sizeOf(join(journal, names.at(-1)!))) - 10),
+      ],
     ];
     for (const [told, harm] of cases) {
       const bytes = await Promise.all(names.map((name) => readFile(join(journal, name))));

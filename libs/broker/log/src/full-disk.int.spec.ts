@@ -10,7 +10,13 @@ import { openLog, publish, readMessages, temporaryDirectories } from './testing/
 import { sizes } from './testing/torture-sizes';
 
 const KIB = 1024;
-const OPTIONS = { segmentBytesMax: 128 * KIB, topicSegmentBytesMax: 256 * KIB, checkpointBytes: 256 * KIB, materialiseDelayMs: 5, tailBytesMax: 64 * KIB };
+const OPTIONS = {
+  segmentBytesMax: 128 * KIB,
+  topicSegmentBytesMax: 256 * KIB,
+  checkpointBytes: 256 * KIB,
+  materialiseDelayMs: 5,
+  tailBytesMax: 64 * KIB,
+};
 
 const run = promisify(execFile);
 const directories = temporaryDirectories();
@@ -59,36 +65,40 @@ const canPublish = (log: BrokerLog): Promise<boolean> =>
   );
 
 describe('a real disk of 4 MiB', () => {
-  it('is filled and freed again and again without a restart and without a loss, where one may be mounted', async () => {
-    const directory = await directories.make();
-    const refusal = await mountTmpfs(directory);
-    if (refusal !== undefined) {
-      // Without the right to mount there is no small disk; the simulated ones have said the same.
-      process.stderr.write(`left out, since no small disk could be mounted: ${refusal}\n`);
-      expect(mounted).toBeUndefined();
-      return;
-    }
-    const ballast = join(directory, 'ballast');
-    for (let round = 0; round < sizes.fillings; round += 1) {
-      const data = join(directory, `data-${round}`);
-      // More than half: what was stored in the journal alone has to find room in the topics' files afterwards.
-      await writeFile(ballast, Buffer.alloc((2_300 + (round % 5) * 100) * KIB));
-      const log = (open = await openLog(data, { options: OPTIONS }));
-      const stored = await fill(log, 'a');
-      expect(stored.length).toBeGreaterThan(0);
-      expect(await readMessages(log, 'a')).toEqual(stored);
-      await rm(ballast);
-      await until(() => canPublish(log));
-      expect(await readMessages(log, 'a')).toEqual(stored);
-      open = undefined;
-      await log.close();
-      open = await openLog(data, { options: OPTIONS });
-      expect(await readMessages(open, 'a')).toEqual(stored);
-      expect((await readMessages(open, 'room')).length).toBeGreaterThan(0);
-      const reopened = open;
-      open = undefined;
-      await reopened.close();
-      await rm(data, { recursive: true });
-    }
-  }, sizes.timeoutMs);
+  it(
+    'is filled and freed again and again without a restart and without a loss, where one may be mounted',
+    async () => {
+      const directory = await directories.make();
+      const refusal = await mountTmpfs(directory);
+      if (refusal !== undefined) {
+        // Without the right to mount there is no small disk; the simulated ones have said the same.
+        process.stderr.write(`left out, since no small disk could be mounted: ${refusal}\n`);
+        expect(mounted).toBeUndefined();
+        return;
+      }
+      const ballast = join(directory, 'ballast');
+      for (let round = 0; round < sizes.fillings; round += 1) {
+        const data = join(directory, `data-${round}`);
+        // More than half: what was stored in the journal alone has to find room in the topics' files afterwards.
+        await writeFile(ballast, Buffer.alloc((2_300 + (round % 5) * 100) * KIB));
+        const log = (open = await openLog(data, { options: OPTIONS }));
+        const stored = await fill(log, 'a');
+        expect(stored.length).toBeGreaterThan(0);
+        expect(await readMessages(log, 'a')).toEqual(stored);
+        await rm(ballast);
+        await until(() => canPublish(log));
+        expect(await readMessages(log, 'a')).toEqual(stored);
+        open = undefined;
+        await log.close();
+        open = await openLog(data, { options: OPTIONS });
+        expect(await readMessages(open, 'a')).toEqual(stored);
+        expect((await readMessages(open, 'room')).length).toBeGreaterThan(0);
+        const reopened = open;
+        open = undefined;
+        await reopened.close();
+        await rm(data, { recursive: true });
+      }
+    },
+    sizes.timeoutMs,
+  );
 });

@@ -10,8 +10,7 @@ export async function writeAll(handle: FileHandle, buffers: readonly Uint8Array[
   let rest = buffers;
   let at = position;
   while (rest.length > 0) {
-    const written =
-      rest.length === 1 ? await handle.write(rest[0]!, at) : await handle.writev(rest, at); // length 1: has one
+    const written = rest.length === 1 ? await handle.write(rest[0]!, at) : await handle.writev(rest, at); // length 1: has one
     at += written;
     rest = dropBytes(rest, written);
     if (written === 0 && rest.length > 0) throw new Error('a write took no bytes');

@@ -99,7 +99,10 @@ describe('reading frames of the journal', () => {
     await file.close();
     const reader = readerOf(aheadBytes);
     expect(Buffer.from(await reader.read(places[0]!))).toEqual(frames[0]);
-    await expect(reader.read(places[1]!)).rejects.toMatchObject({ code: 'JOURNAL_CORRUPT', message: expect.stringContaining('frame 2 is not valid') });
+    await expect(reader.read(places[1]!)).rejects.toMatchObject({
+      code: 'JOURNAL_CORRUPT',
+      message: expect.stringContaining('frame 2 is not valid'),
+    });
     expect(Buffer.from(await reader.read(places[2]!))).toEqual(frames[2]);
   });
 });

@@ -8,13 +8,7 @@
 import type { FileHandle, FileSystem } from '@pulses/shared-ports';
 import { FRAME_HEADER_BYTES, FRAME_MAGIC, readFrame, readHeader, type Frame, type FrameHeader } from './frame';
 import { readUpTo } from './full-io';
-import {
-  decodeSegmentHeader,
-  firstLsnOf,
-  SEGMENT_HEADER_BYTES,
-  seedOf,
-  type SegmentHeader,
-} from './journal-segment';
+import { decodeSegmentHeader, firstLsnOf, SEGMENT_HEADER_BYTES, seedOf, type SegmentHeader } from './journal-segment';
 import { createWindowReader } from './journal-window';
 import { corrupt } from './storage-errors';
 
@@ -25,7 +19,12 @@ export interface SegmentFile {
   readonly header: SegmentHeader;
 }
 
-const MAGIC_BYTES = Uint8Array.of(FRAME_MAGIC & 0xff, (FRAME_MAGIC >> 8) & 0xff, (FRAME_MAGIC >> 16) & 0xff, FRAME_MAGIC >> 24);
+const MAGIC_BYTES = Uint8Array.of(
+  FRAME_MAGIC & 0xff,
+  (FRAME_MAGIC >> 8) & 0xff,
+  (FRAME_MAGIC >> 16) & 0xff,
+  FRAME_MAGIC >> 24,
+);
 
 /** A frame and where it lies. */
 export interface PlacedFrame {

@@ -60,7 +60,10 @@ async function skimSegment(options: JournalSkimOptions, segment: SegmentFile, en
   const seed = seedOf(logId);
   const handle = await fileSystem.open(segment.path, 'read');
   try {
-    const reader = createWindowReader(handle, segment.length, { pieceBytes: isThorough ? undefined : PIECE_BYTES, isReused: true });
+    const reader = createWindowReader(handle, segment.length, {
+      pieceBytes: isThorough ? undefined : PIECE_BYTES,
+      isReused: true,
+    });
     let position = SEGMENT_HEADER_BYTES;
     let crc = previousCrc;
     for (let lsn = firstLsn; lsn <= endLsn; lsn += 1) {

@@ -24,7 +24,10 @@ export interface WindowReader {
 export function createWindowReader(
   handle: FileHandle,
   fileLength: number,
-  { pieceBytes = PIECE_BYTES_DEFAULT, isReused = false }: { readonly pieceBytes?: number | undefined; readonly isReused?: boolean } = {},
+  {
+    pieceBytes = PIECE_BYTES_DEFAULT,
+    isReused = false,
+  }: { readonly pieceBytes?: number | undefined; readonly isReused?: boolean } = {},
 ): WindowReader {
   let buffer = Buffer.alloc(0);
   let bytes: Uint8Array = new Uint8Array(0);

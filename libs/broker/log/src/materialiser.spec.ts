@@ -12,7 +12,13 @@ describe('a pass of the topic files', () => {
     const disk = createSimFileSystem({ seed: 1 });
     const on = machineOn(disk, createSimRandom(1));
     // Nothing stays in memory, and nothing is retired.
-    const options = { tailBytesMax: 0, passBytesMax: PASS_BYTES, segmentBytesMax: 1_000_000, checkpointBytes: 1_000_000, materialiseDelayMs: 10 };
+    const options = {
+      tailBytesMax: 0,
+      passBytesMax: PASS_BYTES,
+      segmentBytesMax: 1_000_000,
+      checkpointBytes: 1_000_000,
+      materialiseDelayMs: 10,
+    };
     const log = await openOn(on, { options, retention: () => undefined });
     if (log === undefined) throw new Error('the power is on');
     const { incarnation } = await log.createTopic('source');
@@ -20,7 +26,10 @@ describe('a pass of the topic files', () => {
     // No topic file can be made until all of it is stored.
     disk.setFault({ call: disk.trace.length + 1, kind: 'ENOSPC', isForEver: true, only: ['create'] });
     for (let index = 0; index < FRAMES; index += 1) {
-      const appends = [{ topic: 'big', ...lines(BIG) }, { topic: 'small', ...lines(`${index}`) }];
+      const appends = [
+        { topic: 'big', ...lines(BIG) },
+        { topic: 'small', ...lines(`${index}`) },
+      ];
       await log.commit({ group: 'g', groupEpoch, topic: 'source', incarnation, positions: [], appends });
     }
     await log.deleteTopics(['big']);
@@ -28,10 +37,16 @@ describe('a pass of the topic files', () => {
     const before = disk.trace.length;
     await settled(on, log.close());
 
-    const readsBetweenWrites = disk.trace.slice(before).join(' ').split('write').map((calls) => calls.split(' ').filter((call) => call === 'read').length);
+    const readsBetweenWrites = disk.trace
+      .slice(before)
+      .join(' ')
+      .split('write')
+      .map((calls) => calls.split(' ').filter((call) => call === 'read').length);
     expect(readsBetweenWrites.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(FRAMES / 2);
     expect(Math.max(...readsBetweenWrites)).toBeLessThanOrEqual(PASS_BYTES / BIG.length);
     const again = await openOn(on, { options, retention: () => undefined });
-    expect(again && (await readMessages(again, 'small'))).toEqual(Array.from({ length: FRAMES }, (_, index) => `${index}`));
+    expect(again && (await readMessages(again, 'small'))).toEqual(
+      Array.from({ length: FRAMES }, (_, index) => `${index}`),
+    );
   });
 });

@@ -181,7 +181,11 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     let count = 0;
     let frame: { readonly lsn: number; readonly bytes: Uint8Array } | undefined;
     let row = next;
-    for (; row !== undefined && (bytes === 0 || bytes + tail.lengthOf(row) <= options.passBytesMax); row = tail.after(row)) {
+    for (
+      ;
+      row !== undefined && (bytes === 0 || bytes + tail.lengthOf(row) <= options.passBytesMax);
+      row = tail.after(row)
+    ) {
       const topicId = tail.topicIdOf(row);
       if (files.get(topicId) === undefined) {
         gone.push(row);
@@ -392,7 +396,8 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     room: waitForRoom,
     drain: async () => {
       const lsn = options.pushedLsn();
-      const isDone = (): boolean => leftOver.size === 0 && untidy.size === 0 && (next === undefined || tail.lsnOf(next) > lsn);
+      const isDone = (): boolean =>
+        leftOver.size === 0 && untidy.size === 0 && (next === undefined || tail.lsnOf(next) > lsn);
       for (;;) {
         await verifying;
         while (passing !== undefined) await passing;

@@ -27,7 +27,11 @@ async function crashWhileOpening(seed: number): Promise<void> {
 }
 
 describe('power cuts while the log is opened after a power cut', () => {
-  it('leave a directory that opens with all that was acknowledged, however many there are', async () => {
-    expect(await violationsOf(seedsOf(sizes.nestedRecoveries), crashWhileOpening)).toEqual([]);
-  }, sizes.timeoutMs);
+  it(
+    'leave a directory that opens with all that was acknowledged, however many there are',
+    async () => {
+      expect(await violationsOf(seedsOf(sizes.nestedRecoveries), crashWhileOpening)).toEqual([]);
+    },
+    sizes.timeoutMs,
+  );
 });

@@ -2,7 +2,13 @@
 
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
-import { checkTopicName, COMMIT_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX, type RecordBatch, type StoredPosition } from '@pulses/broker-wire';
+import {
+  checkTopicName,
+  COMMIT_MESSAGE_BYTES_MAX,
+  MESSAGE_BYTES_MAX,
+  type RecordBatch,
+  type StoredPosition,
+} from '@pulses/broker-wire';
 import { writeAttestation } from './attestation';
 import type { BrokerLog } from './broker-log';
 import { copyOf } from './bytes';
@@ -137,13 +143,23 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
     onFailed: (error) => queue.fail(error),
   });
   onPass = () => checkpointer.consider();
-  const syncTimer = createSyncTimer(clock, options.fsync, () => queue.between(() => writer.sync()), (error) => {
-    if (isPulsesError(error)) queue.fail(error);
-  });
+  const syncTimer = createSyncTimer(
+    clock,
+    options.fsync,
+    () => queue.between(() => writer.sync()),
+    (error) => {
+      if (isPulsesError(error)) queue.fail(error);
+    },
+  );
 
   const enqueue = <T>(
     stage: QueuedRequest<T>['stage'],
-    rest: { payloadBytes?: number; isAlone?: boolean; isRead?: boolean; onRefused?: QueuedRequest<T>['onRefused'] } = {},
+    rest: {
+      payloadBytes?: number;
+      isAlone?: boolean;
+      isRead?: boolean;
+      onRefused?: QueuedRequest<T>['onRefused'];
+    } = {},
   ): Promise<T> => queue.enqueue({ payloadBytes: 0, isAlone: false, isRead: false, ...rest, stage });
 
   const retention = createRetention({
@@ -157,7 +173,11 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
   });
 
   /** What is in the journal alone. Payloads are copied: a reader that is slow would keep whole frames in memory. */
-  const readUnwritten = async (batches: readonly JournalBatch[], fromOffset: number, bytesMax: number): Promise<RecordBatch[]> => {
+  const readUnwritten = async (
+    batches: readonly JournalBatch[],
+    fromOffset: number,
+    bytesMax: number,
+  ): Promise<RecordBatch[]> => {
     const gathering = createGathering(bytesMax);
     let framesBytes = 0;
     for (const batch of batches) {
@@ -223,7 +243,8 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
       return topic === undefined ? undefined : topicInfo(topic);
     },
     topics: (query) => topicList.list(query),
-    positions: async (group, topic) => await enqueue(() => () => storedPositions(state, group, topic), { isRead: true }),
+    positions: async (group, topic) =>
+      await enqueue(() => () => storedPositions(state, group, topic), { isRead: true }),
     read: async (name, incarnation, fromOffset, bytesMax) => {
       const topic = state.topicsByName.get(name);
       if (topic?.incarnation !== incarnation) throw unknownTopic(name);

@@ -8,9 +8,7 @@ import type { RetentionPolicy } from './retention';
  * With the last two an acknowledged message can be lost in a power cut; that is the user's choice.
  */
 export type FsyncPolicy =
-  | { readonly mode: 'always' }
-  | { readonly mode: 'interval'; readonly intervalMs: number }
-  | { readonly mode: 'never' };
+  { readonly mode: 'always' } | { readonly mode: 'interval'; readonly intervalMs: number } | { readonly mode: 'never' };
 
 export interface BrokerLogOptions {
   readonly fsync: FsyncPolicy;

@@ -65,7 +65,8 @@ export async function readJournal(options: RecoveryOptions, state: LogState): Pr
   const checkpointLsn = state.lsn;
   const materialisedLsn = checkpoint?.materialisedLsn ?? 0;
   const attestation = await readAttestation(fileSystem, journalDirectory);
-  if (attestation === 'damaged') logger.warn({ directory: journalDirectory }, 'the attestation is damaged; it is ignored');
+  if (attestation === 'damaged')
+    logger.warn({ directory: journalDirectory }, 'the attestation is damaged; it is ignored');
   const attested = attestation === 'damaged' ? undefined : attestation;
   const place = {
     fileSystem,
@@ -101,8 +102,10 @@ export async function readJournal(options: RecoveryOptions, state: LogState): Pr
       for (const path of scan.unused) await fileSystem.remove(path);
       return await continueJournal(options, scan, logId);
     },
-    replay: (visit) => skimJournal({ ...place, afterLsn: materialisedLsn, lastLsn: scan.last.lsn, isThorough: false, visit }),
-    verify: (visit) => skimJournal({ ...place, afterLsn: materialisedLsn, lastLsn: checkpointLsn, isThorough: true, visit }),
+    replay: (visit) =>
+      skimJournal({ ...place, afterLsn: materialisedLsn, lastLsn: scan.last.lsn, isThorough: false, visit }),
+    verify: (visit) =>
+      skimJournal({ ...place, afterLsn: materialisedLsn, lastLsn: checkpointLsn, isThorough: true, visit }),
   };
 }
 
@@ -143,11 +146,7 @@ async function continueJournal(options: RecoveryOptions, scan: JournalScan, logI
     throw error;
   }
   const { lsn, crc } = scan.last;
-  return createJournalWriter(
-    { ...options, directory: journalDirectory },
-    { logId, lsn, crc, firstLsn, length },
-    file,
-  );
+  return createJournalWriter({ ...options, directory: journalDirectory }, { logId, lsn, crc, firstLsn, length }, file);
 }
 
 /** Returns the length of the new segment. */
@@ -158,7 +157,7 @@ async function copyLooseFrames({ fileSystem }: RecoveryOptions, scan: JournalSca
   const from = await fileSystem.open(newest.path, 'read');
   try {
     const reader = createWindowReader(from, scan.last.end);
-    for (let at = scan.attested.end; at < scan.last.end; ) {
+    for (let at = scan.attested.end; at < scan.last.end;) {
       const window = await reader.view(at, Math.min(COPY_BYTES, scan.last.end - at));
       const piece = window.bytes.subarray(window.at, Math.min(window.bytes.length, window.at + COPY_BYTES));
       await writeAll(to, [piece], length);

@@ -23,7 +23,8 @@ export function listLosses(survey: Survey): { lost: LostRange[]; lostState: stri
     for (const { range, reason } of known) lost.push(lostRange(surveyed, range, reason));
     const explained = known.map(({ range }) => range).sort((left, right) => left.fromOffset - right.fromOffset);
     for (const range of missing) {
-      for (const rest of missingOf(range, explained)) lost.push(lostRange(surveyed, rest, 'damage beyond what the list of findings holds'));
+      for (const rest of missingOf(range, explained))
+        lost.push(lostRange(surveyed, rest, 'damage beyond what the list of findings holds'));
     }
     if (holes.length > 0) for (const range of leftOut(surveyed)) lost.push(lostRange(surveyed, range, LEFT_OUT));
     if (tolerant.nameless.has(topic.id)) {
@@ -34,7 +35,8 @@ export function listLosses(survey: Survey): { lost: LostRange[]; lostState: stri
   }
 
   const lostState = holes.map(({ fromLsn, toLsn }) => {
-    const frames = fromLsn === toLsn ? `frame ${fromLsn} of the journal is` : `frames ${fromLsn} to ${toLsn} of the journal are`;
+    const frames =
+      fromLsn === toLsn ? `frame ${fromLsn} of the journal is` : `frames ${fromLsn} to ${toLsn} of the journal are`;
     return `${frames} lost: beyond the messages listed, nothing tells what else was stored in them`;
   });
   for (const group of holes.length > 0 ? tolerant.uncertainGroups : []) {

@@ -6,7 +6,17 @@ import type { BrokerLog } from './broker-log';
 import { inspectDataDirectory } from './fsck';
 import { repairDataDirectory, type Repair } from './repair';
 import { fillerOf } from './repair-topic';
-import { builtShapes, filesOf, fingerprint, flipBit, seededNumbers, SHAPES, sizeOf, type Shape, type ShapeName } from './testing/fsck-fixture';
+import {
+  builtShapes,
+  filesOf,
+  fingerprint,
+  flipBit,
+  seededNumbers,
+  SHAPES,
+  sizeOf,
+  type Shape,
+  type ShapeName,
+} from './testing/fsck-fixture';
 import { openLog, publish, readMessages, stamp, temporaryDirectories } from './testing/log-fixture';
 import { seedsOf, sizes } from './testing/torture-sizes';
 
@@ -44,7 +54,11 @@ async function repaired(shape: Shape, what = ''): Promise<{ repair: Repair; log:
     const lost = repair.lost.filter((range) => range.topic === topic);
     const info = log.topic(topic);
     if (info === undefined) {
-      expect({ what, topic, lost: lost.reduce((sum, range) => sum + range.messages, 0) }).toEqual({ what, topic, lost: messages.length });
+      expect({ what, topic, lost: lost.reduce((sum, range) => sum + range.messages, 0) }).toEqual({
+        what,
+        topic,
+        lost: messages.length,
+      });
       continue;
     }
     const stored = await readMessages(log, topic);
@@ -60,33 +74,40 @@ async function repaired(shape: Shape, what = ''): Promise<{ repair: Repair; log:
       // attests the end of the journal is gone, or harmed together with it, not even that can be known.
       const isBehind = index >= stored.length && (repair.lostState.length > 0 || what.includes('/attested'));
       const expected = isLost || isBehind ? [fillerOf(offset).trimEnd(), undefined] : [message];
-      if (!expected.includes(stored[index])) throw new Error(`${what}: ${topic} holds ${stored[index]} at offset ${offset}, not ${message}`);
+      if (!expected.includes(stored[index]))
+        throw new Error(`${what}: ${topic} holds ${stored[index]} at offset ${offset}, not ${message}`);
     }
   }
   return { repair, log, to };
 }
 
 describe('the repair of a sound directory', () => {
-  it.each(SHAPES)('loses nothing, and keeps offsets, positions, epochs, incarnations and deduplication: %s', async (name) => {
-    const shape = await shapeOf(name);
-    const { repair, log } = await repaired(shape);
-    expect(repair).toMatchObject({ lost: [], lostState: [], isWhole: true });
-    expect(await log.positions('', '')).toEqual(shape.positions);
-    open = undefined;
-    const source = log.topic('source');
-    const topics = log.topics({ prefix: '', after: '', limit: 100 });
-    await log.close();
-    open = await openLog(shape.directory);
-    expect(topics).toEqual(open.topics({ prefix: '', after: '', limit: 100 }));
-    expect(source).toEqual(open.topic('source'));
-  });
+  it.each(SHAPES)(
+    'loses nothing, and keeps offsets, positions, epochs, incarnations and deduplication: %s',
+    async (name) => {
+      const shape = await shapeOf(name);
+      const { repair, log } = await repaired(shape);
+      expect(repair).toMatchObject({ lost: [], lostState: [], isWhole: true });
+      expect(await log.positions('', '')).toEqual(shape.positions);
+      open = undefined;
+      const source = log.topic('source');
+      const topics = log.topics({ prefix: '', after: '', limit: 100 });
+      await log.close();
+      open = await openLog(shape.directory);
+      expect(topics).toEqual(open.topics({ prefix: '', after: '', limit: 100 }));
+      expect(source).toEqual(open.topic('source'));
+    },
+  );
 
   it('goes on where the original would: repeats are known, epochs rise, offsets follow', async () => {
     const shape = await shapeOf('many segments');
     const { log } = await repaired(shape);
     const { nextOffset } = log.topic('source')!;
     expect(await publish(log, 'source', ['again'], stamp(shape.nextSequence - 1))).toMatchObject({ duplicate: true });
-    expect(await publish(log, 'source', ['new'], stamp(shape.nextSequence))).toMatchObject({ duplicate: false, baseOffset: nextOffset });
+    expect(await publish(log, 'source', ['new'], stamp(shape.nextSequence))).toMatchObject({
+      duplicate: false,
+      baseOffset: nextOffset,
+    });
     expect(await log.advanceGroupEpoch('g')).toBe(2);
   });
 
@@ -95,7 +116,10 @@ describe('the repair of a sound directory', () => {
     await rm(join(shape.directory, 'journal', 'attested'));
     const path = await fileOf(shape.directory, /\.journal$/);
     await truncate(path, (await sizeOf(path)) - 3);
-    const { repair, log } = await repaired({ ...shape, topics: new Map([...shape.topics].filter(([topic]) => topic === 'source' || topic === 'logs')) });
+    const { repair, log } = await repaired({
+      ...shape,
+      topics: new Map([...shape.topics].filter(([topic]) => topic === 'source' || topic === 'logs')),
+    });
     expect(repair).toMatchObject({ lost: [], lostState: [], isWhole: true });
     const { positions } = shape;
     expect((await log.positions('g', 'source'))[0]!.revision).toBe(positions[0]!.revision - 1);
@@ -113,18 +137,25 @@ describe('the new directory', () => {
     }
     expect(await readdir(directory)).not.toContain('inside');
     await rm(join(to, 'x'), { recursive: true });
-    expect(await repairDataDirectory({ fileSystem: nodeFileSystem, from: directory, to })).toMatchObject({ isWhole: true });
+    expect(await repairDataDirectory({ fileSystem: nodeFileSystem, from: directory, to })).toMatchObject({
+      isWhole: true,
+    });
   });
 
-  it.each(['.ndjson', '.journal', '.checkpoint.tmp'])('does not open when it was not finished: stopped at a file like *%s', async (ending) => {
-    const { directory } = await shapeOf('few messages');
-    const to = join(await directories.make(), 'new');
-    const open: typeof nodeFileSystem.open = (path, mode) =>
-      mode === 'create' && path.endsWith(ending) ? Promise.reject(new Error('stopped')) : nodeFileSystem.open(path, mode);
-    const fileSystem = { ...nodeFileSystem, open };
-    await expect(repairDataDirectory({ fileSystem, from: directory, to })).rejects.toThrow('stopped');
-    await expect(openLog(to)).rejects.toMatchObject({ code: 'JOURNAL_CORRUPT' });
-  });
+  it.each(['.ndjson', '.journal', '.checkpoint.tmp'])(
+    'does not open when it was not finished: stopped at a file like *%s',
+    async (ending) => {
+      const { directory } = await shapeOf('few messages');
+      const to = join(await directories.make(), 'new');
+      const open: typeof nodeFileSystem.open = (path, mode) =>
+        mode === 'create' && path.endsWith(ending)
+          ? Promise.reject(new Error('stopped'))
+          : nodeFileSystem.open(path, mode);
+      const fileSystem = { ...nodeFileSystem, open };
+      await expect(repairDataDirectory({ fileSystem, from: directory, to })).rejects.toThrow('stopped');
+      await expect(openLog(to)).rejects.toMatchObject({ code: 'JOURNAL_CORRUPT' });
+    },
+  );
 
   it('is not made while a broker has the original open', async () => {
     const directory = await directories.make();
@@ -178,10 +209,13 @@ describe('lost messages', () => {
     for (const { fromOffset, toOffset, messages, reason } of repair.lost) {
       expect(messages).toBe(toOffset - fromOffset);
       expect(reason).toMatch(/logs\/0{16}.*, byte \d+: /);
-      for (let offset = fromOffset; offset < toOffset; offset += 1) expect(stored[offset]).toBe(fillerOf(offset).trimEnd());
+      for (let offset = fromOffset; offset < toOffset; offset += 1)
+        expect(stored[offset]).toBe(fillerOf(offset).trimEnd());
     }
     expect(stored.length).toBe(shape.topics.get('logs')!.messages.length);
-    expect(stored.filter((text) => text.startsWith('{"lost')).length).toBe(repair.lost.reduce((sum, { messages }) => sum + messages, 0));
+    expect(stored.filter((text) => text.startsWith('{"lost')).length).toBe(
+      repair.lost.reduce((sum, { messages }) => sum + messages, 0),
+    );
     expect(await log.positions('', '')).toEqual(shape.positions);
   });
 });
@@ -206,7 +240,10 @@ describe('lost frames of the journal', () => {
     const { repair, log } = await repaired(shape);
     const [position] = await log.positions('g', 'source');
     expect(position!.revision).toBe(shape.positions[0]!.revision - 1);
-    expect(repair.lost.map(({ topic, messages }) => [topic, messages]).sort()).toEqual([['out.0', 2], ['out.1', 2]]);
+    expect(repair.lost.map(({ topic, messages }) => [topic, messages]).sort()).toEqual([
+      ['out.0', 2],
+      ['out.1', 2],
+    ]);
     expect((await readMessages(log, 'out.0')).length).toBe(8);
     expect((await readMessages(log, 'source')).length).toBe(shape.topics.get('source')!.messages.length);
     expect(repair.lostState.join()).toContain('group g may have moved');
@@ -214,7 +251,8 @@ describe('lost frames of the journal', () => {
 
   it('and of every checkpoint leave what files and the rest of the journal tell', async () => {
     const shape = await shapeOf('many segments');
-    for (const name of await readdir(join(shape.directory, 'checkpoints'))) await rm(join(shape.directory, 'checkpoints', name));
+    for (const name of await readdir(join(shape.directory, 'checkpoints')))
+      await rm(join(shape.directory, 'checkpoints', name));
     const { repair, log } = await repaired(shape);
     expect(repair.lostState.join()).toContain('no checkpoint is valid');
     expect(repair.lost).toEqual([]);
@@ -225,7 +263,8 @@ describe('lost frames of the journal', () => {
 describe('a start that nothing but files tells of', () => {
   it('is taken from the name of the first file, also when that is damaged', async () => {
     const shape = await shapeOf('many segments');
-    for (const name of await readdir(join(shape.directory, 'checkpoints'))) await rm(join(shape.directory, 'checkpoints', name));
+    for (const name of await readdir(join(shape.directory, 'checkpoints')))
+      await rm(join(shape.directory, 'checkpoints', name));
     await truncate(await fileOf(shape.directory, /logs\/0{16}.*index$/), 10);
     const { repair, log } = await repaired(shape);
     expect(log.topic('logs')).toMatchObject({ startOffset: 0, nextOffset: shape.topics.get('logs')!.messages.length });
@@ -240,39 +279,45 @@ describe('a journal whose end and attestation are both damaged', () => {
     const newest = (await filesOf(shape.directory)).filter((path) => path.endsWith('.journal')).at(-1)!; // made with the shape
     await flipBit(newest, (await sizeOf(newest)) - 2);
     const { repair } = await repaired(shape);
-    expect(repair.lostState).toEqual([expect.stringContaining('may be one that was torn while it was written, or one that was acknowledged')]);
+    expect(repair.lostState).toEqual([
+      expect.stringContaining('may be one that was torn while it was written, or one that was acknowledged'),
+    ]);
     expect(repair.isWhole).toBe(false);
   });
 });
 
 describe('random damage', () => {
-  it('never makes a repair that keeps a wrong message, or loses one in silence', async () => {
-    const [seed = 1] = seedsOf(1);
-    const below = seededNumbers(seed);
-    for (let round = 0; round < sizes.repairs; round += 1) {
-      const shape = await shapeOf(SHAPES[2 + below(4)]!);
-      const what: string[] = [`seed ${seed}, round ${round}`];
-      for (let harm = 0; harm <= below(3); harm += 1) {
-        const paths = await filesOf(shape.directory);
-        const path = paths[below(paths.length)]!;
-        const size = await sizeOf(path);
-        const kind = below(6);
-        what.push(`${['remove', 'cut', 'overwrite'][kind] ?? 'flip'} ${path}`);
-        if (kind === 0) await rm(path);
-        else if (kind === 1) await truncate(path, below(size));
-        else if (kind === 2) await writeFile(path, Buffer.alloc(Math.min(size, 300), below(256)), { flag: 'r+' });
-        else if (size > 0) await flipBit(path, below(size), below(8));
+  it(
+    'never makes a repair that keeps a wrong message, or loses one in silence',
+    async () => {
+      const [seed = 1] = seedsOf(1);
+      const below = seededNumbers(seed);
+      for (let round = 0; round < sizes.repairs; round += 1) {
+        const shape = await shapeOf(SHAPES[2 + below(4)]!);
+        const what: string[] = [`seed ${seed}, round ${round}`];
+        for (let harm = 0; harm <= below(3); harm += 1) {
+          const paths = await filesOf(shape.directory);
+          const path = paths[below(paths.length)]!;
+          const size = await sizeOf(path);
+          const kind = below(6);
+          what.push(`${['remove', 'cut', 'overwrite'][kind] ?? 'flip'} ${path}`);
+          if (kind === 0) await rm(path);
+          else if (kind === 1) await truncate(path, below(size));
+          else if (kind === 2) await writeFile(path, Buffer.alloc(Math.min(size, 300), below(256)), { flag: 'r+' });
+          else if (size > 0) await flipBit(path, below(size), below(8));
+        }
+        const { repair, log } = await repaired(shape, what.join('; '));
+        if (!repair.lostState.join().includes('no checkpoint is valid')) {
+          // Each change of the position came with two messages: neither is there without the other.
+          const revision = (await log.positions('g', 'source'))[0]?.revision ?? 0;
+          const outputs = log.topic('out.0')?.nextOffset ?? 0;
+          expect({ what, outputs }).toEqual({ what, outputs: 2 * revision });
+        }
+        open = undefined;
+        await log.close();
+        await directories.removeAll();
       }
-      const { repair, log } = await repaired(shape, what.join('; '));
-      if (!repair.lostState.join().includes('no checkpoint is valid')) {
-        // Each change of the position came with two messages: neither is there without the other.
-        const revision = (await log.positions('g', 'source'))[0]?.revision ?? 0;
-        const outputs = log.topic('out.0')?.nextOffset ?? 0;
-        expect({ what, outputs }).toEqual({ what, outputs: 2 * revision });
-      }
-      open = undefined;
-      await log.close();
-      await directories.removeAll();
-    }
-  }, sizes.timeoutMs);
+    },
+    sizes.timeoutMs,
+  );
 });

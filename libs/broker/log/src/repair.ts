@@ -28,7 +28,13 @@ import { encodeCheckpoint } from './checkpoint-codec';
 import { storeCheckpoint } from './checkpoint-store';
 import { summaryOf, withLock, type InspectionSummary } from './fsck';
 import { messagesOf, type Finding, type LostMessages } from './fsck-report';
-import { surveyDirectory, type JournalPiece, type Survey, type SurveyedTopic, type SurveyProgress } from './fsck-survey';
+import {
+  surveyDirectory,
+  type JournalPiece,
+  type Survey,
+  type SurveyedTopic,
+  type SurveyProgress,
+} from './fsck-survey';
 import { fileWriterOver } from './file-writers';
 import { writeAll } from './full-io';
 import { createHandleCache } from './handle-cache';
@@ -107,7 +113,8 @@ export async function repairDataDirectory(options: RepairOptions): Promise<Repai
       summary,
       saved: {
         topics: survey.tolerant.state.topicsById.size,
-        messages: summary.messages - [...survey.topics.values()].reduce((sum, { missing }) => sum + messagesOf(missing), 0),
+        messages:
+          summary.messages - [...survey.topics.values()].reduce((sum, { missing }) => sum + messagesOf(missing), 0),
       },
       ...losses,
       isWhole: lostMessages === 0 && losses.lostState.length === 0,

@@ -64,7 +64,12 @@ export function createReplay(
       for (const topic of state.topicsById.values()) {
         const reach = reachOf(topic);
         if (reach === topic.nextOffset) continue;
-        throw corrupt(data, journal, 0, `no valid frame holds the messages of topic ${topic.topic} from offset ${reach} on`);
+        throw corrupt(
+          data,
+          journal,
+          0,
+          `no valid frame holds the messages of topic ${topic.topic} from offset ${reach} on`,
+        );
       }
     },
   };

@@ -82,7 +82,10 @@ function checkPositions(positions: CommitRequest['positions']): void {
       throw new PulsesError('PROTOCOL_VIOLATION', `position ${name} has a revision or offset out of range`);
     }
     if (Buffer.byteLength(metadata) > METADATA_BYTES_MAX || LONE_SURROGATE.test(metadata)) {
-      throw new PulsesError('PROTOCOL_VIOLATION', `the metadata of position ${name} is above ${METADATA_BYTES_MAX} bytes`);
+      throw new PulsesError(
+        'PROTOCOL_VIOLATION',
+        `the metadata of position ${name} is above ${METADATA_BYTES_MAX} bytes`,
+      );
     }
   }
 }

@@ -46,7 +46,9 @@ async function fillSegments(log: BrokerLog, directory: string, topic: string, co
     await until(async () => {
       const newest = (await segmentsOf(directory, topic).catch(() => [])).at(-1);
       if (newest === undefined) return false;
-      return (await readFile(join(directory, 'topics', topic, newest), 'utf8').catch(() => '')).endsWith(`${messages.at(-1)}\n`);
+      return (await readFile(join(directory, 'topics', topic, newest), 'utf8').catch(() => '')).endsWith(
+        `${messages.at(-1)}\n`,
+      );
     });
   }
   return messages;
@@ -58,12 +60,23 @@ describe('retention', () => {
     const retention = () => ({ bytes: 3_000 });
     let log = await start(directory, { retention });
     const messages = await fillSegments(log, directory, 'a', 100);
-    await until(async () => (log.topic('a')?.bytes ?? Infinity) <= 3_000 && (await segmentsOf(directory, 'a')).length <= 4);
+    await until(
+      async () => (log.topic('a')?.bytes ?? Infinity) <= 3_000 && (await segmentsOf(directory, 'a')).length <= 4,
+    );
     const info = log.topic('a')!;
     expect(info.startOffset).toBeGreaterThan(50);
     expect(info.nextOffset).toBe(100);
-    expect(info.bytes).toBe(Buffer.byteLength(messages.slice(info.startOffset).map((one) => `${one}\n`).join('')));
-    await expect(log.read('a', info.incarnation, info.startOffset - 1, 100)).rejects.toMatchObject({ code: 'OFFSET_OUT_OF_RANGE' });
+    expect(info.bytes).toBe(
+      Buffer.byteLength(
+        messages
+          .slice(info.startOffset)
+          .map((one) => `${one}\n`)
+          .join(''),
+      ),
+    );
+    await expect(log.read('a', info.incarnation, info.startOffset - 1, 100)).rejects.toMatchObject({
+      code: 'OFFSET_OUT_OF_RANGE',
+    });
     await log.close();
     log = await start(directory, {});
     expect(log.topic('a')).toEqual(info);
@@ -73,7 +86,10 @@ describe('retention', () => {
   it('lets everything go when all of it is old, and goes on at the next offset', async () => {
     const directory = await directories.make();
     const clock = settableClock(1_000_000);
-    const log = await start(directory, { clock, retention: (topic) => (topic === 'a' ? { ageMs: 10_000 } : undefined) });
+    const log = await start(directory, {
+      clock,
+      retention: (topic) => (topic === 'a' ? { ageMs: 10_000 } : undefined),
+    });
     await fill(log, 'a', 0, 30);
     const kept = await fill(log, 'b', 0, 30);
     clock.setMs(1_020_000);
@@ -93,7 +109,12 @@ describe('retention', () => {
     const { incarnation } = await log.createTopic('a');
     const groupEpoch = await log.advanceGroupEpoch('g');
     const base = { group: 'g', groupEpoch, topic: 'a', incarnation, appends: [] };
-    const position = (name: string, expectedRevision: number, offset: number) => ({ name, expectedRevision, offset, metadata: '' });
+    const position = (name: string, expectedRevision: number, offset: number) => ({
+      name,
+      expectedRevision,
+      offset,
+      metadata: '',
+    });
     await log.commit({ ...base, positions: [position('p', 0, 35), position('q', 0, 30)] });
     const messages = await fillSegments(log, directory, 'a', 40);
     clock.setMs(2_000_000);

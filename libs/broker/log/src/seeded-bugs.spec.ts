@@ -24,36 +24,68 @@ async function complaint(wrap: Wrap): Promise<string | undefined> {
 }
 
 describe('the suite of power cuts sees a log that', () => {
-  it('acknowledges before it synchronises', async () => {
-    expect(await complaint(acknowledgesEarly)).toMatch(/after a restart|does not open/);
-  }, sizes.timeoutMs);
+  it(
+    'acknowledges before it synchronises',
+    async () => {
+      expect(await complaint(acknowledgesEarly)).toMatch(/after a restart|does not open/);
+    },
+    sizes.timeoutMs,
+  );
 
-  it('does not synchronise directories', async () => {
-    expect(await complaint(skipsDirectories)).toMatch(/after a restart|does not open/);
-  }, sizes.timeoutMs);
+  it(
+    'does not synchronise directories',
+    async () => {
+      expect(await complaint(skipsDirectories)).toMatch(/after a restart|does not open/);
+    },
+    sizes.timeoutMs,
+  );
 
-  it('ignores a short write', async () => {
-    expect(await complaint(ignoresShortWrites)).toMatch(/JOURNAL_CORRUPT|is damaged|does not open/);
-  }, sizes.timeoutMs);
+  it(
+    'ignores a short write',
+    async () => {
+      expect(await complaint(ignoresShortWrites)).toMatch(/JOURNAL_CORRUPT|is damaged|does not open/);
+    },
+    sizes.timeoutMs,
+  );
 
-  it('appends after a torn line', async () => {
-    expect(await complaint(appendsAfterTornLines)).toMatch(/hold other lines|JOURNAL_CORRUPT|does not open/);
-  }, sizes.timeoutMs);
+  it(
+    'appends after a torn line',
+    async () => {
+      expect(await complaint(appendsAfterTornLines)).toMatch(/hold other lines|JOURNAL_CORRUPT|does not open/);
+    },
+    sizes.timeoutMs,
+  );
 
-  it('loses its producers at a checkpoint', async () => {
-    expect(await complaint(losesProducers)).toMatch(/a repeat|sent again|does not open/);
-  }, sizes.timeoutMs);
+  it(
+    'loses its producers at a checkpoint',
+    async () => {
+      expect(await complaint(losesProducers)).toMatch(/a repeat|sent again|does not open/);
+    },
+    sizes.timeoutMs,
+  );
 });
 
 describe('the suite of damage sees a log that', () => {
-  it('truncates at the first bad frame', async () => {
-    const stopped = await stoppedLog(2, { steps: 14, isClean: false, options: { segmentBytesMax: 1_000_000, checkpointBytes: 1_000_000 } });
-    const path = segmentsOf(stopped.disk)[0]!; // operations were stored
-    const random = createSimRandom(1);
-    const found = await violationsOf(SEEDS, async () => {
-      const bit = Math.floor(random.fraction() * (stopped.disk.bytesOf(path).length / 2) * 8);
-      await openDamaged(damaged(stopped.disk, path, (whole) => flipBit(whole, bit)), { ...stopped, before: [] }, truncatesAtBadFrames);
-    });
-    expect(found.join()).toMatch(/damage is served/);
-  }, sizes.timeoutMs);
+  it(
+    'truncates at the first bad frame',
+    async () => {
+      const stopped = await stoppedLog(2, {
+        steps: 14,
+        isClean: false,
+        options: { segmentBytesMax: 1_000_000, checkpointBytes: 1_000_000 },
+      });
+      const path = segmentsOf(stopped.disk)[0]!; // operations were stored
+      const random = createSimRandom(1);
+      const found = await violationsOf(SEEDS, async () => {
+        const bit = Math.floor(random.fraction() * (stopped.disk.bytesOf(path).length / 2) * 8);
+        await openDamaged(
+          damaged(stopped.disk, path, (whole) => flipBit(whole, bit)),
+          { ...stopped, before: [] },
+          truncatesAtBadFrames,
+        );
+      });
+      expect(found.join()).toMatch(/damage is served/);
+    },
+    sizes.timeoutMs,
+  );
 });

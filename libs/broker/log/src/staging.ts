@@ -97,7 +97,10 @@ export function createStaging(state: LogState, random: Random, topicsMax: number
     return request.positions.map(({ name, expectedRevision, offset, metadata }) => {
       const revision = revisions.get(revisionKey(request.group, topic.id, name)) ?? stored?.get(name)?.revision ?? 0;
       if (revision !== expectedRevision) {
-        throw new PulsesError('POSITION_CONFLICT', `position ${name} is at revision ${revision}, not ${expectedRevision}`);
+        throw new PulsesError(
+          'POSITION_CONFLICT',
+          `position ${name} is at revision ${revision}, not ${expectedRevision}`,
+        );
       }
       return { name, offset, revision: revision + 1, metadata };
     });
@@ -147,7 +150,9 @@ export function createStaging(state: LogState, random: Random, topicsMax: number
     },
     deleteTopics: (names) => {
       const found =
-        names.length === 0 ? [...state.topicsByName.keys()] : [...new Set(names)].filter((name) => state.topicsByName.has(name));
+        names.length === 0
+          ? [...state.topicsByName.keys()]
+          : [...new Set(names)].filter((name) => state.topicsByName.has(name));
       const deleted = found.map((topic) => {
         const { id, incarnation } = state.topicsByName.get(topic)!; // filtered just before
         return { topicId: id, topic, incarnation };

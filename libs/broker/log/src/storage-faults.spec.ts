@@ -8,13 +8,22 @@ import { publish, readMessages } from './testing/log-fixture';
 import { damaged, segmentsOf } from './testing/torture-damage';
 import { DIRECTORY, machineOn, openOn, settled, type Machine } from './testing/torture-run';
 
-const ROOMY: Partial<BrokerLogOptions> = { segmentBytesMax: 100_000, checkpointBytes: 100_000, unwrittenBytesMax: 100_000, materialiseDelayMs: 300 };
+const ROOMY: Partial<BrokerLogOptions> = {
+  segmentBytesMax: 100_000,
+  checkpointBytes: 100_000,
+  unwrittenBytesMax: 100_000,
+  materialiseDelayMs: 300,
+};
 
 function machine(disk: SimFileSystem = createSimFileSystem({ seed: 1 })): Machine {
   return machineOn(disk, createSimRandom(1));
 }
 
-async function opened(on: Machine, options: Partial<BrokerLogOptions> = ROOMY, fileSystem: FileSystem = on.fileSystem): Promise<BrokerLog> {
+async function opened(
+  on: Machine,
+  options: Partial<BrokerLogOptions> = ROOMY,
+  fileSystem: FileSystem = on.fileSystem,
+): Promise<BrokerLog> {
   const log = await openOn(on, { options, fileSystem });
   if (log === undefined) throw new Error('the power is on');
   return log;
@@ -43,13 +52,23 @@ describe('a want of descriptors', () => {
     const on = machine();
     const log = await opened(on, { ...ROOMY, segmentBytesMax: 100 });
     await publish(log, 'a', ['1']);
-    on.fileSystem.setFault({ call: on.fileSystem.trace.length + 1, kind: 'EMFILE', isForEver: true, only: ['syncDirectory'] });
+    on.fileSystem.setFault({
+      call: on.fileSystem.trace.length + 1,
+      kind: 'EMFILE',
+      isForEver: true,
+      only: ['syncDirectory'],
+    });
     await publish(log, 'a', ['2']);
     await publish(log, 'a', ['3']);
     on.fileSystem.setFault(undefined);
     await publish(log, 'a', ['4']);
     for (let seed = 1; seed <= 20; seed += 1) {
-      expect(await readMessages(await opened(machine(on.fileSystem.afterPowerCut(seed))), 'a')).toEqual(['1', '2', '3', '4']);
+      expect(await readMessages(await opened(machine(on.fileSystem.afterPowerCut(seed))), 'a')).toEqual([
+        '1',
+        '2',
+        '3',
+        '4',
+      ]);
     }
   });
 });
@@ -64,7 +83,8 @@ describe('a full disk', () => {
       open: async (path, mode) => {
         if (isFull && path.includes('/topics/')) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
         // While the first pass over the files is under way: the checkpoint after it finds this message still to be written.
-        if (path.endsWith('.ndjson') && mode === 'create') await Promise.race([...writing.map((log) => publish(log, 'b', ['1'])), Promise.resolve()]);
+        if (path.endsWith('.ndjson') && mode === 'create')
+          await Promise.race([...writing.map((log) => publish(log, 'b', ['1'])), Promise.resolve()]);
         return await on.fileSystem.open(path, mode);
       },
     };
@@ -114,7 +134,10 @@ describe('damage', () => {
     const after = machine(disk);
     const again = await opened(after);
     await publish(again, 'a', ['2']);
-    expect(await settled(after, again.failed)).toMatchObject({ code: 'JOURNAL_CORRUPT', message: expect.stringContaining(path) });
+    expect(await settled(after, again.failed)).toMatchObject({
+      code: 'JOURNAL_CORRUPT',
+      message: expect.stringContaining(path),
+    });
     await settled(after, again.close());
   });
 

@@ -38,12 +38,9 @@ import {
 import { topicDirectoryName, topicFileName } from './topic-names';
 
 const textOf = (name: string) => readFileSync(join(__dirname, '../../../../docs/formats', name), 'utf8');
-const [storage, journal, checkpoint, topicFiles] = ['storage.md', 'journal.md', 'checkpoint.md', 'topic-files.md'].map(textOf) as [
-  string,
-  string,
-  string,
-  string,
-];
+const [storage, journal, checkpoint, topicFiles] = ['storage.md', 'journal.md', 'checkpoint.md', 'topic-files.md'].map(
+  textOf,
+) as [string, string, string, string];
 
 /** Hex digits up to a gap of two blanks, or `00 * 9`; what follows is for people. */
 const bytesOfLine = (line: string): Uint8Array => {
@@ -114,7 +111,12 @@ function statedCheckpoint({ state, segments, ...own }: Checkpoint): object {
         ...synced,
       })),
     })),
-    producers: [...state.producers].map(([id, { epoch, nextSequence, results }]) => ({ id, epoch, nextSequence, results })),
+    producers: [...state.producers].map(([id, { epoch, nextSequence, results }]) => ({
+      id,
+      epoch,
+      nextSequence,
+      results,
+    })),
     retired: [...state.retiredProducers].map(([id, epoch]) => ({ id, epoch })),
     groups: [...state.groups].map(([group, { epoch, positions }]) => ({
       group,
@@ -129,13 +131,19 @@ function statedCheckpoint({ state, segments, ...own }: Checkpoint): object {
 
 /** Rows of a name and a number, of the names that match. */
 const tableOf = (text: string, name: RegExp): Record<string, number> => {
-  const rows = [...text.matchAll(/^\| `(\w+)` \| (\d+) \|/gm)].map(([, key = '', value]) => [key, Number(value)] as const);
+  const rows = [...text.matchAll(/^\| `(\w+)` \| (\d+) \|/gm)].map(
+    ([, key = '', value]) => [key, Number(value)] as const,
+  );
   return Object.fromEntries(rows.filter(([key]) => name.test(key)));
 };
 
 /** Number and name under which the document lists the entry. */
 function kindOf(stated: StatedFrame['entries'][number]): string {
-  const { bytes } = encodeFrame({ lsn: 1, syncedUpTo: 0, timestampMs: 0, previousCrc: 0, seed }, [entryOf(stated)], createArena());
+  const { bytes } = encodeFrame(
+    { lsn: 1, syncedUpTo: 0, timestampMs: 0, previousCrc: 0, seed },
+    [entryOf(stated)],
+    createArena(),
+  );
   const name = stated['producer'] === undefined ? stated.kind : 'produced';
   return `${bytes[FRAME_HEADER_BYTES]} ${name}`;
 }
@@ -165,11 +173,19 @@ describe('docs/formats/journal.md', () => {
     'has frame $stated.lsn as the code writes and reads it',
     ({ stated, bytes }) => {
       const { entries, previousCrc, ...header } = stated;
-      const encoded = encodeFrame({ ...header, previousCrc: parseInt(previousCrc, 16), seed }, entries.map(entryOf), createArena());
+      const encoded = encodeFrame(
+        { ...header, previousCrc: parseInt(previousCrc, 16), seed },
+        entries.map(entryOf),
+        createArena(),
+      );
       expect(hex(encoded.bytes)).toBe(hex(bytes));
       const frame = readFrame(bytes, 0, seed);
       expect(frame?.frameLength).toBe(bytes.length);
-      const read = frame && { ...frame, entries: frame.entries.map(statedEntry), previousCrc: hexOfCrc(frame.previousCrc) };
+      const read = frame && {
+        ...frame,
+        entries: frame.entries.map(statedEntry),
+        previousCrc: hexOfCrc(frame.previousCrc),
+      };
       expect(read).toMatchObject(stated);
     },
   );
@@ -237,7 +253,10 @@ describe('docs/formats/topic-files.md', () => {
   });
 
   it('names directories as the code does', () => {
-    const rows = [...topicFiles.matchAll(/^\| `([^`]+)` \| `([^`]+)` \|$/gm)].map(([, topic = '', directory]) => [topic, directory]);
+    const rows = [...topicFiles.matchAll(/^\| `([^`]+)` \| `([^`]+)` \|$/gm)].map(([, topic = '', directory]) => [
+      topic,
+      directory,
+    ]);
     expect(rows.length).toBeGreaterThanOrEqual(4);
     for (const [topic = '', directory] of rows) expect(topicDirectoryName(topic)).toBe(directory);
     expect(topicDirectoryName('x'.repeat(200))).toBe('x'.repeat(200));

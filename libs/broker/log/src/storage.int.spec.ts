@@ -90,7 +90,8 @@ describe('topic files', () => {
       await publish(log, topic, ['1']);
       await until(async () => (await readableLines(directory, topic).catch(() => [])).length === 1);
     }
-    for (const name of await readdir(join(directory, 'topics'))) expect(name).toMatch(/^[A-Za-z0-9+][A-Za-z0-9._=%+-]*$/);
+    for (const name of await readdir(join(directory, 'topics')))
+      expect(name).toMatch(/^[A-Za-z0-9+][A-Za-z0-9._=%+-]*$/);
     const ours = (await readdir(directory)).filter((name) => !name.startsWith('broker.lock'));
     expect(ours.sort()).toEqual(['checkpoints', 'journal', 'topics']);
   });
@@ -174,7 +175,12 @@ describe('damage', () => {
     await publish(log, 'b', ['1']);
     await until(async () => (await readdir(join(directory, 'checkpoints'))).length > 0);
     await stop(log);
-    const path = join(directory, 'topics', 'a', (await readdir(join(directory, 'topics', 'a'))).find((name) => name.endsWith('.ndjson'))!);
+    const path = join(
+      directory,
+      'topics',
+      'a',
+      (await readdir(join(directory, 'topics', 'a'))).find((name) => name.endsWith('.ndjson'))!,
+    );
     const bytes = await readFile(path);
     bytes[500]! ^= 1;
     await writeFile(path, bytes);

@@ -126,7 +126,8 @@ export async function openStorage(
   };
   const read = await readJournal(recovery, state);
   const { logId, lastTimestampMs } = read;
-  const journalReader = (aheadBytes: number) => createJournalReader(store.cache, directories, seedOf(logId), aheadBytes);
+  const journalReader = (aheadBytes: number) =>
+    createJournalReader(store.cache, directories, seedOf(logId), aheadBytes);
   const materialiser = createMaterialiser({
     store,
     clock,
@@ -162,7 +163,18 @@ export async function openStorage(
     throw error;
   }
   const at = { ...opened, journalBytes };
-  return { directories, state, tail, store, journal: journalReader(0), materialiser, writer, logId, lastTimestampMs, opened: at };
+  return {
+    directories,
+    state,
+    tail,
+    store,
+    journal: journalReader(0),
+    materialiser,
+    writer,
+    logId,
+    lastTimestampMs,
+    opened: at,
+  };
 }
 
 /** The files of every topic that is left, as far as the checkpoint knows them; what lies beyond is written again. */

@@ -34,9 +34,15 @@ describe('the tail', () => {
         let next: TailRow | undefined;
 
         const pushFrame = (lsn: number): void => {
-          const entries = Array.from({ length: 1 + below(entriesMax) }, () => ({ topicId: firstTopic + below(TOPICS), lines: 1 + below(4) }));
+          const entries = Array.from({ length: 1 + below(entriesMax) }, () => ({
+            topicId: firstTopic + below(TOPICS),
+            lines: 1 + below(4),
+          }));
           const texts = entries.map(({ topicId, lines }, index) =>
-            Array.from({ length: lines }, (_, line) => `${lsn}/${topicId}/${index}/${line} ${'x'.repeat(below(200))}\n`).join(''),
+            Array.from(
+              { length: lines },
+              (_, line) => `${lsn}/${topicId}/${index}/${line} ${'x'.repeat(below(200))}\n`,
+            ).join(''),
           );
           const length = texts.reduce((sum, text) => sum + text.length, 0);
           const { bytes, start } = arena.take(length);
@@ -70,7 +76,11 @@ describe('the tail', () => {
         const takeSome = (): void => {
           for (let count = below(20); count > 0 && next !== undefined; count -= 1) {
             const one = all.find(({ row }) => row === next)!; // it is in the tail
-            expect([tail.topicIdOf(next), tail.lengthOf(next), tail.lsnOf(next)]).toEqual([one.topicId, one.text.length, one.lsn]);
+            expect([tail.topicIdOf(next), tail.lengthOf(next), tail.lsnOf(next)]).toEqual([
+              one.topicId,
+              one.text.length,
+              one.lsn,
+            ]);
             tail.take(next);
             one.isTaken = tail.isLoaded(next);
             next = tail.after(next);
@@ -92,7 +102,9 @@ describe('the tail', () => {
         const read = (): void => {
           const topicId = firstTopic + below(TOPICS);
           const fromOffset = below((ends.get(topicId) ?? 0) + 2);
-          const lines = all.filter((one) => one.topicId === topicId).flatMap(({ text }) => text.split('\n').slice(0, -1));
+          const lines = all
+            .filter((one) => one.topicId === topicId)
+            .flatMap(({ text }) => text.split('\n').slice(0, -1));
           const found = tail.read(topicId, fromOffset, 1 + below(2_000)) ?? [];
           const read = found.flatMap(({ payload }) => Buffer.from(payload).toString().split('\n').slice(0, -1));
           expect(read).toEqual(lines.slice(fromOffset, fromOffset + read.length));
@@ -144,7 +156,16 @@ describe('the tail', () => {
     const tail = createTail(0, createArena());
     for (let offset = 0; offset < 10_000; offset += 1) {
       const row = tail.push(
-        { kind: 'appended', topicId: 1, baseOffset: offset, recordCount: 1, length: 9, bytes: new Uint8Array(0), start: 0, producer: undefined },
+        {
+          kind: 'appended',
+          topicId: 1,
+          baseOffset: offset,
+          recordCount: 1,
+          length: 9,
+          bytes: new Uint8Array(0),
+          start: 0,
+          producer: undefined,
+        },
         { place: { lsn: offset, segmentFirstLsn: 0, position: 0, length: 9 }, payloadAt: 0, timestampMs: 0 },
       );
       const found = tail.unloaded(1, offset, 1);

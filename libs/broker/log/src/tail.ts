@@ -127,14 +127,16 @@ export function createTail(bytesMax: number, arena: Arena): Tail {
 
   const inMemory = (row: TailRow): StoredBatch | undefined => {
     const payload = rows.bytesOf(row);
-    return payload && {
-      baseOffset: rows.get(row, BASE_OFFSET),
-      recordCount: rows.get(row, RECORD_COUNT),
-      timestampMs: rows.get(row, TIMESTAMP_MS),
-      bytes: payload,
-      start: rows.get(row, START),
-      length: rows.get(row, LENGTH),
-    };
+    return (
+      payload && {
+        baseOffset: rows.get(row, BASE_OFFSET),
+        recordCount: rows.get(row, RECORD_COUNT),
+        timestampMs: rows.get(row, TIMESTAMP_MS),
+        bytes: payload,
+        start: rows.get(row, START),
+        length: rows.get(row, LENGTH),
+      }
+    );
   };
 
   const inJournal = (row: TailRow): JournalBatch => ({

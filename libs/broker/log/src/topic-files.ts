@@ -106,7 +106,7 @@ export async function writeBatches(
   onWritten: (count: number) => void,
 ): Promise<void> {
   if (files.needsTidy) await tidyFiles(store, files);
-  for (let from = 0; from < batches.length; ) {
+  for (let from = 0; from < batches.length;) {
     let to = from;
     let bytes = 0;
     while (to < batches.length && (to === from || bytes + batches[to]!.length <= WRITE_BYTES_MAX)) {
@@ -179,7 +179,11 @@ async function addSegment(store: TopicStore, files: TopicFiles, first: StoredBat
  * Neighbours with one timestamp become one block as far as it stays small; a large batch becomes several.
  * @param payloads those of the batches
  */
-export function planBlocks(batches: readonly StoredBatch[], payloads: readonly Uint8Array[], position: number): Block[] {
+export function planBlocks(
+  batches: readonly StoredBatch[],
+  payloads: readonly Uint8Array[],
+  position: number,
+): Block[] {
   const blocks: Block[] = [];
   let open: Mutable<Block> | undefined;
   let at = position;
@@ -297,7 +301,13 @@ export async function tidyFiles(store: TopicStore, files: TopicFiles): Promise<v
     await cutFile(store, dataDirectory, filePath(files, newest, 'ndjson'), length, length);
     failpoint('topic-files.after-cut');
     // Entries that are held may be on their way into the file just now.
-    await cutFile(store, dataDirectory, filePath(files, newest, 'index'), indexPosition(entries), indexPosition(newest.indexed));
+    await cutFile(
+      store,
+      dataDirectory,
+      filePath(files, newest, 'index'),
+      indexPosition(entries),
+      indexPosition(newest.indexed),
+    );
   }
   files.needsTidy = false;
 }
@@ -330,7 +340,8 @@ async function cutFile(
       return current;
     });
   } catch (error) {
-    if (isMissing(error)) throw corrupt(dataDirectory, path, 0, `the file should hold ${leastLength} bytes and is missing`);
+    if (isMissing(error))
+      throw corrupt(dataDirectory, path, 0, `the file should hold ${leastLength} bytes and is missing`);
     throw error;
   }
   if (size < leastLength) throw corrupt(dataDirectory, path, size, `the file should hold ${leastLength} bytes`);

@@ -62,7 +62,8 @@ function firstIndex(values: readonly string[], passes: (value: string) => boolea
   let high = values.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (passes(values[middle]!)) high = middle; // middle < high <= length
+    if (passes(values[middle]!))
+      high = middle; // middle < high <= length
     else low = middle + 1;
   }
   return low;

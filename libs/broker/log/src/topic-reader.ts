@@ -45,7 +45,8 @@ function segmentOf(files: TopicFiles, offset: number): SegmentState | undefined 
   let high = segments.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (segments[middle]!.written.nextOffset <= offset) low = middle + 1; // middle < high <= length
+    if (segments[middle]!.written.nextOffset <= offset)
+      low = middle + 1; // middle < high <= length
     else high = middle;
   }
   const found = segments[low];
@@ -111,7 +112,8 @@ async function searchEntry(
   while (low < high) {
     const middle = (low + high + 1) >>> 1;
     const [block] = await load(middle, 1);
-    if (block!.baseOffset <= offset) low = middle; // load gives at least one
+    if (block!.baseOffset <= offset)
+      low = middle; // load gives at least one
     else high = middle - 1;
   }
   return low;

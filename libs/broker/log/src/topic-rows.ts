@@ -3,7 +3,17 @@
 // The rows of a topic are a list. Each also knows one much further back, after E. W. Myers, An applicative random-access
 // stack (1983), so that finding one of n takes O(log n) steps, and a topic of one row costs no more than its number.
 
-import { BASE_OFFSET, DEPTH, JUMP, NEWER, OLDER, RECORD_COUNT, TOPIC_ID, type TailRow, type TailRows } from './tail-rows';
+import {
+  BASE_OFFSET,
+  DEPTH,
+  JUMP,
+  NEWER,
+  OLDER,
+  RECORD_COUNT,
+  TOPIC_ID,
+  type TailRow,
+  type TailRows,
+} from './tail-rows';
 
 const NONE = -1;
 

@@ -72,7 +72,11 @@ async function unsettled(): Promise<Unsettled> {
 }
 
 function newestCheckpoint(disk: SimFileSystem): Checkpoint | undefined {
-  const path = disk.files().filter((file) => file.endsWith('.checkpoint')).sort().at(-1);
+  const path = disk
+    .files()
+    .filter((file) => file.endsWith('.checkpoint'))
+    .sort()
+    .at(-1);
   return path === undefined ? undefined : decodeCheckpoint(disk.bytesOf(path));
 }
 
@@ -80,7 +84,7 @@ function framesOf(disk: SimFileSystem, { logId, materialisedLsn, state }: Checkp
   return segmentsOf(disk).flatMap((path) => {
     const bytes = disk.bytesOf(path);
     const found: { path: string; from: number; to: number }[] = [];
-    for (let at = SEGMENT_HEADER_BYTES; at + FRAME_HEADER_BYTES <= bytes.length; ) {
+    for (let at = SEGMENT_HEADER_BYTES; at + FRAME_HEADER_BYTES <= bytes.length;) {
       const header = readHeader(bytes, at, seedOf(logId))!; // nothing is damaged yet
       const to = at + header.frameLength;
       if (header.lsn > materialisedLsn && header.lsn <= state.lsn) found.push({ path, from: at, to });
@@ -106,7 +110,10 @@ async function endOf(on: Machine): Promise<unknown> {
   let failure: unknown;
   void log.failed.then((error) => (failure = error));
   await on.clock.advance(1_000);
-  await settled(on, log.close().catch(() => undefined));
+  await settled(
+    on,
+    log.close().catch(() => undefined),
+  );
   return failure;
 }
 
@@ -122,12 +129,17 @@ describe('a flipped bit of a frame that a start only skims', () => {
         const harmed = damaged(disk, path, (bytes) => flipBit(bytes, bit));
         const what = `bit ${bit} of ${path}`;
         const end = await endOf(machine(harmed));
-        expect({ what, isReported: isPulsesError(end, 'JOURNAL_CORRUPT'), files: topicFiles(harmed) }).toEqual({ what, isReported: true, files });
+        expect({ what, isReported: isPulsesError(end, 'JOURNAL_CORRUPT'), files: topicFiles(harmed) }).toEqual({
+          what,
+          isReported: true,
+          files,
+        });
         count += 1;
         if (count % 40 !== 1) continue;
         const { lost } = await repairDataDirectory({ fileSystem: harmed, from: DIRECTORY, to: '/repaired' });
         for (const { topic, fromOffset, toOffset } of lost)
-          for (const message of messages.get(topic)?.slice(fromOffset, toOffset) ?? []) expect([what, stored.includes(message)]).toEqual([what, false]);
+          for (const message of messages.get(topic)?.slice(fromOffset, toOffset) ?? [])
+            expect([what, stored.includes(message)]).toEqual([what, false]);
       }
     expect(count).toBeGreaterThan(100);
   });

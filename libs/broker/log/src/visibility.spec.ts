@@ -22,7 +22,12 @@ describe('a message', () => {
         };
       },
     };
-    const log = await openBrokerLog({ fileSystem, clock: createSimClock(), random: createSimRandom(1), directory: '/data' });
+    const log = await openBrokerLog({
+      fileSystem,
+      clock: createSimClock(),
+      random: createSimRandom(1),
+      directory: '/data',
+    });
     await log.append({ topic: 't', recordCount: 1, payload: Buffer.from('first\n') });
     const incarnation = log.topic('t')?.incarnation ?? '';
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -37,7 +42,9 @@ describe('a message', () => {
     resolve();
     await appended;
     expect([settled, log.topic('t')?.nextOffset]).toEqual([['woken', 'acknowledged'], 2]);
-    expect((await log.read('t', incarnation, 1, 1 << 20)).map(({ payload }) => Buffer.from(payload).toString())).toEqual(['second\n']);
+    expect(
+      (await log.read('t', incarnation, 1, 1 << 20)).map(({ payload }) => Buffer.from(payload).toString()),
+    ).toEqual(['second\n']);
     await log.close();
   });
 
@@ -52,7 +59,10 @@ describe('a message', () => {
     await clock.advance(1_000);
     await settle(1_000);
     expect(log.unwrittenBytes).toBe(0);
-    const lines = fileSystem.files().filter((path) => path.endsWith('.ndjson')).map((path) => Buffer.from(fileSystem.bytesOf(path)).toString());
+    const lines = fileSystem
+      .files()
+      .filter((path) => path.endsWith('.ndjson'))
+      .map((path) => Buffer.from(fileSystem.bytesOf(path)).toString());
     expect(lines).toEqual(['first\n', 'second\n']);
     await log.close();
   });

@@ -43,7 +43,10 @@ describe('a connection of the binary protocol', () => {
     expect(await client.request({ type: 'read-positions', group: 'g', topic: '' })).toMatchObject({
       positions: [{ group: 'g', topic: 'source', incarnation, name: 'grouped', offset: 2, revision: 1, metadata: 'm' }],
     });
-    expect(await client.request(listAll)).toMatchObject({ topics: [{ topic: 'out' }, { topic: 'source' }], more: false });
+    expect(await client.request(listAll)).toMatchObject({
+      topics: [{ topic: 'out' }, { topic: 'source' }],
+      more: false,
+    });
     expect(await client.request({ type: 'leave-group', group: 'g', groupEpoch: 1 })).toEqual({ type: 'done' });
     expect(await client.request({ type: 'delete-topics', topics: ['out', 'none'] })).toEqual({ type: 'done' });
     expect(await client.request(listAll)).toMatchObject({ topics: [{ topic: 'source' }] });
@@ -62,9 +65,9 @@ describe('a connection of the binary protocol', () => {
     harness.log.releaseDisk();
     expect(await answer).toMatchObject({ type: 'produced', baseOffset: 0 });
     expect(payload?.length).toBe(0);
-    expect(await harness.log.read('source', harness.log.topic('source')?.incarnation ?? '', 0, 1_000_000)).toMatchObject([
-      { payload: Buffer.from(`${'a'.repeat(200_000)}\n`) },
-    ]);
+    expect(
+      await harness.log.read('source', harness.log.topic('source')?.incarnation ?? '', 0, 1_000_000),
+    ).toMatchObject([{ payload: Buffer.from(`${'a'.repeat(200_000)}\n`) }]);
   });
 
   it('lets requests take effect in the order sent, also those that look at what is stored', async () => {
@@ -80,7 +83,8 @@ describe('a connection of the binary protocol', () => {
     await settle(20);
     expect(client.heard).toHaveLength(1);
     harness.log.releaseDisk();
-    const namesOf = async (correlation: number) => (await client.answer(correlation, 'topics')).topics.map(({ topic }) => topic);
+    const namesOf = async (correlation: number) =>
+      (await client.answer(correlation, 'topics')).topics.map(({ topic }) => topic);
     expect(await namesOf(first)).toEqual(['a']);
     expect(await namesOf(second)).toEqual(['a', 'b']);
     expect(await namesOf(third)).toEqual([]);
@@ -98,12 +102,18 @@ describe('a connection of the binary protocol', () => {
     const harness = await startHarness();
     const client = await harness.wire();
     harness.log.refuseWith(new PulsesError('STORAGE_FULL', 'no room'));
-    expect(await client.request(produce('t', 0, 'a'))).toEqual({ type: 'error', code: 'STORAGE_FULL', message: 'no room' });
+    expect(await client.request(produce('t', 0, 'a'))).toEqual({
+      type: 'error',
+      code: 'STORAGE_FULL',
+      message: 'no room',
+    });
     harness.log.refuseWith(undefined);
     expect(await client.request(produce('t', 0, 'a'))).toMatchObject({ type: 'produced', duplicate: false });
     const foreign = { type: 'heartbeat', group: 'g', groupEpoch: 7 } as const;
     expect(await client.request(foreign)).toMatchObject({ type: 'error', code: 'FENCED' });
-    expect(await client.request({ ...produce('t', 1, 'a'), topic: 'a\u0000b' } as Request)).toMatchObject({ code: 'TOPIC_INVALID' });
+    expect(await client.request({ ...produce('t', 1, 'a'), topic: 'a\u0000b' } as Request)).toMatchObject({
+      code: 'TOPIC_INVALID',
+    });
     expect(await client.request({ type: 'ping' })).toMatchObject({ type: 'pong' });
   });
 
@@ -162,11 +172,20 @@ describe('a connection of the binary protocol', () => {
     await settle();
     harness.log.releaseDisk();
     await b.answer(waiting, 'group-joined');
-    expect(await b.request({ type: 'read-positions', group: 'g', topic: 's' })).toMatchObject({ positions: [{ offset: 9 }] });
+    expect(await b.request({ type: 'read-positions', group: 'g', topic: 's' })).toMatchObject({
+      positions: [{ offset: 9 }],
+    });
   });
 
   it.each<[string, Buffer]>([
-    ['a wrong checksum', Buffer.concat([bytesOf(9, { type: 'ping' }).subarray(0, 4), Buffer.from('BAD!'), bytesOf(9, { type: 'ping' }).subarray(8)])],
+    [
+      'a wrong checksum',
+      Buffer.concat([
+        bytesOf(9, { type: 'ping' }).subarray(0, 4),
+        Buffer.from('BAD!'),
+        bytesOf(9, { type: 'ping' }).subarray(8),
+      ]),
+    ],
     ['an absurd length', Buffer.from('ffffffff00000000', 'hex')],
     ['a length of nothing', Buffer.from('0000000000000000', 'hex')],
     ['text', Buffer.from('GET / HTTP/1.1\r\nHost: nobody\r\n\r\n')],
@@ -278,7 +297,9 @@ describe('a connection of the binary protocol', () => {
       listings += 1;
       return spied(query);
     };
-    const ids = Array.from({ length: 100 }, () => client.send({ type: 'list-topics', prefix: '', after: '', limit: 1000 }));
+    const ids = Array.from({ length: 100 }, () =>
+      client.send({ type: 'list-topics', prefix: '', after: '', limit: 1000 }),
+    );
     await settle(200);
     expect(listings).toBeLessThan(10);
     client.socket.resume();

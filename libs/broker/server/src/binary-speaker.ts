@@ -176,7 +176,11 @@ export function createBinarySpeaker(context: ServerContext, connection: Connecti
   const greet = (correlation: number, request: Request): void => {
     if (request.type !== 'hello') {
       const code = context.asksForToken ? 'UNAUTHENTICATED' : 'PROTOCOL_VIOLATION';
-      refuse(context.asksForToken ? 'unauthenticated' : 'malformed', correlation, new PulsesError(code, 'the first request has to be hello'));
+      refuse(
+        context.asksForToken ? 'unauthenticated' : 'malformed',
+        correlation,
+        new PulsesError(code, 'the first request has to be hello'),
+      );
     } else if (request.protocolVersion !== PROTOCOL_VERSION) {
       const detail = `version ${request.protocolVersion} of the protocol was asked for, ${PROTOCOL_VERSION} is spoken here`;
       refuse('malformed', correlation, new PulsesError('VERSION_UNSUPPORTED', detail));

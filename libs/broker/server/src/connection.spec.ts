@@ -36,7 +36,9 @@ describe('the opening of a connection', () => {
 
   it('keeps the lines of who waits for the opening when the server closes', async () => {
     const harness = await startHarness({ limits: { openingsPerSecond: 100, openingsBurst: 1 } });
-    const clients = await Promise.all([1, 2, 3].map((client) => harness.raw(`sink-connector_waiting\nline ${client}\n`)));
+    const clients = await Promise.all(
+      [1, 2, 3].map((client) => harness.raw(`sink-connector_waiting\nline ${client}\n`)),
+    );
     for (const { socket } of clients) socket.end();
     await settle();
     const closed = harness.server.close(5_000);
@@ -164,7 +166,13 @@ describe('a broker with a token', () => {
     const harness = await startHarness({ authToken });
     const client = await harness.raw('');
     client.socket.write(PREAMBLE);
-    const [frame] = encodeRequest(1, { type: 'produce', producer: { id: '0'.repeat(32), epoch: 0, sequence: 0 }, topic: 't', recordCount: 1, payload: Buffer.alloc(1_000_000, 'x') });
+    const [frame] = encodeRequest(1, {
+      type: 'produce',
+      producer: { id: '0'.repeat(32), epoch: 0, sequence: 0 },
+      topic: 't',
+      recordCount: 1,
+      payload: Buffer.alloc(1_000_000, 'x'),
+    });
     client.socket.write(frame!); // the header: a frame of a megabyte is announced
     client.socket.write(Buffer.alloc(100_000, 'x'));
     await client.until(() => client.hasEnded);

@@ -71,22 +71,22 @@ describe('a fetch stream', () => {
     { how: 'keeps to it while a message is sequenced and not yet durable', leaksHeadClock: false },
     { how: 'is seen to break it with a clock that runs ahead of such a message', leaksHeadClock: true },
   ])('promises with a head that no later message is older, and $how', async ({ leaksHeadClock }) => {
-      const harness = await startHarness({ leaksHeadClock });
-      await publish(harness, 't', 'a');
-      const client = await harness.wire();
-      const stream = client.send(fetch('t'));
-      await client.until(() => headsOf(client, stream).length === 1);
-      harness.log.holdDisk();
-      void publish(harness, 't', 'sequenced early, visible late');
-      await harness.clock.advance(HEAD_INTERVAL_MS * 5);
-      expect(headsOf(client, stream)).toHaveLength(6);
-      harness.log.releaseDisk();
-      await client.until(() => client.messageCount(stream) === 2);
-      const check = () => {
-        checkStream(client, stream, 0);
-      };
-      if (leaksHeadClock) expect(check).toThrow();
-      else check();
+    const harness = await startHarness({ leaksHeadClock });
+    await publish(harness, 't', 'a');
+    const client = await harness.wire();
+    const stream = client.send(fetch('t'));
+    await client.until(() => headsOf(client, stream).length === 1);
+    harness.log.holdDisk();
+    void publish(harness, 't', 'sequenced early, visible late');
+    await harness.clock.advance(HEAD_INTERVAL_MS * 5);
+    expect(headsOf(client, stream)).toHaveLength(6);
+    harness.log.releaseDisk();
+    await client.until(() => client.messageCount(stream) === 2);
+    const check = () => {
+      checkStream(client, stream, 0);
+    };
+    if (leaksHeadClock) expect(check).toThrow();
+    else check();
   });
 
   it('stops when its credit is used up, and goes on with more', async () => {
@@ -190,7 +190,8 @@ describe('a fetch stream', () => {
       const client = await harness.wire();
       for (const topic of topics) await publish(harness, topic, 'first');
       const streams = topics.map((topic) => client.send(fetch(topic)));
-      const isUpTo = (offset: number) => streams.every((stream) => headsOf(client, stream).at(-1)?.nextOffset === offset);
+      const isUpTo = (offset: number) =>
+        streams.every((stream) => headsOf(client, stream).at(-1)?.nextOffset === offset);
       await client.until(() => isUpTo(1));
       let turn = 0;
       const turnsOfReads = new Set<number>();
@@ -214,7 +215,8 @@ describe('a fetch stream', () => {
     const clients = await Promise.all(Array.from({ length: 30 }, () => harness.wire()));
     const streams = clients.map((client) => client.send(fetch('t')));
     for (let index = 0; index < 20; index += 1) await publish(harness, 't', `message ${index}`);
-    const isDone = () => clients.every((client, index) => headsOf(client, streams[index] ?? 0).at(-1)?.nextOffset === 21);
+    const isDone = () =>
+      clients.every((client, index) => headsOf(client, streams[index] ?? 0).at(-1)?.nextOffset === 21);
     let rests = 0;
     for (; !isDone(); rests += 1) await harness.clock.advance(2);
     expect(rests).toBeGreaterThan(3);

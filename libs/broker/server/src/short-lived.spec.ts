@@ -33,7 +33,8 @@ const makers: Readonly<Record<string, (index: number) => object>> = {
 /** Bytes that are in use, or are no more and wait for a collection of everything, outside of the young generation. */
 function oldBytes(): number {
   return getHeapSpaceStatistics().reduce(
-    (sum, { space_name: name, space_used_size: bytes }) => sum + (name === 'old_space' || name === 'map_space' ? bytes : 0),
+    (sum, { space_name: name, space_used_size: bytes }) =>
+      sum + (name === 'old_space' || name === 'map_space' ? bytes : 0),
     0,
   );
 }

@@ -29,7 +29,9 @@ describe('a connection of the sending line protocol', () => {
     while (!client.hasEnded && !client.isClosed) await harness.clock.advance(20);
     expect(refusedLines).toBe(1);
     expect(harness.log.topic('t')?.nextOffset).toBe(1);
-    expect(harness.events).toContainEqual(expect.objectContaining({ level: 'warn', fields: expect.objectContaining({ code: 'MESSAGE_TOO_LARGE' }) }));
+    expect(harness.events).toContainEqual(
+      expect.objectContaining({ level: 'warn', fields: expect.objectContaining({ code: 'MESSAGE_TOO_LARGE' }) }),
+    );
   });
 
   it('gives back the memory of an unfinished line as soon as its client has gone', async () => {

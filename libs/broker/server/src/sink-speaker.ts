@@ -139,7 +139,10 @@ export function createSinkSpeaker(context: ServerContext, connection: Connection
       } catch (error) {
         if (!isPulsesError(error)) throw error;
         observer.lineRefused();
-        logger.warn({ peer, topic, code: error.code, detail: error.message }, 'closed a sink for a line that is too long');
+        logger.warn(
+          { peer, topic, code: error.code, detail: error.message },
+          'closed a sink for a line that is too long',
+        );
         connection.pause();
         take(reader.blockBeforeFailure);
         takeNoMore(connection.destroy);
@@ -179,5 +182,11 @@ function joinBlocks(blocks: LineBlock[], bytesMax: number): LineBlock {
   const taken = blocks.splice(0, count);
   const [first] = taken;
   if (count === 1 && first !== undefined) return first;
-  return { recordCount, payload: Buffer.concat(taken.map(({ payload }) => payload), bytes) };
+  return {
+    recordCount,
+    payload: Buffer.concat(
+      taken.map(({ payload }) => payload),
+      bytes,
+    ),
+  };
 }

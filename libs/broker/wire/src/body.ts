@@ -58,7 +58,8 @@ export class BodyWriter {
     // Three bytes a UTF-16 unit are the most that UTF-8 takes.
     this.reserve(2 + value.length * 3);
     const written = this.buffer.write(value, this.position + 2, 'utf8');
-    if (written > 0xffff) throw new PulsesError('MESSAGE_TOO_LARGE', `a text of ${written} bytes; at most 65535 are allowed`);
+    if (written > 0xffff)
+      throw new PulsesError('MESSAGE_TOO_LARGE', `a text of ${written} bytes; at most 65535 are allowed`);
     this.buffer.writeUInt16LE(written, this.position);
     this.position += 2 + written;
   }

@@ -71,23 +71,32 @@ function examplesIn(body: string): Example[] {
   });
 }
 
-const sections: Section[] = [...text.matchAll(/^### (Request|Response) (\d+): `([a-z-]+)`$(.*?)(?=^##|$(?![^]))/gms)].map(
-  ([, kind, number, type = '', body = '']) => ({
-    kind: kind as Section['kind'],
-    number: Number(number),
-    type,
-    examples: examplesIn(body),
-  }),
-);
+const sections: Section[] = [
+  ...text.matchAll(/^### (Request|Response) (\d+): `([a-z-]+)`$(.*?)(?=^##|$(?![^]))/gms),
+].map(([, kind, number, type = '', body = '']) => ({
+  kind: kind as Section['kind'],
+  number: Number(number),
+  type,
+  examples: examplesIn(body),
+}));
 const examples = sections.flatMap(({ kind, number, type, examples: own }) =>
-  own.map((example, index) => ({ name: `${kind} ${number}: ${type}, example ${index + 1}`, kind, number, type, ...example })),
+  own.map((example, index) => ({
+    name: `${kind} ${number}: ${type}, example ${index + 1}`,
+    kind,
+    number,
+    type,
+    ...example,
+  })),
 );
 
 const encodeExample = ({ kind, correlation, message }: Pick<Section, 'kind'> & Example): Buffer =>
   Buffer.concat(
-    kind === 'Request' ? encodeRequest(correlation, message as Request) : encodeResponse(correlation, message as Response),
+    kind === 'Request'
+      ? encodeRequest(correlation, message as Request)
+      : encodeResponse(correlation, message as Response),
   );
-const decode = (kind: Section['kind'], frame: Frame) => (kind === 'Request' ? decodeRequest(frame) : decodeResponse(frame));
+const decode = (kind: Section['kind'], frame: Frame) =>
+  kind === 'Request' ? decodeRequest(frame) : decodeResponse(frame);
 
 /** Byte fields as plain buffers, so that messages compare by value. */
 const plain = (value: unknown): unknown => {
@@ -108,7 +117,8 @@ const isKnown = (kind: Section['kind'], type: number): boolean => {
 
 describe(DOCUMENT, () => {
   it('has a section for each type of the code, and for no other', () => {
-    const typesOf = (kind: Section['kind']) => sections.filter((section) => section.kind === kind).map(({ type }) => type);
+    const typesOf = (kind: Section['kind']) =>
+      sections.filter((section) => section.kind === kind).map(({ type }) => type);
     expect(typesOf('Request').sort()).toEqual(Object.keys(REQUESTS).sort());
     expect(typesOf('Response').sort()).toEqual(Object.keys(RESPONSES).sort());
   });
@@ -154,13 +164,20 @@ describe(DOCUMENT, () => {
   });
 
   it('states every limit with its value', () => {
-    const documented = [...text.matchAll(/^\| `([A-Z_]+)` \| (\d+) \|/gm)].map(([, name, value]) => [name, Number(value)]);
+    const documented = [...text.matchAll(/^\| `([A-Z_]+)` \| (\d+) \|/gm)].map(([, name, value]) => [
+      name,
+      Number(value),
+    ]);
     const constants = Object.entries(limits).filter(([, value]) => typeof value === 'number');
     expect(Object.fromEntries(documented)).toEqual(Object.fromEntries(constants));
   });
 
   it('states the preamble', () => {
     const [, preamble = ''] = /^opening = ((?:[0-9a-f]{2} )+) /m.exec(text) ?? [];
-    expect(preamble.trim()).toBe(Buffer.from(limits.PREAMBLE).toString('hex').replace(/(..)(?=.)/g, '$1 '));
+    expect(preamble.trim()).toBe(
+      Buffer.from(limits.PREAMBLE)
+        .toString('hex')
+        .replace(/(..)(?=.)/g, '$1 '),
+    );
   });
 });

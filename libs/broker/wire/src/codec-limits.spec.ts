@@ -46,8 +46,16 @@ const commit = (fields: Partial<Extract<Request, { type: 'commit' }>>): Request 
 
 describe('the limits of messages', () => {
   it.each<[string, Request, Request]>([
-    ['a group name', commit({ group: 'g'.repeat(GROUP_NAME_BYTES_MAX) }), commit({ group: 'g'.repeat(GROUP_NAME_BYTES_MAX + 1) })],
-    ['a group name in bytes', commit({ group: 'é'.repeat(GROUP_NAME_BYTES_MAX / 2) }), commit({ group: `${'é'.repeat(GROUP_NAME_BYTES_MAX / 2)}x` })],
+    [
+      'a group name',
+      commit({ group: 'g'.repeat(GROUP_NAME_BYTES_MAX) }),
+      commit({ group: 'g'.repeat(GROUP_NAME_BYTES_MAX + 1) }),
+    ],
+    [
+      'a group name in bytes',
+      commit({ group: 'é'.repeat(GROUP_NAME_BYTES_MAX / 2) }),
+      commit({ group: `${'é'.repeat(GROUP_NAME_BYTES_MAX / 2)}x` }),
+    ],
     ['a group name, which is not empty', commit({ group: 'g' }), commit({ group: '' })],
     [
       'the metadata of a position',
@@ -82,10 +90,15 @@ describe('the limits of messages', () => {
   it('keep a text above 65,535 bytes and a frame above the limit from being written', () => {
     const hello = (token: string): Request => ({ type: 'hello', protocolVersion: 1, client: '', token });
     expect(refusalOf(hello('x'.repeat(65_535)))).toBeUndefined();
-    expect(() => encodeRequest(1, hello('é'.repeat(32_768)))).toThrow(expect.objectContaining({ code: 'MESSAGE_TOO_LARGE' }));
+    expect(() => encodeRequest(1, hello('é'.repeat(32_768)))).toThrow(
+      expect.objectContaining({ code: 'MESSAGE_TOO_LARGE' }),
+    );
 
-    const around = Buffer.concat(encodeRequest(1, commit({ appends: [{ topic: 't', recordCount: 1, payload: Buffer.alloc(0) }] })));
-    const append = (bytes: number) => commit({ appends: [{ topic: 't', recordCount: 1, payload: Buffer.alloc(bytes) }] });
+    const around = Buffer.concat(
+      encodeRequest(1, commit({ appends: [{ topic: 't', recordCount: 1, payload: Buffer.alloc(0) }] })),
+    );
+    const append = (bytes: number) =>
+      commit({ appends: [{ topic: 't', recordCount: 1, payload: Buffer.alloc(bytes) }] });
     const room = FRAME_BYTES_MAX - around.byteLength;
     expect(refusalOf(append(room))).toBeUndefined();
     expect(() => encodeRequest(1, append(room + 1))).toThrow(expect.objectContaining({ code: 'MESSAGE_TOO_LARGE' }));
@@ -99,7 +112,9 @@ describe('the limits of messages', () => {
   });
 
   it('keep an integer of 2^53 and a flag of 2 from being read', () => {
-    const produced = frameOf(encodeResponse(1, { type: 'produced', baseOffset: Number.MAX_SAFE_INTEGER, timestampMs: 0, duplicate: false }));
+    const produced = frameOf(
+      encodeResponse(1, { type: 'produced', baseOffset: Number.MAX_SAFE_INTEGER, timestampMs: 0, duplicate: false }),
+    );
     const largest = Buffer.from(produced.body);
     expect(decodeResponse({ ...produced, body: largest })).toMatchObject({ baseOffset: Number.MAX_SAFE_INTEGER });
 

@@ -90,7 +90,7 @@ describe('frames', () => {
     expect(large?.memory).toBe(large?.body.buffer);
   });
 
-  it('leave a chunk alone that shares its memory, that is small, or that is somebody else\'s', () => {
+  it("leave a chunk alone that shares its memory, that is small, or that is somebody else's", () => {
     const stream = framed(90_000);
     const assembler = createFrameAssembler({ ownsChunks: true });
     const small = new Uint8Array(stream.subarray(40_000, 41_000));

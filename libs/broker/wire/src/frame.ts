@@ -148,7 +148,8 @@ function frameBytesAt(bytes: Buffer, position: number): number {
 }
 
 function openFrame(bytes: Buffer, memory: ArrayBufferLike | undefined): Frame {
-  if (crc32(bytes.subarray(CRC_END)) !== bytes.readUInt32LE(LENGTH_BYTES)) throw violation('the checksum does not match');
+  if (crc32(bytes.subarray(CRC_END)) !== bytes.readUInt32LE(LENGTH_BYTES))
+    throw violation('the checksum does not match');
   if (bytes.readUInt8(9) !== 0 || bytes.readUInt16LE(10) !== 0) throw violation('reserved bits are set');
   return {
     type: bytes.readUInt8(8),

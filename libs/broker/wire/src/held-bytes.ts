@@ -31,7 +31,7 @@ class HeldBlocks implements HeldBytes {
   private openBytes = 0;
 
   add(chunk: Buffer): void {
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length;) {
       if (this.openBytes === this.open.length) {
         if (this.openBytes > 0) this.blocks.push(this.open);
         // As much again as there is: a connection that has sent a few bytes holds a few bytes.

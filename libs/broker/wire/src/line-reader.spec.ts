@@ -32,7 +32,9 @@ function readInChunks(stream: string, chunkSizes: readonly number[]): string[] {
 describe('the line reader', () => {
   it('finds the messages of any stream, however it is cut', () => {
     const stream = fc
-      .array(fc.constantFrom('a', 'bc', '\r', '\n', '\r\n', '\n\n', '\xff', ' ', 'long text '.repeat(5)), { maxLength: 60 })
+      .array(fc.constantFrom('a', 'bc', '\r', '\n', '\r\n', '\n\n', '\xff', ' ', 'long text '.repeat(5)), {
+        maxLength: 60,
+      })
       .map((parts) => parts.join(''));
     fc.assert(
       fc.property(stream, fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 4 }), (text, sizes) => {
@@ -74,7 +76,9 @@ describe('the line reader', () => {
 
   it('keeps the messages before a line that is too long, and holds no more than the limit', () => {
     const reader = createLineReader();
-    expect(() => reader.push(Buffer.from(`one\ntwo\n${'x'.repeat(MESSAGE_BYTES_MAX + 1)}\nthree\n`))).toThrow(/longer than/);
+    expect(() => reader.push(Buffer.from(`one\ntwo\n${'x'.repeat(MESSAGE_BYTES_MAX + 1)}\nthree\n`))).toThrow(
+      /longer than/,
+    );
     expect(reader.blockBeforeFailure?.recordCount).toBe(2);
     expect(Buffer.from(reader.blockBeforeFailure?.payload ?? []).toString()).toBe('one\ntwo\n');
 

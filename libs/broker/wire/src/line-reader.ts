@@ -101,7 +101,7 @@ function messagesOf(lines: Uint8Array): { block: LineBlock | undefined; overlong
   let length = 0;
   let recordCount = 0;
   let overlong = false;
-  for (let start = 0; start < lines.byteLength; ) {
+  for (let start = 0; start < lines.byteLength;) {
     const lineEnd = lines.indexOf(LINE_FEED, start);
     const end = hasReturns && lineEnd > start && lines[lineEnd - 1] === CARRIAGE_RETURN ? lineEnd - 1 : lineEnd;
     if (end - start > MESSAGE_BYTES_MAX) {

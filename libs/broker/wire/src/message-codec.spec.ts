@@ -13,7 +13,15 @@ const frameOf = (parts: readonly Uint8Array[]): Frame => {
 
 /** Views into a frame as plain arrays, so that messages compare by value. */
 const plain = (message: unknown): unknown =>
-  JSON.parse(JSON.stringify(message, (_key, value: unknown) => (ArrayBuffer.isView(value) ? Buffer.from(value as Uint8Array).toString('hex') : isBufferJson(value) ? Buffer.from(value.data).toString('hex') : value)));
+  JSON.parse(
+    JSON.stringify(message, (_key, value: unknown) =>
+      ArrayBuffer.isView(value)
+        ? Buffer.from(value as Uint8Array).toString('hex')
+        : isBufferJson(value)
+          ? Buffer.from(value.data).toString('hex')
+          : value,
+    ),
+  );
 
 const isBufferJson = (value: unknown): value is { type: 'Buffer'; data: number[] } =>
   typeof value === 'object' && value !== null && (value as { type?: unknown }).type === 'Buffer';
@@ -43,7 +51,9 @@ describe('messages', () => {
     const ping = frameOf(encodeRequest(1, { type: 'ping' }));
     expect(() => decodeRequest({ ...ping, body: Buffer.of(0) })).toThrow(/left over/);
     const deletion = frameOf(encodeRequest(1, { type: 'delete-topics', topics: [] }));
-    expect(() => decodeRequest({ ...deletion, body: Buffer.of(0xff, 0xff, 0xff, 0x7f) })).toThrow(/larger than the body/);
+    expect(() => decodeRequest({ ...deletion, body: Buffer.of(0xff, 0xff, 0xff, 0x7f) })).toThrow(
+      /larger than the body/,
+    );
     const creation = frameOf(encodeRequest(1, { type: 'create-topic', topic: 'x' }));
     expect(() => decodeRequest({ ...creation, body: Buffer.of(1, 0, 0xff) })).toThrow(/UTF-8/);
   });

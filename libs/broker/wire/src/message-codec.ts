@@ -47,7 +47,8 @@ const topicOf = (reader: BodyReader): string => {
 
 const groupOf = (reader: BodyReader): string => {
   const group = reader.str();
-  if (group === '' || Buffer.byteLength(group) > GROUP_NAME_BYTES_MAX) throw violation('a group name is empty or too long');
+  if (group === '' || Buffer.byteLength(group) > GROUP_NAME_BYTES_MAX)
+    throw violation('a group name is empty or too long');
   return group;
 };
 
@@ -179,17 +180,12 @@ const REQUESTS: Codecs<Request> = {
       groupEpoch: reader.u64(),
       topic: topicOf(reader),
       incarnation: reader.id(),
-      positions: listOf(
-        reader,
-        20,
-        POSITIONS_PER_COMMIT_MAX,
-        (): PositionChange => ({
-          name: reader.str(),
-          expectedRevision: reader.u64(),
-          offset: reader.u64(),
-          metadata: metadataOf(reader),
-        }),
-      ),
+      positions: listOf(reader, 20, POSITIONS_PER_COMMIT_MAX, (): PositionChange => ({
+        name: reader.str(),
+        expectedRevision: reader.u64(),
+        offset: reader.u64(),
+        metadata: metadataOf(reader),
+      })),
       appends: listOf(reader, APPEND_BYTES_MIN, TOPICS_PER_COMMIT_MAX, () => readAppend(reader)),
     }),
   },
@@ -349,17 +345,12 @@ const RESPONSES: Codecs<Response> = {
     },
     read: (reader) => ({
       type: 'records',
-      batches: listOf(
-        reader,
-        24,
-        Infinity,
-        (): RecordBatch => ({
-          baseOffset: reader.u64(),
-          recordCount: reader.u32(),
-          timestampMs: reader.u64(),
-          payload: reader.bytes(),
-        }),
-      ),
+      batches: listOf(reader, 24, Infinity, (): RecordBatch => ({
+        baseOffset: reader.u64(),
+        recordCount: reader.u32(),
+        timestampMs: reader.u64(),
+        payload: reader.bytes(),
+      })),
     }),
   },
   // nextOffset:u64 clockMs:u64
@@ -395,20 +386,15 @@ const RESPONSES: Codecs<Response> = {
     },
     read: (reader) => ({
       type: 'positions',
-      positions: listOf(
-        reader,
-        40,
-        Infinity,
-        (): StoredPosition => ({
-          group: reader.str(),
-          topic: reader.str(),
-          incarnation: reader.id(),
-          name: reader.str(),
-          offset: reader.u64(),
-          revision: reader.u64(),
-          metadata: reader.str(),
-        }),
-      ),
+      positions: listOf(reader, 40, Infinity, (): StoredPosition => ({
+        group: reader.str(),
+        topic: reader.str(),
+        incarnation: reader.id(),
+        name: reader.str(),
+        offset: reader.u64(),
+        revision: reader.u64(),
+        metadata: reader.str(),
+      })),
     }),
   },
   // list(topicInfo) more:u8, topicInfo = topic:str incarnation:id startOffset:u64 nextOffset:u64 bytes:u64

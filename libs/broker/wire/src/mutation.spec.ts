@@ -26,7 +26,12 @@ const at = fc.nat();
 const position = fc.oneof(at, fc.nat({ max: 24 }));
 const bytes = fc.oneof(
   fc.uint8Array({ minLength: 1, maxLength: 8 }),
-  fc.constantFrom(Uint8Array.of(0xff, 0xff, 0xff, 0xff), Uint8Array.of(0, 0, 0, 0), Uint8Array.of(0xff, 0xff), Uint8Array.of(0xc3)),
+  fc.constantFrom(
+    Uint8Array.of(0xff, 0xff, 0xff, 0xff),
+    Uint8Array.of(0, 0, 0, 0),
+    Uint8Array.of(0xff, 0xff),
+    Uint8Array.of(0xc3),
+  ),
 );
 const anyMutation: fc.Arbitrary<Mutation> = fc.oneof(
   fc.record({ kind: fc.constant('flip' as const), at: position, bits: fc.integer({ min: 1, max: 255 }) }),
@@ -131,26 +136,34 @@ describe('mutated streams', () => {
   it('fail alike however they are cut', () => {
     const sizes = fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 4 });
     fc.assert(
-      fc.property(fc.array(anyFrame, { minLength: 1, maxLength: 3 }), mutations, sizes, (frames, changes, chunkSizes) => {
-        const stream = changes.reduce(mutate, Buffer.concat(frames));
-        const expected = readWhole(stream);
-        const assembler = createFrameAssembler();
-        const seen: Frame[] = [];
-        let failure: string | undefined;
-        for (let start = 0, turn = 0; start < stream.byteLength && failure === undefined; turn += 1) {
-          const size = chunkSizes[turn % chunkSizes.length] ?? 1;
-          try {
-            seen.push(...assembler.push(stream.subarray(start, start + size)));
-          } catch (error) {
-            failure = codeOf(error);
+      fc.property(
+        fc.array(anyFrame, { minLength: 1, maxLength: 3 }),
+        mutations,
+        sizes,
+        (frames, changes, chunkSizes) => {
+          const stream = changes.reduce(mutate, Buffer.concat(frames));
+          const expected = readWhole(stream);
+          const assembler = createFrameAssembler();
+          const seen: Frame[] = [];
+          let failure: string | undefined;
+          for (let start = 0, turn = 0; start < stream.byteLength && failure === undefined; turn += 1) {
+            const size = chunkSizes[turn % chunkSizes.length] ?? 1;
+            try {
+              seen.push(...assembler.push(stream.subarray(start, start + size)));
+            } catch (error) {
+              failure = codeOf(error);
+            }
+            start += size;
           }
-          start += size;
-        }
-        // Frames of the very chunk that fails are lost with it.
-        const { frames: whole } = expected;
-        const kept = { frames: failure === undefined ? whole : whole.slice(0, seen.length), failure: expected.failure };
-        expect(comparable({ frames: seen, failure })).toEqual(comparable(kept));
-      }),
+          // Frames of the very chunk that fails are lost with it.
+          const { frames: whole } = expected;
+          const kept = {
+            frames: failure === undefined ? whole : whole.slice(0, seen.length),
+            failure: expected.failure,
+          };
+          expect(comparable({ frames: seen, failure })).toEqual(comparable(kept));
+        },
+      ),
       { numRuns: 3_000 },
     );
   });

@@ -25,7 +25,10 @@ export function createOpeningReader(): { push(chunk: Uint8Array): Opening } {
   let held: Buffer = Buffer.alloc(0);
   return {
     push(chunk) {
-      held = held.byteLength === 0 ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength) : Buffer.concat([held, chunk]);
+      held =
+        held.byteLength === 0
+          ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+          : Buffer.concat([held, chunk]);
       return openingOf(held);
     },
   };
@@ -36,7 +39,8 @@ function openingOf(bytes: Buffer): Opening {
   if (firstByte === undefined) return { kind: 'incomplete' };
   if (firstByte === PREAMBLE[0]) {
     const common = Math.min(bytes.byteLength, PREAMBLE.byteLength);
-    if (bytes.compare(PREAMBLE, 0, common, 0, common) !== 0) return { kind: 'invalid', reason: 'a preamble that is not ours' };
+    if (bytes.compare(PREAMBLE, 0, common, 0, common) !== 0)
+      return { kind: 'invalid', reason: 'a preamble that is not ours' };
     if (common < PREAMBLE.byteLength) return { kind: 'incomplete' };
     return { kind: 'binary', rest: bytes.subarray(PREAMBLE.byteLength) };
   }
@@ -58,7 +62,8 @@ function openingOf(bytes: Buffer): Opening {
 function commandOf(line: string, rest: Uint8Array): Opening {
   const separator = line.indexOf('_');
   const command = line.slice(0, separator);
-  const kind = separator < 0 || !Object.hasOwn(COMMANDS, command) ? undefined : COMMANDS[command as keyof typeof COMMANDS];
+  const kind =
+    separator < 0 || !Object.hasOwn(COMMANDS, command) ? undefined : COMMANDS[command as keyof typeof COMMANDS];
   if (kind === undefined)
     return { kind: 'invalid', reason: 'the first line is neither sink-connector_<topic> nor source-connector_<topic>' };
   const topic = line.slice(separator + 1);

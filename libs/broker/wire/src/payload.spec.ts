@@ -31,7 +31,13 @@ describe('payloads', () => {
   });
 
   it('are refused with an empty message, an unfinished last one, or none at all', () => {
-    for (const [payload, count] of [['a\n\nb\n', 3], ['\n', 1], ['a\nb', 2], ['a', 1], ['', 0]] as const)
+    for (const [payload, count] of [
+      ['a\n\nb\n', 3],
+      ['\n', 1],
+      ['a\nb', 2],
+      ['a', 1],
+      ['', 0],
+    ] as const)
       expect(codeOf(() => checkPayload(Buffer.from(payload), count, 100))).toBe('PROTOCOL_VIOLATION');
   });
 

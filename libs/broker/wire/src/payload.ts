@@ -16,7 +16,10 @@ export function checkPayload(payload: Uint8Array, recordCount: number, messageBy
     if (end < 0) throw violation('the last message has no line end');
     if (end === start) throw violation('a message is empty');
     if (end - start > messageBytesMax)
-      throw new PulsesError('MESSAGE_TOO_LARGE', `a message of ${end - start} bytes; at most ${messageBytesMax} are allowed`);
+      throw new PulsesError(
+        'MESSAGE_TOO_LARGE',
+        `a message of ${end - start} bytes; at most ${messageBytesMax} are allowed`,
+      );
     count += 1;
     start = end + 1;
   }

@@ -91,7 +91,12 @@ interface Pending {
  */
 export async function connectBroker(options: BrokerClientOptions): Promise<BrokerClient> {
   const { network, clock, host, port, tls, token, clientName } = options;
-  const socket = await network.connect({ host, port, timeoutMs: CONNECT_TIMEOUT_MS, ...(tls === undefined ? {} : { tls }) });
+  const socket = await network.connect({
+    host,
+    port,
+    timeoutMs: CONNECT_TIMEOUT_MS,
+    ...(tls === undefined ? {} : { tls }),
+  });
   const connection = createConnection(socket, clock, `${host}:${port}`);
   socket.write(PREAMBLE);
   try {
@@ -103,9 +108,13 @@ export async function connectBroker(options: BrokerClientOptions): Promise<Broke
     });
   } catch (error) {
     if (!isPulsesError(error, 'PROTOCOL_VIOLATION') && !isPulsesError(error, 'MESSAGE_TOO_LARGE')) throw error;
-    throw new PulsesError('PROTOCOL_VIOLATION', `${host}:${port} does not answer like a broker of Pulses (${error.message})`, {
-      cause: error,
-    });
+    throw new PulsesError(
+      'PROTOCOL_VIOLATION',
+      `${host}:${port} does not answer like a broker of Pulses (${error.message})`,
+      {
+        cause: error,
+      },
+    );
   }
   return clientOf(connection);
 }
@@ -262,7 +271,8 @@ function clientOf(connection: Connection): BrokerClient {
       await request('done', { type: 'retire-producer', id, epoch });
     },
     commit: (commit) => request('committed', { type: 'commit', ...commit }),
-    readPositions: async (group, topic) => (await request('positions', { type: 'read-positions', group, topic })).positions,
+    readPositions: async (group, topic) =>
+      (await request('positions', { type: 'read-positions', group, topic })).positions,
     async listTopics(prefix) {
       const topics: TopicInfo[] = [];
       for (;;) {

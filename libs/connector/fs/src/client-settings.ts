@@ -43,19 +43,27 @@ function isTopicName(name: string): boolean {
 export const groupKind: SettingKind<string> = {
   type: 'name',
   allowed: `1 to ${GROUP_BYTES_MAX} bytes without control characters`,
-  schema: z.string().refine((name) => name !== '' && Buffer.byteLength(name) <= GROUP_BYTES_MAX && !/\p{Cc}/u.test(name)),
+  schema: z
+    .string()
+    .refine((name) => name !== '' && Buffer.byteLength(name) <= GROUP_BYTES_MAX && !/\p{Cc}/u.test(name)),
 };
 
 export const brokerClientSettings = {
   host: textSetting({ flag: 'host', default: '127.0.0.1', description: 'Host of the broker.' }),
-  port: customSetting({ ...integerKind({ min: 1, max: 65_535 }), type: 'port' }, {
-    flag: 'port',
-    default: '9000',
-    description: 'Port of the broker.',
-  }),
+  port: customSetting(
+    { ...integerKind({ min: 1, max: 65_535 }), type: 'port' },
+    {
+      flag: 'port',
+      default: '9000',
+      description: 'Port of the broker.',
+    },
+  ),
   authToken: secretSetting({ flag: 'auth-token', description: 'Token to show to the broker.' }),
   tls: booleanSetting({ flag: 'tls', description: 'Connect with TLS.' }),
-  tlsCaFile: optional(textKind, { flag: 'tls-ca-file', description: 'PEM file of certificates to trust; turns TLS on.' }),
+  tlsCaFile: optional(textKind, {
+    flag: 'tls-ca-file',
+    description: 'PEM file of certificates to trust; turns TLS on.',
+  }),
 };
 
 /** Where to connect, and how. @throws PulsesError CONFIG_INVALID when --tls-ca-file can't be read */

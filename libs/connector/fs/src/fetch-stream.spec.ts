@@ -2,7 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 import type { RecordBatch } from '@pulses/broker-wire';
 import { createFetchStream, type FetchStreamFeed } from './fetch-stream';
 
-const batch = (baseOffset: number): RecordBatch => ({ baseOffset, recordCount: 1, timestampMs: 5, payload: Buffer.from('x\n') });
+const batch = (baseOffset: number): RecordBatch => ({
+  baseOffset,
+  recordCount: 1,
+  timestampMs: 5,
+  payload: Buffer.from('x\n'),
+});
 
 function openStream() {
   let feed: FetchStreamFeed | undefined;

@@ -9,7 +9,13 @@ import { startTestBroker } from './testing/test-broker';
 async function startHarness(): Promise<ConnectorHarness> {
   const broker = await startTestBroker();
   const connect = () =>
-    connectBroker({ network: nodeNetwork, clock: nodeClock, host: '127.0.0.1', port: broker.port, clientName: 'conformance' });
+    connectBroker({
+      network: nodeNetwork,
+      clock: nodeClock,
+      host: '127.0.0.1',
+      port: broker.port,
+      clientName: 'conformance',
+    });
   const client: BrokerClient = await connect();
   let sequence = 0;
 
@@ -49,13 +55,22 @@ describe('what is read of a source', () => {
   it('stays as it is until the next event is asked for, and is given back then', async () => {
     const broker = await startTestBroker();
     const connect = () =>
-      connectBroker({ network: nodeNetwork, clock: nodeClock, host: '127.0.0.1', port: broker.port, clientName: 'lent' });
+      connectBroker({
+        network: nodeNetwork,
+        clock: nodeClock,
+        host: '127.0.0.1',
+        port: broker.port,
+        clientName: 'lent',
+      });
     const client = await connect();
     const connector = createFsConnector({ connect, clock: nodeClock, member: 'lent' });
     try {
       const payloads = ['a', 'b', 'c'].map((letter) => Buffer.from(`${letter.repeat(200_000)}\n`));
       for (const [sequence, payload] of payloads.entries())
-        await client.produce({ id: 'b'.repeat(32), epoch: 0, sequence }, { topic: 'source.lent', recordCount: 1, payload });
+        await client.produce(
+          { id: 'b'.repeat(32), epoch: 0, sequence },
+          { topic: 'source.lent', recordCount: 1, payload },
+        );
       const session = await connector.openSession({
         sourceTopic: 'source.lent',
         group: 'lent',

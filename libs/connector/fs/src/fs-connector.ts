@@ -78,9 +78,12 @@ async function connectUntilAborted({ connect }: FsConnectorOptions, signal: Abor
   return await new Promise<BrokerClient>((resolve, reject) => {
     const abort = () => {
       reject(signal.reason as Error);
-      connecting.then((late) => {
-        late.close();
-      }, () => undefined);
+      connecting.then(
+        (late) => {
+          late.close();
+        },
+        () => undefined,
+      );
     };
     signal.addEventListener('abort', abort, { once: true });
     connecting.then(resolve, reject).finally(() => {
@@ -113,7 +116,9 @@ async function becomeActive(
   }
   failpoint('session.after-join');
   const { incarnation, startOffset } = await client.createTopic(sourceTopic);
-  const positions = (await client.readPositions('', sourceTopic)).filter((position) => position.incarnation === incarnation);
+  const positions = (await client.readPositions('', sourceTopic)).filter(
+    (position) => position.incarnation === incarnation,
+  );
   assertOnlyGroup(positions, group, sourceTopic);
   const stored = positions.filter((position) => position.group === group);
   failpoint('session.after-positions');
@@ -196,7 +201,13 @@ function sessionOf(
       });
       try {
         failpoint('commit.before-send');
-        const answered = client.commit({ group, groupEpoch, ...source, positions: changes, appends: appendsOf(source.topic, commit) });
+        const answered = client.commit({
+          group,
+          groupEpoch,
+          ...source,
+          positions: changes,
+          appends: appendsOf(source.topic, commit),
+        });
         failpoint('commit.after-send');
         await answered;
         failpoint('commit.after-answer');
@@ -211,7 +222,12 @@ function sessionOf(
       heartbeat?.cancel();
       failpoint('session.before-leave');
       // A broker that hangs must not hold the end up: to it the closed connection says the same.
-      if (failure === undefined) await within(client.leaveGroup(group, groupEpoch).catch(() => undefined), LEAVE_MS_MAX, clock);
+      if (failure === undefined)
+        await within(
+          client.leaveGroup(group, groupEpoch).catch(() => undefined),
+          LEAVE_MS_MAX,
+          clock,
+        );
       fail(new PulsesError('CONNECTION_LOST', 'the session was closed'));
     },
   };
@@ -220,7 +236,8 @@ function sessionOf(
 function appendsOf(sourceTopic: string, { grouped, aggregated, deadLetters }: OutputCommit): TopicAppend[] {
   const appends: TopicAppend[] = [];
   const add = (outputs: readonly TenantOutput[], topicOf: (tenant: string) => string) => {
-    for (const { tenant, recordCount, payload } of outputs) appends.push({ topic: topicOf(tenant), recordCount, payload });
+    for (const { tenant, recordCount, payload } of outputs)
+      appends.push({ topic: topicOf(tenant), recordCount, payload });
   };
   add(grouped, groupedTopic);
   add(aggregated, aggregatedTopic);

@@ -20,13 +20,15 @@ describe('the producer', () => {
     clients.push(client);
     return client;
   };
-  const producerOf = (topic: string): Producer => createProducer({ connect, topic, clock: nodeClock, random: nodeRandom });
+  const producerOf = (topic: string): Producer =>
+    createProducer({ connect, topic, clock: nodeClock, random: nodeRandom });
 
   async function stored(topic: string): Promise<string[]> {
     const client = await connect();
     const stream = client.fetch(topic, '', 0, 1 << 20);
     const parts: Uint8Array[] = [];
-    for (let event = await stream.next(); event.kind === 'records'; event = await stream.next()) parts.push(event.batch.payload);
+    for (let event = await stream.next(); event.kind === 'records'; event = await stream.next())
+      parts.push(event.batch.payload);
     client.close();
     return Buffer.concat(parts).toString().split('\n').slice(0, -1);
   }
@@ -65,7 +67,8 @@ describe('the producer', () => {
     const producer = producerOf('t');
     const acknowledged: Promise<void>[] = [];
     for (let round = 0; round < 3; round += 1) {
-      for (let index = 0; index < 30; index += 1) acknowledged.push(producer.send(Buffer.from(`r${round} m${index}\n`), 1));
+      for (let index = 0; index < 30; index += 1)
+        acknowledged.push(producer.send(Buffer.from(`r${round} m${index}\n`), 1));
       await broker.crash();
     }
     await Promise.all(acknowledged);

@@ -18,8 +18,11 @@ describe(DOCUMENT, () => {
     expect(rows.map(({ code }) => code)).toEqual(Object.keys(ERROR_CATALOGUE));
   });
 
-  it.each(Object.entries(ERROR_CATALOGUE))('says of %s what the catalogue says', (code, { meaning, retriable, action }) => {
-    const row = rows.find((one) => one.code === code);
-    expect(row).toEqual({ code, meaning, retriable: retriable ? 'yes' : 'no', action });
-  });
+  it.each(Object.entries(ERROR_CATALOGUE))(
+    'says of %s what the catalogue says',
+    (code, { meaning, retriable, action }) => {
+      const row = rows.find((one) => one.code === code);
+      expect(row).toEqual({ code, meaning, retriable: retriable ? 'yes' : 'no', action });
+    },
+  );
 });

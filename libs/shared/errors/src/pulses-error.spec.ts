@@ -31,7 +31,13 @@ describe('a Pulses error', () => {
   it('carries code, detail and cause', () => {
     const cause = new Error('below');
     const error = new PulsesError('STORAGE_FULL', 'no space for 5 bytes', { cause });
-    expect(error).toMatchObject({ name: 'PulsesError', code: 'STORAGE_FULL', message: 'no space for 5 bytes', retriable: true, cause });
+    expect(error).toMatchObject({
+      name: 'PulsesError',
+      code: 'STORAGE_FULL',
+      message: 'no space for 5 bytes',
+      retriable: true,
+      cause,
+    });
     expect(error).toBeInstanceOf(Error);
     expect(error.stack).toContain('PulsesError: no space for 5 bytes');
   });
@@ -48,7 +54,13 @@ describe('a Pulses error', () => {
     expect(isPulsesError(error)).toBe(true);
     expect(isPulsesError(error, 'FENCED')).toBe(true);
     expect(isPulsesError(error, 'OVERLOADED')).toBe(false);
-    for (const other of [Object.assign(new Error('x'), { code: 'FENCED' }), { code: 'FENCED' }, 'FENCED', undefined, null])
+    for (const other of [
+      Object.assign(new Error('x'), { code: 'FENCED' }),
+      { code: 'FENCED' },
+      'FENCED',
+      undefined,
+      null,
+    ])
       expect(isPulsesError(other, 'FENCED')).toBe(false);
   });
 });

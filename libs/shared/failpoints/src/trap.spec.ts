@@ -12,10 +12,12 @@ function sprung(setting: string | undefined, hits: readonly Failpoint[]): Failpo
 
 describe('a failpoint', () => {
   it('springs at its n-th hit and at no other failpoint', () => {
-    expect(sprung('journal.after-write:2', ['journal.after-write', 'journal.after-sync', 'journal.after-sync'])).toEqual([]);
-    expect(sprung('journal.after-write:2', ['journal.after-write', 'journal.after-sync', 'journal.after-write'])).toEqual([
-      'journal.after-write',
-    ]);
+    expect(
+      sprung('journal.after-write:2', ['journal.after-write', 'journal.after-sync', 'journal.after-sync']),
+    ).toEqual([]);
+    expect(
+      sprung('journal.after-write:2', ['journal.after-write', 'journal.after-sync', 'journal.after-write']),
+    ).toEqual(['journal.after-write']);
   });
 
   it('springs at the first hit when no count is given, and once only', () => {

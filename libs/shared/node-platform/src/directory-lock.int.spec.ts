@@ -1,5 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { makeProgram, makeTempDirectory, stopAll, type Program, type RunningApp, type TempDirectory } from '@pulses/testing-processes';
+import {
+  makeProgram,
+  makeTempDirectory,
+  stopAll,
+  type Program,
+  type RunningApp,
+  type TempDirectory,
+} from '@pulses/testing-processes';
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodeFileSystem } from './node-file-system';
@@ -60,7 +67,9 @@ describe('the lock of a directory', () => {
 
   it('names the directory when it is taken', async () => {
     await startHolder();
-    await expect(lockDirectory(directory.path)).rejects.toThrow(`the data directory ${directory.path} is open in another broker`);
+    await expect(lockDirectory(directory.path)).rejects.toThrow(
+      `the data directory ${directory.path} is open in another broker`,
+    );
   });
 
   it('ends with a process that is killed', async () => {

@@ -26,7 +26,11 @@ export interface ThreadData {
 }
 
 /** One for each piece that failed. */
-export type BatchDone = readonly { readonly index: number; readonly code: string | undefined; readonly message: string }[];
+export type BatchDone = readonly {
+  readonly index: number;
+  readonly code: string | undefined;
+  readonly message: string;
+}[];
 
 /** Its text is the program of the thread, so it uses nothing from outside of itself but types. */
 export function fileWriterThread(): void {
@@ -50,9 +54,10 @@ export function fileWriterThread(): void {
   };
 
   const write = (path: string, position: number, bytes: Uint8Array): void => {
-    const descriptor = position === reset ? makeWithDirectory(path) : openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW);
+    const descriptor =
+      position === reset ? makeWithDirectory(path) : openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW);
     try {
-      for (let done = 0; done < bytes.length; ) {
+      for (let done = 0; done < bytes.length;) {
         const count = writeSync(descriptor, bytes, done, bytes.length - done, Math.max(position, 0) + done);
         if (count === 0) throw new Error('a write took no bytes');
         done += count;

@@ -3,17 +3,7 @@
 // Guarantees: what the FileSystem port says of durability, by fdatasync(2) and fsync(2) of directories; no symbolic link
 // is followed in the last component. Does not survive: a disk that acknowledges what it has not stored.
 
-import {
-  close,
-  constants,
-  fdatasync,
-  fstat,
-  ftruncate,
-  open,
-  read,
-  write,
-  writev,
-} from 'node:fs';
+import { close, constants, fdatasync, fstat, ftruncate, open, read, write, writev } from 'node:fs';
 import { access, mkdir, open as openHandle, readdir, rename, rmdir, unlink } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { FileHandle, FileSystem, OpenMode } from '@pulses/shared-ports';

@@ -14,7 +14,9 @@ describe('a writer of pieces whose thread ends', () => {
   ])('%s fails all that waits, and all that comes later', async (_, program, message) => {
     const writer = await startNodeFileWriter(program);
     // More than go together, so that some are not sent yet.
-    const many = await Promise.allSettled(Array.from({ length: 2_000 }, (_unused, index) => writer.write(`/nowhere/${index}`, bytes, 0)));
+    const many = await Promise.allSettled(
+      Array.from({ length: 2_000 }, (_unused, index) => writer.write(`/nowhere/${index}`, bytes, 0)),
+    );
     expect(many.every(({ status }) => status === 'rejected')).toBe(true);
     expect(String((many[0] as PromiseRejectedResult).reason)).toMatch(message);
     await expect(writer.reset('/nowhere/again', bytes)).rejects.toThrow(message);

@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { collectGarbage, freePort, makeCertificate, makeTempDirectory, until, type Certificate, type TempDirectory } from '@pulses/testing-processes';
+import {
+  collectGarbage,
+  freePort,
+  makeCertificate,
+  makeTempDirectory,
+  until,
+  type Certificate,
+  type TempDirectory,
+} from '@pulses/testing-processes';
 import type { Listener, Socket } from '@pulses/shared-ports';
 import { nodeNetwork } from './node-network';
 import { watch } from './testing/watched-socket';
@@ -104,7 +112,14 @@ describe('the network of the system', () => {
       const { server } = await pair(secure);
       const told = Promise.withResolvers<void>();
       const owner = (() => {
-        const handlers = { onData: () => undefined, onDrain: () => undefined, onEnd: () => undefined, onClose: () => { told.resolve(); } };
+        const handlers = {
+          onData: () => undefined,
+          onDrain: () => undefined,
+          onEnd: () => undefined,
+          onClose: () => {
+            told.resolve();
+          },
+        };
         server.handle(handlers);
         return new WeakRef(handlers);
       })();
@@ -305,13 +320,19 @@ describe('the network of the system', () => {
   it('gives up on a peer that accepts and then does not answer', async () => {
     const { port } = await listen();
     const silent = nodeNetwork.connect({ host: HOST, port, tls: {}, timeoutMs: 50 });
-    await expect(silent).rejects.toMatchObject({ code: 'TIMED_OUT', message: `no answer from ${HOST}:${port} within 50 ms` });
+    await expect(silent).rejects.toMatchObject({
+      code: 'TIMED_OUT',
+      message: `no answer from ${HOST}:${port} within 50 ms`,
+    });
   });
 
   it('trusts no certificate that it was not told to', async () => {
     const { port } = await listen({ secure: true });
     const distrustful = nodeNetwork.connect({ host: HOST, port, tls: {}, timeoutMs: TIMEOUT_MS });
-    await expect(distrustful).rejects.toMatchObject({ code: 'CONNECTION_LOST', cause: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' } });
+    await expect(distrustful).rejects.toMatchObject({
+      code: 'CONNECTION_LOST',
+      cause: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' },
+    });
   });
 
   it('turns a plain client away from a TLS door, and reaches no plain one with TLS', async () => {

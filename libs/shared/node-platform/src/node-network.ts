@@ -20,7 +20,9 @@ export const nodeNetwork: Network = {
         tune(socket);
         onConnection(new OpenSocket(socket));
       };
-      const server: Server = tls ? tlsServer(tls, accept) : createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept);
+      const server: Server = tls
+        ? tlsServer(tls, accept)
+        : createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept);
       server.maxConnections = connectionsMax;
       // Stays for good: a connection that could not be accepted is an error of the listener too.
       server.on('error', (error: NodeJS.ErrnoException) => {
@@ -45,7 +47,11 @@ export const nodeNetwork: Network = {
     new Promise<Socket>((resolve, reject) => {
       const halfOpen = { host, port, allowHalfOpen: true };
       const socket: NodeSocket = tls
-        ? connectTls({ ...halfOpen, minVersion: TLS_VERSION_MIN, ...(tls.caPem === undefined ? {} : { ca: tls.caPem }) })
+        ? connectTls({
+            ...halfOpen,
+            minVersion: TLS_VERSION_MIN,
+            ...(tls.caPem === undefined ? {} : { ca: tls.caPem }),
+          })
         : connectTcp(halfOpen);
       const timer = setTimeout(() => {
         socket.destroy(new PulsesError('TIMED_OUT', `no answer from ${host}:${port} within ${timeoutMs} ms`));
@@ -77,11 +83,18 @@ function tlsServer({ certificatePem, privateKeyPem }: TlsServerOptions, accept: 
   try {
     // Node takes empty text for "none" and would turn every client away.
     if (certificatePem === '' || privateKeyPem === '') throw new Error('a file is empty');
-    return createTlsServer({ cert: certificatePem, key: privateKeyPem, minVersion: TLS_VERSION_MIN, allowHalfOpen: true }, accept);
+    return createTlsServer(
+      { cert: certificatePem, key: privateKeyPem, minVersion: TLS_VERSION_MIN, allowHalfOpen: true },
+      accept,
+    );
   } catch (error) {
-    throw new PulsesError('CONFIG_INVALID', `the TLS certificate and its private key are not usable: ${describe(error as Error)}`, {
-      cause: error,
-    });
+    throw new PulsesError(
+      'CONFIG_INVALID',
+      `the TLS certificate and its private key are not usable: ${describe(error as Error)}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -1,11 +1,4 @@
 export type { Clock, Timer } from './clock';
 export type { DirectoryLock, FileHandle, FileSystem, FileWriter, OpenMode } from './file-system';
-export type {
-  Listener,
-  Network,
-  Socket,
-  SocketHandlers,
-  TlsClientOptions,
-  TlsServerOptions,
-} from './network';
+export type { Listener, Network, Socket, SocketHandlers, TlsClientOptions, TlsServerOptions } from './network';
 export type { Random } from './random';

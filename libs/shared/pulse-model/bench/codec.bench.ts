@@ -82,7 +82,8 @@ function rateOf(run: () => void): number {
 }
 
 function check(actual: unknown, expected: unknown, what: string): void {
-  if (actual !== expected) throw new Error(`${what} is ${String(actual)}; it should be ${String(expected)} (seed ${SEED})`);
+  if (actual !== expected)
+    throw new Error(`${what} is ${String(actual)}; it should be ${String(expected)} (seed ${SEED})`);
 }
 
 function readRate({ bytes, ends, sum }: Lines): number {
@@ -139,7 +140,17 @@ function groupRate({ bytes, ends, sum }: Lines): number {
         addAmountAt(total, 0, reader.amount, 0);
         if (position > roomMax) position = 0;
         const from = position;
-        position = writeGroupedLine(out, position, ids, 1_000_000 + index, keyFields, 0, reader.amount, 0, 1_700_000_000);
+        position = writeGroupedLine(
+          out,
+          position,
+          ids,
+          1_000_000 + index,
+          keyFields,
+          0,
+          reader.amount,
+          0,
+          1_700_000_000,
+        );
         written += position - from;
       }
       start = end + 1;
@@ -156,4 +167,17 @@ const group = groupRate(lines);
 const read_extra = readRate(makeLines(extra));
 const read_foreign = readRate(makeLines(foreign));
 const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`;
-console.log(JSON.stringify({ bench: 'codec', parse, read, group, read_extra, read_foreign, read_of_parse: read / parse, LINES, machine, smoke: isSmoke }));
+console.log(
+  JSON.stringify({
+    bench: 'codec',
+    parse,
+    read,
+    group,
+    read_extra,
+    read_foreign,
+    read_of_parse: read / parse,
+    LINES,
+    machine,
+    smoke: isSmoke,
+  }),
+);

@@ -168,7 +168,14 @@ function powerOf(position: number, point: number): number {
 }
 
 /** Sorts the digits `bytes[first, last]`, the first worth 10^highest, into the limbs. */
-function readDigits(bytes: Uint8Array, first: number, last: number, highest: number, negative: boolean, amount: Amount): void {
+function readDigits(
+  bytes: Uint8Array,
+  first: number,
+  last: number,
+  highest: number,
+  negative: boolean,
+  amount: Amount,
+): void {
   const placesFromRight = highest + FRACTION_DIGITS_MAX + 1;
   // The first limb takes all digits that the others have no room for.
   let limb = Math.max(0, AMOUNT_LIMBS - Math.ceil(placesFromRight / LIMB_DIGITS));

@@ -42,7 +42,10 @@ const numberText = fc
     fc.boolean(),
     fc.oneof(digitText(20), digitText(3), fc.constant('99999999999999999999')),
     fc.oneof(digitText(30), digitText(4), fc.constant('')),
-    fc.oneof({ weight: 3, arbitrary: fc.constant('') }, fc.integer({ min: -60, max: 60 }).map((exponent) => `e${exponent}`)),
+    fc.oneof(
+      { weight: 3, arbitrary: fc.constant('') },
+      fc.integer({ min: -60, max: 60 }).map((exponent) => `e${exponent}`),
+    ),
   )
   .map(([negative, whole, fraction, exponent]) => {
     const digits = whole.replace(/^0+(?=\d)/, '') || '0';
@@ -75,7 +78,9 @@ describe('exact amounts', () => {
         expect(formatAmount(addAmounts(left.amount, right.amount))).toBe(textOf(left.units + right.units));
         expect(formatAmount(negateAmount(left.amount))).toBe(textOf(-left.units));
         const difference = left.units - right.units;
-        expect(Math.sign(compareAmounts(left.amount, right.amount))).toBe(difference > 0n ? 1 : difference < 0n ? -1 : 0);
+        expect(Math.sign(compareAmounts(left.amount, right.amount))).toBe(
+          difference > 0n ? 1 : difference < 0n ? -1 : 0,
+        );
         expect(isZeroAmount(addAmounts(left.amount, right.amount))).toBe(left.units + right.units === 0n);
       }),
       { numRuns: 100_000 },
@@ -117,12 +122,28 @@ describe('exact amounts', () => {
     expect(formatAmount(known(text).amount)).toBe(plain);
   });
 
-  it.each(['', '-', '+1', '01', '.5', '5.', '1e', '1e+', ' 1', '1 ', '1e400', '1e20', '1e-31', 'NaN', 'Infinity', '0x1', '1,5', '--1'])(
-    'refuses %j',
-    (text) => {
-      expect(parseAmount(text)).toBeUndefined();
-    },
-  );
+  it.each([
+    '',
+    '-',
+    '+1',
+    '01',
+    '.5',
+    '5.',
+    '1e',
+    '1e+',
+    ' 1',
+    '1 ',
+    '1e400',
+    '1e20',
+    '1e-31',
+    'NaN',
+    'Infinity',
+    '0x1',
+    '1,5',
+    '--1',
+  ])('refuses %j', (text) => {
+    expect(parseAmount(text)).toBeUndefined();
+  });
 
   it('refuses to show a sum that has outgrown its limbs', () => {
     const sum = createAmount();
@@ -135,10 +156,13 @@ describe('exact amounts', () => {
   it('writes whole numbers up to 2^53 - 1', () => {
     const out = new Uint8Array(20);
     fc.assert(
-      fc.property(fc.oneof(fc.maxSafeNat(), fc.nat(), fc.constantFrom(0, 9, 10, 2 ** 31, 2 ** 31 - 1, 99_999, 100_000)), (value) => {
-        const end = writeInteger(value, out, 1);
-        expect(Buffer.from(out.subarray(1, end)).toString()).toBe(String(value));
-      }),
+      fc.property(
+        fc.oneof(fc.maxSafeNat(), fc.nat(), fc.constantFrom(0, 9, 10, 2 ** 31, 2 ** 31 - 1, 99_999, 100_000)),
+        (value) => {
+          const end = writeInteger(value, out, 1);
+          expect(Buffer.from(out.subarray(1, end)).toString()).toBe(String(value));
+        },
+      ),
       { numRuns: 20_000 },
     );
   });

@@ -28,7 +28,12 @@ export function createAmount(): Amount {
 }
 
 /** Adds the amount at `source[sourceIndex…]` to the one at `target[targetIndex…]`. Indexes count limbs, not amounts. */
-export function addAmountAt(target: Float64Array, targetIndex: number, source: Float64Array, sourceIndex: number): void {
+export function addAmountAt(
+  target: Float64Array,
+  targetIndex: number,
+  source: Float64Array,
+  sourceIndex: number,
+): void {
   let carry = 0;
   for (let limb = AMOUNT_LIMBS - 1; limb > 0; limb -= 1) {
     let sum = (target[targetIndex + limb] as number) + (source[sourceIndex + limb] as number) + carry;

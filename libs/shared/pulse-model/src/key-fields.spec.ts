@@ -43,10 +43,15 @@ describe('key fields', () => {
   it('stay what they are over many pages, also where one does not fit behind the one before', () => {
     const keyFields = createKeyFields();
     // From 45 bytes to the most, so that pages end at any place.
-    const keyOf = (id: number): Key => ['"'.repeat(1 + (id * 7) % LABEL_BYTES_MAX), `${id}`, '\\'.repeat(1 + id % LABEL_BYTES_MAX)];
+    const keyOf = (id: number): Key => [
+      '"'.repeat(1 + ((id * 7) % LABEL_BYTES_MAX)),
+      `${id}`,
+      '\\'.repeat(1 + (id % LABEL_BYTES_MAX)),
+    ];
     const count = 10_000;
     for (let id = 0; id < count; id += 1) add(keyFields, keyOf(id));
-    for (let id = 0; id < count; id += 1) if (fieldsOf(keyFields, id) !== textOf(keyOf(id))) throw new Error(`key ${id} differs`);
+    for (let id = 0; id < count; id += 1)
+      if (fieldsOf(keyFields, id) !== textOf(keyOf(id))) throw new Error(`key ${id} differs`);
   });
 
   it('take KEY_FIELDS_BYTES_MAX for the longest labels, of which every byte is escaped', () => {

@@ -93,7 +93,10 @@ class PagedKeyFields implements KeyFields {
   private reserve(bytes: number): number {
     if (this.usedBytes + bytes > PAGE_BYTES) {
       if (this.pages.length === PAGES_MAX)
-        throw new PulsesError('OVERLOADED', `The fields of keys take more than ${PAGES_MAX} pages of ${PAGE_BYTES} bytes.`);
+        throw new PulsesError(
+          'OVERLOADED',
+          `The fields of keys take more than ${PAGES_MAX} pages of ${PAGE_BYTES} bytes.`,
+        );
       this.pages.push(Buffer.allocUnsafeSlow(PAGE_BYTES));
       this.usedBytes = 0;
     }

@@ -30,8 +30,15 @@ function recipe(parts: readonly (string | Uint8Array)[], lowBits?: bigint): stri
 
 const UUID_8 = /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-const source = fc.record({ topic: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }), incarnation: fc.stringMatching(/^[0-9a-f]{32}$/) });
-const offset = fc.oneof(fc.maxSafeNat(), fc.nat(), fc.constantFrom(0, 1, 15, 16, 2 ** 32 - 1, 2 ** 32, 2 ** 48 - 1, 2 ** 48, Number.MAX_SAFE_INTEGER));
+const source = fc.record({
+  topic: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }),
+  incarnation: fc.stringMatching(/^[0-9a-f]{32}$/),
+});
+const offset = fc.oneof(
+  fc.maxSafeNat(),
+  fc.nat(),
+  fc.constantFrom(0, 1, 15, 16, 2 ** 32 - 1, 2 ** 32, 2 ** 48 - 1, 2 ** 48, Number.MAX_SAFE_INTEGER),
+);
 
 describe('the id of a grouped pulse', () => {
   it('is 60 bits of a digest of the source, then the offset', () => {
@@ -81,11 +88,17 @@ describe('the id of a sum', () => {
 
   it('is 122 bits of a digest of source, window and key', () => {
     fc.assert(
-      fc.property(source, windowStart, fc.integer({ min: 1, max: 86_400_000 }), fc.uint8Array({ maxLength: 60 }), (from, startMs, windowMs, key) => {
-        const id = aggregatedIds(from, startMs, windowMs)(key);
-        expect(id).toBe(recipe(['aggregated', from.topic, from.incarnation, `${startMs}`, `${windowMs}`, key]));
-        expect(id).toMatch(UUID_8);
-      }),
+      fc.property(
+        source,
+        windowStart,
+        fc.integer({ min: 1, max: 86_400_000 }),
+        fc.uint8Array({ maxLength: 60 }),
+        (from, startMs, windowMs, key) => {
+          const id = aggregatedIds(from, startMs, windowMs)(key);
+          expect(id).toBe(recipe(['aggregated', from.topic, from.incarnation, `${startMs}`, `${windowMs}`, key]));
+          expect(id).toMatch(UUID_8);
+        },
+      ),
       { numRuns: 2000 },
     );
   });

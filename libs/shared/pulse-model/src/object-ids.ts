@@ -27,7 +27,10 @@ export interface GroupedIds {
 
 /** The ids of the grouped lines of one source. */
 export function createGroupedIds(source: SourceId): GroupedIds {
-  const template = Buffer.from(uuidOf(hash('sha256', partsOf(['grouped', source.topic, source.incarnation]), 'hex')), 'latin1');
+  const template = Buffer.from(
+    uuidOf(hash('sha256', partsOf(['grouped', source.topic, source.incarnation]), 'hex')),
+    'latin1',
+  );
   // Variant bits 10, then 62 bits of the offset: only its low 53 can be set, so the digit behind the dash is 8.
   template.write('8000-000000000000', 19, 'latin1');
   return {

@@ -4,7 +4,14 @@ import { parseAmount } from './amount-reading';
 import { formatAmount } from './amount-writing';
 import { createKeyFields } from './key-fields';
 import { createGroupedIds } from './object-ids';
-import { aggregatedLines, deadLetterLine, GROUPED_LINE_OVERHEAD_BYTES, secondsText, windowText, writeGroupedLine } from './output-lines';
+import {
+  aggregatedLines,
+  deadLetterLine,
+  GROUPED_LINE_OVERHEAD_BYTES,
+  secondsText,
+  windowText,
+  writeGroupedLine,
+} from './output-lines';
 import { parseAggregatedPulse, parseDeadLetter, parseGroupedPulse } from './output-readers';
 import { aggregatedTopic, deadLetterTopic, encodeTenant, groupedTopic, topicKindOf } from './topic-names';
 
@@ -19,7 +26,14 @@ const keyFieldsOf = (tenant: string, sku: string, unit: string) => {
   return keyFields;
 };
 
-function groupedLine(offset: number, tenant: string, sku: string, unit: string, amount: string, timestampS: number): string {
+function groupedLine(
+  offset: number,
+  tenant: string,
+  sku: string,
+  unit: string,
+  amount: string,
+  timestampS: number,
+): string {
   const limbs = parseAmount(amount);
   if (!limbs) throw new Error(`${amount} is an amount`);
   const keyFields = keyFieldsOf(tenant, sku, unit);
@@ -39,7 +53,14 @@ describe('output lines', () => {
   it('writes an aggregated pulse', () => {
     const key = Buffer.from('key');
     const window = { source: SOURCE, windowStartMs: 1_700_000_000_000, windowMs: 5000, fromOffset: 10, toOffset: 99 };
-    const sum = { id: 0, key, total: '-0.25', pulseCount: 3, firstSeenMs: 1_700_000_000_120, lastSeenMs: 1_700_000_001_000 };
+    const sum = {
+      id: 0,
+      key,
+      total: '-0.25',
+      pulseCount: 3,
+      firstSeenMs: 1_700_000_000_120,
+      lastSeenMs: 1_700_000_001_000,
+    };
     expect(aggregatedLines(window, keyFieldsOf('a', 'b', 'c'))(sum).toString()).toBe(
       '{"object_id":"2403dcd3-0582-81cf-9f87-e781afba8698","tenant_id":"a","product_sku":"b","use_unit":"c",' +
         '"total_amount":-0.25,"window":"5s","timestamp":1700000005,"window_start":1700000000,"window_end":1700000005,' +
@@ -49,25 +70,43 @@ describe('output lines', () => {
   });
 
   it('writes a dead letter', () => {
-    const line = deadLetterLine(7, 'not_json', 'the line is not JSON', Buffer.of(0xff, 0x00), 1_700_000_000_999).toString();
-    expect(line).toBe('{"source_offset":7,"reason":"not_json","detail":"the line is not JSON","raw":"/wA=","timestamp":1700000000}\n');
+    const line = deadLetterLine(
+      7,
+      'not_json',
+      'the line is not JSON',
+      Buffer.of(0xff, 0x00),
+      1_700_000_000_999,
+    ).toString();
+    expect(line).toBe(
+      '{"source_offset":7,"reason":"not_json","detail":"the line is not JSON","raw":"/wA=","timestamp":1700000000}\n',
+    );
     expect(parseDeadLetter(line)).toMatchObject({ source_offset: 7, raw: '/wA=' });
   });
 
   it('can be read back exactly', () => {
-    const label = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 30 }).filter((text) => !/\p{Cc}/u.test(text) && text.isWellFormed());
+    const label = fc
+      .string({ unit: 'grapheme', minLength: 1, maxLength: 30 })
+      .filter((text) => !/\p{Cc}/u.test(text) && text.isWellFormed());
     fc.assert(
-      fc.property(fc.maxSafeNat(), label, label, label, fc.bigInt({ min: -(10n ** 20n) + 1n, max: 10n ** 20n - 1n }), fc.nat(), (offset, tenant, sku, unit, amount, time) => {
-        const read = parseGroupedPulse(groupedLine(offset, tenant, sku, unit, String(amount), time));
-        expect({ ...read, used_amount: formatAmount(read.used_amount) }).toMatchObject({
-          tenant_id: tenant,
-          product_sku: sku,
-          use_unit: unit,
-          used_amount: String(amount),
-          timestamp: time,
-          source_offset: offset,
-        });
-      }),
+      fc.property(
+        fc.maxSafeNat(),
+        label,
+        label,
+        label,
+        fc.bigInt({ min: -(10n ** 20n) + 1n, max: 10n ** 20n - 1n }),
+        fc.nat(),
+        (offset, tenant, sku, unit, amount, time) => {
+          const read = parseGroupedPulse(groupedLine(offset, tenant, sku, unit, String(amount), time));
+          expect({ ...read, used_amount: formatAmount(read.used_amount) }).toMatchObject({
+            tenant_id: tenant,
+            product_sku: sku,
+            use_unit: unit,
+            used_amount: String(amount),
+            timestamp: time,
+            source_offset: offset,
+          });
+        },
+      ),
     );
     expect(() => parseGroupedPulse('{}')).toThrow(/grouped pulse/);
     expect(() => parseAggregatedPulse('x')).toThrow(/aggregated pulse/);
@@ -87,7 +126,9 @@ describe('object ids', () => {
       return Buffer.from(out).toString();
     };
     const other = 'f'.repeat(32);
-    const ids = [0, 1, 15, 16, 2 ** 32, 2 ** 48, Number.MAX_SAFE_INTEGER].map((offset) => idOf(SOURCE.topic, SOURCE.incarnation, offset));
+    const ids = [0, 1, 15, 16, 2 ** 32, 2 ** 48, Number.MAX_SAFE_INTEGER].map((offset) =>
+      idOf(SOURCE.topic, SOURCE.incarnation, offset),
+    );
     ids.push(idOf('other', SOURCE.incarnation, 0), idOf(SOURCE.topic, other, 0));
     expect(new Set(ids).size).toBe(ids.length);
     for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
@@ -106,12 +147,10 @@ describe('topic names', () => {
   });
 
   it('tell what a topic holds', () => {
-    expect([groupedTopic('t'), aggregatedTopic('t'), deadLetterTopic('source.pulses'), 'source.pulses', 'x'].map(topicKindOf)).toEqual([
-      'grouped',
-      'aggregated',
-      'dead_letter',
-      'source',
-      'source',
-    ]);
+    expect(
+      [groupedTopic('t'), aggregatedTopic('t'), deadLetterTopic('source.pulses'), 'source.pulses', 'x'].map(
+        topicKindOf,
+      ),
+    ).toEqual(['grouped', 'aggregated', 'dead_letter', 'source', 'source']);
   });
 });

@@ -37,5 +37,8 @@ function parseLine<Model>(schema: z.ZodType<Model>, what: string, line: string):
   const result = schema.safeParse(json);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new PulsesError('OUTPUT_INVALID', `a ${what} is not valid: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`);
+  throw new PulsesError(
+    'OUTPUT_INVALID',
+    `a ${what} is not valid: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`,
+  );
 }

@@ -35,13 +35,20 @@ export const PULSE_KEYS: readonly PulseKey[] = [
 export function pulseKeyOf(bytes: Uint8Array, start: number, end: number): PulseKey | undefined {
   for (let index = 0; index < PULSE_KEYS.length; index += 1) {
     const candidate = PULSE_KEYS[index] as PulseKey;
-    if (candidate.token.length === end - start + 1 && startsWith(bytes, start, end, candidate.token, end - start)) return candidate;
+    if (candidate.token.length === end - start + 1 && startsWith(bytes, start, end, candidate.token, end - start))
+      return candidate;
   }
   return undefined;
 }
 
 /** True when the first `length` bytes of `token` stand at `start`, before `end`. */
-export function startsWith(bytes: Uint8Array, start: number, end: number, token: Uint8Array, length = token.length): boolean {
+export function startsWith(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  token: Uint8Array,
+  length = token.length,
+): boolean {
   if (end - start < length) return false;
   for (let index = 0; index < length; index += 1) if (bytes[start + index] !== token[index]) return false;
   return true;

@@ -14,7 +14,8 @@ interface Values {
   readonly amount: string;
 }
 
-const slice = (reader: PulseReader, start: number, end: number) => Buffer.from(reader.text.slice(start, end)).toString('utf8');
+const slice = (reader: PulseReader, start: number, end: number) =>
+  Buffer.from(reader.text.slice(start, end)).toString('utf8');
 
 function valuesOf(reader: PulseReader): Values {
   return {
@@ -63,7 +64,13 @@ function readBySchema(line: Buffer): Values | 'rejected' {
 }
 
 const pulse = (changes: Readonly<Record<string, string | undefined>> = {}): string => {
-  const members = Object.entries({ tenant_id: '"t"', product_sku: '"s"', used_ammount: '1', use_unity: '"u"', ...changes });
+  const members = Object.entries({
+    tenant_id: '"t"',
+    product_sku: '"s"',
+    used_ammount: '1',
+    use_unity: '"u"',
+    ...changes,
+  });
   return `{${members.flatMap(([key, value]) => (value === undefined ? [] : [`${JSON.stringify(key)}:${value}`])).join(',')}}`;
 };
 
@@ -150,7 +157,10 @@ describe('the pulse reader', () => {
     [pulse({ tenant_id: `"${'é'.repeat(128)}"` }), { tenant: 'é'.repeat(128) }],
     [pulse({ tenant_id: '"\\u0061"' }), { tenant: 'a' }],
     [pulse({ tenant_id: '"a.b"', extra: '{"tenant_id":[{},{"x":null}]}' }), { tenant: 'a.b' }],
-    [pulse({ used_ammount: undefined, used_amount: '2', use_unity: undefined, use_unit: '"k"' }), { amount: '2', unit: 'k' }],
+    [
+      pulse({ used_ammount: undefined, used_amount: '2', use_unity: undefined, use_unit: '"k"' }),
+      { amount: '2', unit: 'k' },
+    ],
     [pulse({ timestamp: '1700000000.123', pulse_id: '"p\\n"' }), { tenant: 't' }],
     [` \t${pulse()} \r`, { tenant: 't' }],
   ])('reads %s', (line, values) => {

@@ -7,7 +7,17 @@
 import { AMOUNT_LIMBS, type Amount } from './amount';
 import { readNumber } from './amount-reading';
 import type { DeadLetterReason } from './dead-letter-reason';
-import { BACKSLASH, CLOSE_BRACE, COLON, COMMA, OPEN_BRACE, QUOTE, skipCharacter, skipSpace, skipValue } from './json-scanner';
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  COLON,
+  COMMA,
+  OPEN_BRACE,
+  QUOTE,
+  skipCharacter,
+  skipSpace,
+  skipValue,
+} from './json-scanner';
 import { LABEL_BYTES_MAX, PULSE_BYTES_MAX, PULSE_ID_BYTES_MAX } from './limits';
 import {
   AMOUNT,
@@ -69,7 +79,10 @@ class Reader implements PulseReader {
   detail = '';
 
   /** What the key of the n-th member will be: what it was the last time. */
-  private readonly guesses: PulseKey[] = Array.from({ length: MEMBERS_MAX }, (_, index) => PULSE_KEYS[index] ?? PULSE_KEYS[0]!);
+  private readonly guesses: PulseKey[] = Array.from(
+    { length: MEMBERS_MAX },
+    (_, index) => PULSE_KEYS[index] ?? PULSE_KEYS[0]!,
+  );
   /** Start and end of each unknown key of this message. */
   private readonly unknownKeys = new Int32Array(2 * UNKNOWN_KEYS_MAX);
   private unknownCount = 0;
@@ -184,7 +197,7 @@ export function createPulseReader(): PulseReader {
 /** Position behind a string without escapes and control characters; negative when it is none. */
 function skipPlainString(bytes: Uint8Array, start: number, end: number): number {
   if (start >= end || bytes[start] !== QUOTE) return -1;
-  for (let at = start + 1; at < end; ) {
+  for (let at = start + 1; at < end;) {
     const byte = bytes[at] as number;
     if (PLAIN[byte] === 1) at += 1;
     else if (byte === QUOTE) return at + 1;

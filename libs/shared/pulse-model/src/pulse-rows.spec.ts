@@ -34,7 +34,8 @@ function read(line: string | Buffer): Values | DeadLetterReason {
   };
 }
 
-const escapeAll = (key: string) => [...key].map((letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
+const escapeAll = (key: string) =>
+  [...key].map((letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
 
 /** The same members in shapes that must not matter. No value may hold a colon. */
 function shapesOf(members: readonly (readonly [string, string])[]): string[] {
@@ -110,20 +111,39 @@ describe('an amount', () => {
     expect(amountOf(`"${text}"`)).toBe('number_out_of_range');
   });
 
-  it.each(['', ' 1', '1 ', '\\t1', '+1', '01', '.5', '5.', '1e', '1,5', '0x10', 'NaN', 'Infinity', '-', '1_000', '１', '1\\u0000', '"1"'.replaceAll('"', '\\"')])(
-    'is no number in the string "%s"',
-    (text) => {
-      expect(amountOf(`"${text}"`)).toBe('invalid_value');
-    },
-  );
+  it.each([
+    '',
+    ' 1',
+    '1 ',
+    '\\t1',
+    '+1',
+    '01',
+    '.5',
+    '5.',
+    '1e',
+    '1,5',
+    '0x10',
+    'NaN',
+    'Infinity',
+    '-',
+    '1_000',
+    '１',
+    '1\\u0000',
+    '"1"'.replaceAll('"', '\\"'),
+  ])('is no number in the string "%s"', (text) => {
+    expect(amountOf(`"${text}"`)).toBe('invalid_value');
+  });
 
   it('may be spelt with escapes in a string', () => {
     expect(amountOf('"\\u0031\\u002e5"')).toBe('1.5');
   });
 
-  it.each(['01', '+1', '.5', '5.', '1e', 'NaN', 'Infinity', '-Infinity', '0x10', "'1'", ''])('is not JSON when written %s', (text) => {
-    expect(amountOf(text)).toBe('not_json');
-  });
+  it.each(['01', '+1', '.5', '5.', '1e', 'NaN', 'Infinity', '-Infinity', '0x10', "'1'", ''])(
+    'is not JSON when written %s',
+    (text) => {
+      expect(amountOf(text)).toBe('not_json');
+    },
+  );
 
   it.each(['null', 'true', '{}', '[1]'])('is no %s', (text) => {
     expect(amountOf(text)).toBe('wrong_type');
@@ -150,7 +170,18 @@ describe('a label', () => {
   });
 
   it.each(KEYS)('%s has no control characters, escaped or not', (key, _field) => {
-    for (const control of ['\\u0000', '\\n', '\\t', '\\u001f', '\\u007f', '\\u0080', '\\u009f', '\u007f', '\u0080', '\u009f'])
+    for (const control of [
+      '\\u0000',
+      '\\n',
+      '\\t',
+      '\\u001f',
+      '\\u007f',
+      '\\u0080',
+      '\\u009f',
+      '\u007f',
+      '\u0080',
+      '\u009f',
+    ])
       expect(readEachShape({ [key]: `"a${control}b"` })).toBe('invalid_value');
     for (const raw of ['\u0000', '\u001f', '\t', '\r']) expect(readEachShape({ [key]: `"a${raw}b"` })).toBe('not_json');
   });
@@ -165,12 +196,18 @@ describe('a label', () => {
   it.each(KEYS)('%s keeps characters that only look special', (key, field) => {
     for (const label of ['__proto__', 'constructor', 'a.b', ' ', '\u00a0', '\u2028', '\ufeff', '0', 'null'])
       expect(readEachShape({ [key]: `"${label}"` })).toMatchObject({ [field]: label });
-    for (const [json, label] of [['\\"', '"'], ['\\\\', '\\'], ['\\/', '/'], ['\\u0041', 'A']] as const)
+    for (const [json, label] of [
+      ['\\"', '"'],
+      ['\\\\', '\\'],
+      ['\\/', '/'],
+      ['\\u0041', 'A'],
+    ] as const)
       expect(readEachShape({ [key]: `"${json}"` })).toMatchObject({ [field]: label });
   });
 
   it.each(KEYS)('%s is a string, and is there', (key, _field) => {
-    for (const value of ['1', 'null', 'true', '[]', '{}', '["t"]']) expect(readEachShape({ [key]: value })).toBe('wrong_type');
+    for (const value of ['1', 'null', 'true', '[]', '{}', '["t"]'])
+      expect(readEachShape({ [key]: value })).toBe('wrong_type');
     expect(readEachShape({}, [key])).toBe('missing_key');
   });
 
@@ -183,7 +220,10 @@ describe('a label', () => {
 
 describe('keys', () => {
   it('may have the corrected spelling, but not both', () => {
-    expect(readEachShape({ used_amount: '2', use_unit: '"k"' }, ['used_ammount', 'use_unity'])).toMatchObject({ amount: '2', unit: 'k' });
+    expect(readEachShape({ used_amount: '2', use_unit: '"k"' }, ['used_ammount', 'use_unity'])).toMatchObject({
+      amount: '2',
+      unit: 'k',
+    });
     expect(readEachShape({ used_amount: '2' }, ['used_ammount'])).toMatchObject({ amount: '2', unit: 'u' });
     expect(readEachShape({ used_amount: '1' })).toBe('conflicting_keys');
     expect(readEachShape({ use_unit: '"u"' })).toBe('conflicting_keys');
@@ -202,20 +242,41 @@ describe('keys', () => {
   );
 
   it('that are unknown are ignored, whatever they hold', () => {
-    for (const value of ['null', '{"tenant_id":"x","tenant_id":"x"}', '[[[]]]', '"\\ud800"', '1e400', '-0', '"\\u0000"'])
-      for (const key of ['other', '__proto__', 'constructor', 'toString', 'Tenant_Id', 'tenant_id ', 'tenant_id\\u0000', '\\ud800'])
+    for (const value of [
+      'null',
+      '{"tenant_id":"x","tenant_id":"x"}',
+      '[[[]]]',
+      '"\\ud800"',
+      '1e400',
+      '-0',
+      '"\\u0000"',
+    ])
+      for (const key of [
+        'other',
+        '__proto__',
+        'constructor',
+        'toString',
+        'Tenant_Id',
+        'tenant_id ',
+        'tenant_id\\u0000',
+        '\\ud800',
+      ])
         expect(readEachShapeOfPlainKey(key, value)).toEqual({ tenant: 't', sku: 's', unit: 'u', amount: '1' });
   });
 
   it('are the same bytes or not the same: halves of surrogate pairs too', () => {
-    const rest = Object.entries(MEMBERS).map(([key, value]) => `"${key}":${value}`).join(',');
+    const rest = Object.entries(MEMBERS)
+      .map(([key, value]) => `"${key}":${value}`)
+      .join(',');
     expect(read(`{"\\ud800":1,"\\ud801":1,"\ufffd":1,${rest}}`)).toMatchObject({ tenant: 't' });
     expect(read(`{"\\ud800":1,"\\uD800":1,${rest}}`)).toBe('duplicate_key');
   });
 });
 
 function readEachShapeOfPlainKey(key: string, value: string): Values | DeadLetterReason {
-  const rest = Object.entries(MEMBERS).map(([name, text]) => `"${name}":${text}`).join(',');
+  const rest = Object.entries(MEMBERS)
+    .map(([name, text]) => `"${name}":${text}`)
+    .join(',');
   const [first, last] = [read(`{"${key}":${value},${rest}}`), read(`{${rest},"${key}":${value}}`)];
   expect(first).toEqual(last);
   return first;
@@ -225,12 +286,14 @@ describe('optional keys', () => {
   it('pulse_id has 1 to 128 bytes and may hold control characters', () => {
     for (const id of ['x', 'x'.repeat(128), 'é'.repeat(64), '\\u0000', '\\n'])
       expect(readEachShape({ pulse_id: `"${id}"` })).toMatchObject({ tenant: 't' });
-    for (const id of ['', 'x'.repeat(129), `${'é'.repeat(64)}x`, '\\ud800']) expect(readEachShape({ pulse_id: `"${id}"` })).toBe('invalid_value');
+    for (const id of ['', 'x'.repeat(129), `${'é'.repeat(64)}x`, '\\ud800'])
+      expect(readEachShape({ pulse_id: `"${id}"` })).toBe('invalid_value');
     for (const id of ['1', 'null', '[]']) expect(readEachShape({ pulse_id: id })).toBe('wrong_type');
   });
 
   it('timestamp is a number of the same range as an amount', () => {
-    for (const time of ['0', '-1', '1700000000.123', '1e9']) expect(readEachShape({ timestamp: time })).toMatchObject({ tenant: 't' });
+    for (const time of ['0', '-1', '1700000000.123', '1e9'])
+      expect(readEachShape({ timestamp: time })).toMatchObject({ tenant: 't' });
     for (const time of ['1e400', '1e-31']) expect(readEachShape({ timestamp: time })).toBe('number_out_of_range');
     for (const time of ['"1"', 'null', 'true']) expect(readEachShape({ timestamp: time })).toBe('wrong_type');
   });
@@ -269,7 +332,9 @@ describe('a line', () => {
     ['a code point too high', [0xf4, 0x90, 0x80, 0x80]],
   ])('is no pulse with %s in place of UTF-8', (_what, bytes) => {
     const [before = '', behind = ''] = PULSE.split('"t"');
-    expect(read(Buffer.concat([Buffer.from(`${before}"`), Buffer.from(bytes), Buffer.from(`"${behind}`)]))).toBe('invalid_utf8');
+    expect(read(Buffer.concat([Buffer.from(`${before}"`), Buffer.from(bytes), Buffer.from(`"${behind}`)]))).toBe(
+      'invalid_utf8',
+    );
     expect(read(Buffer.concat([Buffer.from(PULSE), Buffer.from(bytes)]))).toBe('invalid_utf8');
   });
 

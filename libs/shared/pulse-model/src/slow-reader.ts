@@ -74,7 +74,8 @@ function readObject(message: Buffer): Members | Rejection {
   const list: Member[] = [];
   const valueEnd = isObject ? listMembers(message, start, size, list) : skipValue(message, start, size);
   const behind = valueEnd < 0 ? valueEnd : skipSpace(message, valueEnd, size);
-  if (behind !== size) return new Rejection('not_json', `the line stops being JSON at byte ${behind < 0 ? ~behind : behind}`);
+  if (behind !== size)
+    return new Rejection('not_json', `the line stops being JSON at byte ${behind < 0 ? ~behind : behind}`);
   if (!isObject) return new Rejection('not_object', 'the line is JSON, but not an object');
 
   const members = new Map<string, Member>();
@@ -146,7 +147,8 @@ function checkPulseId(message: Buffer, member: Member | undefined): Rejection | 
 function checkTimestamp(message: Buffer, member: Member | undefined): Rejection | undefined {
   if (member === undefined) return undefined;
   const { valueStart, valueEnd } = member;
-  if (scanNumber(message, valueStart, valueEnd) !== valueEnd) return new Rejection('wrong_type', 'timestamp is not a number');
+  if (scanNumber(message, valueStart, valueEnd) !== valueEnd)
+    return new Rejection('wrong_type', 'timestamp is not a number');
   return readAmount(message, valueStart, valueEnd, scratchAmount) ? undefined : outOfRange('timestamp');
 }
 

@@ -56,7 +56,8 @@ describe('a tenant in a topic name', () => {
     const longest = encode('é'.repeat(128));
     expect(groupedTopic(encode('a.b'))).toBe('tenants.a%2Eb.grouped.pulses');
     expect(aggregatedTopic(encode('a.b'))).toBe('tenants.a%2Eb.aggregated.pulses.amount');
-    for (const topic of [groupedTopic(longest), aggregatedTopic('x'.repeat(180))]) expect(Buffer.byteLength(topic)).toBeLessThanOrEqual(249);
+    for (const topic of [groupedTopic(longest), aggregatedTopic('x'.repeat(180))])
+      expect(Buffer.byteLength(topic)).toBeLessThanOrEqual(249);
   });
 });
 

@@ -1,7 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import { closest } from './closest';
 import { renderHelp, renderSettingsTable } from './help';
-import { booleanSetting, choiceSetting, durationSetting, optional, portSetting, secretSetting, textKind } from './setting';
+import {
+  booleanSetting,
+  choiceSetting,
+  durationSetting,
+  optional,
+  portSetting,
+  secretSetting,
+  textKind,
+} from './setting';
 
 const definition = {
   port: portSetting({ flag: 'port', default: '9000', description: 'TCP port of the broker.' }),
@@ -12,14 +20,23 @@ const definition = {
     default: '5s',
     description: 'Length of a window: sums are emitted once the log has provably passed its end, and not before that.',
   }),
-  connector: choiceSetting({ flag: 'connector', choices: ['fs', 'kafka'], default: 'fs', description: 'Message system.' }),
+  connector: choiceSetting({
+    flag: 'connector',
+    choices: ['fs', 'kafka'],
+    default: 'fs',
+    description: 'Message system.',
+  }),
   stub: booleanSetting({ flag: 'stub', description: 'Runs a stub generator too.' }),
   url: optional(textKind, { flag: 'redis-url', description: 'Address of Redis.' }),
   token: secretSetting({ flag: 'auth-token', description: 'Token to show.' }),
 };
 
 const helpOf = (width: number) =>
-  renderHelp(definition, { usage: 'ingestor [flags]', summary: 'Reads pulses and writes sums. '.repeat(6).trim(), width });
+  renderHelp(definition, {
+    usage: 'ingestor [flags]',
+    summary: 'Reads pulses and writes sums. '.repeat(6).trim(),
+    width,
+  });
 
 /** Head of each setting's block with the text below it, unwrapped. */
 function blocksOf(help: string): Map<string, string> {
@@ -27,7 +44,13 @@ function blocksOf(help: string): Map<string, string> {
   return new Map(
     parts.map((part) => {
       const [head = '', ...lines] = part.split('\n');
-      return [head, lines.map((line) => line.trim()).join(' ').trim()];
+      return [
+        head,
+        lines
+          .map((line) => line.trim())
+          .join(' ')
+          .trim(),
+      ];
     }),
   );
 }
@@ -35,11 +58,15 @@ function blocksOf(help: string): Map<string, string> {
 describe('the help text', () => {
   it('has type, default, unit and variable of every setting', () => {
     const blocks = blocksOf(helpOf(80));
-    expect(blocks.get('--port <port>')).toBe('TCP port of the broker. [PULSES_PORT; a whole number from 0 to 65535; default 9000]');
+    expect(blocks.get('--port <port>')).toBe(
+      'TCP port of the broker. [PULSES_PORT; a whole number from 0 to 65535; default 9000]',
+    );
     expect(blocks.get('--flush-interval <duration>')).toContain(
       '[PULSES_FLUSH_INTERVAL; a duration from 100ms to 1h, such as 500ms, 5s or 2m; default 5s]',
     );
-    expect(blocks.get('--connector <fs|kafka>')).toBe('Message system. [PULSES_CONNECTOR; one of fs, kafka; default fs]');
+    expect(blocks.get('--connector <fs|kafka>')).toBe(
+      'Message system. [PULSES_CONNECTOR; one of fs, kafka; default fs]',
+    );
     expect(blocks.get('--stub')).toBe('Runs a stub generator too. [PULSES_STUB; true or false; default false]');
     expect(blocks.get('--redis-url <text>')).toBe('Address of Redis. [PULSES_REDIS_URL; text that is not empty]');
     expect(blocks.get('--auth-token <secret>')).toBe(

@@ -32,7 +32,10 @@ describe('the HTTP server of a service', () => {
     let readiness: Readiness = { ready: false, reason: 'recovering the data directory' };
     const { get } = await serve({ readiness: () => readiness });
     const before = await get('/readyz');
-    expect([before.status, await before.json()]).toEqual([503, { status: 'not ready', reason: 'recovering the data directory' }]);
+    expect([before.status, await before.json()]).toEqual([
+      503,
+      { status: 'not ready', reason: 'recovering the data directory' },
+    ]);
     readiness = { ready: true };
     const ready = await get('/readyz');
     expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready' }]);

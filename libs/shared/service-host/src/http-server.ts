@@ -7,7 +7,8 @@ import { PulsesError } from '@pulses/shared-errors';
 import type { Metrics } from './metrics';
 
 /** What `GET /readyz` tells: 200 when ready, else 503 with the reason. */
-export type Readiness = { readonly ready: true; readonly detail?: string } | { readonly ready: false; readonly reason: string };
+export type Readiness =
+  { readonly ready: true; readonly detail?: string } | { readonly ready: false; readonly reason: string };
 
 export interface HttpServer {
   readonly port: number;
@@ -66,8 +67,14 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   } catch (error) {
     const { code = String(error) } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE')
-      throw new PulsesError('ADDRESS_IN_USE', `--http-port: ${options.port} is in use on ${options.host}; allowed: a free port`);
-    throw new PulsesError('CONFIG_INVALID', `--http-host: cannot listen on '${options.host}' port ${options.port} (${code})`);
+      throw new PulsesError(
+        'ADDRESS_IN_USE',
+        `--http-port: ${options.port} is in use on ${options.host}; allowed: a free port`,
+      );
+    throw new PulsesError(
+      'CONFIG_INVALID',
+      `--http-host: cannot listen on '${options.host}' port ${options.port} (${code})`,
+    );
   }
   const address = app.server.address();
   return {

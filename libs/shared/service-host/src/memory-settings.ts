@@ -11,7 +11,12 @@
 //
 // docs/adr/0009-memory.md has the measurements.
 
-const V8_FLAGS = ['--max-semi-space-size=4', '--no-parallel-scavenge', '--initial-old-space-size=48', '--heap-growing-percent=100'];
+const V8_FLAGS = [
+  '--max-semi-space-size=4',
+  '--no-parallel-scavenge',
+  '--initial-old-space-size=48',
+  '--heap-growing-percent=100',
+];
 const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: '69632', MALLOC_ARENA_MAX: '2' };
 
 /** Begins the program again with the settings, unless it has them. Call it first: what was done before is lost. */

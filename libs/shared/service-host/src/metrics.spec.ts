@@ -8,7 +8,11 @@ describe('metrics', () => {
     const metrics = createMetrics();
     const counter = metrics.counter('pulses_grouped_total', 'Pulses grouped.');
     expect(await linesOf(metrics)).toEqual(
-      expect.arrayContaining(['# HELP pulses_grouped_total Pulses grouped.', '# TYPE pulses_grouped_total counter', 'pulses_grouped_total 0']),
+      expect.arrayContaining([
+        '# HELP pulses_grouped_total Pulses grouped.',
+        '# TYPE pulses_grouped_total counter',
+        'pulses_grouped_total 0',
+      ]),
     );
     counter.inc();
     counter.inc(41);
@@ -17,7 +21,10 @@ describe('metrics', () => {
 
   it('show every value of a label as 0, and count each on its own', async () => {
     const metrics = createMetrics();
-    const reasons = metrics.labelledCounter('pulses_dead_lettered_total', 'Dead letters.', 'reason', ['not_json', 'duplicate_key']);
+    const reasons = metrics.labelledCounter('pulses_dead_lettered_total', 'Dead letters.', 'reason', [
+      'not_json',
+      'duplicate_key',
+    ]);
     reasons.not_json.inc(3);
     expect((await linesOf(metrics)).filter((line) => line.startsWith('pulses_dead_lettered_total'))).toEqual([
       'pulses_dead_lettered_total{reason="not_json"} 3',

@@ -71,7 +71,13 @@ describe('retrying', () => {
   it('does not start once the signal has aborted', async () => {
     const reason = new Error('too late');
     const clock = createSimClock();
-    const options = { clock, random: createSimRandom(1), signal: AbortSignal.abort(reason), delayMsMin: 1, delayMsMax: 1 };
+    const options = {
+      clock,
+      random: createSimRandom(1),
+      signal: AbortSignal.abort(reason),
+      delayMsMin: 1,
+      delayMsMax: 1,
+    };
     let calls = 0;
     await expect(retry(async () => (calls += 1), options)).rejects.toBe(reason);
     await expect(delay(5, clock, options.signal)).rejects.toBe(reason);
@@ -102,7 +108,11 @@ describe('retrying', () => {
 
 describe('the wait before an attempt', () => {
   const boundOf = (attempt: number) =>
-    backoffMs(attempt, { random: { fraction: () => 1, bytes: () => new Uint8Array(0) }, delayMsMin: 100, delayMsMax: 1000 });
+    backoffMs(attempt, {
+      random: { fraction: () => 1, bytes: () => new Uint8Array(0) },
+      delayMsMin: 100,
+      delayMsMax: 1000,
+    });
 
   it('doubles its bound up to the largest', () => {
     expect([1, 2, 3, 4, 5, 6, 1000, 2 ** 40].map(boundOf)).toEqual([100, 200, 400, 800, 1000, 1000, 1000, 1000]);

@@ -60,7 +60,11 @@ export function delay(delayMs: number, clock: Clock, signal: AbortSignal): Promi
 }
 
 /** What the promise resolves to, or undefined when it takes longer than `limitMs`; it goes on regardless. @throws its rejection */
-export async function within<Result>(promise: Promise<Result>, limitMs: number, clock: Clock): Promise<Result | undefined> {
+export async function within<Result>(
+  promise: Promise<Result>,
+  limitMs: number,
+  clock: Clock,
+): Promise<Result | undefined> {
   const settled = new AbortController();
   const limit = delay(limitMs, clock, settled.signal).then(
     () => undefined,

@@ -1,7 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { assertSafeBind, isLoopback } from './safe-bind';
 
-const check = { flag: 'http-host', host: '0.0.0.0', protected: false, insecureBind: false, remedy: 'a proxy of your own' };
+const check = {
+  flag: 'http-host',
+  host: '0.0.0.0',
+  protected: false,
+  insecureBind: false,
+  remedy: 'a proxy of your own',
+};
 
 describe('a safe address', () => {
   it.each(['127.0.0.1', '127.255.255.254', '::1', 'localhost'])('is loopback: %s', (host) => {
@@ -11,19 +17,26 @@ describe('a safe address', () => {
     }).not.toThrow();
   });
 
-  it.each(['0.0.0.0', '::', '10.0.0.1', '128.0.0.1', '127.example.com', '127.0.0.1.example.com', '::ffff:10.0.0.1', 'localhost.example.com', ''])(
-    'is not %j',
-    (host) => {
-      expect(isLoopback(host)).toBe(false);
-      expect(() => {
-        assertSafeBind({ ...check, host });
-      }).toThrow(
-        `--http-host: '${host}' is reachable from other machines; allowed: a loopback address, or a proxy of your own, or --insecure-bind on a private network`,
-      );
-    },
-  );
+  it.each([
+    '0.0.0.0',
+    '::',
+    '10.0.0.1',
+    '128.0.0.1',
+    '127.example.com',
+    '127.0.0.1.example.com',
+    '::ffff:10.0.0.1',
+    'localhost.example.com',
+    '',
+  ])('is not %j', (host) => {
+    expect(isLoopback(host)).toBe(false);
+    expect(() => {
+      assertSafeBind({ ...check, host });
+    }).toThrow(
+      `--http-host: '${host}' is reachable from other machines; allowed: a loopback address, or a proxy of your own, or --insecure-bind on a private network`,
+    );
+  });
 
-  it('is any with TLS and authentication, or with the user\'s word', () => {
+  it("is any with TLS and authentication, or with the user's word", () => {
     expect(() => {
       assertSafeBind({ ...check, protected: true });
       assertSafeBind({ ...check, insecureBind: true });

@@ -106,7 +106,11 @@ describe('a service process', () => {
     expect(await app.exited).toEqual({ code: 1, signal: null });
     const lines = app.stderr.trimEnd().split('\n');
     expect(lines.at(-1)).toBe('sample: nobody catches');
-    expect(JSON.parse(lines.at(-2) ?? '')).toMatchObject({ level: 'fatal', msg: 'unexpected failure', err: { type: 'Error' } });
+    expect(JSON.parse(lines.at(-2) ?? '')).toMatchObject({
+      level: 'fatal',
+      msg: 'unexpected failure',
+      err: { type: 'Error' },
+    });
   });
 
   it('prints the whole help into a pipe', async () => {

@@ -76,11 +76,21 @@ export function choiceKind<const Choice extends string>(choices: readonly Choice
 const booleanKind: SettingKind<boolean> = {
   type: 'boolean',
   allowed: 'true or false',
-  schema: z.string().regex(/^(true|false)$/).transform((text) => text === 'true'),
+  schema: z
+    .string()
+    .regex(/^(true|false)$/)
+    .transform((text) => text === 'true'),
 };
 
 const DURATION_UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const SIZE_UNITS: Readonly<Record<string, number>> = { '': 1, B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  B: 1,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+};
 
 /** A duration such as `500ms`, `5s` or `2m`; the value is whole milliseconds. */
 export function durationKind(bounds: { min: string; max: string }): SettingKind<number> {
@@ -110,11 +120,7 @@ function quantity(
     return Number(count) * (units[unit] ?? NaN);
   };
   const [min, max] = [read(bounds.min), read(bounds.max)];
-  return z
-    .string()
-    .regex(pattern)
-    .transform(read)
-    .pipe(z.number().min(min).max(max));
+  return z.string().regex(pattern).transform(read).pipe(z.number().min(min).max(max));
 }
 
 export const textSetting = (options: WithDefault) => setting(textKind, options);

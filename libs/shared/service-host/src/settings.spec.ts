@@ -76,7 +76,10 @@ describe('settings', () => {
   });
 
   it('take an empty environment variable for none', () => {
-    expect(valuesOf([], { PULSES_HOST: '', PULSES_PORT: '', PULSES_STUB: '' })).toMatchObject({ host: '127.0.0.1', port: 9000 });
+    expect(valuesOf([], { PULSES_HOST: '', PULSES_PORT: '', PULSES_STUB: '' })).toMatchObject({
+      host: '127.0.0.1',
+      port: 9000,
+    });
   });
 
   it('refuse an empty flag', () => {
@@ -201,22 +204,31 @@ describe('values', () => {
     ['--tail-bytes', ['1023', '2GiB', '1MB', '1mib', '1.5MiB', 'KiB', '1TiB']],
     ['--engine', ['paper', 'Memory', 'memory ', 'toString']],
   ])('%s names what is allowed', (flag, texts) => {
-    for (const text of texts) expect(refusal([`${flag}=${text}`])).toBe(`${flag}: '${text}' is not valid: ${ALLOWED[flag] ?? ''}`);
+    for (const text of texts)
+      expect(refusal([`${flag}=${text}`])).toBe(`${flag}: '${text}' is not valid: ${ALLOWED[flag] ?? ''}`);
   });
 
   it('name the variable that gave a bad one', () => {
-    expect(refusal([], { env: { PULSES_PORT: '70000' } })).toBe("PULSES_PORT: '70000' is not valid: a whole number from 0 to 65535");
+    expect(refusal([], { env: { PULSES_PORT: '70000' } })).toBe(
+      "PULSES_PORT: '70000' is not valid: a whole number from 0 to 65535",
+    );
   });
 });
 
 describe('secrets', () => {
-  const files: Readonly<Record<string, string>> = { '/token': `${SECRET}\n`, '/dos': `${SECRET}\r\n`, '/empty': '\n', '/two': 'a\n\n' };
+  const files: Readonly<Record<string, string>> = {
+    '/token': `${SECRET}\n`,
+    '/dos': `${SECRET}\r\n`,
+    '/empty': '\n',
+    '/two': 'a\n\n',
+  };
   const readFile = (path: string): string => {
     const text = files[path];
     if (text === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
     return text;
   };
-  const tokenOf = (argv: readonly string[], env: SettingsSources['env'] = {}) => parse(argv, { env, readFile }).values.token;
+  const tokenOf = (argv: readonly string[], env: SettingsSources['env'] = {}) =>
+    parse(argv, { env, readFile }).values.token;
 
   it('come from a flag, a variable or a file, whose line end is not part of them', () => {
     expect(tokenOf([`--auth-token=${SECRET}`])).toBe(SECRET);

@@ -81,7 +81,10 @@ function readFlags(
     const flag = negated ? token.name.slice(3) : token.name;
     if (!known.has(flag) || token.rawName.length === 2) throw unknownFlag(token.rawName, [...known, ...OWN_FLAGS]);
     if (negated && token.value !== undefined)
-      throw new PulsesError('CONFIG_INVALID', `${token.rawName}: '${token.value}' is not valid: no value, or --${flag}=true|false`);
+      throw new PulsesError(
+        'CONFIG_INVALID',
+        `${token.rawName}: '${token.value}' is not valid: no value, or --${flag}=true|false`,
+      );
     // `--host --port 1`: the next flag is not the value; one that starts with dashes is written with `=`.
     const isNextFlag = token.inlineValue === false && token.value.startsWith('--');
     if (negated) flags.set(flag, 'false');

@@ -17,13 +17,21 @@ const T0 = 1_700_000_000_000;
 const WINDOW_MS = 1_000;
 
 const amount = fc
-  .tuple(fc.bigInt({ min: -(10n ** 20n) + 1n, max: 10n ** 20n - 1n }), fc.oneof(fc.constant(''), fc.stringMatching(/^\.\d{1,30}$/)))
+  .tuple(
+    fc.bigInt({ min: -(10n ** 20n) + 1n, max: 10n ** 20n - 1n }),
+    fc.oneof(fc.constant(''), fc.stringMatching(/^\.\d{1,30}$/)),
+  )
   .map(([whole, fraction]) => `${whole}${fraction}`);
 const message = fc.oneof(
   {
     weight: 6,
     arbitrary: fc
-      .tuple(fc.constantFrom('a', 'b', 'a.b', '__proto__'), fc.constantFrom('s', 't', 'u'), amount, fc.constantFrom('GB', 'h'))
+      .tuple(
+        fc.constantFrom('a', 'b', 'a.b', '__proto__'),
+        fc.constantFrom('s', 't', 'u'),
+        amount,
+        fc.constantFrom('GB', 'h'),
+      )
       .map(([tenant, sku, value, unit]) => line(tenant, sku, value, unit)),
   },
   { weight: 1, arbitrary: fc.constantFrom('', 'nonsense', '[]', '{}', '"text"', '{"tenant_id":1}') },
@@ -59,22 +67,30 @@ const run = fc.record({
     }),
     { maxLength: 4 },
   ),
-  engineFailures: fc.array(fc.record({ index: fc.nat(60), at: fc.constantFrom<CommitFailure['at']>('before', 'after') }), {
-    maxLength: 3,
-  }),
+  engineFailures: fc.array(
+    fc.record({ index: fc.nat(60), at: fc.constantFrom<CommitFailure['at']>('before', 'after') }),
+    {
+      maxLength: 3,
+    },
+  ),
 });
 
 type Run = typeof run extends fc.Arbitrary<infer Value> ? Value : never;
 type Batches = typeof batches extends fc.Arbitrary<infer Value> ? Value : never;
 
-async function topicsOf(given: Batches, { seed, eventRecordsMax, pauses, survives, limits, commitFailures, engineFailures }: Run) {
+async function topicsOf(
+  given: Batches,
+  { seed, eventRecordsMax, pauses, survives, limits, commitFailures, engineFailures }: Run,
+) {
   const log = createSimLog({
     sourceTopic: TOPIC,
     random: createSimRandom(seed),
     eventRecordsMax,
     failCommit(index) {
       const failure = commitFailures.find((candidate) => candidate.index === index);
-      return failure && { at: failure.at, error: new PulsesError(failure.isCrash ? 'STORAGE_FAILED' : 'CONNECTION_LOST') };
+      return (
+        failure && { at: failure.at, error: new PulsesError(failure.isCrash ? 'STORAGE_FAILED' : 'CONNECTION_LOST') }
+      );
     },
   });
   watchPositions(log, WINDOW_MS);

@@ -16,7 +16,8 @@ const newLog = (): SimLog => createSimLog({ sourceTopic: TOPIC, random: createSi
 const aggregated = (log: SimLog, tenant: string): string[] =>
   outputLines(log.topics)[`tenants.${tenant}.aggregated.pulses.amount`] ?? [];
 
-const fieldOf = (text: string | undefined, field: string): unknown => (JSON.parse(text ?? '{}') as Record<string, unknown>)[field];
+const fieldOf = (text: string | undefined, field: string): unknown =>
+  (JSON.parse(text ?? '{}') as Record<string, unknown>)[field];
 
 /** Stops, and expects the outputs of the log as it is at `clockMs`. */
 async function expectOutputs(rig: Rig, log: SimLog, clockMs: number, windowMs = WINDOW_MS): Promise<void> {
@@ -30,7 +31,10 @@ describe('outputs of the pipeline', () => {
     const log = newLog();
     const tenants = ['a', 'b', 'a.b', 'é', '__proto__'];
     for (let batch = 0; batch < 20; batch += 1)
-      log.append(T0 + batch, ...tenants.map((tenant, index) => line(tenant, `sku-${(batch * index) % 3}`, `${batch}.${index}1`)));
+      log.append(
+        T0 + batch,
+        ...tenants.map((tenant, index) => line(tenant, `sku-${(batch * index) % 3}`, `${batch}.${index}1`)),
+      );
     log.setClock(T0 + WINDOW_MS);
     const rig = startRig({ log });
     await rig.untilDone();
@@ -56,8 +60,17 @@ describe('outputs of the pipeline', () => {
 
   it('stores what is no pulse as a dead letter with reason, bytes and offset, and goes on', async () => {
     const log = newLog();
-    const broken = ['', 'nonsense', '[1]', '7', '{}', '{"tenant_id":"a"}', '{"tenant_id":7,"product_sku":"s","use_unity":"u","used_ammount":"1"}'];
-    for (const [index, message] of broken.entries()) log.append(T0 + index, line('a', 's', index), message, line('b', 's', 1));
+    const broken = [
+      '',
+      'nonsense',
+      '[1]',
+      '7',
+      '{}',
+      '{"tenant_id":"a"}',
+      '{"tenant_id":7,"product_sku":"s","use_unity":"u","used_ammount":"1"}',
+    ];
+    for (const [index, message] of broken.entries())
+      log.append(T0 + index, line('a', 's', index), message, line('b', 's', 1));
     log.append(T0 + 10, Buffer.from([0xff, 0x00, 0x7b]));
     log.setClock(T0 + WINDOW_MS);
     const rig = startRig({ log });
@@ -67,9 +80,14 @@ describe('outputs of the pipeline', () => {
     expect(fieldOf(letters.pop(), 'reason')).toBe('invalid_utf8');
     expect(letters.map((letter) => Buffer.from(String(fieldOf(letter, 'raw')), 'base64').toString())).toEqual(broken);
     expect(letters.map((letter) => fieldOf(letter, 'source_offset'))).toEqual(broken.map((_, index) => 3 * index + 1));
-    const expected = expectedOutputs(log.messages.slice(0, -1), { sourceTopic: TOPIC, windowMs: WINDOW_MS, clockMs: 0 });
+    const expected = expectedOutputs(log.messages.slice(0, -1), {
+      sourceTopic: TOPIC,
+      windowMs: WINDOW_MS,
+      clockMs: 0,
+    });
     const stored = outputLines(log.topics);
-    for (const topic of ['tenants.a.grouped.pulses', 'tenants.b.grouped.pulses']) expect(stored[topic]).toEqual(expected[topic]);
+    for (const topic of ['tenants.a.grouped.pulses', 'tenants.b.grouped.pulses'])
+      expect(stored[topic]).toEqual(expected[topic]);
     expect(stored[`${TOPIC}.dead-letter`]?.slice(0, -1)).toEqual(expected[`${TOPIC}.dead-letter`]);
     expect(rig.deadLetters).toEqual([...letters.map((letter) => fieldOf(letter, 'reason')), 'invalid_utf8']);
   });
@@ -83,7 +101,9 @@ describe('outputs of the pipeline', () => {
     await rig.untilDone();
     await rig.stop();
     const windows = aggregated(log, 'a').filter((text) => fieldOf(text, 'product_sku') === 's');
-    expect(windows.map((text) => fieldOf(text, 'window_start'))).toEqual([0, 5, 35].map((seconds) => T0 / 1000 + seconds));
+    expect(windows.map((text) => fieldOf(text, 'window_start'))).toEqual(
+      [0, 5, 35].map((seconds) => T0 / 1000 + seconds),
+    );
     expect(windows.map((text) => fieldOf(text, 'pulse_count'))).toEqual([2, 2, 1]);
     await expectOutputs(rig, log, T0 + 8 * WINDOW_MS);
   });
@@ -165,7 +185,9 @@ describe('outputs of the pipeline', () => {
     log.setClock(T0 + WINDOW_MS);
     const rig = startRig({ log });
     await rig.untilDone();
-    expect(aggregated(log, 'a').map((text) => /"first_seen":([\d.]+),"last_seen":([\d.]+)/.exec(text)?.slice(1))).toEqual([
+    expect(
+      aggregated(log, 'a').map((text) => /"first_seen":([\d.]+),"last_seen":([\d.]+)/.exec(text)?.slice(1)),
+    ).toEqual([
       ['1700000000.001', '1700000001.51'],
       ['1700000001.999', '1700000001.999'],
     ]);
@@ -176,7 +198,13 @@ describe('outputs of the pipeline', () => {
     const log = newLog();
     const most = `${'9'.repeat(20)}.${'9'.repeat(30)}`;
     for (let index = 0; index < 40; index += 1)
-      log.append(T0 + index, line('a', 's', most), line('a', 't', `-${most}`), line('a', 'u', '0.1'), line('a', 'v', `${index - 20}.5`));
+      log.append(
+        T0 + index,
+        line('a', 's', most),
+        line('a', 't', `-${most}`),
+        line('a', 'u', '0.1'),
+        line('a', 'v', `${index - 20}.5`),
+      );
     log.setClock(T0 + WINDOW_MS);
     const rig = startRig({ log });
     await rig.untilDone();
@@ -188,12 +216,19 @@ describe('outputs of the pipeline', () => {
     const log = newLog();
     const longest = '"\\'.repeat(128);
     for (let index = 0; index < 3; index += 1)
-      log.append(T0 + index, line(longest, longest, `-${'9'.repeat(20)}.${'9'.repeat(30)}`, longest), line('a', 's', 1), 'x'.repeat(9000));
+      log.append(
+        T0 + index,
+        line(longest, longest, `-${'9'.repeat(20)}.${'9'.repeat(30)}`, longest),
+        line('a', 's', 1),
+        'x'.repeat(9000),
+      );
     log.setClock(T0 + WINDOW_MS);
     const rig = startRig({ log, limits: { commitBytes: COMMIT_BYTES_MIN } });
     await rig.untilDone();
     await rig.stop();
-    const grouped = [...log.topics].filter(([topic]) => topic.endsWith('grouped.pulses')).map(([, text]) => text.split('\n').length - 1);
+    const grouped = [...log.topics]
+      .filter(([topic]) => topic.endsWith('grouped.pulses'))
+      .map(([, text]) => text.split('\n').length - 1);
     expect(grouped).toEqual([3, 3]);
     expect(log.faults).toEqual([]);
   });

@@ -35,7 +35,7 @@ export async function readLiveWindow(
 function labelsOf(key: Uint8Array): [tenant: string, sku: string, unit: string] {
   const bytes = Buffer.from(key.buffer, key.byteOffset, key.byteLength);
   const labels: string[] = [];
-  for (let at = 0; at < bytes.byteLength; ) {
+  for (let at = 0; at < bytes.byteLength;) {
     const end = at + 2 + bytes.readUInt16LE(at);
     labels.push(bytes.toString('utf8', at + 2, end));
     at = end;

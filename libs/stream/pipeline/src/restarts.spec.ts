@@ -18,11 +18,22 @@ const SMALL: Partial<PipelineLimits> = { commitBytes: COMMIT_BYTES_MIN, deltaRow
 
 /** Three windows of up to nine keys, with dead letters, one window of these alone, and a gap. */
 function fill(log: SimLog): void {
-  for (const [window, count] of [[0, 14], [1, 4], [2, 9], [5, 12]] as const)
+  for (const [window, count] of [
+    [0, 14],
+    [1, 4],
+    [2, 9],
+    [5, 12],
+  ] as const)
     for (let index = 0; index < count; index += 1) {
       const timeMs = T0 + window * WINDOW_MS + index * 10;
       if (window === 1) log.append(timeMs, `nonsense ${index}`);
-      else log.append(timeMs, line(`t${index % 3}`, `s${index % 7}`, `${index}.5`), line('t0', 's0', `-0.${index}`), `{"half":${index}`);
+      else
+        log.append(
+          timeMs,
+          line(`t${index % 3}`, `s${index % 7}`, `${index}.5`),
+          line('t0', 's0', `-0.${index}`),
+          `{"half":${index}`,
+        );
     }
   log.setClock(T0 + 6 * WINDOW_MS);
 }
@@ -40,7 +51,9 @@ async function undisturbed(): Promise<{ readonly topics: ReadonlyMap<string, str
   await rig.untilDone();
   await rig.stop();
   const clockMs = T0 + 6 * WINDOW_MS;
-  expect(outputLines(log.topics)).toEqual(expectedOutputs(log.messages, { sourceTopic: TOPIC, windowMs: WINDOW_MS, clockMs }));
+  expect(outputLines(log.topics)).toEqual(
+    expectedOutputs(log.messages, { sourceTopic: TOPIC, windowMs: WINDOW_MS, clockMs }),
+  );
   return { topics: log.topics, commits: log.commitCount };
 }
 
@@ -59,20 +72,25 @@ async function runProcesses(log: SimLog, store?: EngineStore): Promise<number> {
 }
 
 describe('a pipeline that is restarted', () => {
-  it.each(['before', 'after'] as const)('goes on in a new session at every commit that fails %s it is stored', async (at) => {
-    const { topics, commits } = await undisturbed();
-    expect(commits).toBeGreaterThan(20);
-    for (let failing = 0; failing < commits; failing += 1) {
-      const log = newLog((index) => (index === failing ? { at, error: new PulsesError('CONNECTION_LOST') } : undefined));
-      const rig = startRig({ log, limits: SMALL });
-      await rig.untilDone();
-      await rig.stop();
-      // The run ends with its last commit, whatever the answer.
-      if (failing < commits - 1) expect([failing, log.sessionsOpened]).toEqual([failing, 2]);
-      expect(log.topics).toEqual(topics);
-      expect(log.faults).toEqual([]);
-    }
-  });
+  it.each(['before', 'after'] as const)(
+    'goes on in a new session at every commit that fails %s it is stored',
+    async (at) => {
+      const { topics, commits } = await undisturbed();
+      expect(commits).toBeGreaterThan(20);
+      for (let failing = 0; failing < commits; failing += 1) {
+        const log = newLog((index) =>
+          index === failing ? { at, error: new PulsesError('CONNECTION_LOST') } : undefined,
+        );
+        const rig = startRig({ log, limits: SMALL });
+        await rig.untilDone();
+        await rig.stop();
+        // The run ends with its last commit, whatever the answer.
+        if (failing < commits - 1) expect([failing, log.sessionsOpened]).toEqual([failing, 2]);
+        expect(log.topics).toEqual(topics);
+        expect(log.faults).toEqual([]);
+      }
+    },
+  );
 
   it.each([
     ['before it is stored, with a memory engine', 'before', false],
@@ -93,7 +111,9 @@ describe('a pipeline that is restarted', () => {
     const { topics } = await undisturbed();
     for (const survives of [false, true]) {
       const log = newLog((index) =>
-        index % 2 === 0 ? { at: index % 4 === 0 ? 'after' : 'before', error: new PulsesError('STORAGE_FAILED') } : undefined,
+        index % 2 === 0
+          ? { at: index % 4 === 0 ? 'after' : 'before', error: new PulsesError('STORAGE_FAILED') }
+          : undefined,
       );
       expect(await runProcesses(log, survives ? createEngineStore() : undefined)).toBeGreaterThan(10);
       expect(log.topics).toEqual(topics);
@@ -112,7 +132,9 @@ describe('a pipeline that is restarted', () => {
       // Without the last drop, which nothing waits for.
       for (let index = 0; index < calls.length - 1; index += 1) {
         const log = newLog();
-        const failing = createFailingEngine(createReferenceEngine(survives ? createEngineStore() : undefined), [{ index, at }]);
+        const failing = createFailingEngine(createReferenceEngine(survives ? createEngineStore() : undefined), [
+          { index, at },
+        ]);
         const rig = startRig({ log, limits: SMALL, engine: failing });
         await rig.untilDone();
         await rig.stop();
@@ -160,7 +182,12 @@ describe('a pipeline that is restarted', () => {
     });
     await rig.untilDone();
     await rig.stop();
-    expect(storedAtDrop).toEqual([[0, 42], [1, 46], [2, 73], [5, 109]]);
+    expect(storedAtDrop).toEqual([
+      [0, 42],
+      [1, 46],
+      [2, 73],
+      [5, 109],
+    ]);
   });
 
   it.each([
@@ -206,66 +233,87 @@ describe('a pipeline that is restarted', () => {
     const rig = startRig({ log });
     await rig.untilDone();
     await rig.stop();
-    expect(emittedKeys).toEqual([JSON.stringify({ window_start_ms: T0, window_ms: WINDOW_MS, emitted_keys: 8192 }), '']);
+    expect(emittedKeys).toEqual([
+      JSON.stringify({ window_start_ms: T0, window_ms: WINDOW_MS, emitted_keys: 8192 }),
+      '',
+    ]);
     expect(outputLines(log.topics)).toEqual(
       expectedOutputs(log.messages, { sourceTopic: TOPIC, windowMs: WINDOW_MS, clockMs: T0 + WINDOW_MS }),
     );
   });
 
-  it.each([false, true])('reads on while a window is emitted, also after a crash in between (engine survives: %s)', async (survives) => {
-    const keys = 5_000;
-    const messages = keys + 9;
-    const log = createSimLog({
-      sourceTopic: TOPIC,
-      random: createSimRandom(3),
-      eventRecordsMax: keys,
-      failCommit: (_index, { aggregated }) =>
-        log.sessionsOpened === 1 && aggregated.length > 0 ? { at: 'before', error: new PulsesError('STORAGE_FAILED') } : undefined,
-    });
-    log.append(T0, ...Array.from({ length: keys }, (_, index) => line(`t${index % 5}`, `s${index}`, index)));
-    for (let index = 0; index < 9; index += 1) log.append(T0 + WINDOW_MS + index, line('t0', `s${index}`, 1));
-    log.setClock(T0 + WINDOW_MS + 10);
-    let windowedWhenGrouped: number | undefined;
-    log.onStored = () => {
-      if (log.positions.get('grouped')?.offset === messages) windowedWhenGrouped ??= log.positions.get('windowed')?.offset ?? 0;
-    };
-    const store = survives ? createEngineStore() : undefined;
-    const first = startRig({ log, engine: createReferenceEngine(store) });
-    await expect(first.until(() => log.sessionsOpened > 1)).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
-    // The lines of the next window were stored before the sums of the first.
-    expect(windowedWhenGrouped).toBe(0);
-    log.setClock(T0 + 2 * WINDOW_MS);
-    const second = startRig({ log, engine: createReferenceEngine(store) });
-    await second.untilDone();
-    await second.stop();
-    expect(log.faults).toEqual([]);
-    expect(outputLines(log.topics)).toEqual(
-      expectedOutputs(log.messages, { sourceTopic: TOPIC, windowMs: WINDOW_MS, clockMs: T0 + 2 * WINDOW_MS }),
-    );
-  });
+  it.each([false, true])(
+    'reads on while a window is emitted, also after a crash in between (engine survives: %s)',
+    async (survives) => {
+      const keys = 5_000;
+      const messages = keys + 9;
+      const log = createSimLog({
+        sourceTopic: TOPIC,
+        random: createSimRandom(3),
+        eventRecordsMax: keys,
+        failCommit: (_index, { aggregated }) =>
+          log.sessionsOpened === 1 && aggregated.length > 0
+            ? { at: 'before', error: new PulsesError('STORAGE_FAILED') }
+            : undefined,
+      });
+      log.append(T0, ...Array.from({ length: keys }, (_, index) => line(`t${index % 5}`, `s${index}`, index)));
+      for (let index = 0; index < 9; index += 1) log.append(T0 + WINDOW_MS + index, line('t0', `s${index}`, 1));
+      log.setClock(T0 + WINDOW_MS + 10);
+      let windowedWhenGrouped: number | undefined;
+      log.onStored = () => {
+        if (log.positions.get('grouped')?.offset === messages)
+          windowedWhenGrouped ??= log.positions.get('windowed')?.offset ?? 0;
+      };
+      const store = survives ? createEngineStore() : undefined;
+      const first = startRig({ log, engine: createReferenceEngine(store) });
+      await expect(first.until(() => log.sessionsOpened > 1)).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
+      // The lines of the next window were stored before the sums of the first.
+      expect(windowedWhenGrouped).toBe(0);
+      log.setClock(T0 + 2 * WINDOW_MS);
+      const second = startRig({ log, engine: createReferenceEngine(store) });
+      await second.untilDone();
+      await second.stop();
+      expect(log.faults).toEqual([]);
+      expect(outputLines(log.topics)).toEqual(
+        expectedOutputs(log.messages, { sourceTopic: TOPIC, windowMs: WINDOW_MS, clockMs: T0 + 2 * WINDOW_MS }),
+      );
+    },
+  );
 
-  it.each([2_000, 10_000])('keeps the length of a half-emitted window when it starts again with windows of %i ms', async (nextWindowMs) => {
-    let crashes = true;
-    const log = createSimLog({
-      sourceTopic: TOPIC,
-      random: createSimRandom(3),
-      failCommit: (_index, { aggregated }) =>
-        crashes && aggregated.length > 0 ? { at: 'after', error: new PulsesError('STORAGE_FAILED') } : undefined,
-    });
-    for (let index = 0; index < 8; index += 1) log.append(T0 + 600 * index, line('a', `s${index}`, index));
-    for (let index = 0; index < 8; index += 1) log.append(T0 + WINDOW_MS + 600 * index, line('a', `s${index}`, -index));
-    log.setClock(T0 + 20_000);
-    const first = startRig({ log, limits: { sumsMax: 3 } });
-    await expect(first.untilDone()).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
-    crashes = false;
-    const second = startRig({ log, limits: { sumsMax: 3, deltaRowsMax: 1 }, windowMs: nextWindowMs });
-    await second.untilDone();
-    await second.stop();
-    const half = expectedOutputs(log.messages.slice(0, 8), { sourceTopic: TOPIC, windowMs: WINDOW_MS, clockMs: T0 + WINDOW_MS });
-    const rest = expectedOutputs(log.messages.slice(8), { sourceTopic: TOPIC, windowMs: nextWindowMs, clockMs: T0 + 20_000 });
-    const topic = 'tenants.a.aggregated.pulses.amount';
-    expect(outputLines(log.topics)[topic]).toEqual([...(half[topic] ?? []), ...(rest[topic] ?? [])]);
-  });
+  it.each([2_000, 10_000])(
+    'keeps the length of a half-emitted window when it starts again with windows of %i ms',
+    async (nextWindowMs) => {
+      let crashes = true;
+      const log = createSimLog({
+        sourceTopic: TOPIC,
+        random: createSimRandom(3),
+        failCommit: (_index, { aggregated }) =>
+          crashes && aggregated.length > 0 ? { at: 'after', error: new PulsesError('STORAGE_FAILED') } : undefined,
+      });
+      for (let index = 0; index < 8; index += 1) log.append(T0 + 600 * index, line('a', `s${index}`, index));
+      for (let index = 0; index < 8; index += 1)
+        log.append(T0 + WINDOW_MS + 600 * index, line('a', `s${index}`, -index));
+      log.setClock(T0 + 20_000);
+      const first = startRig({ log, limits: { sumsMax: 3 } });
+      await expect(first.untilDone()).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
+      crashes = false;
+      const second = startRig({ log, limits: { sumsMax: 3, deltaRowsMax: 1 }, windowMs: nextWindowMs });
+      await second.untilDone();
+      await second.stop();
+      const half = expectedOutputs(log.messages.slice(0, 8), {
+        sourceTopic: TOPIC,
+        windowMs: WINDOW_MS,
+        clockMs: T0 + WINDOW_MS,
+      });
+      const rest = expectedOutputs(log.messages.slice(8), {
+        sourceTopic: TOPIC,
+        windowMs: nextWindowMs,
+        clockMs: T0 + 20_000,
+      });
+      const topic = 'tenants.a.aggregated.pulses.amount';
+      expect(outputLines(log.topics)[topic]).toEqual([...(half[topic] ?? []), ...(rest[topic] ?? [])]);
+    },
+  );
 
   it('carries nothing into a source that was deleted and made again', async () => {
     const log = createSimLog({ sourceTopic: TOPIC, random: createSimRandom(3) });
@@ -299,7 +347,10 @@ describe('a pipeline that is restarted', () => {
     };
     const again = createSimLog({ sourceTopic: TOPIC, random: createSimRandom(3) });
     again.deleteSource();
-    const ids = [...(await idsOf(createSimLog({ sourceTopic: TOPIC, random: createSimRandom(3) }))), ...(await idsOf(again))];
+    const ids = [
+      ...(await idsOf(createSimLog({ sourceTopic: TOPIC, random: createSimRandom(3) }))),
+      ...(await idsOf(again)),
+    ];
     expect(new Set(ids).size).toBe(4);
   });
 });

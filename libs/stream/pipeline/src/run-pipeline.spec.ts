@@ -15,7 +15,8 @@ const T0 = 1_700_000_000_000;
 
 function newLog(failCommit: (index: number) => CommitFailure | undefined = () => undefined): SimLog {
   const log = createSimLog({ sourceTopic: TOPIC, random: createSimRandom(9), failCommit });
-  for (let index = 0; index < 30; index += 1) log.append(T0 + index, line('a', `s${index % 3}`, index), `nonsense ${index}`);
+  for (let index = 0; index < 30; index += 1)
+    log.append(T0 + index, line('a', `s${index % 3}`, index), `nonsense ${index}`);
   log.setClock(T0 + WINDOW_MS);
   return log;
 }
@@ -36,7 +37,13 @@ const MENDED: ErrorCode[] = [
   'POSITION_CONFLICT',
   'TOPIC_UNKNOWN',
 ];
-const LASTING: ErrorCode[] = ['MESSAGE_TOO_LARGE', 'PROTOCOL_VIOLATION', 'STORAGE_FAILED', 'UNAUTHENTICATED', 'OFFSET_OUT_OF_RANGE'];
+const LASTING: ErrorCode[] = [
+  'MESSAGE_TOO_LARGE',
+  'PROTOCOL_VIOLATION',
+  'STORAGE_FAILED',
+  'UNAUTHENTICATED',
+  'OFFSET_OUT_OF_RANGE',
+];
 
 describe('a session that fails', () => {
   it.each(MENDED)('is followed by another one when a commit fails with %s', async (code) => {
@@ -60,14 +67,17 @@ describe('a session that fails', () => {
     expectOutputs(log);
   });
 
-  it.each(LASTING)('ends the pipeline when a commit is refused with %s, though the stream only says that it ended', async (code) => {
-    const error = new PulsesError(code);
-    const log = newLog((index) => (index === 0 ? { at: 'before', error } : undefined));
-    const rig = startRig({ log });
-    await expect(rig.untilDone()).rejects.toBe(error);
-    expect(log.sessionsOpened).toBe(1);
-    expect(log.sessionsOpen).toBe(0);
-  });
+  it.each(LASTING)(
+    'ends the pipeline when a commit is refused with %s, though the stream only says that it ended',
+    async (code) => {
+      const error = new PulsesError(code);
+      const log = newLog((index) => (index === 0 ? { at: 'before', error } : undefined));
+      const rig = startRig({ log });
+      await expect(rig.untilDone()).rejects.toBe(error);
+      expect(log.sessionsOpened).toBe(1);
+      expect(log.sessionsOpen).toBe(0);
+    },
+  );
 
   it('ends the pipeline with what is not an operating failure', async () => {
     const bug = new TypeError('a bug');
@@ -78,7 +88,9 @@ describe('a session that fails', () => {
   });
 
   it('counts lines and dead letters once, when their commit is known to be stored', async () => {
-    const log = newLog((index) => (index < 3 ? { at: 'before', error: new PulsesError('CONNECTION_LOST') } : undefined));
+    const log = newLog((index) =>
+      index < 3 ? { at: 'before', error: new PulsesError('CONNECTION_LOST') } : undefined,
+    );
     const rig = startRig({ log });
     await rig.untilDone();
     await rig.stop();
@@ -219,7 +231,10 @@ describe('commits under way', () => {
     const log = createSimLog({ sourceTopic: TOPIC, random: createSimRandom(3), eventRecordsMax: 500 });
     log.append(T0, line('a', 's', 1));
     const messages = 5_001;
-    log.append(T0 + WINDOW_MS, ...Array.from({ length: messages - 1 }, (_, index) => line('b', `s${index % 3}`, index)));
+    log.append(
+      T0 + WINDOW_MS,
+      ...Array.from({ length: messages - 1 }, (_, index) => line('b', `s${index % 3}`, index)),
+    );
     log.setClock(T0 + WINDOW_MS + 1);
     let groupedWhenWindowed: number | undefined;
     log.onStored = () => {

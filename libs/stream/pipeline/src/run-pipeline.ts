@@ -37,7 +37,10 @@ export async function runPipeline(options: PipelineOptions, signal: AbortSignal)
       if (clock.monotonicMs() - startMs > SOUND_SESSION_MS) failures = 0;
       failures += 1;
       const delayMs = backoffMs(failures, { ...BACKOFF, random });
-      logger.warn({ code: error.code, reason: error.message, delayMs: Math.round(delayMs) }, 'session ended; opening another');
+      logger.warn(
+        { code: error.code, reason: error.message, delayMs: Math.round(delayMs) },
+        'session ended; opening another',
+      );
       observer.state({ kind: 'connecting', reason: error.message });
       await delay(delayMs, clock, signal).catch(() => undefined);
     }
@@ -57,10 +60,7 @@ async function runOneSession(options: PipelineOptions, limits: PipelineLimits, s
   });
   try {
     observer.state({ kind: 'active', sourceHead: () => session.sourceHead() });
-    logger.info(
-      { group, ...session.source, positions: Object.fromEntries(session.positions) },
-      'session active',
-    );
+    logger.info({ group, ...session.source, positions: Object.fromEntries(session.positions) }, 'session active');
     await runSession(session, options, limits, signal);
   } finally {
     await session.close();

@@ -161,7 +161,7 @@ class SessionRun {
     if (records.baseOffset !== this.nextOffset)
       throw new PulsesError('PROTOCOL_VIOLATION', `offset ${records.baseOffset} came, ${this.nextOffset} was next`);
     await this.enterWindowOf(records.timestampMs);
-    for (let index = 0; index < records.recordCount; ) {
+    for (let index = 0; index < records.recordCount;) {
       index = this.takeSome(records, index);
       if (this.delta.isFull) await this.flushDelta();
       if (index < records.recordCount) await this.flushBatch();
@@ -276,7 +276,10 @@ class SessionRun {
     }
     const { startMs, endMs } = this.window;
     if (timestampMs < startMs || timestampMs >= endMs)
-      throw new PulsesError('PROTOCOL_VIOLATION', `log time ${timestampMs} is not in the window from ${startMs} to ${endMs}`);
+      throw new PulsesError(
+        'PROTOCOL_VIOLATION',
+        `log time ${timestampMs} is not in the window from ${startMs} to ${endMs}`,
+      );
   }
 
   private openWindow(timestampMs: number, fromOffset: number): OpenWindow {
@@ -310,7 +313,13 @@ class SessionRun {
         if (isLast) closed.isStored = true;
       }),
     );
-    const closed: ClosedWindow = { startMs: window.startMs, emission, sendsNext: false, isSent: false, isStored: false };
+    const closed: ClosedWindow = {
+      startMs: window.startMs,
+      emission,
+      sendsNext: false,
+      isSent: false,
+      isStored: false,
+    };
     this.closed = closed;
     observer.openKeys(0);
     this.window = undefined;

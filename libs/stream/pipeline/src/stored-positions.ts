@@ -58,6 +58,8 @@ function parseProgress(metadata: string): WindowProgress {
     const parsed = windowProgressSchema.parse(JSON.parse(metadata));
     return { windowStartMs: parsed.window_start_ms, windowMs: parsed.window_ms, emittedKeys: parsed.emitted_keys };
   } catch (error) {
-    throw new PulsesError('PROTOCOL_VIOLATION', 'the metadata of the position windowed is not readable', { cause: error });
+    throw new PulsesError('PROTOCOL_VIOLATION', 'the metadata of the position windowed is not readable', {
+      cause: error,
+    });
   }
 }

@@ -43,7 +43,10 @@ export async function* emitWindow(
       `the window from ${window.startMs} ms on has ${window.keys.size} keys, the engine ${keyCount}; ${window.emittedKeys} are emitted`,
     );
   const { startMs: windowStartMs, windowMs, fromOffset, nextOffset } = window;
-  const lineOf = aggregatedLines({ source, windowStartMs, windowMs, fromOffset, toOffset: nextOffset - 1 }, window.keyFields);
+  const lineOf = aggregatedLines(
+    { source, windowStartMs, windowMs, fromOffset, toOffset: nextOffset - 1 },
+    window.keyFields,
+  );
 
   /** Takes keys from `fromId` on, up to `toIdMax` or until the commit is long enough; answers the next id. */
   const gather = async (gathering: Gathering, fromId: number, toIdMax: number): Promise<number> => {

@@ -5,7 +5,18 @@ import type { AggregationEngine, EngineSource, EngineSupports } from '@pulses/ag
 import fc from 'fast-check';
 import { describeSurvival } from './describe-survival';
 import { liveHistory, steps } from './engine-history';
-import { add, addNext, expectConflict, expectSealed, expectSums, pulse, SKU_A, SKU_B, SOURCE, WINDOW_MS } from './engine-probe';
+import {
+  add,
+  addNext,
+  expectConflict,
+  expectSealed,
+  expectSums,
+  pulse,
+  SKU_A,
+  SKU_B,
+  SOURCE,
+  WINDOW_MS,
+} from './engine-probe';
 import { AMOUNT_MAX } from './exact-sums';
 import type { EngineHarness } from './harness';
 import { createTestWindow, idOf, spoil, type TestKey, type TestMessage, type TestWindow } from './test-window';
@@ -17,7 +28,11 @@ import { createTestWindow, idOf, spoil, type TestKey, type TestMessage, type Tes
  * @param start brings up a store with nothing in it
  * @param supports what the engine declares; compared with its own manifest
  */
-export function describeAggregationEngine(name: string, start: () => Promise<EngineHarness>, supports: EngineSupports): void {
+export function describeAggregationEngine(
+  name: string,
+  start: () => Promise<EngineHarness>,
+  supports: EngineSupports,
+): void {
   describe(`the ${name} engine`, () => {
     let harness: EngineHarness;
     let engine: AggregationEngine;
@@ -64,13 +79,24 @@ export function describeAggregationEngine(name: string, start: () => Promise<Eng
       await addNext(engine, window, ...keys.map((key, index) => pulse(key, BigInt(index), index)));
       await expectSums(engine, window, 5, 9);
       await engine.seal(window.startMs);
-      for (const [fromId, toId] of [[0, 20], [0, 7], [7, 20], [19, 20], [4, 4], [20, 20]] as const)
+      for (const [fromId, toId] of [
+        [0, 20],
+        [0, 7],
+        [7, 20],
+        [19, 20],
+        [4, 4],
+        [20, 20],
+      ] as const)
         await expectSums(engine, window, fromId, toId);
     });
 
     it('rejects a slice beyond the keys and one of an unknown window', async () => {
       await addNext(engine, window, pulse(SKU_A, 1n));
-      for (const [fromId, toId] of [[0, 2], [-1, 1], [1, 0]] as const)
+      for (const [fromId, toId] of [
+        [0, 2],
+        [-1, 1],
+        [1, 0],
+      ] as const)
         await expect(engine.sums(window.startMs, fromId, toId)).rejects.toThrow(TypeError);
       await expect(engine.sums(window.startMs + WINDOW_MS, 0, 1)).rejects.toThrow(TypeError);
     });
@@ -97,7 +123,11 @@ export function describeAggregationEngine(name: string, start: () => Promise<Eng
     it('refuses a delta that leaves a gap or holds a part of what is added, and changes nothing', async () => {
       await addNext(engine, window, pulse(SKU_A, 1n), pulse(SKU_A, 2n), pulse(SKU_A, 3n));
       const next = window.nextOffset;
-      for (const [fromOffset, nextOffset] of [[next + 1, next + 2], [next - 1, next + 1], [0, next + 1]] as const) {
+      for (const [fromOffset, nextOffset] of [
+        [next + 1, next + 2],
+        [next - 1, next + 1],
+        [0, next + 1],
+      ] as const) {
         const wrong = createTestWindow(0, fromOffset).take([pulse(SKU_A, 7n)]);
         await expectConflict(engine, { ...wrong, nextOffset });
       }
@@ -128,7 +158,12 @@ export function describeAggregationEngine(name: string, start: () => Promise<Eng
       expect(await engine.seal(window.startMs)).toBe(50);
       const next = createTestWindow(WINDOW_MS, window.nextOffset);
       for (let fromId = 0; fromId < 50; fromId += 10) {
-        const adding = addNext(engine, next, pulse(keys[49 - fromId] ?? SKU_A, 1n, WINDOW_MS + fromId), pulse(SKU_B, 10n ** 40n, WINDOW_MS + fromId));
+        const adding = addNext(
+          engine,
+          next,
+          pulse(keys[49 - fromId] ?? SKU_A, 1n, WINDOW_MS + fromId),
+          pulse(SKU_B, 10n ** 40n, WINDOW_MS + fromId),
+        );
         await expectSums(engine, window, fromId, fromId + 10);
         await adding;
       }
@@ -213,7 +248,11 @@ export function describeAggregationEngine(name: string, start: () => Promise<Eng
       const amounts = [AMOUNT_MAX, -AMOUNT_MAX, 1n, -1n, 10n ** 30n, -(10n ** 15n), 10n ** 45n - 1n, 0n];
       const key = (index: number): TestKey => ['tenant', `sku-${index}`, 'GB'];
       for (const left of amounts)
-        await addNext(engine, window, ...amounts.map((right, index) => pulse(key(index), left + right === 0n ? right : left)));
+        await addNext(
+          engine,
+          window,
+          ...amounts.map((right, index) => pulse(key(index), left + right === 0n ? right : left)),
+        );
       for (const amount of amounts) await addNext(engine, window, pulse(SKU_A, amount));
       await expectSealed(engine, window);
     });
@@ -227,9 +266,14 @@ export function describeAggregationEngine(name: string, start: () => Promise<Eng
 
     it('holds 100,000 keys, and answers them in slices', async () => {
       const messageOf = (index: number): TestMessage =>
-        pulse([`tenant-${index % 97}`, `sku-${index}`, 'GB'], BigInt(index) * 10n ** 25n - 10n ** 29n, Math.floor(index / 100));
+        pulse(
+          [`tenant-${index % 97}`, `sku-${index}`, 'GB'],
+          BigInt(index) * 10n ** 25n - 10n ** 29n,
+          Math.floor(index / 100),
+        );
       const messages = Array.from({ length: 100_000 }, (_, index) => messageOf(index));
-      for (let at = 0; at < messages.length; at += 16_384) await addNext(engine, window, ...messages.slice(at, at + 16_384));
+      for (let at = 0; at < messages.length; at += 16_384)
+        await addNext(engine, window, ...messages.slice(at, at + 16_384));
       await addNext(engine, window, ...messages.slice(99_000));
       expect(await engine.seal(window.startMs)).toBe(100_000);
       for (let fromId = 0; fromId < 100_000; fromId += 8_192)

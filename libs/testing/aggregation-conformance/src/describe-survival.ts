@@ -22,7 +22,10 @@ export function describeSurvival(harness: () => EngineHarness): void {
       return engine.open(from, fromOffset);
     };
 
-    const expectState = (state: EngineState | undefined, { startMs, fromOffset, nextOffset, keys, sums }: TestWindow) => {
+    const expectState = (
+      state: EngineState | undefined,
+      { startMs, fromOffset, nextOffset, keys, sums }: TestWindow,
+    ) => {
       expect(state).toMatchObject({ windowStartMs: startMs, fromOffset, nextOffset });
       expect(state?.keys.size).toBe(sums.length);
       for (let id = 0; id < sums.length; id += 1) expect(state?.keys.bytesOf(id)).toEqual(keys.bytesOf(id));
@@ -37,10 +40,19 @@ export function describeSurvival(harness: () => EngineHarness): void {
     });
 
     it('reports the open window with its keys, and goes on adding to it', async () => {
-      await addNext(engine, window, undefined, pulse(SKU_B, 10n ** 49n, 10), pulse(['é', '', 'x'.repeat(256)], -1n, 20));
+      await addNext(
+        engine,
+        window,
+        undefined,
+        pulse(SKU_B, 10n ** 49n, 10),
+        pulse(['é', '', 'x'.repeat(256)], -1n, 20),
+      );
       await addNext(engine, window, pulse(SKU_A, 2n, 30), undefined);
       expectState(await restart(source, 40), window);
-      await expectConflict(engine, createTestWindow(0, 43).take([pulse(SKU_A, 7n), pulse(SKU_A, 7n), pulse(SKU_A, 7n)]));
+      await expectConflict(
+        engine,
+        createTestWindow(0, 43).take([pulse(SKU_A, 7n), pulse(SKU_A, 7n), pulse(SKU_A, 7n)]),
+      );
       await addNext(engine, window, pulse(SKU_A, 3n, 50), pulse(['new', 'key', 'h'], 4n, 60));
       expectState(await restart(source, 40), window);
       await expectSealed(engine, window);

@@ -18,7 +18,10 @@ export type Step =
   /** `cut`: how many messages a delta of the rebuilt window holds. */
   | { readonly kind: 'restart'; readonly closes: boolean; readonly cut: number };
 
-const label = fc.oneof(fc.constantFrom('a', 'b', 'ab', '__proto__', 'é'), fc.constantFrom('x'.repeat(256), `${'x'.repeat(255)}y`));
+const label = fc.oneof(
+  fc.constantFrom('a', 'b', 'ab', '__proto__', 'é'),
+  fc.constantFrom('x'.repeat(256), `${'x'.repeat(255)}y`),
+);
 const message = fc.oneof(
   {
     weight: 6,
@@ -40,9 +43,15 @@ export const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
     {
       weight: 8,
-      arbitrary: fc.record({ kind: fc.constant<'add'>('add'), messages: fc.array(message, { minLength: 1, maxLength: 12 }) }),
+      arbitrary: fc.record({
+        kind: fc.constant<'add'>('add'),
+        messages: fc.array(message, { minLength: 1, maxLength: 12 }),
+      }),
     },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom<'repeat' | 'overlap'>('repeat', 'overlap'), pick: fc.nat() }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ kind: fc.constantFrom<'repeat' | 'overlap'>('repeat', 'overlap'), pick: fc.nat() }),
+    },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant<'slice'>('slice'), from: fc.nat(), to: fc.nat() }) },
     { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom<'seal' | 'drop'>('seal', 'drop') }) },
     {

@@ -96,7 +96,10 @@ export function createReferenceEngine(store?: EngineStore): AggregationEngine {
   };
 }
 
-function windowsOf(store: EngineStore, { topic, incarnation, group, windowMs }: EngineSource): Map<number, StoredWindow> {
+function windowsOf(
+  store: EngineStore,
+  { topic, incarnation, group, windowMs }: EngineSource,
+): Map<number, StoredWindow> {
   const name = JSON.stringify([topic, incarnation, group, windowMs]);
   const windows = store.get(name) ?? new Map<number, StoredWindow>();
   store.set(name, windows);

@@ -132,7 +132,7 @@ export async function openBrokerLink(port: number): Promise<BrokerLink> {
       }),
     async topics(prefix) {
       const offsets = new Map<string, number>();
-      for (let after = ''; ; ) {
+      for (let after = ''; ;) {
         const response = await ask({ type: 'list-topics', prefix, after, limit: LIST_TOPICS_LIMIT_MAX });
         if (response.type !== 'topics') throw new Error(`${response.type} came for topics`);
         for (const { topic, nextOffset } of response.topics) offsets.set(topic, nextOffset);

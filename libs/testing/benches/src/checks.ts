@@ -14,7 +14,8 @@ export function sized(full: number, smoke: number, variable?: string): number {
   const given = variable === undefined ? undefined : process.env[variable];
   if (given === undefined || given === '') return full;
   const size = Number(given);
-  if (!Number.isSafeInteger(size) || size < 1) throw new TypeError(`${variable} must be a whole number from 1 on, got ${given}`);
+  if (!Number.isSafeInteger(size) || size < 1)
+    throw new TypeError(`${variable} must be a whole number from 1 on, got ${given}`);
   return size;
 }
 

@@ -82,9 +82,13 @@ function rounded(measure: Measure): Measure {
   return {
     ...measure,
     ...(rate === undefined ? {} : { rate: Math.round(rate) }),
-    ...(latency === undefined ? {} : { latency: { ...latency, p50Ms: round(latency.p50Ms), p99Ms: round(latency.p99Ms) } }),
+    ...(latency === undefined
+      ? {}
+      : { latency: { ...latency, p50Ms: round(latency.p50Ms), p99Ms: round(latency.p99Ms) } }),
     ...(figure === undefined ? {} : { figure: { ...figure, value: round(figure.value) } }),
-    ...(yardstick === undefined ? {} : { yardstick: { ...yardstick, value: round(yardstick.value), ratio: round(yardstick.ratio, RATIO_SCALE) } }),
+    ...(yardstick === undefined
+      ? {}
+      : { yardstick: { ...yardstick, value: round(yardstick.value), ratio: round(yardstick.ratio, RATIO_SCALE) } }),
   };
 }
 

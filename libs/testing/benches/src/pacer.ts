@@ -25,7 +25,11 @@ function nowAt(time: bigint): number {
 }
 
 /** @param send called with the time, by performance.now(), at which it was due */
-export async function sendPaced(intervalMs: number, count: number, send: (index: number, dueMs: number) => void): Promise<void> {
+export async function sendPaced(
+  intervalMs: number,
+  count: number,
+  send: (index: number, dueMs: number) => void,
+): Promise<void> {
   const metronome = new Worker(METRONOME, { eval: true, workerData: { intervalMs } });
   try {
     await new Promise<void>((resolve, reject) => {
@@ -34,7 +38,8 @@ export async function sendPaced(intervalMs: number, count: number, send: (index:
       let firstMs: number | undefined;
       metronome.on('message', (start: bigint) => {
         firstMs ??= nowAt(start) + intervalMs;
-        for (; sent < count && firstMs + sent * intervalMs <= performance.now(); sent += 1) send(sent, firstMs + sent * intervalMs);
+        for (; sent < count && firstMs + sent * intervalMs <= performance.now(); sent += 1)
+          send(sent, firstMs + sent * intervalMs);
         if (sent === count) resolve();
       });
     });

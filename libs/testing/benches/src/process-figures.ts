@@ -16,7 +16,9 @@ export function mainThreadCpuSeconds(pid: number): number {
 
 function cpuSecondsIn(statPath: string): number {
   // The name, in brackets, may hold anything.
-  const fields = readFileSync(statPath, 'latin1').replace(/^.*\) /s, '').split(' ');
+  const fields = readFileSync(statPath, 'latin1')
+    .replace(/^.*\) /s, '')
+    .split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
 }
 

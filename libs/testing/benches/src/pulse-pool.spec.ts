@@ -28,14 +28,17 @@ describe('a pool of pulses', () => {
   });
 
   it('is the same for the same seed, and another for another', () => {
-    const payloads = (seed: number) => Buffer.concat(createPulsePool({ ...options, seed }).batches.map(({ payload }) => payload));
+    const payloads = (seed: number) =>
+      Buffer.concat(createPulsePool({ ...options, seed }).batches.map(({ payload }) => payload));
     expect(payloads(7).equals(payloads(7))).toBe(true);
     expect(payloads(7).equals(payloads(8))).toBe(false);
   });
 
   it('takes every key in turn when it is dense', () => {
     const pool = createPulsePool({ tenants: 10, skus: 20, batchCount: 1, batchPulses: 200, isDense: true });
-    const keys = linesOf(pool.at(0)).map((line) => /"tenant_id":"([^"]+)","product_sku":"([^"]+)"/.exec(line)?.slice(1).join(' '));
+    const keys = linesOf(pool.at(0)).map((line) =>
+      /"tenant_id":"([^"]+)","product_sku":"([^"]+)"/.exec(line)?.slice(1).join(' '),
+    );
     expect(new Set(keys).size).toBe(200);
   });
 });

@@ -58,7 +58,8 @@ export function createPulsePool(options: PulsePoolOptions): PulsePool {
   return {
     batches,
     at: (index) => batches[index % batchCount] as PulseBatch,
-    microsOfFirst: (count) => whole * BigInt(Math.floor(count / batchCount)) + microsOf(batches.slice(0, count % batchCount)),
+    microsOfFirst: (count) =>
+      whole * BigInt(Math.floor(count / batchCount)) + microsOf(batches.slice(0, count % batchCount)),
   };
 }
 
@@ -73,7 +74,9 @@ export function microsOf(text: string): bigint {
 
 function amountText(micros: number): string {
   const size = Math.abs(micros);
-  const fraction = String(size % 1_000_000).padStart(6, '0').replace(/0+$/, '');
+  const fraction = String(size % 1_000_000)
+    .padStart(6, '0')
+    .replace(/0+$/, '');
   return `${micros < 0 ? '-' : ''}${Math.floor(size / 1_000_000)}${fraction === '' ? '' : `.${fraction}`}`;
 }
 

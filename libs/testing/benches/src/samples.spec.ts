@@ -17,7 +17,9 @@ describe('samples', () => {
 });
 
 describe('percentiles of a histogram', () => {
-  const metrics = ['0.001"} 50', '0.01"} 98', '0.1"} 99', '+Inf"} 100'].map((rest) => `pulses_commit_seconds_bucket{le="${rest}`).join('\n');
+  const metrics = ['0.001"} 50', '0.01"} 98', '0.1"} 99', '+Inf"} 100']
+    .map((rest) => `pulses_commit_seconds_bucket{le="${rest}`)
+    .join('\n');
 
   it('are the bounds of the buckets that hold them', () => {
     expect(histogramPercentiles(metrics, 'pulses_commit_seconds')).toEqual({ p50: 0.001, p99: 0.1 });

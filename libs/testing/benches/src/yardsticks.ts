@@ -29,7 +29,9 @@ export function jsonParseRate(payloads: readonly Buffer[], count: number): numbe
 const PARSED_LINES = sized(1_000_000, 2_000);
 
 /** Measures JSON.parse of the lines of batches, and makes it the yardstick of a rate in pulses a second. */
-export function jsonParseYardstick(batches: readonly PulseBatch[]): (rate: number) => NonNullable<Measure['yardstick']> {
+export function jsonParseYardstick(
+  batches: readonly PulseBatch[],
+): (rate: number) => NonNullable<Measure['yardstick']> {
   const parsed = jsonParseRate(
     batches.map(({ payload }) => payload),
     PARSED_LINES,
@@ -55,7 +57,7 @@ export function syncedWrites(directory: string, payloads: readonly Uint8Array[],
       const payload = payloads[index % payloads.length];
       if (payload === undefined) throw new TypeError('there is no payload');
       const startMs = performance.now();
-      for (let at = 0; at < payload.byteLength; ) at += writeSync(file, payload, at);
+      for (let at = 0; at < payload.byteLength;) at += writeSync(file, payload, at);
       fdatasyncSync(file);
       times.add(performance.now() - startMs);
       bytes += payload.byteLength;

@@ -154,7 +154,9 @@ export function describeConnector(
       const tenant = `order-${topics}`;
       const rounds = Array.from({ length: 50 }, (_, round) => round);
       await Promise.all(
-        rounds.map((round) => session.commit(commitOf([tenant], `line ${round}`, { offset: round, metadata: `${round}` }))),
+        rounds.map((round) =>
+          session.commit(commitOf([tenant], `line ${round}`, { offset: round, metadata: `${round}` })),
+        ),
       );
       await session.close();
       expect(await harness.output(topic, { kind: 'grouped', tenant })).toEqual(rounds.map((round) => `line ${round}`));

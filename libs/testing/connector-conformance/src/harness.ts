@@ -4,8 +4,7 @@ import type { Connector } from '@pulses/connector-api';
 
 /** Which output stream to look into. */
 export type OutputStream =
-  | { readonly kind: 'grouped' | 'aggregated'; readonly tenant: string }
-  | { readonly kind: 'deadLetters' };
+  { readonly kind: 'grouped' | 'aggregated'; readonly tenant: string } | { readonly kind: 'deadLetters' };
 
 export interface ConnectorHarness {
   /** A connector of its own connections, as another process would have it. The harness closes it at the end. */

@@ -28,6 +28,8 @@ export async function makeCertificate(directory: string): Promise<Certificate> {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new Error('the tests of TLS need the openssl program on the PATH', { cause: error });
   }
-  const [certificatePem, privateKeyPem] = await Promise.all([certificatePath, privateKeyPath].map((path) => readFile(path, 'utf8')));
+  const [certificatePem, privateKeyPem] = await Promise.all(
+    [certificatePath, privateKeyPath].map((path) => readFile(path, 'utf8')),
+  );
   return { certificatePath, privateKeyPath, certificatePem: certificatePem ?? '', privateKeyPem: privateKeyPem ?? '' };
 }

@@ -45,7 +45,11 @@ describe('processes under test', () => {
   it('see a small environment and what the test adds', async () => {
     const app = program.start({ args: ['serve'], env: { PULSES_PORT: '1' } });
     await app.waitForOutput(/listening/);
-    expect(Object.keys(JSON.parse(app.stdout.split('\n')[0] ?? '') as object).sort()).toEqual(['HOME', 'PATH', 'PULSES_PORT']);
+    expect(Object.keys(JSON.parse(app.stdout.split('\n')[0] ?? '') as object).sort()).toEqual([
+      'HOME',
+      'PATH',
+      'PULSES_PORT',
+    ]);
     expect(await app.stop()).toEqual({ code: 0, signal: null });
     expect(await app.stop()).toEqual({ code: 0, signal: null });
   });

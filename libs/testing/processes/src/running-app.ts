@@ -94,7 +94,10 @@ export function startApp(options: StartOptions): RunningApp {
   const notify = () => {
     for (const listener of [...listeners]) listener();
   };
-  for (const [name, stream] of [['stdout', stdout], ['stderr', stderr]] as const) {
+  for (const [name, stream] of [
+    ['stdout', stdout],
+    ['stderr', stderr],
+  ] as const) {
     stream.setEncoding('utf8');
     stream.on('data', (text: string) => {
       if (texts[name].length < OUTPUT_BYTES_MAX) texts[name] += text;

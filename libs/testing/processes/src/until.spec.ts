@@ -29,6 +29,8 @@ describe('waiting', () => {
       return Promise.resolve('answer');
     };
     expect(await untilAnswered(ask)).toBe('answer');
-    await expect(untilAnswered(() => Promise.reject(new Error('nobody is there')), 20)).rejects.toThrow('nobody is there');
+    await expect(untilAnswered(() => Promise.reject(new Error('nobody is there')), 20)).rejects.toThrow(
+      'nobody is there',
+    );
   });
 });

@@ -12,7 +12,8 @@ const POLL_MS = 5;
 export async function until(condition: () => boolean | Promise<boolean>, patienceMs = PATIENCE_MS): Promise<void> {
   const deadlineMs = performance.now() + patienceMs;
   while (!(await condition())) {
-    if (performance.now() > deadlineMs) throw new Error(`waited ${patienceMs / 1000} s in vain: ${condition.toString()}`);
+    if (performance.now() > deadlineMs)
+      throw new Error(`waited ${patienceMs / 1000} s in vain: ${condition.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

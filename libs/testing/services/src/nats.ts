@@ -25,13 +25,22 @@ export interface NatsServer {
  * @param mayBuild whether to build the program, which takes minutes and the network, where it is not to be had otherwise
  * @throws Error that says why there is none
  */
-export async function startNats({ syncInterval, mayBuild }: { syncInterval: string; mayBuild: boolean }): Promise<NatsServer> {
+export async function startNats({
+  syncInterval,
+  mayBuild,
+}: {
+  syncInterval: string;
+  mayBuild: boolean;
+}): Promise<NatsServer> {
   const path = await provideNats(mayBuild);
   const [port, directory] = [await freePort(), await makeTempDirectory()];
   try {
     const configuration = join(directory.path, 'nats.conf');
     const store = JSON.stringify(join(directory.path, 'store'));
-    await writeFile(configuration, `host: "127.0.0.1"\nport: ${port}\njetstream { store_dir: ${store}, sync_interval: ${syncInterval} }\n`);
+    await writeFile(
+      configuration,
+      `host: "127.0.0.1"\nport: ${port}\njetstream { store_dir: ${store}, sync_interval: ${syncInterval} }\n`,
+    );
     const child = spawn(path, ['--config', configuration], { stdio: ['ignore', 'pipe', 'pipe'] });
     const server = await startedServer(PROGRAM, /Server is ready/, child, (pid) => ['kill', '-9', String(pid)]);
     return {
@@ -52,18 +61,34 @@ async function provideNats(mayBuild: boolean): Promise<string> {
   if (installed !== undefined) return installed;
   const directory = join(cacheDirectory(), PROGRAM);
   const built = join(directory, PROGRAM);
-  if (await access(built).then(() => true, () => false)) return built;
+  if (
+    await access(built).then(
+      () => true,
+      () => false,
+    )
+  )
+    return built;
   if (!mayBuild) throw new Error(`there is no ${PROGRAM} on the PATH`);
-  if ((await onPath('go')) === undefined) throw new Error(`there is no ${PROGRAM} on the PATH, and no Go to build it with`);
+  if ((await onPath('go')) === undefined)
+    throw new Error(`there is no ${PROGRAM} on the PATH, and no Go to build it with`);
   await mkdir(directory, { recursive: true });
   const work = await makeTempDirectory();
   try {
-    const env = { ...process.env, GOBIN: directory, GOPATH: join(work.path, 'path'), GOCACHE: join(work.path, 'cache'), GOFLAGS: '-modcacherw' };
+    const env = {
+      ...process.env,
+      GOBIN: directory,
+      GOPATH: join(work.path, 'path'),
+      GOCACHE: join(work.path, 'cache'),
+      GOFLAGS: '-modcacherw',
+    };
     await run('go', ['install', MODULE], { cwd: work.path, env, timeout: BUILD_MS_MAX });
   } catch (error) {
-    throw new Error(`there is no ${PROGRAM} on the PATH, and building it failed (${(error as Error).message.split('\n')[0] ?? ''})`, {
-      cause: error,
-    });
+    throw new Error(
+      `there is no ${PROGRAM} on the PATH, and building it failed (${(error as Error).message.split('\n')[0] ?? ''})`,
+      {
+        cause: error,
+      },
+    );
   } finally {
     await work.remove();
   }

@@ -44,14 +44,23 @@ export async function provideProgram(source: ProgramSource): Promise<Program> {
 export async function onPath(program: string): Promise<string | undefined> {
   for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
     const path = join(directory, program);
-    if (await access(path, constants.X_OK).then(() => true, () => false)) return path;
+    if (
+      await access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path;
   }
   return undefined;
 }
 
 /** Below the node_modules that Node itself would search from the working directory. */
 export function cacheDirectory(): string {
-  return join(dirname(dirname(require.resolve('nx/package.json', { paths: [process.cwd()] }))), '.cache/pulses-services');
+  return join(
+    dirname(dirname(require.resolve('nx/package.json', { paths: [process.cwd()] }))),
+    '.cache/pulses-services',
+  );
 }
 
 function unpacked({ program }: ProgramSource, root: string): Program {
@@ -61,7 +70,10 @@ function unpacked({ program }: ProgramSource, root: string): Program {
   const found = path ?? variant;
   if (found === undefined) throw new Error(`no ${program} in the packages unpacked to ${root}`);
   const libraries = globSync('{usr/,}lib/*-linux-gnu', { cwd: root });
-  return { path: join(root, found), env: { LD_LIBRARY_PATH: libraries.map((library) => join(root, library)).join(delimiter) } };
+  return {
+    path: join(root, found),
+    env: { LD_LIBRARY_PATH: libraries.map((library) => join(root, library)).join(delimiter) },
+  };
 }
 
 async function unpack(source: ProgramSource, root: string): Promise<void> {
@@ -88,7 +100,8 @@ async function unpack(source: ProgramSource, root: string): Promise<void> {
 
 /** With package lists of its own, so that the system's stay as they are. */
 async function download(packages: readonly string[], directory: string): Promise<void> {
-  for (const path of ['lists/partial', 'cache/archives/partial']) await mkdir(join(directory, path), { recursive: true });
+  for (const path of ['lists/partial', 'cache/archives/partial'])
+    await mkdir(join(directory, path), { recursive: true });
   const options = [
     `Dir::State::lists=${join(directory, 'lists')}`,
     `Dir::Cache=${join(directory, 'cache')}`,

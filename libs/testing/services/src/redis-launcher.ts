@@ -14,7 +14,11 @@ const READY = /Ready to accept connections/;
 const PACKAGES = ['redis-server', 'redis-tools', 'liblzf1', 'libjemalloc2', 'liblua5.1-0', 'lua-cjson', 'lua-bitop'];
 
 /** Starts a server and waits until it takes connections. @throws Error with its output when it ends instead */
-export type RedisLauncher = (place: { port: number; directory: string; args: readonly string[] }) => Promise<ServerProcess>;
+export type RedisLauncher = (place: {
+  port: number;
+  directory: string;
+  args: readonly string[];
+}) => Promise<ServerProcess>;
 
 /** @throws Error that says how to get the program */
 export async function programLauncher(): Promise<RedisLauncher> {
@@ -35,7 +39,10 @@ export async function programLauncher(): Promise<RedisLauncher> {
 /** Undefined when no container engine answers. */
 export async function containerLauncher(): Promise<RedisLauncher | undefined> {
   for (const engine of CONTAINER_ENGINES) {
-    const answers = await run(engine, ['info'], { timeout: ANSWER_MS_MAX }).then(() => true, () => false);
+    const answers = await run(engine, ['info'], { timeout: ANSWER_MS_MAX }).then(
+      () => true,
+      () => false,
+    );
     if (answers) return launcherOf(engine);
   }
   return undefined;
@@ -48,9 +55,13 @@ function launcherOf(engine: string): RedisLauncher {
     return startedServer(
       'redis-server',
       READY,
-      spawn(engine, ['run', '--rm', '--name', name, ...published, IMAGE, 'redis-server', ...serverArgs(port, directory, '*', args)], {
-        stdio: ['ignore', 'pipe', 'pipe'],
-      }),
+      spawn(
+        engine,
+        ['run', '--rm', '--name', name, ...published, IMAGE, 'redis-server', ...serverArgs(port, directory, '*', args)],
+        {
+          stdio: ['ignore', 'pipe', 'pipe'],
+        },
+      ),
       () => [engine, 'kill', '--signal=KILL', name],
     );
   };

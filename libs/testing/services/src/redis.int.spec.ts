@@ -35,7 +35,9 @@ describe('a Redis for tests', () => {
 
   it('has a port, a directory and a prefix to itself, and takes arguments', async () => {
     const [first, second] = await Promise.all([start({ args: ['--maxmemory', '7mb'] }), start()]);
-    expect(new Set([first.port, second.port, first.directory, second.directory, first.keyPrefix, second.keyPrefix]).size).toBe(6);
+    expect(
+      new Set([first.port, second.port, first.directory, second.directory, first.keyPrefix, second.keyPrefix]).size,
+    ).toBe(6);
     expect(first.url).toBe(`redis://127.0.0.1:${first.port}`);
     expect(await ask(first.port, 'CONFIG GET maxmemory')).toContain('7340032');
     expect(await ask(second.port, 'CONFIG GET maxmemory')).not.toContain('7340032');

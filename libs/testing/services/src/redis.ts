@@ -48,7 +48,11 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   }
 }
 
-async function ownRedis(launch: RedisLauncher, directory: TempDirectory, firstArgs: readonly string[]): Promise<RedisServer> {
+async function ownRedis(
+  launch: RedisLauncher,
+  directory: TempDirectory,
+  firstArgs: readonly string[],
+): Promise<RedisServer> {
   let args = firstArgs;
   const port = await freePort();
   const start = () => launch({ port, directory: directory.path, args });
@@ -76,7 +80,8 @@ async function ownRedis(launch: RedisLauncher, directory: TempDirectory, firstAr
 }
 
 function sharedRedis(url: string): RedisServer {
-  const refuse = () => Promise.reject(new TypeError('the Redis of REDIS_URL is not the suite\'s to stop; ask for one of its own'));
+  const refuse = () =>
+    Promise.reject(new TypeError("the Redis of REDIS_URL is not the suite's to stop; ask for one of its own"));
   return {
     url,
     port: Number(new URL(url).port || 6379),

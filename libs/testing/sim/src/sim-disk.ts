@@ -86,7 +86,8 @@ export function truncateBytes(file: SimFile, length: number, pageBytes: number):
   setLength(file, length);
   // What lies behind the shorter of the two lengths is zero from now on.
   const end = Math.max(length, Math.min(before, length) + 1);
-  for (let page = Math.floor(Math.min(before, length) / pageBytes); page * pageBytes < end; page += 1) file.dirtyPages.add(page);
+  for (let page = Math.floor(Math.min(before, length) / pageBytes); page * pageBytes < end; page += 1)
+    file.dirtyPages.add(page);
   for (const page of file.dirtyPages) if (page * pageBytes >= length) file.dirtyPages.delete(page);
 }
 
@@ -128,7 +129,12 @@ export function copyTree(root: SimDirectory): SimDirectory {
     const known = copies.get(node);
     if (known !== undefined) return known;
     if (node.kind === 'file') {
-      const file: SimFile = { ...node, cached: node.cached.slice(), stored: node.stored.slice(), dirtyPages: new Set(node.dirtyPages) };
+      const file: SimFile = {
+        ...node,
+        cached: node.cached.slice(),
+        stored: node.stored.slice(),
+        dirtyPages: new Set(node.dirtyPages),
+      };
       copies.set(node, file);
       return file;
     }

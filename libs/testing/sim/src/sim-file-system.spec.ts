@@ -43,10 +43,14 @@ describe('bytes', () => {
     await file.write(text('n'.repeat(3 * PAGE_BYTES)), 0);
     const pages = remains(fileSystem, (after) =>
       (contentOf(after, '/a').match(/.{16}/g) ?? [])
-        .map((page) => (page === 'o'.repeat(16) ? 'old' : page === 'n'.repeat(16) ? 'new' : /^n+o+$/.test(page) ? 'torn' : 'wrong'))
+        .map((page) =>
+          page === 'o'.repeat(16) ? 'old' : page === 'n'.repeat(16) ? 'new' : /^n+o+$/.test(page) ? 'torn' : 'wrong',
+        )
         .join('-'),
     );
-    expect(pages).toEqual(expect.arrayContaining(['old-old-old', 'new-new-new', 'old-new-old', 'new-old-new', 'new-new-torn']));
+    expect(pages).toEqual(
+      expect.arrayContaining(['old-old-old', 'new-new-new', 'old-new-old', 'new-old-new', 'new-new-torn']),
+    );
     expect(pages.filter((state) => state.includes('wrong'))).toEqual([]);
   });
 
@@ -67,7 +71,9 @@ describe('bytes', () => {
     const file = await fileSystem.open('/a', 'write');
     await file.truncate(4);
     expect(contentOf(fileSystem, '/a')).toBe('long');
-    expect(remains(fileSystem, (after) => contentOf(after, '/a'))).toEqual(expect.arrayContaining(['long', 'long text']));
+    expect(remains(fileSystem, (after) => contentOf(after, '/a'))).toEqual(
+      expect.arrayContaining(['long', 'long text']),
+    );
     await file.datasync();
     expect(remains(fileSystem, (after) => contentOf(after, '/a'))).toEqual(['long']);
   });
@@ -104,7 +110,9 @@ describe('names', () => {
       moved < '/old' ? `${moved} /old` : `/old ${moved}`,
       moved < '/old' ? `${moved} /made /old` : `/made /old ${moved}`,
     ]);
-    expect(remains(fileSystem, (after) => after.files().sort().join(' '))).toEqual(choices.map((choice) => choice.split(' ').sort().join(' ')).sort());
+    expect(remains(fileSystem, (after) => after.files().sort().join(' '))).toEqual(
+      choices.map((choice) => choice.split(' ').sort().join(' ')).sort(),
+    );
     await fileSystem.syncDirectory('/');
     expect(remains(fileSystem, names)).toEqual(['/made /to']);
   });
@@ -138,10 +146,20 @@ describe('calls', () => {
     await expect(fileSystem.open('/a/b', 'create')).rejects.toMatchObject({ code: 'ENOSPC' });
     expect(await fileSystem.exists('/a/b')).toBe(false);
     fileSystem.setFault({ call: 4, kind: 'EMFILE', isForEver: true });
-    for (const path of ['/a/b', '/a/c']) await expect(fileSystem.open(path, 'create')).rejects.toMatchObject({ code: 'EMFILE' });
+    for (const path of ['/a/b', '/a/c'])
+      await expect(fileSystem.open(path, 'create')).rejects.toMatchObject({ code: 'EMFILE' });
     fileSystem.setFault(undefined);
     await put(fileSystem, '/a/b', 'x', false);
-    expect(fileSystem.trace).toEqual(['makeDirectory', 'create', 'exists', 'create', 'create', 'create', 'write', 'close']);
+    expect(fileSystem.trace).toEqual([
+      'makeDirectory',
+      'create',
+      'exists',
+      'create',
+      'create',
+      'create',
+      'write',
+      'close',
+    ]);
     expect(fileSystem.openHandles).toBe(0);
   });
 

@@ -161,7 +161,11 @@ function fileSystemOver(root: SimDirectory, options: SimFileSystemOptions): SimF
           check(false);
           store();
         };
-        return run('datasync', sync(() => syncBytes(file, pageBytes)), sync(() => forgetDirty(file)));
+        return run(
+          'datasync',
+          sync(() => syncBytes(file, pageBytes)),
+          sync(() => forgetDirty(file)),
+        );
       },
       truncate: (length) =>
         run('truncate', () => {

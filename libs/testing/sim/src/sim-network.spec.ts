@@ -94,7 +94,9 @@ describe('the simulated network', () => {
   });
 
   it('plans each connection on its own', async () => {
-    const network = createSimNetwork(createSimRandom(SEED), (connection) => (connection === 1 ? { cutAfterBytesToServer: 1 } : {}));
+    const network = createSimNetwork(createSimRandom(SEED), (connection) =>
+      connection === 1 ? { cutAfterBytesToServer: 1 } : {},
+    );
     const { connect } = await listen(network);
     const ends = [];
     for (let connection = 0; connection < 3; connection += 1) {
@@ -221,7 +223,9 @@ describe('the simulated network', () => {
     const again = () => network.listen({ host: 'sim', port: listener.port, connectionsMax: 1 }, () => undefined);
     await expect(again()).rejects.toMatchObject({ code: 'ADDRESS_IN_USE' });
     await listener.close();
-    await expect(network.connect({ ...ADDRESS, port: listener.port })).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
+    await expect(network.connect({ ...ADDRESS, port: listener.port })).rejects.toMatchObject({
+      code: 'CONNECTION_LOST',
+    });
     await expect(again()).resolves.toMatchObject({ port: listener.port });
   });
 });

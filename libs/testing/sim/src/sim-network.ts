@@ -164,7 +164,8 @@ function createLink(random: Random, plan: LinkPlan, number: number): Link {
   const deliver = (to: End): void => {
     const first = to.incoming[0];
     if (first === undefined || to.isPaused || to.isDestroyed || to.handlers === undefined) return;
-    const wanted = plan.chunkBytesMax === undefined ? CHUNK_BYTES : 1 + Math.floor(random.fraction() * plan.chunkBytesMax);
+    const wanted =
+      plan.chunkBytesMax === undefined ? CHUNK_BYTES : 1 + Math.floor(random.fraction() * plan.chunkBytesMax);
     const taken = Math.min(wanted, first.length, to.cutAfterBytes - to.deliveredBytes);
     if (taken === first.length) to.incoming.shift();
     else to.incoming[0] = first.subarray(taken);
@@ -187,7 +188,10 @@ function createLink(random: Random, plan: LinkPlan, number: number): Link {
   const step = (): void => {
     isScheduled = false;
     moved = false;
-    for (const [from, to] of [[client, server], [server, client]] as const) {
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
       transmit(from, to);
       deliver(to);
       hearEnd(from, to);

@@ -33,7 +33,14 @@ export interface CarriedOn {
 }
 
 /** @throws what no new session mends */
-export async function carryOn({ engine, log, source = SOURCE, step, beside, repair }: CarryOnOptions): Promise<CarriedOn> {
+export async function carryOn({
+  engine,
+  log,
+  source = SOURCE,
+  step,
+  beside,
+  repair,
+}: CarryOnOptions): Promise<CarriedOn> {
   const failures: ErrorCode[] = [];
   let [rebuilt, resumed] = [0, 0];
   const both = async <Result>(call: 'add' | 'seal' | 'sums', run: () => Promise<Result> | Result): Promise<Result> => {
@@ -60,7 +67,12 @@ export async function carryOn({ engine, log, source = SOURCE, step, beside, repa
       await engine.drop(log.startMs);
       return { sums, failures, rebuilt, resumed };
     } catch (error) {
-      if (!isPulsesError(error) || !(error.retriable || MENDED.includes(error.code)) || failures.length === FAILURES_MAX) throw error;
+      if (
+        !isPulsesError(error) ||
+        !(error.retriable || MENDED.includes(error.code)) ||
+        failures.length === FAILURES_MAX
+      )
+        throw error;
       failures.push(error.code);
       await repair?.(error.code);
     }

@@ -1,6 +1,12 @@
 // A stretch of a source log, made from a seed: what an engine is fed with, and what it must answer, by BigInt.
 
-import { createKeyTable, type EngineSource, type KeyTable, type WindowDelta, type WindowSums } from '@pulses/aggregation-api';
+import {
+  createKeyTable,
+  type EngineSource,
+  type KeyTable,
+  type WindowDelta,
+  type WindowSums,
+} from '@pulses/aggregation-api';
 
 const LIMBS = 4;
 const BASE = 10n ** 15n;

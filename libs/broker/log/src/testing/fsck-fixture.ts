@@ -29,14 +29,24 @@ export interface Shape {
 }
 
 export type ShapeName = 'fresh' | 'few messages' | 'many segments' | 'retention' | 'deleted topics' | 'restarted often';
-export const SHAPES: readonly ShapeName[] = ['fresh', 'few messages', 'many segments', 'retention', 'deleted topics', 'restarted often'];
+export const SHAPES: readonly ShapeName[] = [
+  'fresh',
+  'few messages',
+  'many segments',
+  'retention',
+  'deleted topics',
+  'restarted often',
+];
 
 function message(topic: string, at: number): string {
   return `${topic}:${at}:${'x'.repeat((at * 31) % 120)}`;
 }
 
 /** Makes each shape once, and gives out copies. */
-export function builtShapes(): { copy(directory: string, name: ShapeName): Promise<Shape>; removeAll(): Promise<void> } {
+export function builtShapes(): {
+  copy(directory: string, name: ShapeName): Promise<Shape>;
+  removeAll(): Promise<void>;
+} {
   const directories = temporaryDirectories();
   const built = new Map<ShapeName, Promise<Shape>>();
   return {
@@ -109,8 +119,12 @@ async function filesCaughtUp(log: BrokerLog, directory: string): Promise<void> {
   for (const { topic, nextOffset, startOffset } of log.topics({ prefix: '', after: '', limit: 100 }).topics) {
     if (nextOffset === startOffset) continue;
     await until(async () => {
-      const names = (await readdir(join(directory, 'topics', topic)).catch(() => [])).filter((file) => file.endsWith('.ndjson'));
-      const texts = await Promise.all(names.sort().map((file) => readFile(join(directory, 'topics', topic, file), 'utf8').catch(() => '')));
+      const names = (await readdir(join(directory, 'topics', topic)).catch(() => [])).filter((file) =>
+        file.endsWith('.ndjson'),
+      );
+      const texts = await Promise.all(
+        names.sort().map((file) => readFile(join(directory, 'topics', topic, file), 'utf8').catch(() => '')),
+      );
       return texts.join('').endsWith(`${(await readMessages(log, topic)).at(-1)}\n`);
     });
   }
@@ -128,7 +142,11 @@ export async function filesOf(directory: string): Promise<string[]> {
 /** Changes when any byte or name of the directory does. */
 export async function fingerprint(directory: string): Promise<string> {
   const hash = createHash('sha256');
-  for (const path of await filesOf(directory)) hash.update(path).update('\0').update(await readFile(path));
+  for (const path of await filesOf(directory))
+    hash
+      .update(path)
+      .update('\0')
+      .update(await readFile(path));
   return hash.digest('hex');
 }
 

@@ -11,7 +11,10 @@ type WrapHandle = (handle: FileHandle, path: string, mode: OpenMode, disk: SimFi
 
 const withHandles =
   (wrapHandle: WrapHandle): Wrap =>
-  (disk): FileSystem => ({ ...disk, open: async (path, mode) => wrapHandle(await disk.open(path, mode), path, mode, disk) });
+  (disk): FileSystem => ({
+    ...disk,
+    open: async (path, mode) => wrapHandle(await disk.open(path, mode), path, mode, disk),
+  });
 
 const lengthOf = (buffers: readonly Uint8Array[]): number => buffers.reduce((sum, { length }) => sum + length, 0);
 

@@ -22,13 +22,17 @@ export function topicsOf(log: BrokerLog): TopicInfo[] {
 /** Everything that the log shows; nothing may be under way. */
 export async function observe(log: BrokerLog, bytesMax = 3_000): Promise<Observed> {
   const topics = new Map<string, { info: TopicInfo; messages: readonly string[] }>();
-  for (const info of topicsOf(log)) topics.set(info.topic, { info, messages: await readMessages(log, info.topic, bytesMax) });
+  for (const info of topicsOf(log))
+    topics.set(info.topic, { info, messages: await readMessages(log, info.topic, bytesMax) });
   return { topics, positions: await log.positions('', '') };
 }
 
 /** True when the topics and their ends are those of the model: what a reader sees in one moment. */
 export function endsMatch(model: Model, topics: readonly TopicInfo[]): boolean {
-  return topics.length === model.topics.size && topics.every(({ topic, nextOffset }) => model.topics.get(topic)?.length === nextOffset);
+  return (
+    topics.length === model.topics.size &&
+    topics.every(({ topic, nextOffset }) => model.topics.get(topic)?.length === nextOffset)
+  );
 }
 
 /** The first difference; undefined when there is none. */
@@ -46,15 +50,20 @@ export function differenceOf(model: Model, observed: Observed): string | undefin
     }
     const bytes = kept.reduce((sum, message) => sum + Buffer.byteLength(message) + 1, 0);
     if (info.bytes !== bytes) return `${topic} says it has ${info.bytes} bytes, expected ${bytes}`;
-    if (info.startOffset > 0 && !RETAINED_BYTES.has(topic)) return `${topic} starts at ${info.startOffset}, and all of it is kept`;
+    if (info.startOffset > 0 && !RETAINED_BYTES.has(topic))
+      return `${topic} starts at ${info.startOffset}, and all of it is kept`;
   }
   return positionsDifference(model, observed.positions);
 }
 
 function positionsDifference(model: Model, positions: readonly StoredPosition[]): string | undefined {
-  const shown = positions.map(({ group, topic, name, offset, revision, metadata }) => `${group}/${topic}/${name}=${offset}@${revision}:${metadata}`);
+  const shown = positions.map(
+    ({ group, topic, name, offset, revision, metadata }) =>
+      `${group}/${topic}/${name}=${offset}@${revision}:${metadata}`,
+  );
   const expected = [...model.positions.values()].map(
-    ({ name, offset, expectedRevision, metadata }) => `${GROUP}/${SOURCE}/${name}=${offset}@${expectedRevision + 1}:${metadata}`,
+    ({ name, offset, expectedRevision, metadata }) =>
+      `${GROUP}/${SOURCE}/${name}=${offset}@${expectedRevision + 1}:${metadata}`,
   );
   const text = shown.sort().join(' ');
   const expectedText = expected.sort().join(' ');
@@ -62,7 +71,12 @@ function positionsDifference(model: Model, positions: readonly StoredPosition[])
 }
 
 /** The readable files of a log that was closed against what it showed before. */
-export function filesDifference(fileSystem: SimFileSystem, directory: string, model: Model, observed: Observed): string | undefined {
+export function filesDifference(
+  fileSystem: SimFileSystem,
+  directory: string,
+  model: Model,
+  observed: Observed,
+): string | undefined {
   const prefix = `${directory}/topics/`;
   const contents = new Map<string, { baseOffset: number; text: string }[]>();
   for (const path of fileSystem.files()) {
@@ -81,7 +95,8 @@ export function filesDifference(fileSystem: SimFileSystem, directory: string, mo
     contents.delete(topicDirectoryName(topic));
     const expected = model.topics.get(topic)!.slice(info.startOffset); // compared before
     const text = pieces.map((piece) => piece.text).join('');
-    if (text !== expected.map((message) => `${message}\n`).join('')) return `the files of ${topic} hold other lines than the log`;
+    if (text !== expected.map((message) => `${message}\n`).join(''))
+      return `the files of ${topic} hold other lines than the log`;
     const first = pieces[0];
     if (first !== undefined && first.baseOffset !== info.startOffset) {
       return `the files of ${topic} start at ${first.baseOffset}, expected ${info.startOffset}`;

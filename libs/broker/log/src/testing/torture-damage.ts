@@ -54,7 +54,11 @@ export async function openDamaged(
     checkReport(error);
     return 'reported';
   } finally {
-    if (log !== undefined) await settled(machine, log.close().catch(() => undefined));
+    if (log !== undefined)
+      await settled(
+        machine,
+        log.close().catch(() => undefined),
+      );
   }
 }
 

@@ -5,7 +5,17 @@ import type { BrokerLog } from '../broker-log';
 import type { BrokerLogOptions } from '../options';
 import { Violation } from './torture-checks';
 import { finish, NOTHING_YET } from './torture-lives';
-import { checkAgainst, codeOf, machineOn, openOn, runOperations, settled, TORTURE_OPTIONS, type Books, type Machine } from './torture-run';
+import {
+  checkAgainst,
+  codeOf,
+  machineOn,
+  openOn,
+  runOperations,
+  settled,
+  TORTURE_OPTIONS,
+  type Books,
+  type Machine,
+} from './torture-run';
 
 const SEED = 3;
 const STEPS = 24;
@@ -27,7 +37,22 @@ const OPTIONS: Partial<BrokerLogOptions> = {
 
 /** Which calls can fail how, on a real system. */
 const CALLS_OF: Readonly<Record<FileFault['kind'], readonly FileCall[]>> = {
-  EIO: ['write', 'read', 'datasync', 'truncate', 'size', 'open', 'create', 'makeDirectory', 'list', 'rename', 'remove', 'removeDirectory', 'syncDirectory', 'close'],
+  EIO: [
+    'write',
+    'read',
+    'datasync',
+    'truncate',
+    'size',
+    'open',
+    'create',
+    'makeDirectory',
+    'list',
+    'rename',
+    'remove',
+    'removeDirectory',
+    'syncDirectory',
+    'close',
+  ],
   ENOSPC: ['write', 'create', 'makeDirectory', 'rename', 'datasync'],
   EDQUOT: ['write', 'create', 'makeDirectory', 'rename', 'datasync'],
   EMFILE: ['open', 'create', 'list', 'syncDirectory'],
@@ -47,7 +72,13 @@ export async function faultsOfScript(quotaFaultEvery: number): Promise<{ faults:
   const machine = start();
   const log = await openOn(machine, { options: OPTIONS });
   if (log === undefined) throw new Violation('the log does not open');
-  const { model } = await runOperations({ machine, log, model: NOTHING_YET.model, steps: STEPS, togetherMax: TOGETHER_MAX });
+  const { model } = await runOperations({
+    machine,
+    log,
+    model: NOTHING_YET.model,
+    steps: STEPS,
+    togetherMax: TOGETHER_MAX,
+  });
   await settled(machine, log.close());
   const kinds = Object.keys(CALLS_OF) as FileFault['kind'][];
   const faults = machine.fileSystem.trace.flatMap((call, index) =>
@@ -55,7 +86,10 @@ export async function faultsOfScript(quotaFaultEvery: number): Promise<{ faults:
       .filter((kind) => CALLS_OF[kind].includes(call) && (kind !== 'EDQUOT' || index % quotaFaultEvery === 0))
       .flatMap((kind) => {
         const fault = { call: index + 1, kind, only: CALLS_OF[kind] };
-        return [{ ...fault, isForEver: false }, { ...fault, isForEver: true, only: [call] }];
+        return [
+          { ...fault, isForEver: false },
+          { ...fault, isForEver: true, only: [call] },
+        ];
       }),
   );
   return { faults, operations: model.count };
@@ -67,7 +101,8 @@ export async function runWithFault(fault: FileFault): Promise<void> {
   const { fileSystem } = machine;
   fileSystem.setFault(fault);
   const log = await openOn(machine, { options: OPTIONS }).catch((error: unknown) => {
-    if (typeof error !== 'object' || error === null || !('code' in error)) throw new Violation(`opening fails: ${String(error)}`);
+    if (typeof error !== 'object' || error === null || !('code' in error))
+      throw new Violation(`opening fails: ${String(error)}`);
     return undefined;
   });
   const books = log === undefined ? NOTHING_YET : await runOpened(machine, log, fault);
@@ -91,7 +126,8 @@ async function runOpened(machine: Machine, log: BrokerLog, fault: FileFault): Pr
     await clock.advance(600);
     const later = await runOperations({ machine, log, model: books.model, steps: 4 });
     if (later.refusals.length > 0) throw new Violation(`refused after the fault is over: ${later.refusals.join()}`);
-    if (later.failure !== undefined && !mayFail) throw new Violation(`the log gives up later: ${String(later.failure)}`);
+    if (later.failure !== undefined && !mayFail)
+      throw new Violation(`the log gives up later: ${String(later.failure)}`);
     books = later;
   }
   if (fault.call % 3 === 0) await settled(machine, log.close().catch(codeOf));

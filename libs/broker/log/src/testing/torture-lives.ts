@@ -32,7 +32,8 @@ export async function violationsOf(seeds: Iterable<number>, check: (seed: number
     try {
       await check(seed);
     } catch (error) {
-      const text = error instanceof Violation ? error.message : error instanceof Error ? String(error.stack) : String(error);
+      const text =
+        error instanceof Violation ? error.message : error instanceof Error ? String(error.stack) : String(error);
       found.push(`seed ${seed}: ${text}`);
       if (found.length === 5) break;
     }
@@ -56,7 +57,11 @@ export async function livePowerCuts(seed: number, wrap: Wrap = (fileSystem) => f
     if (log !== undefined) {
       books = checkedBooks(await runOperations({ machine, log, model: books.model, steps: 60 }));
       if (books.open.length === 0 && random.fraction() < 0.3) {
-        isClosed = (await settled(machine, log.close().then(() => true))) === true;
+        isClosed =
+          (await settled(
+            machine,
+            log.close().then(() => true),
+          )) === true;
       }
     }
     disk = isClosed ? disk.fork(seed + life) : disk.afterPowerCut(seed * 31 + life);
@@ -74,7 +79,9 @@ function checkedBooks(books: Books): Books {
 export async function finish(disk: SimFileSystem, machine: Machine, books: Books, wrap: Wrap): Promise<void> {
   const opened = await recovered(machine, books, wrap);
   if (opened.log === undefined) throw new Violation('the log does not open');
-  const { model } = checkedBooks(await runOperations({ machine, log: opened.log, model: opened.books.model, steps: 5 }));
+  const { model } = checkedBooks(
+    await runOperations({ machine, log: opened.log, model: opened.books.model, steps: 5 }),
+  );
   await settled(machine, opened.log.close());
   if (disk.openHandles > 0) throw new Violation(`${disk.openHandles} files stay open after close`);
   const again = machineOn(disk.fork(), machine.random);
@@ -107,7 +114,9 @@ export async function recovered(machine: Machine, books: Books, wrap: Wrap): Pro
   if (observed === undefined) return gone;
   const found = matchOf(books, observed);
   const after = await redo(machine, log, found.model, found.rest);
-  return after.open.length === 0 && (await checkRepeats(machine, log, after.model)) ? { books: after, log } : { books: after, log: undefined };
+  return after.open.length === 0 && (await checkRepeats(machine, log, after.model))
+    ? { books: after, log }
+    : { books: after, log: undefined };
 }
 
 /** @throws Violation when the log shows none of the states that it may */
@@ -123,7 +132,10 @@ async function redo(machine: Machine, log: BrokerLog, from: Model, rest: readonl
   let model = from;
   for (const [index, operation] of rest.entries()) {
     const again = operation.kind === 'commit' ? { ...operation, epoch: model.groupEpoch } : operation;
-    const result = await settled(machine, perform(log, again).then((value) => ({ value }))).catch((error: unknown) => {
+    const result = await settled(
+      machine,
+      perform(log, again).then((value) => ({ value })),
+    ).catch((error: unknown) => {
       throw new Violation(`${operation.kind} is refused when it is sent again: ${codeOf(error)}`);
     });
     if (result === undefined) return { ...NOTHING_YET, model, open: rest.slice(index) };
@@ -146,7 +158,12 @@ async function checkRepeats(machine: Machine, log: BrokerLog, model: Model): Pro
   }
   for (const [id, { epoch }] of model.producers) {
     if (epoch === 0) continue;
-    const late: Operation = { kind: 'produce', topic: 'late', messages: ['late'], stamp: { id, epoch: epoch - 1, sequence: 0 } };
+    const late: Operation = {
+      kind: 'produce',
+      topic: 'late',
+      messages: ['late'],
+      stamp: { id, epoch: epoch - 1, sequence: 0 },
+    };
     const answer = await settled(machine, perform(log, late)).catch(codeOf);
     if (answer === undefined) return false;
     if (answer !== 'FENCED') throw new Violation(`a producer that has retired is answered ${JSON.stringify(answer)}`);

@@ -38,7 +38,12 @@ export interface PositionSetting {
 export type Operation =
   | ({ readonly kind: 'append' } & Messages)
   | ({ readonly kind: 'produce'; readonly stamp: Stamp } & Messages)
-  | { readonly kind: 'commit'; readonly epoch: number; readonly positions: readonly PositionSetting[]; readonly appends: readonly Messages[] }
+  | {
+      readonly kind: 'commit';
+      readonly epoch: number;
+      readonly positions: readonly PositionSetting[];
+      readonly appends: readonly Messages[];
+    }
   | { readonly kind: 'create'; readonly topic: string }
   | { readonly kind: 'delete'; readonly topic: string }
   | { readonly kind: 'advance' }
@@ -58,7 +63,10 @@ export interface Model {
   readonly groupEpoch: number;
   readonly producers: ReadonlyMap<string, ModelProducer>;
   /** The last stamped appends, and where they went. */
-  readonly produced: readonly { readonly operation: Extract<Operation, { kind: 'produce' }>; readonly baseOffset: number }[];
+  readonly produced: readonly {
+    readonly operation: Extract<Operation, { kind: 'produce' }>;
+    readonly baseOffset: number;
+  }[];
   /** Number of operations; makes messages differ. */
   readonly count: number;
 }
@@ -125,7 +133,12 @@ export function nextOperation(random: Random, model: Model): Operation {
   if (roll < 0.45) {
     const id = producerId(below(PRODUCERS));
     const { epoch, nextSequence } = model.producers.get(id) ?? { epoch: 0, nextSequence: 0 };
-    return { kind: 'produce', topic, messages: messagesFor(random, model, topic), stamp: { id, epoch, sequence: nextSequence } };
+    return {
+      kind: 'produce',
+      topic,
+      messages: messagesFor(random, model, topic),
+      stamp: { id, epoch, sequence: nextSequence },
+    };
   }
   if (roll < 0.6) return { kind: 'append', topic, messages: messagesFor(random, model, topic) };
   if (roll < 0.85 && model.topics.has(SOURCE)) return commitOf(random, model);
@@ -145,7 +158,10 @@ function commitOf(random: Random, model: Model): Operation {
     offset: Math.floor(random.fraction() * ((model.topics.get(SOURCE)?.length ?? 0) + 1)),
     metadata: `m${model.count}`,
   }));
-  const appends = TOPICS.filter(() => random.fraction() < 0.5).map((topic) => ({ topic, messages: messagesFor(random, model, topic) }));
+  const appends = TOPICS.filter(() => random.fraction() < 0.5).map((topic) => ({
+    topic,
+    messages: messagesFor(random, model, topic),
+  }));
   return { kind: 'commit', epoch: model.groupEpoch, positions, appends };
 }
 

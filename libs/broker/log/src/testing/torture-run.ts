@@ -39,7 +39,10 @@ export interface Machine {
 }
 
 /** The log on the machine; undefined when the power goes before it is open. */
-export async function openOn(machine: Machine, rest: Partial<OpenBrokerLogOptions> = {}): Promise<BrokerLog | undefined> {
+export async function openOn(
+  machine: Machine,
+  rest: Partial<OpenBrokerLogOptions> = {},
+): Promise<BrokerLog | undefined> {
   const opening = openBrokerLog({
     ...machine,
     directory: DIRECTORY,
@@ -134,7 +137,8 @@ export async function runOperations(options: RunOptions): Promise<Books> {
 export async function checkAgainst(machine: Machine, log: BrokerLog, model: Model): Promise<void> {
   const observed = await settled(machine, observe(log).catch(codeOf));
   if (observed === undefined || typeof observed === 'string') {
-    if (observed !== undefined && observed !== 'STORAGE_FAILED' && observed !== 'OVERLOADED') throw new Violation(`reading fails: ${observed}`);
+    if (observed !== undefined && observed !== 'STORAGE_FAILED' && observed !== 'OVERLOADED')
+      throw new Violation(`reading fails: ${observed}`);
     return;
   }
   const difference = differenceOf(model, observed);
@@ -220,7 +224,8 @@ function checkResult(model: Model, operation: Operation, result: unknown): void 
   if (operation.kind === 'append' || operation.kind === 'produce') {
     const { baseOffset, duplicate } = result as { baseOffset: number; duplicate: boolean };
     const expected = model.topics.get(operation.topic)?.length ?? 0;
-    if (baseOffset !== expected || duplicate) throw new Violation(`${operation.topic}: answered ${baseOffset}, expected ${expected}`);
+    if (baseOffset !== expected || duplicate)
+      throw new Violation(`${operation.topic}: answered ${baseOffset}, expected ${expected}`);
   }
   if (operation.kind === 'advance' && result !== model.groupEpoch + 1) {
     throw new Violation(`the group is in epoch ${String(result)}, expected ${model.groupEpoch + 1}`);

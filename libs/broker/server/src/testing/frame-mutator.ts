@@ -23,7 +23,10 @@ function sealed(frame: Buffer): Buffer {
 /** Numbers that lengths and counts are wrong with. */
 const EXTREMES = [0, 1, 0xff, 0x7fff, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
 
-export function createMutator(random: Random): { readonly names: readonly string[]; mutate(frames: readonly Buffer[]): Buffer } {
+export function createMutator(random: Random): {
+  readonly names: readonly string[];
+  mutate(frames: readonly Buffer[]): Buffer;
+} {
   const below = (limit: number): number => Math.floor(random.fraction() * limit);
   const within = (frame: Buffer): number => HEADER_BYTES + below(Math.max(1, frame.byteLength - HEADER_BYTES));
   const changed = (frame: Buffer, change: (copy: Buffer) => void): Buffer => {
@@ -47,7 +50,8 @@ export function createMutator(random: Random): { readonly names: readonly string
     'a flipped bit, checksum right': alone((frame) => sealed(flip(frame, CHECKED_FROM))),
     'several flipped bits, checksum right': alone((frame) => {
       let result = frame;
-      for (let flips = 1 + below(6); flips > 0; flips -= 1) result = flip(result, HEADER_BYTES < result.byteLength ? HEADER_BYTES : CHECKED_FROM);
+      for (let flips = 1 + below(6); flips > 0; flips -= 1)
+        result = flip(result, HEADER_BYTES < result.byteLength ? HEADER_BYTES : CHECKED_FROM);
       return sealed(result);
     }),
     'cut short': alone((frame) => frame.subarray(0, 1 + below(frame.byteLength - 1))),
@@ -67,7 +71,9 @@ export function createMutator(random: Random): { readonly names: readonly string
         }),
       ),
     ),
-    'another type, checksum right': alone((frame) => sealed(changed(frame, (copy) => copy.writeUInt8(below(2) === 0 ? below(18) : below(256), 8)))),
+    'another type, checksum right': alone((frame) =>
+      sealed(changed(frame, (copy) => copy.writeUInt8(below(2) === 0 ? below(18) : below(256), 8))),
+    ),
     'bytes put in, checksum right': alone((frame) => {
       const at = within(frame);
       return sealed(Buffer.concat([frame.subarray(0, at), random.bytes(1 + below(8)), frame.subarray(at)]));
@@ -90,12 +96,12 @@ export function createMutator(random: Random): { readonly names: readonly string
       const [left, right] = [first(frames), frames.at(-1) ?? first(frames)];
       return sealed(Buffer.concat([left.subarray(0, within(left)), right.subarray(within(right))]));
     },
-    'spliced': (frames) => {
+    spliced: (frames) => {
       const stream = Buffer.concat(frames);
       const [from, to] = [below(stream.byteLength), below(stream.byteLength)];
       return Buffer.concat([stream.subarray(0, from + 1), stream.subarray(to)]);
     },
-    'noise': alone((frame) => Buffer.from(random.bytes(1 + below(frame.byteLength)))),
+    noise: alone((frame) => Buffer.from(random.bytes(1 + below(frame.byteLength)))),
   };
   const names = Object.keys(mutations);
   return {
@@ -136,7 +142,8 @@ export function readStream(stream: Buffer): StreamContent {
     const type = stream.readUInt8(start + 8);
     frames.push({ type, correlation: stream.readUInt32LE(start + 12) });
     // A list of no names stands for every topic.
-    if (type === DELETE_TOPICS && length === HEADER_BYTES && stream.readUInt32LE(start + HEADER_BYTES) === 0) deletesAll = true;
+    if (type === DELETE_TOPICS && length === HEADER_BYTES && stream.readUInt32LE(start + HEADER_BYTES) === 0)
+      deletesAll = true;
     start = end;
   }
   return found(start === stream.byteLength ? 'whole' : 'unfinished');

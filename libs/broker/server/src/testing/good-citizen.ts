@@ -57,7 +57,10 @@ export async function createGoodCitizen(network: DirectNetwork): Promise<GoodCit
     client.deliver(Buffer.concat(encodeRequest(id, request)));
   };
 
-  const ask = async <Type extends Response['type']>(request: Request, type: Type): Promise<Extract<Response, { type: Type }>> => {
+  const ask = async <Type extends Response['type']>(
+    request: Request,
+    type: Type,
+  ): Promise<Extract<Response, { type: Type }>> => {
     const id = (correlation += 1);
     send(id, request);
     const answer = await comes(
@@ -75,8 +78,17 @@ export async function createGoodCitizen(network: DirectNetwork): Promise<GoodCit
   client.deliver(PREAMBLE);
   await ask({ type: 'hello', protocolVersion: PROTOCOL_VERSION, client: 'good', token: '' }, 'hello-ok');
   const { topic } = await ask({ type: 'create-topic', topic: TOPIC }, 'topic');
-  const { groupEpoch } = await ask({ type: 'join-group', group: GROUP, member: 'good', leaseMs: 300_000 }, 'group-joined');
-  send(STREAM, { type: 'fetch', topic: TOPIC, incarnation: topic.incarnation, fromOffset: 0, creditBytes: CREDIT_BYTES });
+  const { groupEpoch } = await ask(
+    { type: 'join-group', group: GROUP, member: 'good', leaseMs: 300_000 },
+    'group-joined',
+  );
+  send(STREAM, {
+    type: 'fetch',
+    topic: TOPIC,
+    incarnation: topic.incarnation,
+    fromOffset: 0,
+    creditBytes: CREDIT_BYTES,
+  });
 
   return {
     async round() {
@@ -84,7 +96,10 @@ export async function createGoodCitizen(network: DirectNetwork): Promise<GoodCit
       const messages = [`message ${sent.length}`, `message ${sent.length + 1}`];
       const stamp = { id: ID, epoch: 0, sequence };
       const payload = Buffer.from(`${messages.join('\n')}\n`);
-      const { baseOffset } = await ask({ type: 'produce', producer: stamp, topic: TOPIC, recordCount: 2, payload }, 'produced');
+      const { baseOffset } = await ask(
+        { type: 'produce', producer: stamp, topic: TOPIC, recordCount: 2, payload },
+        'produced',
+      );
       if (baseOffset !== sent.length) throw new Error(`stored at ${baseOffset}, which is not ${sent.length}`);
       sent.push(...messages);
       outputs.push(`output ${revision}`);

@@ -1,6 +1,13 @@
 // A server with everything around it simulated: clock, network, log.
 
-import { createSimClock, createSimNetwork, createSimRandom, type LinkPlan, type SimClock, type SimNetwork } from '@pulses/testing-sim';
+import {
+  createSimClock,
+  createSimNetwork,
+  createSimRandom,
+  type LinkPlan,
+  type SimClock,
+  type SimNetwork,
+} from '@pulses/testing-sim';
 import { createBrokerServer, type BrokerServer, type BrokerServerOptions } from '../broker-server';
 import type { ServerLogger } from '../context';
 import { createMemoryLog, type MemoryLog } from './memory-log';
@@ -50,7 +57,15 @@ export async function startHarness(
   const network = createSimNetwork(createSimRandom(seed), plan);
   const log = createMemoryLog(clock, { leaksHeadClock });
   const { logger, events } = createTestLogger();
-  const server = createBrokerServer({ log, network, clock, logger, serverName: 'broker under test', ...rest, limits: { ...AT_ONCE, ...limits } });
+  const server = createBrokerServer({
+    log,
+    network,
+    clock,
+    logger,
+    serverName: 'broker under test',
+    ...rest,
+    limits: { ...AT_ONCE, ...limits },
+  });
   const port = await server.listen({ host: '127.0.0.1', port: 0 });
   return {
     clock,

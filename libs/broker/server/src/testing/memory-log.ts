@@ -82,7 +82,15 @@ export function createMemoryLog(clock: Clock, options: { leaksHeadClock?: boolea
       incarnations += 1;
       const incarnation = incarnations.toString(16).padStart(32, '0');
       topic = {
-        info: { topic: name, incarnation, startOffset: 0, nextOffset: 0, bytes: 0, firstTimestampMs: 0, lastTimestampMs: 0 },
+        info: {
+          topic: name,
+          incarnation,
+          startOffset: 0,
+          nextOffset: 0,
+          bytes: 0,
+          firstTimestampMs: 0,
+          lastTimestampMs: 0,
+        },
         sequencedOffset: 0,
         batches: [],
       };

@@ -82,7 +82,8 @@ export async function runMutants(seed: number, count: number): Promise<MutantTal
   const random = createSimRandom(seed);
   const clock = createSimClock();
   const fileSystem = createSimFileSystem({ seed });
-  const open = (): Promise<BrokerLog> => openBrokerLog({ fileSystem, clock, random, directory: DIRECTORY, options: LOG_OPTIONS });
+  const open = (): Promise<BrokerLog> =>
+    openBrokerLog({ fileSystem, clock, random, directory: DIRECTORY, options: LOG_OPTIONS });
   const log = await open();
   const network = createDirectNetwork();
   const { logger, events } = createTestLogger();
@@ -107,7 +108,12 @@ export async function runMutants(seed: number, count: number): Promise<MutantTal
   const dial = (index: number): Mutant => {
     const client = network.dial();
     client.deliver(PREAMBLE);
-    const hello = encodeRequest(0xffff_ffff, { type: 'hello', protocolVersion: PROTOCOL_VERSION, client: 'mutant', token: '' });
+    const hello = encodeRequest(0xffff_ffff, {
+      type: 'hello',
+      protocolVersion: PROTOCOL_VERSION,
+      client: 'mutant',
+      token: '',
+    });
     const isGreeted = index % UNGREETED_EVERY !== 0;
     if (isGreeted) client.deliver(Buffer.concat(hello));
     return {
@@ -152,7 +158,8 @@ export async function runMutants(seed: number, count: number): Promise<MutantTal
 
   /** Every whole frame has its answer, or the connection has ended with an error. */
   const awaitAnswers = async (mutant: Mutant): Promise<void> => {
-    const missing = () => mutant.frames.find(({ type, correlation: id }) => !UNANSWERED.has(type) && !mutant.answered.has(id));
+    const missing = () =>
+      mutant.frames.find(({ type, correlation: id }) => !UNANSWERED.has(type) && !mutant.answered.has(id));
     await comes(
       () => {
         listen(mutant);
@@ -191,16 +198,21 @@ export async function runMutants(seed: number, count: number): Promise<MutantTal
       listen(mutant);
       const { end } = mutant;
       if (end === 'broken') throw new Error(`still served after a broken frame: ${hexOf(mutant)}`);
-      if (mutant.client.isOver !== (end === 'unfinished')) throw new Error(`${end}, and over: ${mutant.client.isOver}: ${hexOf(mutant)}`);
+      if (mutant.client.isOver !== (end === 'unfinished'))
+        throw new Error(`${end}, and over: ${mutant.client.isOver}: ${hexOf(mutant)}`);
       if (end === 'whole') tally.served += 1;
       else tally.timedOut += 1;
     }
     for (const mutant of mutants) if (mutant.client.isOver) assertEnding(mutant);
     for (const { client } of mutants) client.end();
     await citizen.round();
-    await comes(() => (server.connectionCount === 1 ? true : undefined), () => `the end of ${server.connectionCount} connections`);
+    await comes(
+      () => (server.connectionCount === 1 ? true : undefined),
+      () => `the end of ${server.connectionCount} connections`,
+    );
     const failure = events.find(({ level }) => level === 'error');
-    if (failure !== undefined) throw new Error(`${failure.message}: ${String((failure.fields as { err?: Error }).err?.stack)}`);
+    if (failure !== undefined)
+      throw new Error(`${failure.message}: ${String((failure.fields as { err?: Error }).err?.stack)}`);
     events.length = 0;
   };
 
@@ -217,7 +229,8 @@ export async function runMutants(seed: number, count: number): Promise<MutantTal
   const again = await open();
   const after = await readAll(again);
   for (const [topic, messages] of before)
-    if (after.get(topic)?.join('\n') !== messages.join('\n')) throw new Error(`${topic} is another one after a restart`);
+    if (after.get(topic)?.join('\n') !== messages.join('\n'))
+      throw new Error(`${topic} is another one after a restart`);
   if (after.size !== before.size) throw new Error(`${before.size} topics before a restart, ${after.size} after it`);
   await passed(clock, again.close());
   return tally;
@@ -247,13 +260,16 @@ async function passed<Result>(clock: SimClock, promise: Promise<Result>): Promis
 /** Every message of every topic; @throws when one can't be read, is empty, or offsets do not follow. */
 async function readAll(log: BrokerLog): Promise<Map<string, string[]>> {
   const all = new Map<string, string[]>();
-  for (const { topic, incarnation, startOffset, nextOffset } of log.topics({ prefix: '', after: '', limit: 1_000_000 }).topics) {
+  for (const { topic, incarnation, startOffset, nextOffset } of log.topics({ prefix: '', after: '', limit: 1_000_000 })
+    .topics) {
     const messages: string[] = [];
-    for (let next = startOffset; next < nextOffset; ) {
+    for (let next = startOffset; next < nextOffset;) {
       for (const { baseOffset, recordCount, payload } of await log.read(topic, incarnation, next, READ_BYTES)) {
         const texts = Buffer.from(payload).toString('latin1').split('\n').slice(0, -1);
         if (baseOffset !== next || texts.length !== recordCount || texts.includes(''))
-          throw new Error(`${topic} has ${texts.length} messages at ${baseOffset}, where ${recordCount} from ${next} were due`);
+          throw new Error(
+            `${topic} has ${texts.length} messages at ${baseOffset}, where ${recordCount} from ${next} were due`,
+          );
         messages.push(...texts);
         next += recordCount;
       }
@@ -265,5 +281,6 @@ async function readAll(log: BrokerLog): Promise<Map<string, string[]>> {
 
 function assertExpected(all: ReadonlyMap<string, readonly string[]>, { expected }: GoodCitizen): void {
   for (const [topic, messages] of expected)
-    if (all.get(topic)?.join('\n') !== messages.join('\n')) throw new Error(`${topic} is not what the good client has sent`);
+    if (all.get(topic)?.join('\n') !== messages.join('\n'))
+      throw new Error(`${topic} is not what the good client has sent`);
 }

@@ -51,7 +51,11 @@ export interface RawClient {
 }
 
 /** A client that sends and keeps bytes. */
-export async function connectRaw(network: Network, port: number, onData?: (bytes: Uint8Array) => void): Promise<RawClient> {
+export async function connectRaw(
+  network: Network,
+  port: number,
+  onData?: (bytes: Uint8Array) => void,
+): Promise<RawClient> {
   const socket = await network.connect({ host: '127.0.0.1', port, timeoutMs: 10_000 });
   const chunks: Uint8Array[] = [];
   const waiting = new Set<() => void>();

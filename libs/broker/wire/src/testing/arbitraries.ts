@@ -17,12 +17,23 @@ const append = fc.record({ topic: name, recordCount: u32, payload });
 const epoch = { group: name, groupEpoch: u64 };
 
 export const anyRequest: fc.Arbitrary<Request> = fc.oneof(
-  fc.record({ type: fc.constant('hello' as const), protocolVersion: fc.integer({ min: 0, max: 65_535 }), client: text, token: text }),
+  fc.record({
+    type: fc.constant('hello' as const),
+    protocolVersion: fc.integer({ min: 0, max: 65_535 }),
+    client: text,
+    token: text,
+  }),
   fc
     .tuple(append, fc.record({ id, epoch: u32, sequence: u64 }))
     .map(([fields, producer]) => ({ type: 'produce' as const, producer, ...fields })),
   fc.record({ type: fc.constant('retire-producer' as const), id, epoch: u32 }),
-  fc.record({ type: fc.constant('fetch' as const), topic: name, incarnation: fc.oneof(id, fc.constant('')), fromOffset: u64, creditBytes: u32 }),
+  fc.record({
+    type: fc.constant('fetch' as const),
+    topic: name,
+    incarnation: fc.oneof(id, fc.constant('')),
+    fromOffset: u64,
+    creditBytes: u32,
+  }),
   fc.record({ type: fc.constant('credit' as const), bytes: u32 }),
   fc.constant({ type: 'stop-fetch' as const }),
   fc.record({
@@ -34,7 +45,12 @@ export const anyRequest: fc.Arbitrary<Request> = fc.oneof(
     appends: fc.array(append, { maxLength: 4 }),
   }),
   fc.record({ type: fc.constant('read-positions' as const), group: text, topic: text }),
-  fc.record({ type: fc.constant('list-topics' as const), prefix: text, after: text, limit: fc.integer({ min: 1, max: 10_000 }) }),
+  fc.record({
+    type: fc.constant('list-topics' as const),
+    prefix: text,
+    after: text,
+    limit: fc.integer({ min: 1, max: 10_000 }),
+  }),
   fc.record({ type: fc.constant('create-topic' as const), topic: name }),
   fc.record({ type: fc.constant('delete-topics' as const), topics: fc.array(name, { maxLength: 5 }) }),
   fc.record({ type: fc.constant('join-group' as const), group: name, member: text, leaseMs: u32 }),
@@ -76,7 +92,11 @@ export const anyResponse: fc.Arbitrary<Response> = fc.oneof(
       { maxLength: 3 },
     ),
   }),
-  fc.record({ type: fc.constant('topics' as const), topics: fc.array(topicInfo, { maxLength: 3 }), more: fc.boolean() }),
+  fc.record({
+    type: fc.constant('topics' as const),
+    topics: fc.array(topicInfo, { maxLength: 3 }),
+    more: fc.boolean(),
+  }),
   fc.record({ type: fc.constant('topic' as const), topic: topicInfo }),
   fc.record({ type: fc.constant('group-joined' as const), groupEpoch: u64 }),
   fc.constant({ type: 'done' as const }),

@@ -30,7 +30,10 @@ interface Sum {
 
 const FRACTION_DIGITS = 30;
 
-export function expectedOutputs(messages: readonly LoggedMessage[], { sourceTopic, windowMs, clockMs }: ExpectedOptions): OutputLines {
+export function expectedOutputs(
+  messages: readonly LoggedMessage[],
+  { sourceTopic, windowMs, clockMs }: ExpectedOptions,
+): OutputLines {
   const lines: OutputLines = {};
   const put = (topic: string, line: string) => (lines[topic] ??= []).push(line);
   const windows = new Map<number, LoggedMessage[]>();
@@ -78,7 +81,8 @@ function sumsOf(read: readonly LoggedMessage[]): Iterable<Sum> {
     if (typeof pulse === 'string') continue;
     const units = unitsOf(pulse.used_ammount);
     const sum = sums.get(fieldsOf(pulse));
-    if (sum === undefined) sums.set(fieldsOf(pulse), { pulse, units, count: 1, firstMs: timestampMs, lastMs: timestampMs });
+    if (sum === undefined)
+      sums.set(fieldsOf(pulse), { pulse, units, count: 1, firstMs: timestampMs, lastMs: timestampMs });
     else {
       sum.units += units;
       sum.count += 1;
@@ -137,6 +141,10 @@ function secondsText(timeMs: number): string {
 
 function encoded(tenant: string): string {
   return [...Buffer.from(tenant)]
-    .map((byte) => (/[A-Za-z0-9_-]/.test(String.fromCharCode(byte)) ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase()}`))
+    .map((byte) =>
+      /[A-Za-z0-9_-]/.test(String.fromCharCode(byte))
+        ? String.fromCharCode(byte)
+        : `%${byte.toString(16).toUpperCase()}`,
+    )
     .join('');
 }

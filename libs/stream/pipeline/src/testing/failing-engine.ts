@@ -12,7 +12,11 @@ export interface EngineFailure {
 }
 
 /** Passes calls on, and makes some fail with CONNECTION_LOST. `calls` notes them all. */
-export function createFailingEngine(engine: AggregationEngine, failures: readonly EngineFailure[], calls: EngineCall[] = []): AggregationEngine {
+export function createFailingEngine(
+  engine: AggregationEngine,
+  failures: readonly EngineFailure[],
+  calls: EngineCall[] = [],
+): AggregationEngine {
   let count = 0;
   const around = async <Result>(call: EngineCall, run: () => Promise<Result> | Result): Promise<Result> => {
     const failure = failures.find(({ index }) => index === count);

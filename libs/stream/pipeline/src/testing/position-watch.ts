@@ -8,19 +8,26 @@ export function watchPositions(log: SimLog, windowMs: number): void {
   const { sourceTopic } = log;
   const sumsBelow = new Map<number, number>();
   const linesOf = (suffix: string): number =>
-    [...log.topics].reduce((count, [topic, text]) => (topic.endsWith(suffix) ? count + text.split('\n').length - 1 : count), 0);
+    [...log.topics].reduce(
+      (count, [topic, text]) => (topic.endsWith(suffix) ? count + text.split('\n').length - 1 : count),
+      0,
+    );
 
   log.onStored = () => {
     const { offset = 0, metadata = '' } = log.positions.get('windowed') ?? {};
     let sums = sumsBelow.get(offset);
     if (sums === undefined) {
       const expected = expectedOutputs(log.messages.slice(0, offset), { sourceTopic, windowMs, clockMs: Infinity });
-      sums = Object.entries(expected).reduce((count, [topic, { length }]) => (topic.endsWith('.amount') ? count + length : count), 0);
+      sums = Object.entries(expected).reduce(
+        (count, [topic, { length }]) => (topic.endsWith('.amount') ? count + length : count),
+        0,
+      );
       sumsBelow.set(offset, sums);
     }
     const emitted = metadata === '' ? 0 : (JSON.parse(metadata) as { emitted_keys: number }).emitted_keys;
     const told = [log.positions.get('grouped')?.offset ?? 0, sums + emitted];
     const stored = [linesOf('.grouped.pulses') + linesOf('.dead-letter'), linesOf('.amount')];
-    if (String(told) !== String(stored)) throw new Error(`positions tell of ${String(told)} lines, stored are ${String(stored)}`);
+    if (String(told) !== String(stored))
+      throw new Error(`positions tell of ${String(told)} lines, stored are ${String(stored)}`);
   };
 }

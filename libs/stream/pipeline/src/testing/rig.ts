@@ -39,7 +39,13 @@ export interface Rig {
   stop(): Promise<void>;
 }
 
-export function startRig({ log, engine = createReferenceEngine(), limits = {}, windowMs = WINDOW_MS, seed = 1 }: RigOptions): Rig {
+export function startRig({
+  log,
+  engine = createReferenceEngine(),
+  limits = {},
+  windowMs = WINDOW_MS,
+  seed = 1,
+}: RigOptions): Rig {
   const clock = createSimClock();
   const live = createLiveWindows();
   const abort = new AbortController();
@@ -111,7 +117,9 @@ export function startRig({ log, engine = createReferenceEngine(), limits = {}, w
       until(() => {
         const { length } = log.messages;
         const windowed = log.positions.get('windowed');
-        return log.positions.get('grouped')?.offset === length && windowed?.offset === length && windowed.metadata === '';
+        return (
+          log.positions.get('grouped')?.offset === length && windowed?.offset === length && windowed.metadata === ''
+        );
       }),
     idle: () => clock.advance(STEP_MS),
     async stop() {

@@ -101,7 +101,8 @@ export function createSimLog(options: SimLogOptions): SimLog {
   const store = (commit: OutputCommit): void => {
     const append = (topic: string, { recordCount, payload }: Pick<TenantOutput, 'recordCount' | 'payload'>) => {
       const text = Buffer.from(payload).toString('utf8');
-      if (text.split('\n').length - 1 !== recordCount || !text.endsWith('\n')) faults.push(`${topic}: not ${recordCount} lines`);
+      if (text.split('\n').length - 1 !== recordCount || !text.endsWith('\n'))
+        faults.push(`${topic}: not ${recordCount} lines`);
       topics.set(topic, (topics.get(topic) ?? '') + text);
     };
     for (const output of commit.grouped) append(groupedTopic(output.tenant), output);
@@ -270,7 +271,9 @@ function incarnationText(incarnation: number): string {
 }
 
 function bytesOf({ grouped, aggregated, deadLetters }: OutputCommit): Buffer {
-  return Buffer.concat([...grouped, ...aggregated, ...(deadLetters === undefined ? [] : [deadLetters])].map(({ payload }) => payload));
+  return Buffer.concat(
+    [...grouped, ...aggregated, ...(deadLetters === undefined ? [] : [deadLetters])].map(({ payload }) => payload),
+  );
 }
 
 function abortOf(signal: AbortSignal): Promise<never> {
