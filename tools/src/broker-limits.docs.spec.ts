@@ -7,7 +7,7 @@ const read = (path: string) => readFileSync(join(WORKSPACE_ROOT, path), 'utf8');
 
 /** Limits by name, as products of literals: no project of this kind may import the server. */
 const declared = new Map(
-  [...read('libs/broker/server/src/limits.ts').matchAll(/^ {2}(\w+): ([\d_]+(?: \* [\d_]+)*),$/gm)].map(
+  [...read('libs/broker/server/src/limits/server-limits.ts').matchAll(/^ {2}(\w+): ([\d_]+(?: \* [\d_]+)*),$/gm)].map(
     ([, name = '', product = '']) => [
       name,
       product.split(' * ').reduce((value, factor) => value * Number(factor.replaceAll('_', '')), 1),

@@ -98,7 +98,7 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: 'a message that is published is sent to a reader at once, although its replay has not got there',
     edits: [
       {
-        file: 'libs/broker/server/src/fetch-streams.ts',
+        file: 'libs/broker/server/src/protocols/fetch-streams.ts',
         find: 'log.onChange(request.topic, () => {\n',
         replace:
           'log.onChange(request.topic, () => {\n          stream.next = Math.max(stream.next, (log.topic(request.topic)?.nextOffset ?? 0) - 2);\n',
@@ -117,7 +117,7 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: 'a member that slept past its lease goes on, if it wakes before the timer has run',
     edits: [
       {
-        file: 'libs/broker/server/src/groups.ts',
+        file: 'libs/broker/server/src/groups/groups.ts',
         find: 'if (member.lease.hasPassed) {',
         replace: 'if (member.epoch === undefined) {',
       },
@@ -133,7 +133,7 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: 'the lease of a sleeping member never passes: nobody takes over',
     edits: [
       {
-        file: 'libs/broker/server/src/groups.ts',
+        file: 'libs/broker/server/src/groups/groups.ts',
         find: '        member.lease.start();\n        member.resolve(epoch);\n',
         replace: '        member.resolve(epoch);\n',
       },

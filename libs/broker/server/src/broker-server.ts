@@ -5,15 +5,15 @@
 
 import type { BrokerLog } from '@pulses/broker-log';
 import type { Clock, Listener, Network, Socket, TlsServerOptions } from '@pulses/shared-ports';
-import { createAuthenticator } from './authenticate';
-import { serveConnection, type ServedConnection } from './connection';
+import { createAuthenticator } from './connection/authenticate';
+import { serveConnection, type ServedConnection } from './connection/connection';
 import type { ServerContext, ServerLogger } from './context';
-import { createGroups } from './groups';
-import { createInputBudget } from './input-budget';
-import { DEFAULT_LIMITS, type ServerLimits } from './limits';
+import { createGroups } from './groups/groups';
+import { createInputBudget } from './limits/input-budget';
+import { DEFAULT_LIMITS, type ServerLimits } from './limits/server-limits';
 import { SILENT_OBSERVER, type ServerObserver } from './observer';
-import { createPace } from './pace';
-import { createTurns } from './turns';
+import { createPace } from './limits/token-bucket';
+import { createTurns } from './limits/fair-scheduler';
 
 /** Below this, reading the log for a reader costs more than it brings. */
 const READ_BYTES_MIN = 16 * 1024;

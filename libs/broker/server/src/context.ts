@@ -3,12 +3,12 @@
 import type { BrokerLog } from '@pulses/broker-log';
 import type { Clock } from '@pulses/shared-ports';
 import type { Logger } from '@pulses/shared-service-host';
-import type { Authenticator } from './authenticate';
-import type { Groups } from './groups';
-import type { InputBudget } from './input-budget';
-import type { ServerLimits } from './limits';
+import type { Authenticator } from './connection/authenticate';
+import type { Groups } from './groups/groups';
+import type { InputBudget } from './limits/input-budget';
+import type { ServerLimits } from './limits/server-limits';
 import type { ServerObserver } from './observer';
-import type { Turns } from './turns';
+import type { Turns } from './limits/fair-scheduler';
 
 export type ServerLogger = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 

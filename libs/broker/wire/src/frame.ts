@@ -11,7 +11,7 @@
 import { crc32 } from 'node:zlib';
 import { PulsesError } from '@pulses/shared-errors';
 import { violation } from './body';
-import { createHeldBytes } from './held-bytes';
+import { createHeldBytes } from './partial-frame-buffer';
 import { FRAME_BYTES_MAX } from './limits';
 import { freeChunk, LARGE_BYTES, type ChunkOwnership } from './memory';
 

@@ -1,10 +1,10 @@
 // The messages of a line-protocol sink, cut out of its byte stream.
 //
 // Guarantees: a message is what stands before a LF, without one CR before it; empty lines are none. Bounds: holds at
-// most MESSAGE_BYTES_MAX + 1 bytes of an unfinished line, in twice the memory at most (held-bytes.ts).
+// most MESSAGE_BYTES_MAX + 1 bytes of an unfinished line, in twice the memory at most (partial-frame-buffer.ts).
 
 import { PulsesError } from '@pulses/shared-errors';
-import { createHeldBytes } from './held-bytes';
+import { createHeldBytes } from './partial-frame-buffer';
 import { MESSAGE_BYTES_MAX } from './limits';
 import { freeChunk, type ChunkOwnership } from './memory';
 

@@ -10,11 +10,11 @@ import { encodeRequest, PREAMBLE, PROTOCOL_VERSION, type Response } from '@pulse
 import { collectGarbage } from '@pulses/testing-processes';
 import { createSimClock, createSimFileSystem, createSimRandom, settle, type SimClock } from '@pulses/testing-sim';
 import { createBrokerServer } from '../broker-server';
-import type { ServerLimits } from '../limits';
+import type { ServerLimits } from '../limits/server-limits';
 import { createRequestSource } from './any-request';
 import { createDirectNetwork, type DirectClient } from './direct-network';
 import { createMutator, readStream, type StreamEnd, type WholeFrame } from './frame-mutator';
-import { comes, createGoodCitizen, type GoodCitizen } from './good-citizen';
+import { comes, createGoodCitizen, type GoodCitizen } from './well-behaved-client';
 import { AT_ONCE, createTestLogger } from './harness';
 
 const DIRECTORY = '/data';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createHeldBytes } from './held-bytes';
+import { createHeldBytes } from './partial-frame-buffer';
 
 describe('bytes that are held', () => {
   it('come out as they went in, however they were cut', () => {

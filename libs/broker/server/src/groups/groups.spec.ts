@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { PulsesError } from '@pulses/shared-errors';
 import { createSimClock, settle } from '@pulses/testing-sim';
 import { createGroups } from './groups';
-import { createMemoryLog } from './testing/memory-log';
+import { createMemoryLog } from '../testing/memory-log';
 
 function setUp() {
   const clock = createSimClock();

@@ -6,13 +6,13 @@
 import { createOpeningReader } from '@pulses/broker-wire';
 import { isPulsesError, type ErrorCode } from '@pulses/shared-errors';
 import type { Socket } from '@pulses/shared-ports';
-import { createBinarySpeaker } from './binary-speaker';
-import type { ServerContext } from './context';
-import { createDeadline } from './deadline';
-import type { ConnectionKind, RefusalReason } from './observer';
-import { createOutbox, type Outbox } from './outbox';
-import { createSinkSpeaker } from './sink-speaker';
-import { createSourceSpeaker } from './source-speaker';
+import { createBinarySpeaker } from '../protocols/binary-protocol';
+import type { ServerContext } from '../context';
+import { createDeadline } from '../limits/deadline';
+import type { ConnectionKind, RefusalReason } from '../observer';
+import { createOutbox, type Outbox } from './send-buffer';
+import { createSinkSpeaker } from '../protocols/line-producer';
+import { createSourceSpeaker } from '../protocols/line-consumer';
 
 /** What a connection does once it is known what it speaks. Calls never overlap. */
 export interface Speaker {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { MESSAGE_BYTES_MAX } from '@pulses/broker-wire';
 import { settle } from '@pulses/testing-sim';
-import { startHarness } from './testing/harness';
+import { startHarness } from '../testing/harness';
 
 const MIB = 1024 * 1024;
 

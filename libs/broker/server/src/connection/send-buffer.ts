@@ -4,7 +4,7 @@
 // `isBlocked` asks the callers to hold further bytes back: what a slow reader costs is what they send regardless.
 
 import type { Clock, Socket } from '@pulses/shared-ports';
-import { createDeadline, type Deadline } from './deadline';
+import { createDeadline, type Deadline } from '../limits/deadline';
 
 export interface Outbox {
   /** True from the moment the system takes no more until everything has left. */

@@ -9,7 +9,7 @@ import type { BrokerLog } from '@pulses/broker-log';
 import { PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock } from '@pulses/shared-ports';
-import { createDeadline, type Deadline } from './deadline';
+import { createDeadline, type Deadline } from '../limits/deadline';
 
 /** Whose membership it is: compared by identity. */
 export type MemberOwner = object;

@@ -2,9 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { createFrameAssembler, createLineReader } from '@pulses/broker-wire';
 import { createSimClock } from '@pulses/testing-sim';
 import { getHeapSpaceStatistics } from 'node:v8';
-import { createDeadline } from './deadline';
-import { createOutbox } from './outbox';
-import { createRequestFlow } from './request-flow';
+import { createDeadline } from '../limits/deadline';
+import { createOutbox } from './send-buffer';
+import { createRequestFlow } from '../protocols/request-flow';
 
 const COUNT = 20_000;
 const clock = createSimClock();

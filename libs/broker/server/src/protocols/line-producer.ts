@@ -11,9 +11,9 @@
 import { createLineReader, type LineBlock } from '@pulses/broker-wire';
 import { isPulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
-import type { Connection, Speaker } from './connection';
-import type { ServerContext } from './context';
-import { createDeadline } from './deadline';
+import type { Connection, Speaker } from '../connection/connection';
+import type { ServerContext } from '../context';
+import { createDeadline } from '../limits/deadline';
 
 export function createSinkSpeaker(context: ServerContext, connection: Connection, topic: string): Speaker {
   const { clock, limits, log, logger, observer, sinkBudget } = context;

@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { HEAD_INTERVAL_MS, type Request, type Response } from '@pulses/broker-wire';
 import { settle } from '@pulses/testing-sim';
-import { startHarness, type Harness } from './testing/harness';
-import { lines, type WireClient } from './testing/wire-client';
+import { startHarness, type Harness } from '../testing/harness';
+import { lines, type WireClient } from '../testing/wire-client';
 
 function fetch(topic: string, fromOffset = 0, creditBytes = 100_000_000, incarnation = ''): Request {
   return { type: 'fetch', topic, incarnation, fromOffset, creditBytes };

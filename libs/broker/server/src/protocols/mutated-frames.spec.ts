@@ -2,7 +2,7 @@
 // TORTURE_SEED=n runs the one seed that a failure has named.
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { runMutants, type MutantTally } from './testing/mutant-run';
+import { runMutants, type MutantTally } from '../testing/mutant-run';
 
 const MUTANTS_PER_SEED = 20_000;
 const SEEDS = process.env['TORTURE'] === '1' ? 250 : 5;

@@ -17,8 +17,8 @@ import { HEAD_INTERVAL_MS, type Incarnation, type Request, type Response } from 
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import type { Timer } from '@pulses/shared-ports';
-import type { ServerContext } from './context';
-import type { Outbox } from './outbox';
+import type { ServerContext } from '../context';
+import type { Outbox } from '../connection/send-buffer';
 
 type FetchRequest = Extract<Request, { type: 'fetch' }>;
 

@@ -18,11 +18,11 @@ import {
 } from '@pulses/broker-wire';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
-import type { Connection, Speaker } from './connection';
-import type { ServerContext } from './context';
-import { createDeadline } from './deadline';
+import type { Connection, Speaker } from '../connection/connection';
+import type { ServerContext } from '../context';
+import { createDeadline } from '../limits/deadline';
 import { createFetchStreams } from './fetch-streams';
-import type { RefusalReason } from './observer';
+import type { RefusalReason } from '../observer';
 import { createRequestFlow, type IncomingRequest } from './request-flow';
 import { perform, type PlainRequest } from './requests';
 

@@ -9,8 +9,8 @@
 
 import type { Incarnation } from '@pulses/broker-wire';
 import { isPulsesError } from '@pulses/shared-errors';
-import type { Connection, Speaker } from './connection';
-import type { ServerContext } from './context';
+import type { Connection, Speaker } from '../connection/connection';
+import type { ServerContext } from '../context';
 
 export function createSourceSpeaker(context: ServerContext, connection: Connection, topic: string): Speaker {
   const { log, logger } = context;

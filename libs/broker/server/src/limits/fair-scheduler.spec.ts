@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createSimClock } from '@pulses/testing-sim';
-import { createTurns, type Turns } from './turns';
+import { createTurns, type Turns } from './fair-scheduler';
 
 const REST_MS = 5;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createSimClock } from '@pulses/testing-sim';
-import { createPace } from './pace';
+import { createPace } from './token-bucket';
 
 describe('a pace', () => {
   it('lets a burst begin at once and the others one after the other, in order', async () => {

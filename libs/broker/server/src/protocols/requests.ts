@@ -1,8 +1,8 @@
 // What each request of the binary protocol does; the streams of `fetch` are in fetch-streams.ts.
 
 import type { Request, Response } from '@pulses/broker-wire';
-import type { ServerContext } from './context';
-import type { MemberOwner } from './groups';
+import type { ServerContext } from '../context';
+import type { MemberOwner } from '../groups/groups';
 
 type StreamRequest = Extract<Request, { type: 'hello' | 'fetch' | 'credit' | 'stop-fetch' }>;
 

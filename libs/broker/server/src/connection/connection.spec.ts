@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { encodeRequest, PREAMBLE } from '@pulses/broker-wire';
 import { settle } from '@pulses/testing-sim';
-import type { RefusalReason } from './observer';
-import { startHarness } from './testing/harness';
+import type { RefusalReason } from '../observer';
+import { startHarness } from '../testing/harness';
 
 function countRefusals() {
   const refusals: RefusalReason[] = [];
