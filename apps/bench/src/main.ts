@@ -1,21 +1,19 @@
 // One page of everything that is measured: npx nx run bench:all [--write] [--smoke] [name …]
 //
 // Guarantees: one bench after the other, alone on the machine as far as this program can tell; the page is printed on
-// standard output, progress on standard error. `--write` puts it into docs/performance.md as well. `--smoke` runs the
-// smallest sizes, whose times mean nothing. The first bench that fails, and a signal to end, end the run with exit code 1; the
-// page then holds what was measured before, and is not written. All that the benches have stored goes at the end, however that is.
+// standard output, progress on standard error. `--write` stores it as docs/benchmarks/<date>.md as well. `--smoke` runs
+// the smallest sizes, whose times mean nothing. The first bench that fails, and a signal, end the run with exit code 1;
+// the page then holds what was measured before, and is not stored. Temporary data is removed at exit, including on failure.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Measurement } from '@pulses/testing-benches';
 import { workspaceRoot } from '@pulses/testing-processes';
-import { pageOf, replaceBetween } from './page';
+import { documentOf, pageOf } from './page';
 import { profileOf } from './profile';
 import { benchNames, PROFILE, runBench } from './run-bench';
-
-const DOCUMENT = 'docs/performance.md';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -52,19 +50,20 @@ async function measure(): Promise<void> {
   }
 }
 
-function write(page: string): void {
-  const path = join(workspaceRoot(), DOCUMENT);
-  writeFileSync(path, replaceBetween(readFileSync(path, 'utf8'), page));
-  say(`written to ${DOCUMENT}`);
+function write(page: string, date: string): void {
+  const document = documentOf(date);
+  writeFileSync(join(workspaceRoot(), document), page);
+  say(`written to ${document}`);
 }
 
 function print(failure: Error | undefined): void {
-  const page = pageOf(results, { profile, date: new Date().toISOString().slice(0, 10), isSmoke: values.smoke });
+  const date = new Date().toISOString().slice(0, 10);
+  const page = pageOf(results, { profile, date, isSmoke: values.smoke });
   process.stdout.write(page);
   if (failure !== undefined) {
     say(`${failure.message}; nothing after it was measured`);
     process.exitCode = 1;
-  } else if (values.write) write(page);
+  } else if (values.write) write(page, date);
 }
 
 try {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Measure, Measurement } from '@pulses/testing-benches';
-import { pageOf, replaceBetween } from './page';
+import { documentOf, pageOf } from './page';
 import { inPageOrder, resultsOf } from './run-bench';
 
 const OPTIONS = { profile: undefined, date: '2025-01-01', isSmoke: false };
@@ -68,11 +68,9 @@ describe('the page', () => {
     expect(page).toContain('Where the time goes');
   });
 
-  it('takes the place of the page before, and of nothing else', () => {
-    const [before, after] = [pageOf([measurement()], OPTIONS), pageOf([], OPTIONS)];
-    const document = `# Title\n\n${before}\nThe end | of it.\n`;
-    expect(replaceBetween(document, after)).toBe(`# Title\n\n${after}\nThe end | of it.\n`);
-    expect(() => replaceBetween('# Title', after)).toThrow('no place for the page');
+  it('is a document of its own, kept by its date', () => {
+    expect(pageOf([measurement()], OPTIONS)).toMatch(/^# Benchmarks of 2025-01-01\n\n.*\(README\.md\)\.\n\n2 × CPU/);
+    expect(documentOf(OPTIONS.date)).toBe('docs/benchmarks/2025-01-01.md');
   });
 });
 

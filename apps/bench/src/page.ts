@@ -3,8 +3,8 @@
 import type { Measure, Measurement } from '@pulses/testing-benches';
 import { tableOf } from './table';
 
-const START = '<!-- measured: start -->';
-const END = '<!-- measured: end -->';
+/** Where pages are kept, one for each day that was measured. */
+const DIRECTORY = 'docs/benchmarks';
 
 export interface PageOptions {
   /** Where the time goes, as Markdown. */
@@ -13,14 +13,18 @@ export interface PageOptions {
   readonly isSmoke: boolean;
 }
 
-/** Everything measured, between the two marks of the document. */
+/** The document that holds the page of a date, from the workspace's root. */
+export const documentOf = (date: string) => `${DIRECTORY}/${date}.md`;
+
+/** Everything measured, as a document of its own. */
 export function pageOf(measured: readonly Measurement[], { profile, date, isSmoke }: PageOptions): string {
   const machines = new Set(measured.map(({ machine }) => machine));
   const parts = [
-    START,
-    `${date}; ${[...machines].join('; ')}.${isSmoke ? ' Smoke sizes: the results are checked, the times mean nothing.' : ''}`,
+    `# Benchmarks of ${date}`,
+    'Written by `npx nx run bench:all --write`. [How to read this page](README.md).',
+    `${[...machines].join('; ')}.${isSmoke ? ' Smoke sizes: the results are checked, the times mean nothing.' : ''}`,
     tableOf(
-      ['question', 'measured', 'latency p50 / p99', 'target', 'yardstick, same run', 'ratio', 'checked'],
+      ['question', 'measured', 'latency p50 / p99', 'target', 'baseline, same run', 'ratio', 'checked'],
       measured.flatMap(({ measures }) => measures.map(rowOf)),
     ),
     'Settings:',
@@ -29,16 +33,8 @@ export function pageOf(measured: readonly Measurement[], { profile, date, isSmok
       .filter(({ skipped }) => skipped !== undefined)
       .map(({ bench, skipped }) => `Skipped: ${bench}, ${skipped}.`),
     ...(profile === undefined ? [] : [profile]),
-    END,
   ];
   return `${parts.join('\n\n')}\n`;
-}
-
-/** Puts a page in the place of the one that the document holds. @throws Error when it has no marks */
-export function replaceBetween(document: string, page: string): string {
-  const [start, end] = [document.indexOf(START), document.indexOf(END)];
-  if (start < 0 || end < start) throw new Error(`the document has no place for the page: ${START} … ${END}`);
-  return document.slice(0, start) + page.trimEnd() + document.slice(end + END.length);
 }
 
 function rowOf(measure: Measure): string[] {
