@@ -11,6 +11,7 @@ interface Project {
 }
 
 interface Manifest {
+  readonly engines?: unknown;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;
   readonly optionalDependencies: Readonly<Record<string, string>>;
@@ -65,5 +66,11 @@ describe('the workspace', () => {
     });
     expect(versions.filter((version) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
     expect(read('package-lock.json')).not.toContain('"resolved"');
+  });
+
+  // npm compares them with its own Node at each `npx`, not with the pinned one; the bundles check the Node that runs them.
+  it('asks npm for no version of Node', () => {
+    expect((JSON.parse(read('package.json')) as Manifest).engines).toBeUndefined();
+    expect(read('package-lock.json').split('"node_modules/')[0]).not.toContain('"engines"');
   });
 });
