@@ -92,21 +92,21 @@ describe('key table', () => {
     expect(ids).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
-  it('refuses one key more than its most with OVERLOADED, and goes on knowing the others', () => {
+  it('refuses one key more than its most with WINDOW_FULL, and goes on knowing the others', () => {
     const table = createKeyTable({ keysMax: 2 });
     idOf(table, keyOf('a', 'b', 'c'));
     idOf(table, keyOf('d', 'e', 'f'));
-    expect(catchCode(() => idOf(table, keyOf('g', 'h', 'i')))).toBe('OVERLOADED');
+    expect(catchCode(() => idOf(table, keyOf('g', 'h', 'i')))).toBe('WINDOW_FULL');
     expect(table.size).toBe(2);
     expect(idOf(table, keyOf('d', 'e', 'f'))).toBe(1);
-    expect(catchCode(() => idOf(table, keyOf('g', 'h', 'i')))).toBe('OVERLOADED');
+    expect(catchCode(() => idOf(table, keyOf('g', 'h', 'i')))).toBe('WINDOW_FULL');
   });
 
   it('bounds the bytes of its keys', () => {
     const table = createKeyTable({ keysMax: 1000, bytesMax: 1000 });
     const long = 'x'.repeat(254);
     for (const tenant of ['1', '2', '3']) idOf(table, keyOf(tenant, long, 'GB'));
-    expect(catchCode(() => idOf(table, keyOf('4', long, 'GB')))).toBe('OVERLOADED');
+    expect(catchCode(() => idOf(table, keyOf('4', long, 'GB')))).toBe('WINDOW_FULL');
     expect(idOf(table, keyOf('3', long, 'GB'))).toBe(2);
   });
 
@@ -116,7 +116,7 @@ describe('key table', () => {
     const table = createKeyTable({ keysMax: 10_000, bytesMax: 267 * count });
     const key = (i: number): Key => keyOf(`${i}`.padStart(6, '0'), 'x'.repeat(250), 'hours');
     for (let i = 0; i < count; i++) expect(idOf(table, key(i))).toBe(i);
-    expect(catchCode(() => idOf(table, key(count)))).toBe('OVERLOADED');
+    expect(catchCode(() => idOf(table, key(count)))).toBe('WINDOW_FULL');
     expect(table.size).toBe(count);
     for (let i = 0; i < count; i++) expect(hexOf(table.bytesOf(i))).toBe(layoutOf(key(i)));
   });
@@ -127,7 +127,7 @@ describe('key table', () => {
       const key = (i: number): Key => keyOf('t', `${i}`, 'GB');
       for (let i = 0; i < size; i++) idOf(table, key(i));
       for (let i = 0; i < size; i++) if (idOf(table, key(i)) !== i) throw new Error(`key ${i} of ${size} was lost`);
-      expect(catchCode(() => idOf(table, key(size)))).toBe('OVERLOADED');
+      expect(catchCode(() => idOf(table, key(size)))).toBe('WINDOW_FULL');
     }
   });
 

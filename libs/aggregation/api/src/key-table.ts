@@ -12,7 +12,7 @@ export interface KeyTable {
   readonly size: number;
   /**
    * The id of the key made of three byte ranges of `text`, added when it is new (then `size` grows by one).
-   * @throws PulsesError OVERLOADED when `keysMax` keys are held already
+   * @throws PulsesError WINDOW_FULL when `keysMax` keys are held already
    */
   idOf(
     text: Uint8Array,
@@ -30,7 +30,7 @@ export interface KeyTable {
 export interface KeyTableOptions {
   /** Most keys held; at most 2^22. */
   readonly keysMax: number;
-  /** Most bytes of keys held, OVERLOADED beyond; less than 4 GiB, 1 GiB when absent. */
+  /** Most bytes of keys held, WINDOW_FULL beyond; less than 4 GiB, 1 GiB when absent. */
   readonly bytesMax?: number;
   /** Secret of the hash, two 32-bit integers; it changes neither ids nor bytes. */
   readonly hashSeed?: readonly [number, number];
@@ -132,12 +132,12 @@ class OpenAddressingTable implements KeyTable {
   ): number {
     const id = this.size;
     if (id === this.keysMax) {
-      throw new PulsesError('OVERLOADED', `The key table holds its most, ${this.keysMax} keys.`);
+      throw new PulsesError('WINDOW_FULL', `The key table holds its most, ${this.keysMax} keys.`);
     }
     const start = this.ends[id]!;
     const end = start + 3 * LENGTH_BYTES + (tenantEnd - tenantStart) + (skuEnd - skuStart) + (unitEnd - unitStart);
     if (end > this.bytesMax) {
-      throw new PulsesError('OVERLOADED', `The key table holds its most, ${this.bytesMax} bytes of keys.`);
+      throw new PulsesError('WINDOW_FULL', `The key table holds its most, ${this.bytesMax} bytes of keys.`);
     }
     if (end > this.arena.length) this.growArena(end);
     let at = appendRange(this.arena, start, text, tenantStart, tenantEnd);

@@ -113,6 +113,11 @@ export const ERROR_CATALOGUE = {
     retriable: true,
     action: 'Slow down or raise the limit that the message names.',
   },
+  WINDOW_FULL: {
+    meaning: 'A window has more keys (tenant, SKU, unit) than it may hold.',
+    retriable: false,
+    action: 'Restart the ingestor with a shorter --flush-interval.',
+  },
   SHUTTING_DOWN: {
     meaning: 'The broker is stopping and takes no more requests.',
     retriable: true,

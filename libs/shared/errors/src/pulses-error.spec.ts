@@ -49,6 +49,15 @@ describe('a Pulses error', () => {
     expect(Object.hasOwn(error, 'cause')).toBe(false);
   });
 
+  it('is final, so that no class can give a code another meaning', () => {
+    class Lasting extends PulsesError {
+      override get retriable(): boolean {
+        return false;
+      }
+    }
+    expect(() => new Lasting('OVERLOADED')).toThrow(TypeError);
+  });
+
   it('is told from other errors, and by its code', () => {
     const error: unknown = new PulsesError('FENCED');
     expect(isPulsesError(error)).toBe(true);

@@ -16,7 +16,7 @@ export interface KeyFields {
   readonly size: number;
   /**
    * Takes the next key, whose id is `size` before; the ranges refer to `text` and hold valid UTF-8.
-   * @throws PulsesError OVERLOADED when there is no room for it
+   * @throws PulsesError WINDOW_FULL when there is no room for it
    */
   add(
     text: Uint8Array,
@@ -94,7 +94,7 @@ class PagedKeyFields implements KeyFields {
     if (this.usedBytes + bytes > PAGE_BYTES) {
       if (this.pages.length === PAGES_MAX)
         throw new PulsesError(
-          'OVERLOADED',
+          'WINDOW_FULL',
           `The fields of keys take more than ${PAGES_MAX} pages of ${PAGE_BYTES} bytes.`,
         );
       this.pages.push(Buffer.allocUnsafeSlow(PAGE_BYTES));

@@ -4,16 +4,6 @@ import { createKeyTable, type KeyTable } from '@pulses/aggregation-api';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { createKeyFields, encodeTenant, type PulseReader } from '@pulses/shared-pulse-model';
 
-/**
- * The window has more keys than it may. The next session would read the same ones, so it is not retriable.
- * @see PipelineLimits.openKeysMax
- */
-export class WindowFullError extends PulsesError {
-  override get retriable(): boolean {
-    return false;
-  }
-}
-
 export interface OpenWindowOptions {
   readonly startMs: number;
   readonly windowMs: number;
@@ -54,7 +44,7 @@ export class OpenWindow {
     return this.startMs + this.windowMs;
   }
 
-  /** The id of the key of the pulse just read. @throws WindowFullError when there is no room for it */
+  /** The id of the key of the pulse just read. @throws PulsesError WINDOW_FULL when there is no room for it */
   keyOf(reader: PulseReader): number {
     const { text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd } = reader;
     return this.idOf(text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd);
@@ -87,10 +77,10 @@ export class OpenWindow {
       this.noteTenant(id, text.subarray(tenantStart, tenantEnd));
       return id;
     } catch (error) {
-      if (!isPulsesError(error, 'OVERLOADED')) throw error;
-      throw new WindowFullError(
-        'OVERLOADED',
-        `the window from ${this.startMs} ms on has more keys (tenant, SKU, unit) than it may hold, ${this.keys.size}; shorten the window`,
+      if (!isPulsesError(error, 'WINDOW_FULL')) throw error;
+      throw new PulsesError(
+        'WINDOW_FULL',
+        `the window that starts at ${this.startMs} ms holds its limit of ${this.keys.size} keys (tenant, SKU, unit); shorten the window`,
         { cause: error },
       );
     }

@@ -35,7 +35,7 @@ export interface PipelineLimits {
   /** Time after which a commit is sent although it is smaller, once none is under way; looked at whenever something arrives. */
   readonly commitIntervalMs: number;
   readonly commitsUnderWayMax: number;
-  /** Keys of one window, of which there are two while the one before is emitted; more end the ingestor with OVERLOADED. */
+  /** Keys of one window; one more ends the ingestor with WINDOW_FULL. Two windows exist while the older one is emitted. */
   readonly openKeysMax: number;
   /** Keys gathered before the engine hears of them. */
   readonly deltaRowsMax: number;

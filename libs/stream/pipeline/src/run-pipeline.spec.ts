@@ -167,10 +167,10 @@ describe('an engine that fails after it has answered', () => {
 });
 
 describe('a window with more keys than allowed', () => {
-  it('ends the pipeline with OVERLOADED, which another session would only meet again', async () => {
+  it('ends the pipeline with WINDOW_FULL, which another session would only meet again', async () => {
     const log = newLog();
     const rig = startRig({ log, limits: { openKeysMax: 2 } });
-    await expect(rig.untilDone()).rejects.toMatchObject({ code: 'OVERLOADED', retriable: false });
+    await expect(rig.untilDone()).rejects.toMatchObject({ code: 'WINDOW_FULL', retriable: false });
     expect(log.sessionsOpened).toBe(1);
     expect(log.sessionsOpen).toBe(0);
   });
