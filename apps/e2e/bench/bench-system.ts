@@ -13,8 +13,7 @@ import {
   type PulsePool,
 } from '@pulses/testing-benches';
 import { startApp, stopAll } from '@pulses/testing-processes';
-import { exactUnits, numberText } from '../src/oracle';
-import { startSystem, type System } from '../src/system';
+import { exactUnits, numberText, startSystem, type System } from '@pulses/testing-system';
 
 /** The exact value of a millionth, in the oracle's 10^-30. */
 export const UNITS_A_MICRO = 10n ** 24n;

@@ -3,7 +3,7 @@
 // the sums are exact.
 
 import { createPulsePool, isSmoke, jsonParseYardstick, report, sized } from '@pulses/testing-benches';
-import { exactUnits } from '../src/oracle';
+import { exactUnits } from '@pulses/testing-system';
 import { CHECKED, startGenerator, withBenchSystem } from './bench-system';
 
 const PULSES = sized(20_000_000, 40_000, 'BENCH_PULSES');

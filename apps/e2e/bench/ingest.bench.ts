@@ -3,7 +3,7 @@
 // exact.
 
 import { createPulsePool, isSmoke, jsonParseYardstick, report, sized, type Measure } from '@pulses/testing-benches';
-import { exactUnits } from '../src/oracle';
+import { exactUnits } from '@pulses/testing-system';
 import { CHECKED, startGenerator, withBenchSystem } from './bench-system';
 
 const PULSES = sized(6_000_000, 20_000, 'BENCH_PULSES');

@@ -18,12 +18,20 @@ import {
   type Samples,
 } from '@pulses/testing-benches';
 import { freePort, makeTempDirectory, startApp, stopAll, type RunningApp } from '@pulses/testing-processes';
+import {
+  connectWire,
+  loadOf,
+  pass,
+  publisherOf,
+  runCrowd,
+  runHostility,
+  type Crowd,
+  type HostileKind,
+  type Hostility,
+  type WireClient,
+} from '@pulses/testing-system';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runCrowd, type Crowd } from '../src/neighbours-crowd';
-import { runHostility, type HostileKind, type Hostility } from '../src/neighbours-hostile';
-import { loadOf, pass, publisherOf } from '../src/neighbours-load';
-import { connectWire, type WireClient } from '../src/neighbours-wire';
 
 const PHASE_MS = sized(10_000, 500);
 const PRODUCERS = 4;

@@ -13,7 +13,7 @@ import {
   until,
 } from '@pulses/testing-benches';
 import { makeTempDirectory, stopAll } from '@pulses/testing-processes';
-import { startBrokerProcess } from '../src/broker-process';
+import { startBrokerProcess } from '@pulses/testing-system';
 import { SOURCE_TOPIC } from './bench-system';
 
 const BATCH_PULSES = 1_000;

@@ -2,7 +2,7 @@
 // again, and that nothing was grouped a second time.
 
 import { check, createPulsePool, jsonParseYardstick, report, sized, until } from '@pulses/testing-benches';
-import { exactUnits } from '../src/oracle';
+import { exactUnits } from '@pulses/testing-system';
 import { UNITS_A_MICRO, withBenchSystem } from './bench-system';
 
 const BATCH_PULSES = 1_000;

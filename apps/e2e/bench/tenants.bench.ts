@@ -4,7 +4,7 @@
 
 import { createPulsePool, isSmoke, lineAppends, report, sized } from '@pulses/testing-benches';
 import { makeTempDirectory } from '@pulses/testing-processes';
-import { exactUnits } from '../src/oracle';
+import { exactUnits } from '@pulses/testing-system';
 import { CHECKED, startGenerator, UNITS_A_MICRO, withBenchSystem } from './bench-system';
 
 const TENANT_COUNTS = isSmoke ? [10, 200] : [10, 1_000, 100_000];

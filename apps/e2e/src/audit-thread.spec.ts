@@ -2,12 +2,12 @@
 
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { bundlePath, makeTempDirectory, type TempDirectory } from '@pulses/testing-processes';
+import { startBrokerProcess, type BrokerProcess } from '@pulses/testing-system';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { startBrokerProcess, type BrokerProcess } from './broker-process';
-import { publishLines } from './line-client';
+import { publishLines } from './testing/line-client';
 
 const TOPIC = 'tenants.a.grouped.pulses';
 

@@ -1,10 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { makeTempDirectory, startApp, stopAll } from '@pulses/testing-processes';
+import { pulseLine, startSystem, type System } from '@pulses/testing-system';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { publishLines, readLines } from './line-client';
-import { pulseLine } from './oracle';
-import { startSystem, type System } from './system';
+import { publishLines, readLines } from './testing/line-client';
 
 const DEAD = 'source.pulses.dead-letter';
 

@@ -1,11 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { bundlePath, freePort, startApp, stopAll } from '@pulses/testing-processes';
+import {
+  pulseLine,
+  startBrokerProcess,
+  startSystem,
+  type BrokerProcess,
+  type Pulse,
+  type System,
+} from '@pulses/testing-system';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { startBrokerProcess, type BrokerProcess } from './broker-process';
-import { publishLines, readLines } from './line-client';
-import { pulseLine, type Pulse } from './oracle';
-import { startSystem, type System } from './system';
+import { publishLines, readLines } from './testing/line-client';
 
 async function run(args: readonly string[], input?: string | Buffer) {
   const app = startApp({ app: 'cli', args });

@@ -9,13 +9,13 @@ import {
   type RunningApp,
   type TempDirectory,
 } from '@pulses/testing-processes';
+import { numberText } from '@pulses/testing-system';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startIngestor } from './ingestor-process';
-import { publishLines, readLines, sendText } from './line-client';
-import { numberText } from './oracle';
-import { loadLine } from './steady-load';
-import { checkWhole } from './whole-check';
+import { startIngestor } from './testing/ingestor-process';
+import { publishLines, readLines, sendText } from './testing/line-client';
+import { loadLine } from './testing/steady-load';
+import { checkWhole } from './testing/whole-check';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

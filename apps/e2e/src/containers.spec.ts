@@ -9,11 +9,11 @@ import {
   type AppName,
   type TempDirectory,
 } from '@pulses/testing-processes';
+import { pulseLine } from '@pulses/testing-system';
 import { chmod, chown, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { publishLines, readLines } from './line-client';
-import { pulseLine } from './oracle';
+import { publishLines, readLines } from './testing/line-client';
 
 // Any unprivileged user will do; only root can become another one.
 const UNPRIVILEGED = 65_534;

@@ -6,10 +6,10 @@ import { freePort, makeTempDirectory, startApp, stopAll, type TempDirectory } fr
 import { startRedis } from '@pulses/testing-services';
 import { cp, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startIngestor } from './ingestor-process';
-import { startLoad } from './steady-load';
-import { testBuildPath } from './test-build';
-import { checkWhole } from './whole-check';
+import { startIngestor } from './testing/ingestor-process';
+import { startLoad } from './testing/steady-load';
+import { testBuildPath } from './testing/test-build';
+import { checkWhole } from './testing/whole-check';
 
 const WINDOW = '--flush-interval=100ms';
 const COUNT = 4_000;

@@ -6,10 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { BROKER_FAILPOINTS, INGESTOR_FAILPOINTS, type Failpoint } from '@pulses/shared-failpoints';
 import { bundlePath, stopAll, type AppName } from '@pulses/testing-processes';
 import { readFileSync } from 'node:fs';
-import { publishLines, readLines } from './line-client';
-import { startLoad, type LineShape, type SteadyLoad } from './steady-load';
-import { startTestBuild, testBuildPath, type Part, type TestBuildSystem } from './test-build';
-import { checkWhole } from './whole-check';
+import { publishLines, readLines } from './testing/line-client';
+import { startLoad, type LineShape, type SteadyLoad } from './testing/steady-load';
+import { startTestBuild, testBuildPath, type Part, type TestBuildSystem } from './testing/test-build';
+import { checkWhole } from './testing/whole-check';
 
 const isTorture = process.env['TORTURE'] === '1';
 const KILLS = isTorture ? 20 : 3;

@@ -2,11 +2,11 @@
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { stopAll } from '@pulses/testing-processes';
-import { startBrokerProcess, type BrokerProcess } from './broker-process';
-import { startIngestor, type IngestorProcess } from './ingestor-process';
-import { readLines } from './line-client';
-import { startLoad, type SteadyLoad } from './steady-load';
-import { checkWhole } from './whole-check';
+import { startBrokerProcess, type BrokerProcess } from '@pulses/testing-system';
+import { startIngestor, type IngestorProcess } from './testing/ingestor-process';
+import { readLines } from './testing/line-client';
+import { startLoad, type SteadyLoad } from './testing/steady-load';
+import { checkWhole } from './testing/whole-check';
 
 /** What is promised after a crash; a clean stop and an ended connection take no lease to find out. */
 const TAKEOVER_MS_MAX = 10_000;

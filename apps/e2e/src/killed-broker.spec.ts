@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { startApp, stopAll, until } from '@pulses/testing-processes';
-import { startBrokerProcess, type BrokerProcess } from './broker-process';
-import { readLines } from './line-client';
-import { exactUnits, numberText } from './oracle';
+import { exactUnits, numberText, startBrokerProcess, type BrokerProcess } from '@pulses/testing-system';
+import { readLines } from './testing/line-client';
 
 const ROUNDS = process.env['TORTURE'] === '1' ? 500 : 20;
 const RATE = 20_000;

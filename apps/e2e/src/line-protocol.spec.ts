@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { provideNetcat } from '@pulses/testing-services';
+import { startBrokerProcess, type BrokerProcess } from '@pulses/testing-system';
 import { execFileSync } from 'node:child_process';
 import { connect } from 'node:net';
 import { once } from 'node:events';
-import { publishLines, readLines, sendText, subscribe } from './line-client';
-import { startBrokerProcess, type BrokerProcess } from './broker-process';
+import { publishLines, readLines, sendText, subscribe } from './testing/line-client';
 
 describe('the original line protocol', () => {
   let broker: BrokerProcess;

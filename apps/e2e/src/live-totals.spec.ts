@@ -1,9 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { freePort, startApp, stopAll, until } from '@pulses/testing-processes';
 import { startRedis } from '@pulses/testing-services';
-import { publishLines, readLines } from './line-client';
-import { exactUnits, pulseLine, sumsOf, sumsOfLines, type Pulse } from './oracle';
-import { startSystem } from './system';
+import { exactUnits, pulseLine, startSystem, sumsOf, sumsOfLines, type Pulse } from '@pulses/testing-system';
+import { publishLines, readLines } from './testing/line-client';
 
 const PULSES: Pulse[] = Array.from({ length: 300 }, (_, index) => ({
   tenant: index % 3 === 0 ? 'acme' : 'a.b',

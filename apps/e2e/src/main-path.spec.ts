@@ -1,8 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { startApp } from '@pulses/testing-processes';
-import { numberText, pulseLine, sumsOf, sumsOfLines, type Pulse } from './oracle';
-import { publishLines, readLines, sendText, subscribe } from './line-client';
-import { startSystem, type System } from './system';
+import {
+  numberText,
+  pulseLine,
+  startSystem,
+  sumsOf,
+  sumsOfLines,
+  type Pulse,
+  type System,
+} from '@pulses/testing-system';
+import { publishLines, readLines, sendText, subscribe } from './testing/line-client';
 
 const PULSES: readonly Pulse[] = [
   { tenant: 'acme', sku: 'vm-small', unit: 'hours', amount: '0.1' },

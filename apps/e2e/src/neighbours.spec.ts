@@ -13,13 +13,23 @@ import {
   type Program,
   type TempDirectory,
 } from '@pulses/testing-processes';
+import {
+  ConnectionEnded,
+  connectWire,
+  loadOf,
+  pass,
+  publisherOf,
+  readByFetch,
+  readByLines,
+  startBrokerProcess,
+  type BrokerProcess,
+  type Crowd,
+  type CrowdResult,
+  type LoadReader,
+} from '@pulses/testing-system';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { startBrokerProcess, type BrokerProcess } from './broker-process';
-import { publishLines, readLines, sendText } from './line-client';
-import type { Crowd, CrowdResult } from './neighbours-crowd';
-import { loadOf, pass, publisherOf, readByFetch, readByLines, type LoadReader } from './neighbours-load';
-import { connectWire, ConnectionEnded } from './neighbours-wire';
+import { publishLines, readLines, sendText } from './testing/line-client';
 
 const isTorture = process.env['TORTURE'] === '1';
 const ROUNDS = isTorture ? 20 : 1;
@@ -37,7 +47,7 @@ const DRIP_MS = 250;
 const TIMEOUT_MS = 240_000 * ROUNDS;
 
 const CROWD_SOURCE = `
-import { runCrowd } from './apps/e2e/src/neighbours-crowd';
+import { runCrowd } from '@pulses/testing-system';
 void runCrowd(JSON.parse(process.argv[2] ?? ''));
 `;
 

@@ -1,9 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { freePort, startApp, stopAll, until, type RunningApp } from '@pulses/testing-processes';
 import { startRedis, type RedisServer } from '@pulses/testing-services';
-import { publishLines, readLines, sendText, subscribe } from './line-client';
-import { numberText, pulseLine, sumsOf, sumsOfLines, type Pulse } from './oracle';
-import { startSystem, type System } from './system';
+import {
+  numberText,
+  pulseLine,
+  startSystem,
+  sumsOf,
+  sumsOfLines,
+  type Pulse,
+  type System,
+} from '@pulses/testing-system';
+import { publishLines, readLines, sendText, subscribe } from './testing/line-client';
 
 const SOURCE = 'source.pulses';
 const TENANTS = ['acme', 'globex'];

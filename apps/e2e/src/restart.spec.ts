@@ -1,8 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { startApp } from '@pulses/testing-processes';
-import { publishLines, readLines, subscribe } from './line-client';
-import { numberText, pulseLine, sumsOf, sumsOfLines, type Pulse } from './oracle';
-import { startSystem, type System } from './system';
+import {
+  numberText,
+  pulseLine,
+  startSystem,
+  sumsOf,
+  sumsOfLines,
+  type Pulse,
+  type System,
+} from '@pulses/testing-system';
+import { publishLines, readLines, subscribe } from './testing/line-client';
 
 const GROUPED = 'tenants.acme.grouped.pulses';
 const AGGREGATED = 'tenants.acme.aggregated.pulses.amount';

@@ -10,7 +10,7 @@ import {
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readLines, subscribe } from './line-client';
+import { readLines, subscribe } from './testing/line-client';
 
 /** Ids of the processes whose environment holds `marker`. */
 async function processesWith(marker: string): Promise<number[]> {

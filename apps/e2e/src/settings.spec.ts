@@ -7,9 +7,9 @@ import {
   type AppName,
   type TempDirectory,
 } from '@pulses/testing-processes';
+import { startBrokerProcess } from '@pulses/testing-system';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startBrokerProcess } from './broker-process';
 
 const SERVICES: readonly AppName[] = ['broker', 'ingestor', 'stub-generator'];
 

@@ -1,8 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { freePort, startApp, stopAll, untilAnswered } from '@pulses/testing-processes';
-import { startBrokerProcess } from './broker-process';
-import { publishLines, readLines } from './line-client';
-import { startSystem } from './system';
+import { startBrokerProcess, startSystem } from '@pulses/testing-system';
+import { publishLines, readLines } from './testing/line-client';
 
 describe('signals', () => {
   afterEach(stopAll);

@@ -2,12 +2,12 @@
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { stopAll } from '@pulses/testing-processes';
-import { startBrokerProcess, type BrokerProcess } from './broker-process';
-import { startCuttingProxy, type CuttingProxy } from './cutting-proxy';
-import { startIngestor } from './ingestor-process';
-import { publishLines, subscribe } from './line-client';
-import { loadLine } from './steady-load';
-import { checkWhole } from './whole-check';
+import { startBrokerProcess, type BrokerProcess } from '@pulses/testing-system';
+import { startCuttingProxy, type CuttingProxy } from './testing/cutting-proxy';
+import { startIngestor } from './testing/ingestor-process';
+import { publishLines, subscribe } from './testing/line-client';
+import { loadLine } from './testing/steady-load';
+import { checkWhole } from './testing/whole-check';
 
 const CUTS = 5;
 

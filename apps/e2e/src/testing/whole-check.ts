@@ -4,8 +4,8 @@
 // emitted twice or overlaps another; a sum or count that is not exact; log time that runs backwards.
 
 import { startApp } from '@pulses/testing-processes';
+import { exactUnits, numberText } from '@pulses/testing-system';
 import { readLines, subscribe } from './line-client';
-import { exactUnits, numberText } from './oracle';
 
 const DIFFERENCES_TOLD = 20;
 

@@ -3,8 +3,8 @@
 // Every line differs, so the source log shows whether one is missing, doubled or out of order.
 
 import { startApp } from '@pulses/testing-processes';
+import { pulseLine } from '@pulses/testing-system';
 import { readLines } from './line-client';
-import { pulseLine } from './oracle';
 
 export interface LineShape {
   /** Bytes of a key that nobody reads, to fill the journal. */
