@@ -12,8 +12,8 @@ import { createGroups } from './groups/groups';
 import { createInputBudget } from './limits/input-budget';
 import { DEFAULT_LIMITS, type ServerLimits } from './limits/server-limits';
 import { SILENT_OBSERVER, type ServerObserver } from './observer';
-import { createPace } from './limits/token-bucket';
-import { createTurns } from './limits/fair-scheduler';
+import { createTokenBucket } from './limits/token-bucket';
+import { createFairScheduler } from './limits/fair-scheduler';
 
 /** Below this, reading the log for a reader costs more than it brings. */
 const READ_BYTES_MIN = 16 * 1024;
@@ -48,7 +48,7 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
   const { log, network, clock, logger, serverName, authToken } = options;
   const limits: ServerLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const connections = new Set<ServedConnection>();
-  const openings = createPace(clock, limits.openingsPerSecond, limits.openingsBurst);
+  const openings = createTokenBucket(clock, limits.openingsPerSecond, limits.openingsBurst);
   let listener: Listener | undefined;
   let isClosing = false;
   let onAllGone: (() => void) | undefined;
@@ -65,7 +65,7 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
     groups: createGroups(log, clock, limits),
     requestBudget: createInputBudget(limits.requestBytesMax),
     sinkBudget: createInputBudget(limits.sinkBytesMax),
-    readTurns: createTurns({
+    readScheduler: createFairScheduler({
       clock,
       perTurn: limits.readersPerTurn,
       restMs: limits.readersRestMs,

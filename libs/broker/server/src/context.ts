@@ -8,7 +8,7 @@ import type { Groups } from './groups/groups';
 import type { InputBudget } from './limits/input-budget';
 import type { ServerLimits } from './limits/server-limits';
 import type { ServerObserver } from './observer';
-import type { Turns } from './limits/fair-scheduler';
+import type { FairScheduler } from './limits/fair-scheduler';
 
 export type ServerLogger = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
@@ -28,7 +28,7 @@ export interface ServerContext {
   readonly requestBudget: InputBudget;
   readonly sinkBudget: InputBudget;
   /** One for each read of the log: a message that many readers wait for must not hold up who publishes. */
-  readonly readTurns: Turns;
+  readonly readScheduler: FairScheduler;
   /** How much one reader may take from the log at once, with the connections there are now. */
   readBytes(): number;
 }

@@ -11,7 +11,7 @@
 import { crc32 } from 'node:zlib';
 import { PulsesError } from '@pulses/shared-errors';
 import { violation } from './body';
-import { createHeldBytes } from './partial-frame-buffer';
+import { createPartialFrameBuffer } from './partial-frame-buffer';
 import { FRAME_BYTES_MAX } from './limits';
 import { freeChunk, LARGE_BYTES, type ChunkOwnership } from './memory';
 
@@ -76,7 +76,7 @@ export function createFrameAssembler({ ownsChunks = false }: ChunkOwnership = {}
 }
 
 class Assembler implements FrameAssembler {
-  private readonly held = createHeldBytes();
+  private readonly held = createPartialFrameBuffer();
   /** The length of the frame that is held, once it is known. */
   private heldFrameBytes: number | undefined;
 

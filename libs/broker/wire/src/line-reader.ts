@@ -4,7 +4,7 @@
 // most MESSAGE_BYTES_MAX + 1 bytes of an unfinished line, in twice the memory at most (partial-frame-buffer.ts).
 
 import { PulsesError } from '@pulses/shared-errors';
-import { createHeldBytes } from './partial-frame-buffer';
+import { createPartialFrameBuffer } from './partial-frame-buffer';
 import { MESSAGE_BYTES_MAX } from './limits';
 import { freeChunk, type ChunkOwnership } from './memory';
 
@@ -42,7 +42,7 @@ export function createLineReader({ ownsChunks = false }: ChunkOwnership = {}): L
 class BlockReader implements LineReader {
   blockBeforeFailure: LineBlock | undefined;
   /** The start of a line whose end has not come. */
-  private readonly held = createHeldBytes();
+  private readonly held = createPartialFrameBuffer();
 
   constructor(private readonly ownsChunks: boolean) {}
 

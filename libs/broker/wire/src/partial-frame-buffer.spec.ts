@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { createHeldBytes } from './partial-frame-buffer';
+import { createPartialFrameBuffer } from './partial-frame-buffer';
 
 describe('bytes that are held', () => {
   it('come out as they went in, however they were cut', () => {
     const all = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251));
     for (const size of [1_000, 65_536, 299_999]) {
-      const held = createHeldBytes();
+      const held = createPartialFrameBuffer();
       for (let at = 0; at < all.length; at += size) held.add(all.subarray(at, at + size));
       expect(held.length).toBe(all.length);
       expect(held.take().equals(all)).toBe(true);
@@ -14,7 +14,7 @@ describe('bytes that are held', () => {
   });
 
   it('do not need the chunks that they came in', () => {
-    const held = createHeldBytes();
+    const held = createPartialFrameBuffer();
     const chunk = Buffer.from('some bytes');
     held.add(chunk);
     chunk.fill(0);
@@ -22,7 +22,7 @@ describe('bytes that are held', () => {
   });
 
   it('take twice their memory at most', () => {
-    const held = createHeldBytes();
+    const held = createPartialFrameBuffer();
     for (const size of [100, 30_000, 100_000]) {
       held.add(Buffer.alloc(size - 1));
       held.add(Buffer.alloc(1));

@@ -8,7 +8,7 @@ import { freeMemory, LARGE_BYTES } from './memory';
 const BLOCK_BYTES_MAX = LARGE_BYTES;
 
 /** Bytes as they came, of what is not whole yet. */
-export interface HeldBytes {
+export interface PartialFrameBuffer {
   readonly length: number;
   add(chunk: Buffer): void;
   /** All of them in one buffer, which is the caller's; none are held then. */
@@ -19,11 +19,11 @@ export interface HeldBytes {
 
 const NONE = Buffer.alloc(0);
 
-export function createHeldBytes(): HeldBytes {
-  return new HeldBlocks();
+export function createPartialFrameBuffer(): PartialFrameBuffer {
+  return new BlockBuffer();
 }
 
-class HeldBlocks implements HeldBytes {
+class BlockBuffer implements PartialFrameBuffer {
   length = 0;
   /** Full ones. */
   private blocks: Buffer[] = [];

@@ -6,43 +6,14 @@
 import { createOpeningReader } from '@pulses/broker-wire';
 import { isPulsesError, type ErrorCode } from '@pulses/shared-errors';
 import type { Socket } from '@pulses/shared-ports';
-import { createBinarySpeaker } from '../protocols/binary-protocol';
+import { createBinaryProtocol } from '../protocols/binary-protocol';
 import type { ServerContext } from '../context';
 import { createDeadline } from '../limits/deadline';
-import type { ConnectionKind, RefusalReason } from '../observer';
-import { createOutbox, type Outbox } from './send-buffer';
-import { createSinkSpeaker } from '../protocols/line-producer';
-import { createSourceSpeaker } from '../protocols/line-consumer';
-
-/** What a connection does once it is known what it speaks. Calls never overlap. */
-export interface Speaker {
-  onData(bytes: Uint8Array): void;
-  onDrain(): void;
-  /** The client has ended its side. */
-  onEnd(): void;
-  /** The socket is gone; the last call. */
-  onClose(): void;
-  /** The server stops: finish what was taken on, then call `finish`. */
-  onServerClosing(): void;
-}
-
-/** What a speaker may do with its connection. */
-export interface Connection {
-  readonly peer: string;
-  readonly outbox: Outbox;
-  readonly pause: () => void;
-  readonly resume: () => void;
-  /** The opening is over; its time limit no longer counts. */
-  readonly opened: () => void;
-  /** Sends what is queued and ends; whatever the client still sends is thrown away. */
-  readonly finish: () => void;
-  /** Drops the connection with what is queued. */
-  readonly destroy: () => void;
-  /** Counts and logs why the client is turned away; does not close. */
-  readonly refused: (reason: RefusalReason, error: Error) => void;
-  /** Ends the connection after a failure that nobody foresaw. */
-  readonly crashed: (error: unknown) => void;
-}
+import type { ConnectionKind } from '../observer';
+import type { Connection, ProtocolHandler } from './protocol-handler';
+import { createSendBuffer } from './send-buffer';
+import { createLineProducer } from '../protocols/line-producer';
+import { createLineConsumer } from '../protocols/line-consumer';
 
 export interface ServedConnection {
   /** The server stops: finish, then close. */
@@ -59,7 +30,7 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
   let peerHasEnded = false;
   let isServerClosing = false;
 
-  const outbox = createOutbox(socket, clock, limits.slowReaderMs, () => {
+  const sendBuffer = createSendBuffer(socket, clock, limits.slowReaderMs, () => {
     observer.slowReader();
     logger.info({ peer, bufferedBytes: socket.bufferedBytes }, 'a reader does not take what it asked for');
   });
@@ -77,7 +48,7 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
 
   const connection: Connection = {
     peer,
-    outbox,
+    sendBuffer,
     pause: () => {
       socket.pause();
     },
@@ -92,8 +63,8 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
       isFinishing = true;
       openingDeadline.dispose();
       quietDeadline.dispose();
-      outbox.flush();
-      outbox.close();
+      sendBuffer.flush();
+      sendBuffer.close();
       socket.end();
       // Reading on keeps the system from resetting the connection before the client has read the last bytes.
       socket.resume();
@@ -113,22 +84,22 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
     },
   };
 
-  const speakAs = (chosen: ConnectionKind, speaker: Speaker, rest: Uint8Array): void => {
+  const handOver = (chosen: ConnectionKind, handler: ProtocolHandler, rest: Uint8Array): void => {
     kind = chosen;
-    current = speaker;
+    current = handler;
     observer.connectionOpened(chosen);
     quietDeadline.dispose();
-    if (rest.length > 0) speaker.onData(rest);
-    if (isServerClosing) speaker.onServerClosing();
+    if (rest.length > 0) handler.onData(rest);
+    if (isServerClosing) handler.onServerClosing();
   };
 
   const refuseWithLine = (code: ErrorCode, detail: string): void => {
-    outbox.send([Buffer.from(`${code}: ${detail}\n`)]);
+    sendBuffer.send([Buffer.from(`${code}: ${detail}\n`)]);
     connection.finish();
   };
 
   const opening = createOpeningReader();
-  const openingSpeaker: Speaker = {
+  const openingHandler: ProtocolHandler = {
     onData: (bytes) => {
       const result = opening.push(bytes);
       switch (result.kind) {
@@ -141,7 +112,7 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
           refuseWithLine('PROTOCOL_VIOLATION', result.reason);
           return;
         case 'binary':
-          speakAs('binary', createBinarySpeaker(context, connection), result.rest);
+          handOver('binary', createBinaryProtocol(context, connection), result.rest);
           return;
         case 'sink':
         case 'source': {
@@ -152,8 +123,8 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
             return;
           }
           connection.opened();
-          const create = result.kind === 'sink' ? createSinkSpeaker : createSourceSpeaker;
-          speakAs(result.kind, create(context, connection, result.topic), result.rest);
+          const create = result.kind === 'sink' ? createLineProducer : createLineConsumer;
+          handOver(result.kind, create(context, connection, result.topic), result.rest);
           return;
         }
       }
@@ -168,7 +139,7 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
       quietDeadline.start();
     },
   };
-  let current: Speaker = openingSpeaker;
+  let current: ProtocolHandler = openingHandler;
 
   /** A failure of one connection must not end the process. */
   const guarded = (action: () => void): void => {
@@ -187,7 +158,7 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
       });
     },
     onDrain: () => {
-      outbox.onDrain();
+      sendBuffer.onDrain();
       guarded(() => {
         current.onDrain();
       });
@@ -204,7 +175,7 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
       openingDeadline.dispose();
       quietDeadline.dispose();
       lingerDeadline.dispose();
-      outbox.close();
+      sendBuffer.close();
       guarded(() => {
         current.onClose();
       });

@@ -6,7 +6,7 @@
 import type { Clock, Socket } from '@pulses/shared-ports';
 import { createDeadline, type Deadline } from '../limits/deadline';
 
-export interface Outbox {
+export interface SendBuffer {
   /** True from the moment the system takes no more until everything has left. */
   readonly isBlocked: boolean;
   /** Sends the parts back to back; they must not change afterwards. Does nothing once the connection is closed. */
@@ -20,11 +20,11 @@ export interface Outbox {
 }
 
 /** @param onSlow called when the peer has taken nothing for `slowMs`, once each time */
-export function createOutbox(socket: Socket, clock: Clock, slowMs: number, onSlow: () => void): Outbox {
-  return new CorkedOutbox(socket, createDeadline(clock, slowMs, onSlow));
+export function createSendBuffer(socket: Socket, clock: Clock, slowMs: number, onSlow: () => void): SendBuffer {
+  return new CorkedSendBuffer(socket, createDeadline(clock, slowMs, onSlow));
 }
 
-class CorkedOutbox implements Outbox {
+class CorkedSendBuffer implements SendBuffer {
   isBlocked = false;
   private isCorked = false;
   private isClosed = false;
@@ -67,6 +67,6 @@ class CorkedOutbox implements Outbox {
   }
 }
 
-function flush(outbox: Outbox): void {
-  outbox.flush();
+function flush(sendBuffer: SendBuffer): void {
+  sendBuffer.flush();
 }

@@ -3,7 +3,7 @@ import { createFrameAssembler, createLineReader } from '@pulses/broker-wire';
 import { createSimClock } from '@pulses/testing-sim';
 import { getHeapSpaceStatistics } from 'node:v8';
 import { createDeadline } from '../limits/deadline';
-import { createOutbox } from './send-buffer';
+import { createSendBuffer } from './send-buffer';
 import { createRequestFlow } from '../protocols/request-flow';
 
 const COUNT = 20_000;
@@ -24,7 +24,7 @@ const socket = {
 
 const makers: Readonly<Record<string, (index: number) => object>> = {
   deadline: (index) => createDeadline(clock, index, nothing),
-  outbox: (index) => createOutbox(socket, clock, index, nothing),
+  sendBuffer: (index) => createSendBuffer(socket, clock, index, nothing),
   'request flow': () => createRequestFlow(() => true, nothing, nothing),
   'frame assembler': () => createFrameAssembler(),
   'line reader': () => createLineReader(),

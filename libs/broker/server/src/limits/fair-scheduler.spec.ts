@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createSimClock } from '@pulses/testing-sim';
-import { createTurns, type Turns } from './fair-scheduler';
+import { createFairScheduler, type FairScheduler } from './fair-scheduler';
 
 const REST_MS = 5;
 
@@ -12,11 +12,11 @@ const endOfTurn = (): Promise<void> =>
 
 function turnsOf(perTurn: number, mustRest = false) {
   const clock = createSimClock();
-  return { clock, turns: createTurns({ clock, perTurn, restMs: REST_MS, mustRest: () => mustRest }) };
+  return { clock, turns: createFairScheduler({ clock, perTurn, restMs: REST_MS, mustRest: () => mustRest }) };
 }
 
 /** So many callers at once; their numbers as they go on. */
-function callers(turns: Turns, count: number): number[] {
+function callers(turns: FairScheduler, count: number): number[] {
   const done: number[] = [];
   for (let index = 0; index < count; index += 1) void turns.take().then(() => done.push(index));
   return done;

@@ -10,12 +10,12 @@ import type { Clock } from '@pulses/shared-ports';
 /** A share is at least this part of the queue. */
 const QUEUE_SHARES = 32;
 
-export interface Turns {
+export interface FairScheduler {
   /** Resolves when it is the caller's turn. */
   take(): Promise<void>;
 }
 
-export interface TurnsOptions {
+export interface FairSchedulerOptions {
   readonly clock: Clock;
   /** So many callers go on in one turn of the event loop, when no more than 32 times as many wait. */
   readonly perTurn: number;
@@ -23,7 +23,7 @@ export interface TurnsOptions {
   readonly mustRest: () => boolean;
 }
 
-export function createTurns({ clock, perTurn, restMs, mustRest }: TurnsOptions): Turns {
+export function createFairScheduler({ clock, perTurn, restMs, mustRest }: FairSchedulerOptions): FairScheduler {
   let taken = 0;
   let waiting: (() => void)[] = [];
   let isScheduled = false;

@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { createSimClock } from '@pulses/testing-sim';
-import { createPace } from './token-bucket';
+import { createTokenBucket } from './token-bucket';
 
-describe('a pace', () => {
+describe('a token bucket', () => {
   it('lets a burst begin at once and the others one after the other, in order', async () => {
     const clock = createSimClock();
-    const pace = createPace(clock, 10, 3);
+    const bucket = createTokenBucket(clock, 10, 3);
     const begun: number[] = [];
-    for (let index = 0; index < 6; index += 1) pace.begin(() => begun.push(index));
+    for (let index = 0; index < 6; index += 1) bucket.begin(() => begun.push(index));
     expect(begun).toEqual([0, 1, 2]);
     await clock.advance(99);
     expect(begun).toEqual([0, 1, 2]);
@@ -20,10 +20,10 @@ describe('a pace', () => {
 
   it('starts all that wait when it is told to', async () => {
     const clock = createSimClock();
-    const pace = createPace(clock, 10, 1);
+    const bucket = createTokenBucket(clock, 10, 1);
     let begun = 0;
-    for (let index = 0; index < 5; index += 1) pace.begin(() => (begun += 1));
-    pace.flush();
+    for (let index = 0; index < 5; index += 1) bucket.begin(() => (begun += 1));
+    bucket.flush();
     expect(begun).toBe(5);
     await clock.advance(1_000);
     expect([begun, clock.timerCount]).toEqual([5, 0]);
@@ -31,10 +31,10 @@ describe('a pace', () => {
 
   it('saves up no more than the burst', async () => {
     const clock = createSimClock();
-    const pace = createPace(clock, 10, 2);
+    const bucket = createTokenBucket(clock, 10, 2);
     await clock.advance(60_000);
     let begun = 0;
-    for (let index = 0; index < 5; index += 1) pace.begin(() => (begun += 1));
+    for (let index = 0; index < 5; index += 1) bucket.begin(() => (begun += 1));
     expect(begun).toBe(2);
   });
 });

@@ -4,14 +4,14 @@
 
 import type { Clock } from '@pulses/shared-ports';
 
-export interface Pace {
+export interface TokenBucket {
   /** Calls `start` now, or when its time has come. */
   begin(start: () => void): void;
   /** Starts all that wait. */
   flush(): void;
 }
 
-export function createPace(clock: Clock, perSecond: number, burst: number): Pace {
+export function createTokenBucket(clock: Clock, perSecond: number, burst: number): TokenBucket {
   const waiting: (() => void)[] = [];
   let tokens = burst;
   let filledMs = clock.monotonicMs();

@@ -18,7 +18,7 @@ import {
 } from '@pulses/broker-wire';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
-import type { Connection, Speaker } from '../connection/connection';
+import type { Connection, ProtocolHandler } from '../connection/protocol-handler';
 import type { ServerContext } from '../context';
 import { createDeadline } from '../limits/deadline';
 import { createFetchStreams } from './fetch-streams';
@@ -29,9 +29,9 @@ import { perform, type PlainRequest } from './requests';
 /** What a request costs in memory beside its bytes. */
 const REQUEST_OVERHEAD_BYTES = 512;
 
-export function createBinarySpeaker(context: ServerContext, connection: Connection): Speaker {
+export function createBinaryProtocol(context: ServerContext, connection: Connection): ProtocolHandler {
   const { clock, groups, limits, requestBudget } = context;
-  const { outbox } = connection;
+  const { sendBuffer } = connection;
   const owner = {};
   const assembler = createFrameAssembler({ ownsChunks: true });
   let isGreeted = false;
@@ -41,14 +41,14 @@ export function createBinarySpeaker(context: ServerContext, connection: Connecti
   let isClosed = false;
 
   const send = (correlation: number, response: Response): void => {
-    outbox.send(encodeResponse(correlation, response));
+    sendBuffer.send(encodeResponse(correlation, response));
   };
 
   const sendError = (correlation: number, error: PulsesError): void => {
     send(correlation, { type: 'error', code: error.code, message: error.message });
   };
 
-  const streams = createFetchStreams(context, outbox, send, (error) => {
+  const streams = createFetchStreams(context, sendBuffer, send, (error) => {
     connection.crashed(error);
   });
 
@@ -103,7 +103,7 @@ export function createBinarySpeaker(context: ServerContext, connection: Connecti
     return undefined;
   };
 
-  const mayStart = (): boolean => !outbox.isBlocked;
+  const mayStart = (): boolean => !sendBuffer.isBlocked;
 
   const flow = createRequestFlow(mayStart, start, () => {
     account.set(assembler.pendingBytes, flow.bytes);
@@ -130,7 +130,7 @@ export function createBinarySpeaker(context: ServerContext, connection: Connecti
     if (isLeaving || isClosed) return;
     const mustPause =
       requestBudget.isFull ||
-      outbox.isBlocked ||
+      sendBuffer.isBlocked ||
       flow.count >= limits.requestsMax ||
       flow.bytes > limits.connectionInputBytesMax;
     if (mustPause === isPaused) return;

@@ -11,14 +11,14 @@
 //      earlier timestamp; a message that is sequenced and not yet durable counts, since the log's clock stands
 //      still at its timestamp until it is visible.
 //   2. The high watermark is looked up after it, and equals `next`. So every message at or above `next` becomes visible after 1.
-//   3. Everything below `next` is already in the outbox, which keeps the order.
+//   3. Everything below `next` is already in the send buffer, which keeps the order.
 
 import { HEAD_INTERVAL_MS, type Incarnation, type Request, type Response } from '@pulses/broker-wire';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import type { Timer } from '@pulses/shared-ports';
 import type { ServerContext } from '../context';
-import type { Outbox } from '../connection/send-buffer';
+import type { SendBuffer } from '../connection/send-buffer';
 
 type FetchRequest = Extract<Request, { type: 'fetch' }>;
 
@@ -57,7 +57,7 @@ interface Stream {
 /** @param onCrash called with a failure that is no PulsesError */
 export function createFetchStreams(
   context: ServerContext,
-  outbox: Outbox,
+  sendBuffer: SendBuffer,
   send: (correlation: number, response: Response) => void,
   onCrash: (error: unknown) => void,
 ): FetchStreams {
@@ -143,7 +143,11 @@ export function createFetchStreams(
   /** The connection's part of a turn. */
   const serveSome = async (): Promise<void> => {
     const bytesMax = context.readBytes();
-    for (let reads = 0, bytes = 0; reads < limits.readsPerReader && bytes < bytesMax && !outbox.isBlocked; reads += 1) {
+    for (
+      let reads = 0, bytes = 0;
+      reads < limits.readsPerReader && bytes < bytesMax && !sendBuffer.isBlocked;
+      reads += 1
+    ) {
       const stream = ready.shift();
       if (stream === undefined) return;
       stream.isReady = false;
@@ -160,8 +164,8 @@ export function createFetchStreams(
   const pump = async (): Promise<void> => {
     if (isPumping) return;
     isPumping = true;
-    while (!outbox.isBlocked && ready.length > 0) {
-      await context.readTurns.take(); // not inside the log's own call of a listener
+    while (!sendBuffer.isBlocked && ready.length > 0) {
+      await context.readScheduler.take(); // not inside the log's own call of a listener
       await serveSome();
     }
     isPumping = false;

@@ -9,12 +9,12 @@
 
 import type { Incarnation } from '@pulses/broker-wire';
 import { isPulsesError } from '@pulses/shared-errors';
-import type { Connection, Speaker } from '../connection/connection';
+import type { Connection, ProtocolHandler } from '../connection/protocol-handler';
 import type { ServerContext } from '../context';
 
-export function createSourceSpeaker(context: ServerContext, connection: Connection, topic: string): Speaker {
+export function createLineConsumer(context: ServerContext, connection: Connection, topic: string): ProtocolHandler {
   const { log, logger } = context;
-  const { outbox, peer } = connection;
+  const { sendBuffer, peer } = connection;
   let cursor: { readonly incarnation: Incarnation; next: number } | undefined;
   let isPumping = false;
   /** The topic has changed since the last step began. */
@@ -43,17 +43,17 @@ export function createSourceSpeaker(context: ServerContext, connection: Connecti
     const last = batches.at(-1);
     if (isOver || last === undefined) return false;
     cursor.next = last.baseOffset + last.recordCount;
-    outbox.send(batches.map(({ payload }) => payload));
+    sendBuffer.send(batches.map(({ payload }) => payload));
     return cursor.next !== log.topic(topic)?.nextOffset;
   };
 
   const pump = async (): Promise<void> => {
-    if (isPumping || outbox.isBlocked) return;
+    if (isPumping || sendBuffer.isBlocked) return;
     isPumping = true;
     try {
       do {
-        await context.readTurns.take(); // not inside the log's own call of a listener
-        if (isOver || outbox.isBlocked) break;
+        await context.readScheduler.take(); // not inside the log's own call of a listener
+        if (isOver || sendBuffer.isBlocked) break;
         hasNews = false;
       } while ((await step()) || hasNews);
     } catch (error) {

@@ -11,11 +11,11 @@
 import { createLineReader, type LineBlock } from '@pulses/broker-wire';
 import { isPulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
-import type { Connection, Speaker } from '../connection/connection';
+import type { Connection, ProtocolHandler } from '../connection/protocol-handler';
 import type { ServerContext } from '../context';
 import { createDeadline } from '../limits/deadline';
 
-export function createSinkSpeaker(context: ServerContext, connection: Connection, topic: string): Speaker {
+export function createLineProducer(context: ServerContext, connection: Connection, topic: string): ProtocolHandler {
   const { clock, limits, log, logger, observer, sinkBudget } = context;
   const { peer } = connection;
   const reader = createLineReader({ ownsChunks: true });

@@ -6,7 +6,7 @@
 // is under way: answers that are longer than their requests can't pile up.
 
 import { freeMemory, type Request } from '@pulses/broker-wire';
-import { isChange, isLook } from './requests';
+import { isMutation, isRead } from './requests';
 
 export interface IncomingRequest {
   readonly correlation: number;
@@ -45,8 +45,8 @@ class OrderedFlow implements RequestFlow {
   count = 0;
   bytes = 0;
   private queue: IncomingRequest[] = [];
-  private changesUnderWay = 0;
-  private looksUnderWay = 0;
+  private mutationsUnderWay = 0;
+  private readsUnderWay = 0;
 
   constructor(
     private readonly mayStart: () => boolean,
@@ -64,8 +64,8 @@ class OrderedFlow implements RequestFlow {
   resume(): void {
     for (;;) {
       const incoming = this.queue[0];
-      if (incoming === undefined || this.looksUnderWay > 0 || !this.mayStart()) return;
-      if (this.changesUnderWay > 0 && isLook(incoming.request)) return;
+      if (incoming === undefined || this.readsUnderWay > 0 || !this.mayStart()) return;
+      if (this.mutationsUnderWay > 0 && isRead(incoming.request)) return;
       this.queue.shift();
       this.countUnderWay(incoming, 1);
       const answered = this.start(incoming);
@@ -91,8 +91,8 @@ class OrderedFlow implements RequestFlow {
   }
 
   private countUnderWay({ request }: IncomingRequest, change: 1 | -1): void {
-    if (isChange(request)) this.changesUnderWay += change;
-    if (isLook(request)) this.looksUnderWay += change;
+    if (isMutation(request)) this.mutationsUnderWay += change;
+    if (isRead(request)) this.readsUnderWay += change;
   }
 
   private release({ bytes, memory }: IncomingRequest): void {

@@ -10,7 +10,7 @@ type StreamRequest = Extract<Request, { type: 'hello' | 'fetch' | 'credit' | 'st
 export type PlainRequest = Exclude<Request, StreamRequest>;
 
 /** Requests that change what is stored. The log does them in the order of the calls, also while earlier ones wait. */
-export function isChange(request: Request): boolean {
+export function isMutation(request: Request): boolean {
   switch (request.type) {
     case 'produce':
     case 'retire-producer':
@@ -24,7 +24,7 @@ export function isChange(request: Request): boolean {
 }
 
 /** Requests that look at what is stored now, and so have to wait for the changes sent before them. */
-export function isLook(request: Request): boolean {
+export function isRead(request: Request): boolean {
   return request.type === 'list-topics' || request.type === 'read-positions' || request.type === 'fetch';
 }
 

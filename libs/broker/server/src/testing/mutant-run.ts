@@ -14,7 +14,7 @@ import type { ServerLimits } from '../limits/server-limits';
 import { createRequestSource } from './any-request';
 import { createDirectNetwork, type DirectClient } from './direct-network';
 import { createMutator, readStream, type StreamEnd, type WholeFrame } from './frame-mutator';
-import { comes, createGoodCitizen, type GoodCitizen } from './well-behaved-client';
+import { comes, createWellBehavedClient, type WellBehavedClient } from './well-behaved-client';
 import { AT_ONCE, createTestLogger } from './harness';
 
 const DIRECTORY = '/data';
@@ -89,7 +89,7 @@ export async function runMutants(seed: number, count: number): Promise<MutantTal
   const { logger, events } = createTestLogger();
   const server = createBrokerServer({ log, network, clock, logger, serverName: 'broker under test', limits: LIMITS });
   await server.listen({ host: 'direct', port: 0 });
-  const citizen = await createGoodCitizen(network);
+  const wellBehaved = await createWellBehavedClient(network);
   const source = createRequestSource(random);
   const mutator = createMutator(random);
   const tally: MutantTally = { mutants: 0, served: 0, refused: 0, timedOut: 0, heapGrowthBytes: 0, answers: new Map() };
@@ -205,7 +205,7 @@ export async function runMutants(seed: number, count: number): Promise<MutantTal
     }
     for (const mutant of mutants) if (mutant.client.isOver) assertEnding(mutant);
     for (const { client } of mutants) client.end();
-    await citizen.round();
+    await wellBehaved.round();
     await comes(
       () => (server.connectionCount === 1 ? true : undefined),
       () => `the end of ${server.connectionCount} connections`,
@@ -222,7 +222,7 @@ export async function runMutants(seed: number, count: number): Promise<MutantTal
   tally.heapGrowthBytes = heapBytes() - halfwayBytes;
 
   const before = await readAll(log);
-  assertExpected(before, citizen);
+  assertExpected(before, wellBehaved);
   await passed(clock, server.close(0));
   await passed(clock, log.close());
   if (clock.timerCount > 0) throw new Error(`${clock.timerCount} timers are left`);
@@ -279,7 +279,7 @@ async function readAll(log: BrokerLog): Promise<Map<string, string[]>> {
   return all;
 }
 
-function assertExpected(all: ReadonlyMap<string, readonly string[]>, { expected }: GoodCitizen): void {
+function assertExpected(all: ReadonlyMap<string, readonly string[]>, { expected }: WellBehavedClient): void {
   for (const [topic, messages] of expected)
     if (all.get(topic)?.join('\n') !== messages.join('\n'))
       throw new Error(`${topic} is not what the good client has sent`);

@@ -13,7 +13,7 @@ const TURNS_MAX = 1_000;
 /** Correlation id of its stream; those of its other requests count from 1. */
 const STREAM = 0x8000_0000;
 
-export interface GoodCitizen {
+export interface WellBehavedClient {
   /** One batch, one commit of outputs and a position, and everything read that is there. @throws Error when an answer is missing or wrong */
   round(): Promise<void>;
   /** What each of its topics has to hold. */
@@ -30,7 +30,7 @@ export async function comes<Found>(look: () => Found | undefined, what: () => st
   throw new Error(`never came: ${what()}`);
 }
 
-export async function createGoodCitizen(network: DirectNetwork): Promise<GoodCitizen> {
+export async function createWellBehavedClient(network: DirectNetwork): Promise<WellBehavedClient> {
   const client: DirectClient = network.dial();
   const answers = new Map<number, Response>();
   const read: string[] = [];
