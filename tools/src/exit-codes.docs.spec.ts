@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ERROR_CATALOGUE, PulsesError, type ErrorCode } from '@pulses/shared-errors';
-import { exitCodeOf, STOP_MS_MAX } from '@pulses/shared-service-host';
+import { exitCodeOf } from '@pulses/shared-process';
+import { STOP_MS_MAX } from '@pulses/shared-service-host';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { WORKSPACE_ROOT } from './testing/scratch-workspace';

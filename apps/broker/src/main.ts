@@ -1,4 +1,5 @@
-import { runService, useMemorySettings } from '@pulses/shared-service-host';
+import { useMemorySettings } from '@pulses/shared-process';
+import { runService } from '@pulses/shared-service-host';
 import { brokerSettings } from './settings';
 import { startBroker } from './start-broker';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { durationKind } from '@pulses/shared-service-host';
+import { durationKind } from '@pulses/shared-settings';
 import { retentionKind } from './retention-setting';
 
 describe('limits of retention', () => {

@@ -3,7 +3,7 @@
 //   limits = "keep" | limit | kind "=" limit ("," kind "=" limit)*
 
 import { TOPIC_KINDS, type TopicKind } from '@pulses/shared-pulse-model';
-import type { SettingKind } from '@pulses/shared-service-host';
+import type { SettingKind } from '@pulses/shared-settings';
 import { z } from 'zod';
 
 /** A limit for each kind of topic that has one; a kind without one is kept for ever. */

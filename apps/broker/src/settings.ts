@@ -14,7 +14,7 @@ import {
   sizeSetting,
   textKind,
   textSetting,
-} from '@pulses/shared-service-host';
+} from '@pulses/shared-settings';
 import { retentionKind } from './retention-setting';
 
 export const brokerSettings = {

@@ -13,17 +13,10 @@ import {
 } from '@pulses/shared-node-platform';
 import { TOPIC_KINDS, topicKindOf } from '@pulses/shared-pulse-model';
 import type { FileWriter, TlsServerOptions } from '@pulses/shared-ports';
-import {
-  assertSafeBind,
-  createMetrics,
-  startHttpServer,
-  version,
-  type Logger,
-  type Metrics,
-  type Readiness,
-  type Service,
-  type SettingsOf,
-} from '@pulses/shared-service-host';
+import { createMetrics, startHttpServer, type Metrics, type Readiness } from '@pulses/shared-monitoring';
+import { version } from '@pulses/shared-process';
+import { assertSafeBind, type Logger, type Service } from '@pulses/shared-service-host';
+import type { SettingsOf } from '@pulses/shared-settings';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { brokerSettings } from './settings';

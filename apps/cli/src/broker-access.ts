@@ -10,7 +10,8 @@ import {
 import type { TopicInfo } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeNetwork } from '@pulses/shared-node-platform';
-import { booleanSetting, version, type SettingsOf } from '@pulses/shared-service-host';
+import { version } from '@pulses/shared-process';
+import { booleanSetting, type SettingsOf } from '@pulses/shared-settings';
 
 /** What every command that talks to a broker understands. */
 export const brokerCommandSettings = {

@@ -1,12 +1,7 @@
 // One command of the program: its arguments, its settings, and what it does.
 
-import {
-  parseSettings,
-  renderHelp,
-  type ProcessPort,
-  type SettingsDefinition,
-  type SettingsOf,
-} from '@pulses/shared-service-host';
+import type { ProcessPort } from '@pulses/shared-process';
+import { parseSettings, renderHelp, type SettingsDefinition, type SettingsOf } from '@pulses/shared-settings';
 import { PulsesError } from '@pulses/shared-errors';
 import type { Terminal } from './terminal';
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { isMainThread } from 'node:worker_threads';
-import { nodeProcess } from '@pulses/shared-service-host';
+import { nodeProcess } from '@pulses/shared-process';
 import { runSkimThread } from './audit/skim-thread';
 import { commands } from './commands';
 import { runCli } from './run-cli';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { PulsesError } from '@pulses/shared-errors';
-import { textSetting, type ProcessPort } from '@pulses/shared-service-host';
+import type { ProcessPort } from '@pulses/shared-process';
+import { textSetting } from '@pulses/shared-settings';
 import { defineCommand } from './command';
 import { runCli } from './run-cli';
 import { OutputClosed, type Terminal } from './terminal';

@@ -4,7 +4,8 @@
 // one line on standard error. A reader of standard output that goes away ends the program quietly with 0.
 
 import { PulsesError } from '@pulses/shared-errors';
-import { asksFor, closest, errorLine, exitCodeOf, version, type ProcessPort } from '@pulses/shared-service-host';
+import { errorLine, exitCodeOf, version, type ProcessPort } from '@pulses/shared-process';
+import { asksFor, closest } from '@pulses/shared-settings';
 import type { Command } from './command';
 import { OutputClosed, type Terminal } from './terminal';
 import { visibleText } from './visible-text';

@@ -1,7 +1,7 @@
 // Points in time as a setting.
 
 import { z } from 'zod';
-import type { SettingKind } from '@pulses/shared-service-host';
+import type { SettingKind } from '@pulses/shared-settings';
 
 const unixSeconds = z
   .string()

@@ -4,7 +4,8 @@ import type { AggregationEngine } from '@pulses/aggregation-api';
 import { createMemoryEngine } from '@pulses/aggregation-memory';
 import { createRedisEngine, redisAddressOf } from '@pulses/aggregation-redis';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
-import type { Logger, Readiness } from '@pulses/shared-service-host';
+import type { Readiness } from '@pulses/shared-monitoring';
+import type { Logger } from '@pulses/shared-service-host';
 import type { IngestorSettings } from './start-ingestor';
 
 export interface ChosenEngine {

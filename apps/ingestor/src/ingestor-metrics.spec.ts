@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { PulsesError } from '@pulses/shared-errors';
-import { createMetrics } from '@pulses/shared-service-host';
+import { createMetrics } from '@pulses/shared-monitoring';
 import { createSimClock } from '@pulses/testing-sim';
 import { createIngestorMetrics } from './ingestor-metrics';
 

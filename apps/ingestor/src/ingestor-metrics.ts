@@ -2,7 +2,8 @@
 
 import type { Clock } from '@pulses/shared-ports';
 import { DEAD_LETTER_REASONS } from '@pulses/shared-pulse-model';
-import { within, type Metrics, type Readiness } from '@pulses/shared-service-host';
+import { within } from '@pulses/shared-async';
+import type { Metrics, Readiness } from '@pulses/shared-monitoring';
 import type { PipelineObserver, PipelineState } from '@pulses/stream-pipeline';
 
 export interface IngestorMetrics {

@@ -2,7 +2,8 @@
 
 import { isPulsesError } from '@pulses/shared-errors';
 import type { Clock } from '@pulses/shared-ports';
-import { delay, type JsonRoute } from '@pulses/shared-service-host';
+import { delay } from '@pulses/shared-async';
+import type { JsonRoute } from '@pulses/shared-monitoring';
 import type { LiveWindow, LiveWindows } from '@pulses/stream-pipeline';
 
 /** A standby, or an ingestor that looks for its broker, has no window to tell of. */

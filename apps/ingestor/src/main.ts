@@ -1,4 +1,5 @@
-import { runService, useMemorySettings } from '@pulses/shared-service-host';
+import { useMemorySettings } from '@pulses/shared-process';
+import { runService } from '@pulses/shared-service-host';
 import { ingestorSettings } from './settings';
 import { startIngestor } from './start-ingestor';
 

@@ -11,7 +11,7 @@ import {
   integerSetting,
   portSetting,
   textSetting,
-} from '@pulses/shared-service-host';
+} from '@pulses/shared-settings';
 
 export const ingestorSettings = {
   ...brokerClientSettings,

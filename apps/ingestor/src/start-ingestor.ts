@@ -3,15 +3,10 @@
 import { brokerAddressOf, connectBroker, createFsConnector } from '@pulses/connector-fs';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
-import {
-  assertSafeBind,
-  createMetrics,
-  startHttpServer,
-  version,
-  type Logger,
-  type Service,
-  type SettingsOf,
-} from '@pulses/shared-service-host';
+import { createMetrics, startHttpServer } from '@pulses/shared-monitoring';
+import { version } from '@pulses/shared-process';
+import { assertSafeBind, type Logger, type Service } from '@pulses/shared-service-host';
+import type { SettingsOf } from '@pulses/shared-settings';
 import { createLiveWindows, runPipeline } from '@pulses/stream-pipeline';
 import { createEngine } from './create-engine';
 import { createIngestorMetrics } from './ingestor-metrics';

@@ -6,7 +6,7 @@
 import type { Producer } from '@pulses/connector-fs';
 import { addAmountAt, createAmount, type Amount } from '@pulses/shared-pulse-model';
 import type { Clock } from '@pulses/shared-ports';
-import { delay } from '@pulses/shared-service-host';
+import { delay } from '@pulses/shared-async';
 import type { LoadModel } from './load-model';
 
 const BATCH_PULSES_MAX = 1_000;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { commonSettings, renderSettingsTable } from '@pulses/shared-service-host';
+import { commonSettings } from '@pulses/shared-service-host';
+import { renderSettingsTable } from '@pulses/shared-settings';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { generatorSettings } from './settings';

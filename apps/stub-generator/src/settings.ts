@@ -8,7 +8,7 @@ import {
   integerSetting,
   optional,
   type SettingKind,
-} from '@pulses/shared-service-host';
+} from '@pulses/shared-settings';
 import { z } from 'zod';
 
 /** Pulses a second; Infinity for as fast as the broker acknowledges. */

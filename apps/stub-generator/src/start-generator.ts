@@ -4,7 +4,10 @@ import { brokerAddressOf, connectBroker, createProducer, type BrokerClient } fro
 import { isPulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
 import { formatAmount } from '@pulses/shared-pulse-model';
-import { retry, version, type Logger, type Service, type SettingsOf } from '@pulses/shared-service-host';
+import { retry } from '@pulses/shared-async';
+import { version } from '@pulses/shared-process';
+import type { Logger, Service } from '@pulses/shared-service-host';
+import type { SettingsOf } from '@pulses/shared-settings';
 import { createLoadModel } from './load-model';
 import { startProgress } from './progress';
 import { createTotals, publishLoad, secondsOf, type Totals } from './publish-load';

@@ -3,7 +3,7 @@
 import { brokerAddressOf } from '@pulses/connector-fs';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
-import { integerKind, optional, textKind, textSetting } from '@pulses/shared-service-host';
+import { integerKind, optional, textKind, textSetting } from '@pulses/shared-settings';
 import { runAudit, type AuditProgress, type AuditReport } from '../audit/run-audit';
 import { skimInThread } from '../audit/skim-thread';
 import type { Finding } from '../audit/findings';

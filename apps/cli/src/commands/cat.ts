@@ -1,6 +1,6 @@
 // pulses cat: a topic's messages, byte for byte.
 
-import { booleanSetting, integerKind, optional } from '@pulses/shared-service-host';
+import { booleanSetting, integerKind, optional } from '@pulses/shared-settings';
 import { brokerCommandSettings, findTopic, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
 import { readBatches } from '../topic-records';

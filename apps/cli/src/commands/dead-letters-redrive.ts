@@ -3,7 +3,8 @@
 import { createReadStream } from 'node:fs';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock } from '@pulses/shared-node-platform';
-import { optional, textKind, version } from '@pulses/shared-service-host';
+import { version } from '@pulses/shared-process';
+import { optional, textKind } from '@pulses/shared-settings';
 import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
 import { letterSettings } from '../dead-letters/letters';

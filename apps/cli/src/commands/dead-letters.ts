@@ -1,6 +1,6 @@
 // pulses dead-letters: what was refused, and why.
 
-import { booleanSetting, integerKind, optional } from '@pulses/shared-service-host';
+import { booleanSetting, integerKind, optional } from '@pulses/shared-settings';
 import { brokerCommandSettings, withBroker, type BrokerReader } from '../broker-access';
 import { defineCommand } from '../command';
 import { findLetters, letterSettings, readLetters, type Letter, type LetterSelection } from '../dead-letters/letters';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBrokerLog } from '@pulses/broker-log';
 import { nodeClock, nodeFileSystem, nodeRandom } from '@pulses/shared-node-platform';
-import { nodeProcess } from '@pulses/shared-service-host';
+import { nodeProcess } from '@pulses/shared-process';
 import type { Command } from '../command';
 import type { Terminal } from '../terminal';
 import { fsckCommand } from './fsck';

@@ -2,7 +2,7 @@
 
 import { inspectDataDirectory, type Finding, type Inspection } from '@pulses/broker-log';
 import { nodeClock, nodeFileSystem } from '@pulses/shared-node-platform';
-import { booleanSetting, textSetting } from '@pulses/shared-service-host';
+import { booleanSetting, textSetting } from '@pulses/shared-settings';
 import { defineCommand } from '../command';
 import { groupedDigits } from '../listing';
 import { startProgress } from '../progress';

@@ -1,7 +1,7 @@
 // pulses positions: how far the groups are.
 
 import type { StoredPosition, TopicInfo } from '@pulses/broker-wire';
-import { optional, textKind } from '@pulses/shared-service-host';
+import { optional, textKind } from '@pulses/shared-settings';
 import { brokerCommandSettings, withBroker, type BrokerReader } from '../broker-access';
 import { defineCommand } from '../command';
 import { groupedDigits, writeListing, type Column, type Row } from '../listing';

@@ -3,7 +3,7 @@
 import { repairDataDirectory, type Repair } from '@pulses/broker-log';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeFileSystem } from '@pulses/shared-node-platform';
-import { optional, textKind } from '@pulses/shared-service-host';
+import { optional, textKind } from '@pulses/shared-settings';
 import { defineCommand } from '../command';
 import { groupedDigits } from '../listing';
 import { startProgress } from '../progress';

@@ -1,7 +1,7 @@
 // pulses topics: what the broker holds.
 
 import type { TopicInfo } from '@pulses/broker-wire';
-import { optional, textKind } from '@pulses/shared-service-host';
+import { optional, textKind } from '@pulses/shared-settings';
 import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
 import { groupedDigits, writeListing, type Column, type Row } from '../listing';

@@ -10,7 +10,7 @@ import {
   topicKindOf,
   type GroupedPulse,
 } from '@pulses/shared-pulse-model';
-import { booleanSetting, optional, textKind, textSetting } from '@pulses/shared-service-host';
+import { booleanSetting, optional, textKind, textSetting } from '@pulses/shared-settings';
 import { atOnce } from '../at-once';
 import { brokerCommandSettings, withBroker, type BrokerReader } from '../broker-access';
 import { defineCommand } from '../command';

@@ -3,7 +3,7 @@
 import type { TopicInfo } from '@pulses/broker-wire';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { DEAD_LETTER_REASONS, deadLetterTopic, parseDeadLetter } from '@pulses/shared-pulse-model';
-import { choiceKind, integerKind, optional, textSetting } from '@pulses/shared-service-host';
+import { choiceKind, integerKind, optional, textSetting } from '@pulses/shared-settings';
 import { findTopic, type BrokerReader } from '../broker-access';
 import { linesOf, readBatches } from '../topic-records';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { parseSettings } from '@pulses/shared-service-host';
+import { parseSettings } from '@pulses/shared-settings';
 import { makeTempDirectory, type TempDirectory } from '@pulses/testing-processes';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';

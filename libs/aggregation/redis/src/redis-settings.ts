@@ -8,7 +8,7 @@ import {
   textKind,
   textSetting,
   type SettingsOf,
-} from '@pulses/shared-service-host';
+} from '@pulses/shared-settings';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { parseRedisUrl, type RedisAddress } from './redis-address';

@@ -12,7 +12,7 @@ import {
   textSetting,
   type SettingKind,
   type SettingsOf,
-} from '@pulses/shared-service-host';
+} from '@pulses/shared-settings';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { BrokerAddress } from './broker-client';

@@ -17,7 +17,7 @@ import type {
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock, Timer } from '@pulses/shared-ports';
-import { within } from '@pulses/shared-service-host';
+import { within } from '@pulses/shared-async';
 import { aggregatedTopic, deadLetterTopic, groupedTopic } from '@pulses/shared-pulse-model';
 import type { BrokerClient } from './broker-client';
 import type { FetchStream } from './fetch-stream';

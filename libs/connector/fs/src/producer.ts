@@ -8,7 +8,7 @@
 import type { TopicAppend } from '@pulses/broker-wire';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import type { Clock, Random } from '@pulses/shared-ports';
-import { backoffMs, delay } from '@pulses/shared-service-host';
+import { backoffMs, delay } from '@pulses/shared-async';
 import type { BrokerClient } from './broker-client';
 
 /** Below the number of results that the broker remembers of each producer. */

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { PulsesError, type ErrorCode } from '@pulses/shared-errors';
-import { errorLine, exitCodeOf, runService, STOP_MS_MAX, type Service } from './run-service';
-import { portSetting } from './setting';
+import { portSetting } from '@pulses/shared-settings';
+import { runService, STOP_MS_MAX, type Service } from './run-service';
 import { createFakeProcess } from './testing/fake-process';
 
 interface Life {
@@ -215,15 +215,5 @@ describe('a service', () => {
     host.crash(new Error('a bug\nin two lines'));
     expect(host.exitCodes).toEqual([1]);
     expect(host.error).toBe('broker: a bug in two lines\n');
-  });
-});
-
-describe('exit codes', () => {
-  it('are 1 for what is no PulsesError', () => {
-    expect([new Error('x'), 'x', undefined, { code: 'CONFIG_INVALID' }].map(exitCodeOf)).toEqual([1, 1, 1, 1]);
-  });
-
-  it('come with one line, whatever was thrown', () => {
-    expect([new Error('a \n b\r\nc'), 'text', undefined].map(errorLine)).toEqual(['a b c', 'text', 'undefined']);
   });
 });

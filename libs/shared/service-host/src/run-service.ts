@@ -5,23 +5,19 @@
 // `STOP_MS_MAX`. A second signal exits at once with 130 (SIGINT) or 143 (SIGTERM). A terminal and Nx both pass on the
 // same Ctrl-C, so signals within `SAME_SIGNAL_MS` of the first are one.
 
-import { isPulsesError, type ErrorCode } from '@pulses/shared-errors';
-import { nodeProcess, type ProcessPort } from './process-port';
-import { renderHelp } from './help';
+import { errorLine, exitCodeOf, nodeProcess, version, type ProcessPort } from '@pulses/shared-process';
+import {
+  asksFor,
+  choiceSetting,
+  parseSettings,
+  renderHelp,
+  type SettingsDefinition,
+  type SettingsOf,
+} from '@pulses/shared-settings';
 import { createLogger, LOG_LEVELS, type Logger } from './logger';
-import { choiceSetting } from './setting';
-import { asksFor, parseSettings, type SettingsDefinition, type SettingsOf } from './settings';
-import { version } from './version';
 
 export const STOP_MS_MAX = 10_000;
 const SAME_SIGNAL_MS = 500;
-
-const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
-  CONFIG_INVALID: 2,
-  ADDRESS_IN_USE: 2,
-  DATA_DIR_LOCKED: 2,
-  JOURNAL_CORRUPT: 3,
-};
 
 /** A running service, as its `start` hands it over. */
 export interface Service {
@@ -48,11 +44,6 @@ export const commonSettings = {
   }),
 };
 
-/** The exit code that a failure asks for. */
-export function exitCodeOf(error: unknown): number {
-  return (isPulsesError(error) && EXIT_CODES[error.code]) || 1;
-}
-
 /** Runs a service as this process. Never rejects: it ends in `exit`. */
 export async function runService<Definition extends SettingsDefinition>(
   description: ServiceDescription<Definition>,
@@ -69,12 +60,6 @@ export async function runService<Definition extends SettingsDefinition>(
     host.writeError(`${description.name}: ${errorLine(error)}\n`);
     host.exit(exitCodeOf(error));
   }
-}
-
-/** One line that says what went wrong. */
-export function errorLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.replace(/\s*\n\s*/g, ' ');
 }
 
 function helpOf<Definition extends SettingsDefinition>(

@@ -8,7 +8,8 @@ import { once } from 'node:events';
 const SECRET = 'hunter2';
 
 const SOURCE = `
-import { booleanSetting, runService, textSetting } from '@pulses/shared-service-host';
+import { runService } from '@pulses/shared-service-host';
+import { booleanSetting, textSetting } from '@pulses/shared-settings';
 
 void runService({
   name: 'sample',

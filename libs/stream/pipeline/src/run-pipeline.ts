@@ -3,7 +3,7 @@
 // Guarantees: nothing is carried from one session to the next but what the connector stored, so an uncertain commit is
 // settled by reading the positions, never by assuming.
 
-import { backoffMs, delay } from '@pulses/shared-service-host';
+import { backoffMs, delay } from '@pulses/shared-async';
 import { limitsOf, type PipelineLimits, type PipelineOptions } from './options';
 import { isMendable } from './session-failure';
 import { runSession } from './session-run';

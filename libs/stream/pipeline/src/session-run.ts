@@ -7,7 +7,7 @@ import { windowStartOf, type EngineState } from '@pulses/aggregation-api';
 import type { OutputCommit, Session, SourceEvent, SourceRecords } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
-import { within } from '@pulses/shared-service-host';
+import { within } from '@pulses/shared-async';
 import { createGroupedIds, createPulseReader, deadLetterLine, type GroupedIds } from '@pulses/shared-pulse-model';
 import { createCommitFlow, type CommitFlow } from './commit-flow';
 import { DeltaAccumulator } from './delta-accumulator';

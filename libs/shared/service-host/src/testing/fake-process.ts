@@ -1,6 +1,6 @@
 // A process that a test holds in its hands: what it prints, how it ends, and what happens to it.
 
-import type { ProcessPort } from '../process-port';
+import type { ProcessPort } from '@pulses/shared-process';
 
 export interface FakeProcess extends ProcessPort {
   readonly out: string;

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 
 const SOURCE = `
 import { getHeapSpaceStatistics } from 'node:v8';
-import { useMemorySettings } from '@pulses/shared-service-host';
+import { useMemorySettings } from '@pulses/shared-process';
 
 const [mode, ...args] = process.argv.slice(2);
 process.stderr.write(process.pid + '\\n');

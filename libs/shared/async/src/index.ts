@@ -1,0 +1,1 @@
+export { backoffMs, delay, retry, within, type RetryOptions } from './retry';

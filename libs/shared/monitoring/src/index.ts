@@ -1,0 +1,8 @@
+export {
+  startHttpServer,
+  type HttpServer,
+  type HttpServerOptions,
+  type JsonRoute,
+  type Readiness,
+} from './http-server';
+export { createMetrics, type CounterHandle, type GaugeHandle, type HistogramHandle, type Metrics } from './metrics';

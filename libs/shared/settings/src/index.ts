@@ -1,0 +1,30 @@
+export { closest } from './closest';
+export { renderHelp, renderSettingsTable, type HelpOptions } from './help';
+export {
+  booleanSetting,
+  choiceKind,
+  choiceSetting,
+  customSetting,
+  durationKind,
+  durationSetting,
+  integerKind,
+  integerSetting,
+  optional,
+  portSetting,
+  secretSetting,
+  sizeKind,
+  sizeSetting,
+  textKind,
+  textSetting,
+  variableOf,
+  type Setting,
+  type SettingKind,
+} from './setting';
+export {
+  asksFor,
+  parseSettings,
+  type ParsedSettings,
+  type SettingsDefinition,
+  type SettingsOf,
+  type SettingsSources,
+} from './settings';
