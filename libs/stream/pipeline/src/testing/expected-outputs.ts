@@ -1,7 +1,7 @@
 // What a source log must become, worked out the plain way: JSON.parse, BigInt, one object for each pulse. Shares no code
 // with the pipeline. Fit for lines whose amounts are strings, so that JSON.parse reads them exactly.
 
-import type { LoggedMessage } from './sim-log';
+import type { LoggedMessage } from './logged-message';
 
 /** Lines by topic, without what is hashed or written for people: ids and details. */
 export type OutputLines = Record<string, string[]>;

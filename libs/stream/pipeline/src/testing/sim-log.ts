@@ -16,13 +16,8 @@ import type {
 import { PulsesError } from '@pulses/shared-errors';
 import type { Random } from '@pulses/shared-ports';
 import { aggregatedTopic, deadLetterTopic, groupedTopic } from '@pulses/shared-pulse-model';
+import type { LoggedMessage } from './logged-message';
 import { createSourceEvents } from './source-events';
-
-export interface LoggedMessage {
-  readonly offset: number;
-  readonly timestampMs: number;
-  readonly bytes: Uint8Array;
-}
 
 /** What happens to a commit instead of being stored and answered. */
 export interface CommitFailure {

@@ -3,7 +3,7 @@
 import type { SourceEvent, SourceRecords } from '@pulses/connector-api';
 import type { PulsesError } from '@pulses/shared-errors';
 import type { Random } from '@pulses/shared-ports';
-import type { LoggedMessage } from './sim-log';
+import type { LoggedMessage } from './logged-message';
 
 export interface SourceEvents {
   start(fromOffset: number): void;
