@@ -29,7 +29,12 @@ describe('what a change selects', () => {
   }
 
   it('selects a changed leaf library and only what depends on it', () => {
-    expect(affectedBy('libs/aggregation/memory/src/index.ts', '\n')).toEqual(['aggregation-memory', 'e2e', 'ingestor']);
+    expect(affectedBy('libs/aggregation/memory/src/index.ts', '\n')).toEqual([
+      'aggregation-memory',
+      'bench',
+      'e2e',
+      'ingestor',
+    ]);
   }, 120_000);
 
   it('selects nothing for a change in a document', () => {

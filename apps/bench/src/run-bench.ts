@@ -13,14 +13,14 @@ const ORDER = [
   'ingest-lines',
   'produce',
   'latency',
-  'plainest',
+  'baseline',
   'tenants',
   'growth',
   'open-keys',
   'replay',
   'idle',
   'audit',
-  'neighbours',
+  'noisy-neighbours',
   'redis-streams',
   'nats-jetstream',
 ];
@@ -28,7 +28,7 @@ const ORDER = [
 /** Where the time goes, beside the benches. */
 export const PROFILE = 'profile';
 
-const ROOT = 'apps/e2e';
+const ROOT = 'apps/bench';
 
 /** The benches of the whole system, in the order of the page. */
 export function benchNames(): string[] {

@@ -15,7 +15,7 @@ import {
   LINE_FEED,
   PLAIN_ROLES,
   sendMessage,
-} from './plain-messages';
+} from './baseline-messages';
 
 const FLUSH_MS = 500;
 const WRITERS = 8;

@@ -21,9 +21,9 @@ import {
   type Samples,
 } from '@pulses/testing-benches';
 import { makeTempDirectory, startApp, stopAll } from '@pulses/testing-processes';
-import { lineFilePath, runPlainBroker, type PlainBroker } from './plain-broker';
-import { GROUPED_EXTRA_BYTES, runPlainIngestor, type PlainIngestor } from './plain-ingestor';
-import { createMessageReader, forEachSection, joinBroker, sendMessage } from './plain-messages';
+import { lineFilePath, runPlainBroker, type PlainBroker } from '../baseline/baseline-broker';
+import { GROUPED_EXTRA_BYTES, runPlainIngestor, type PlainIngestor } from '../baseline/baseline-ingestor';
+import { createMessageReader, forEachSection, joinBroker, sendMessage } from '../baseline/baseline-messages';
 
 const TENANTS = sized(1_000, 20);
 const SKUS = 50;
@@ -266,7 +266,7 @@ async function bench(): Promise<void> {
     ];
     const paces = { rate: RATE, seconds: SECONDS, line_work_micros: LINE_WORK_MICROS.join(' ') };
     report(
-      'plainest',
+      'baseline',
       { pulses: BATCHES * BATCH_PULSES, tenants: TENANTS, batch: BATCH_PULSES, in_flight: IN_FLIGHT, ...paces },
       measures,
     );

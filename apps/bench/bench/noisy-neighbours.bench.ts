@@ -213,7 +213,10 @@ async function bench(): Promise<void> {
       targets: [{ about: 'figure', atMost: MEMORY_MIB_MAX }],
       checked: 'VmHWM of each phase',
     };
-    report('neighbours', { producers: PRODUCERS, batch: BATCH_MESSAGES, phaseMs: PHASE_MS }, [...measures, memory]);
+    report('noisy-neighbours', { producers: PRODUCERS, batch: BATCH_MESSAGES, phaseMs: PHASE_MS }, [
+      ...measures,
+      memory,
+    ]);
   } finally {
     await stopAll();
     await directory.remove();

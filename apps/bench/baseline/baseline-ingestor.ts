@@ -2,7 +2,7 @@
 // as much longer as grouped lines are. It reads no amount, looks up no key, sums nothing, and keeps no position.
 
 import { once } from 'node:events';
-import { createMessageReader, joinBroker, LINE_FEED, SECTION_HEADER_BYTES, sendMessage } from './plain-messages';
+import { createMessageReader, joinBroker, LINE_FEED, SECTION_HEADER_BYTES, sendMessage } from './baseline-messages';
 
 /** What a grouped line is longer by than the pulse: id, time and offset. */
 export const GROUPED_EXTRA_BYTES = 96;

@@ -5,8 +5,8 @@
 import { check, isSmoke, report, sized, skip, type Measure } from '@pulses/testing-benches';
 import { startNats } from '@pulses/testing-services';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { openNatsLink, type NatsLink, type NatsMessage } from './nats-link';
-import { createPeerGrouping } from './peer-grouping';
+import { openNatsLink, type NatsLink, type NatsMessage } from '../peers/nats-link';
+import { createPeerGrouping } from '../peers/peer-grouping';
 import {
   checkPeer,
   createPeerPool,
@@ -16,7 +16,7 @@ import {
   publishAll,
   publishAndGroup,
   type ConsumerData,
-} from './peer-run';
+} from '../peers/peer-run';
 
 /** Synced before each acknowledgement, as here; and as the server comes. */
 const MODES = [

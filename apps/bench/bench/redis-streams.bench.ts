@@ -5,7 +5,7 @@
 import { check, report, sized } from '@pulses/testing-benches';
 import { startRedis } from '@pulses/testing-services';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { createPeerGrouping } from './peer-grouping';
+import { createPeerGrouping } from '../peers/peer-grouping';
 import {
   checkPeer,
   createPeerPool,
@@ -15,8 +15,8 @@ import {
   publishAll,
   publishAndGroup,
   type ConsumerData,
-} from './peer-run';
-import { openRespLink, type Reply } from './resp-link';
+} from '../peers/peer-run';
+import { openRespLink, type Reply } from '../peers/resp-link';
 
 const BATCHES = sized(500, 10, 'BENCH_PEER_BATCHES');
 const IN_FLIGHT = 8;
