@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { WORKSPACE_ROOT, workspaceFiles } from './testing/scratch-workspace';
 
-const documents = workspaceFiles().filter((path) => path === 'README.md' || /^docs\/.*\.md$/.test(path));
+const documents = workspaceFiles().filter((path) => /^(docs\/.*|[^/]+)\.md$/.test(path));
 
 /** Without code, where brackets are not links. */
 const proseOf = (markdown: string): string => markdown.replace(/^```.*?^```$/gms, '').replace(/`[^`\n]*`/g, '');
