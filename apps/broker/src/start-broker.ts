@@ -1,6 +1,7 @@
 // Wires a broker: storage, then the door, then "ready".
 
-import { BROKER_LOG_DEFAULTS, openBrokerLog, type BrokerLog, type FsyncPolicy } from '@pulses/broker-log';
+import { BROKER_LOG_DEFAULTS, openBrokerLog, type FsyncPolicy } from '@pulses/broker-log';
+import type { BrokerLog } from '@pulses/broker-log-api';
 import { createBrokerServer, type ServerObserver } from '@pulses/broker-server';
 import { PulsesError } from '@pulses/shared-errors';
 import {

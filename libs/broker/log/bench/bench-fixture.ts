@@ -4,7 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { nodeClock, nodeFileSystem, nodeRandom } from '@pulses/shared-node-platform';
-import { openBrokerLog, type BrokerLog, type OpenBrokerLogOptions } from '../src';
+import type { BrokerLog } from '@pulses/broker-log-api';
+import { openBrokerLog, type OpenBrokerLogOptions } from '../src';
 
 export const isSmoke = process.env['SMOKE'] === '1';
 

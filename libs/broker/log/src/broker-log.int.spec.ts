@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { BrokerLog } from './broker-log';
+import type { BrokerLog } from '@pulses/broker-log-api';
 import {
   lines,
   openLog,

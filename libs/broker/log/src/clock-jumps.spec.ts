@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from '@jest/globals';
 import { createSimClock, createSimFileSystem, createSimRandom, settle } from '@pulses/testing-sim';
-import type { BrokerLog } from './broker-log';
+import type { BrokerLog } from '@pulses/broker-log-api';
 import { openBrokerLog } from './open-broker-log';
 
 const HOUR_MS = 3_600_000;

@@ -5,7 +5,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { isPulsesError } from '@pulses/shared-errors';
-import type { BrokerLog } from './broker-log';
+import type { BrokerLog } from '@pulses/broker-log-api';
 import { openLog, publish, readMessages, temporaryDirectories } from './testing/log-fixture';
 import { sizes } from './testing/torture-sizes';
 

@@ -1,4 +1,3 @@
-export type { AppendResult, BrokerLog, CommitRequest } from './broker-log';
 export { openBrokerLog } from './open-broker-log';
 export {
   BROKER_LOG_DEFAULTS,

@@ -10,7 +10,6 @@ import {
   type StoredPosition,
 } from '@pulses/broker-wire';
 import { writeAttestation } from './attestation';
-import type { BrokerLog } from './broker-log';
 import { copyOf } from './bytes';
 import { createCheckpointer } from './checkpointer';
 import { createCommitQueue, type QueuedRequest } from './commit-queue';
@@ -19,7 +18,7 @@ import { createListeners } from './listeners';
 import { createLogClock } from './log-clock';
 import { BROKER_LOG_DEFAULTS, SILENT_LOGGER, type OpenBrokerLogOptions } from './options';
 import { batchFrom, createGathering } from './record-cut';
-import { checkAppend, checkCommit, checkName, checkProducer, checkStamp } from './request-checks';
+import { checkAppend, checkCommit, checkName, checkProducer, checkStamp, type BrokerLog } from '@pulses/broker-log-api';
 import { createStaging } from './staging';
 import { createRetention } from './retention';
 import { applyFrame, type LogState, type TopicState } from './state';

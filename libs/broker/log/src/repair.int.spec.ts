@@ -2,7 +2,7 @@ import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodeFileSystem } from '@pulses/shared-node-platform';
-import type { BrokerLog } from './broker-log';
+import type { BrokerLog } from '@pulses/broker-log-api';
 import { inspectDataDirectory } from './fsck';
 import { repairDataDirectory, type Repair } from './repair';
 import { fillerOf } from './repair-topic';

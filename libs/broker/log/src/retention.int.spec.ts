@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { until } from '@pulses/testing-processes';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BrokerLog } from './broker-log';
+import type { BrokerLog } from '@pulses/broker-log-api';
 import type { OpenBrokerLogOptions } from './options';
 import { openLog, publish, readMessages, settableClock, temporaryDirectories } from './testing/log-fixture';
 

@@ -9,7 +9,7 @@
 import { PulsesError } from '@pulses/shared-errors';
 import type { ProducerStamp, TopicAppend, TopicInfo } from '@pulses/broker-wire';
 import type { Random } from '@pulses/shared-ports';
-import type { AppendResult, CommitRequest } from './broker-log';
+import type { AppendResult, CommitRequest } from '@pulses/broker-log-api';
 import { hexOfBytes } from './bytes';
 import type { Entry, PositionSet, TopicTrimmed } from './entries';
 import { createStagedProducers, type StagedProducers } from './staged-producers';

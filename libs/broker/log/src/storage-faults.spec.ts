@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { createSimFileSystem, createSimRandom, type SimFileSystem } from '@pulses/testing-sim';
 import type { FileSystem } from '@pulses/shared-ports';
-import type { BrokerLog } from './broker-log';
+import type { BrokerLog } from '@pulses/broker-log-api';
 import { FRAME_HEADER_BYTES, FRAME_MAGIC } from './frame';
 import type { BrokerLogOptions } from './options';
 import { publish, readMessages } from './testing/log-fixture';

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { until } from '@pulses/testing-processes';
 import { mkdir, open as openFile, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BrokerLog } from './broker-log';
+import type { BrokerLog } from '@pulses/broker-log-api';
 import { topicDirectoryName } from './topic-names';
 import { openLog, publish, readMessages, stamp, temporaryDirectories } from './testing/log-fixture';
 import type { BrokerLogOptions } from './options';

@@ -5,7 +5,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { isPulsesError } from '@pulses/shared-errors';
 import { createSimFileSystem, createSimRandom, type SimFileSystem } from '@pulses/testing-sim';
-import type { BrokerLog } from './broker-log';
+import type { BrokerLog } from '@pulses/broker-log-api';
 import { decodeCheckpoint, type Checkpoint } from './checkpoint-codec';
 import { FRAME_HEADER_BYTES, readHeader } from './frame';
 import { SEGMENT_HEADER_BYTES, seedOf } from './journal-segment';

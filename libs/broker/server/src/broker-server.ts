@@ -3,7 +3,7 @@
 // Guarantees: `close` takes no new connection or request, lets what was taken on be stored and acknowledged, and has
 // closed every connection when it resolves, after `graceMs` at the latest.
 
-import type { BrokerLog } from '@pulses/broker-log';
+import type { BrokerLog } from '@pulses/broker-log-api';
 import type { Clock, Listener, Network, Socket, TlsServerOptions } from '@pulses/shared-ports';
 import { createAuthenticator } from './connection/authenticate';
 import { serveConnection, type ServedConnection } from './connection/connection';

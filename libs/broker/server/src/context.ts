@@ -1,6 +1,6 @@
 // What every connection of a server shares.
 
-import type { BrokerLog } from '@pulses/broker-log';
+import type { BrokerLog } from '@pulses/broker-log-api';
 import type { Clock } from '@pulses/shared-ports';
 import type { Logger } from '@pulses/shared-service-host';
 import type { Authenticator } from './connection/authenticate';

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { cp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StoredPosition } from '@pulses/broker-wire';
-import type { BrokerLog } from '../broker-log';
+import type { BrokerLog } from '@pulses/broker-log-api';
 import type { BrokerLogOptions } from '../options';
 import { lines, openLog, publish, readMessages, stamp, temporaryDirectories } from './log-fixture';
 

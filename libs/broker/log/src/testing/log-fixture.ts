@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { ProducerStamp, TopicAppend } from '@pulses/broker-wire';
 import { nodeClock, nodeFileSystem, nodeRandom } from '@pulses/shared-node-platform';
 import type { Clock } from '@pulses/shared-ports';
-import type { AppendResult, BrokerLog } from '../broker-log';
+import type { AppendResult, BrokerLog } from '@pulses/broker-log-api';
 import { openBrokerLog } from '../open-broker-log';
 import type { OpenBrokerLogOptions } from '../options';
 

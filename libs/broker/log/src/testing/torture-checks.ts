@@ -2,7 +2,7 @@
 
 import type { StoredPosition, TopicInfo } from '@pulses/broker-wire';
 import type { SimFileSystem } from '@pulses/testing-sim';
-import type { BrokerLog } from '../broker-log';
+import type { BrokerLog } from '@pulses/broker-log-api';
 import { parseTopicFileName, topicDirectoryName } from '../topic-names';
 import { readMessages } from './log-fixture';
 import { GROUP, RETAINED_BYTES, SOURCE, type Model } from './torture-model';

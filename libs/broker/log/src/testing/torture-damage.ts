@@ -3,7 +3,7 @@
 import { createSimFileSystem, createSimRandom, type SimFileSystem } from '@pulses/testing-sim';
 import type { Random } from '@pulses/shared-ports';
 import { isPulsesError } from '@pulses/shared-errors';
-import type { BrokerLog } from '../broker-log';
+import type { BrokerLog } from '@pulses/broker-log-api';
 import type { BrokerLogOptions } from '../options';
 import { differenceOf, observe, Violation } from './torture-checks';
 import { NOTHING_YET, type Wrap } from './torture-lives';

@@ -1,7 +1,7 @@
 // A script of operations in which one call of the file system fails, once or for ever.
 
 import { createSimFileSystem, createSimRandom, type FileCall, type FileFault } from '@pulses/testing-sim';
-import type { BrokerLog } from '../broker-log';
+import type { BrokerLog } from '@pulses/broker-log-api';
 import type { BrokerLogOptions } from '../options';
 import { Violation } from './torture-checks';
 import { finish, NOTHING_YET } from './torture-lives';

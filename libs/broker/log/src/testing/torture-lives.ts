@@ -2,7 +2,7 @@
 
 import type { FileSystem } from '@pulses/shared-ports';
 import { createSimFileSystem, createSimRandom, type SimFileSystem } from '@pulses/testing-sim';
-import type { BrokerLog } from '../broker-log';
+import type { BrokerLog } from '@pulses/broker-log-api';
 import { differenceOf, filesDifference, observe, Violation, type Observed } from './torture-checks';
 import { applied, EMPTY_MODEL, type Model, type Operation } from './torture-model';
 import {

@@ -7,7 +7,7 @@
 import type { Random } from '@pulses/shared-ports';
 import { createSimClock, settle, type SimClock, type SimFileSystem } from '@pulses/testing-sim';
 import { isPulsesError } from '@pulses/shared-errors';
-import type { BrokerLog } from '../broker-log';
+import type { BrokerLog } from '@pulses/broker-log-api';
 import { openBrokerLog } from '../open-broker-log';
 import type { BrokerLogOptions, OpenBrokerLogOptions } from '../options';
 import { lines } from './log-fixture';

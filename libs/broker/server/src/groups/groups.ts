@@ -5,7 +5,7 @@
 // The end of a connection is the end of its memberships.
 // Does not survive a restart: the members connect again and join again; the epochs are in the log and only rise.
 
-import type { BrokerLog } from '@pulses/broker-log';
+import type { BrokerLog } from '@pulses/broker-log-api';
 import { PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock } from '@pulses/shared-ports';

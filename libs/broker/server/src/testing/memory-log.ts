@@ -4,7 +4,7 @@
 // the event loop later, or when the test says so. `leaksHeadClock` puts in a fault: a clock that runs ahead of
 // messages which are sequenced and not yet durable.
 
-import type { AppendResult, BrokerLog, CommitRequest } from '@pulses/broker-log';
+import type { AppendResult, BrokerLog, CommitRequest } from '@pulses/broker-log-api';
 import type { ProducerStamp, RecordBatch, StoredPosition, TopicAppend, TopicInfo } from '@pulses/broker-wire';
 import { skipRecords } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';

@@ -5,7 +5,8 @@
 // connection alone, or dropped for a frame that never became whole; unless a client beside them was served all the time;
 // and unless everything stored can be read, also after a restart.
 
-import { openBrokerLog, type BrokerLog } from '@pulses/broker-log';
+import { openBrokerLog } from '@pulses/broker-log';
+import type { BrokerLog } from '@pulses/broker-log-api';
 import { encodeRequest, PREAMBLE, PROTOCOL_VERSION, type Response } from '@pulses/broker-wire';
 import { collectGarbage } from '@pulses/testing-processes';
 import { createSimClock, createSimFileSystem, createSimRandom, settle, type SimClock } from '@pulses/testing-sim';
