@@ -11,6 +11,12 @@ type Probe = readonly [title: string, path: string, imported: string];
 const FORBIDDEN: readonly Probe[] = [
   ['an adapter importing the broker storage', 'libs/connector/fs/src/probe.ts', '@pulses/broker-log'],
   ['the pipeline importing an adapter', 'libs/stream/pipeline/src/probe.ts', '@pulses/connector-fs'],
+  ['the broker server importing the client', 'libs/broker/server/src/probe.ts', '@pulses/broker-client'],
+  ['the pipeline importing the client', 'libs/stream/pipeline/src/probe-client.ts', '@pulses/broker-client'],
+  ['the client importing the broker storage', 'libs/broker/client/src/probe.ts', '@pulses/broker-log'],
+  ['the client importing an adapter', 'libs/broker/client/src/probe-adapter.ts', '@pulses/aggregation-memory'],
+  ['the stub generator importing the broker storage', 'apps/stub-generator/src/probe-log.ts', '@pulses/broker-log'],
+  ['the audit importing an engine', 'libs/audit/src/probe.ts', '@pulses/aggregation-memory'],
   ['a contract importing a utility', 'libs/shared/pulse-model/src/probe.ts', '@pulses/shared-node-platform'],
   ['the ingestor importing the broker server', 'apps/ingestor/src/probe.ts', '@pulses/broker-server'],
   ['the stub generator importing an engine', 'apps/stub-generator/src/probe.ts', '@pulses/aggregation-memory'],
@@ -22,6 +28,8 @@ const FORBIDDEN: readonly Probe[] = [
 
 const ALLOWED: readonly Probe[] = [
   ['the ingestor importing an adapter', 'apps/ingestor/src/allowed.ts', '@pulses/connector-fs'],
+  ['an adapter importing the client', 'libs/connector/fs/src/allowed-client.ts', '@pulses/broker-client'],
+  ['the audit importing the client', 'libs/audit/src/allowed.ts', '@pulses/broker-client'],
   ['an adapter importing a contract', 'libs/connector/fs/src/allowed.ts', '@pulses/broker-wire'],
   ['the service host importing the logging library', 'libs/shared/service-host/src/allowed.ts', 'pino'],
   ['an engine importing the Redis client', 'libs/aggregation/redis/src/allowed.ts', 'ioredis'],

@@ -38,7 +38,7 @@ const CATEGORIES: readonly (readonly [name: string, paths: RegExp])[] = [
   ],
   ['journal read', /broker\/log\/src\/(topic-reader|tail|record-cut|journal-scan|journal-window)/],
   ['journal write', /broker\/log\//],
-  ['protocol', /broker\/(wire|server)\/|connector\/fs\//],
+  ['protocol', /broker\/(client|wire|server)\/|connector\/fs\//],
   ['socket', /^node:(net|internal\/(stream|streams|net|js_stream))|node-network/],
   ['pipeline', /stream\/pipeline\//],
 ];

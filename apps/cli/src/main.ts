@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { isMainThread } from 'node:worker_threads';
+import { runSkimThread } from '@pulses/audit';
 import { nodeProcess } from '@pulses/shared-process';
-import { runSkimThread } from './audit/skim-thread';
 import { commands } from './commands';
 import { runCli } from './run-cli';
 import { nodeTerminal } from './terminal';

@@ -34,7 +34,7 @@ describe('the thread of an audit', () => {
     };
     const topics = [{ topic: TOPIC, incarnation: '', startOffset: 0, nextOffset: count }];
     const job = {
-      address: { host: '127.0.0.1', port, ...(token === undefined ? {} : { token }) },
+      address: { host: '127.0.0.1', port, clientName: 'test', ...(token === undefined ? {} : { token }) },
       connections: 2,
       compared,
       topics,

@@ -1,7 +1,7 @@
 // What a user can set on an ingestor.
 
 import { redisSettings } from '@pulses/aggregation-redis';
-import { brokerClientSettings, groupKind, topicKind } from '@pulses/connector-fs';
+import { brokerClientSettings, groupKind, topicKind } from '@pulses/broker-client';
 import { deadLetterTopic } from '@pulses/shared-pulse-model';
 import {
   booleanSetting,

@@ -1,6 +1,7 @@
 // Wires an ingestor: connector, engine, pipeline, HTTP, and the stub generator when asked for.
 
-import { brokerAddressOf, connectBroker, createFsConnector } from '@pulses/connector-fs';
+import { brokerAddressOf, connectBroker } from '@pulses/broker-client';
+import { createFsConnector } from '@pulses/connector-fs';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
 import { createMetrics, startHttpServer } from '@pulses/shared-monitoring';

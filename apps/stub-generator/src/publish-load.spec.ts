@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Producer } from '@pulses/connector-fs';
+import type { Producer } from '@pulses/broker-client';
 import { PulsesError } from '@pulses/shared-errors';
 import { formatAmount } from '@pulses/shared-pulse-model';
 import { createSimClock, type SimClock } from '@pulses/testing-sim';

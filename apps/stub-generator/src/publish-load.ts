@@ -3,7 +3,7 @@
 // Bounds: the producer's batches in flight. A generator that was held up goes on at its rate; it makes up for
 // `CATCH_UP_MS` at most.
 
-import type { Producer } from '@pulses/connector-fs';
+import type { Producer } from '@pulses/broker-client';
 import { addAmountAt, createAmount, type Amount } from '@pulses/shared-pulse-model';
 import type { Clock } from '@pulses/shared-ports';
 import { delay } from '@pulses/shared-async';

@@ -1,6 +1,6 @@
 // What a user can set on the stub generator.
 
-import { brokerClientSettings, topicKind } from '@pulses/connector-fs';
+import { brokerClientSettings, topicKind } from '@pulses/broker-client';
 import {
   booleanSetting,
   customSetting,

@@ -1,6 +1,6 @@
 // Wires a stub generator: a broker's address, a load, a producer, and the totals at the end.
 
-import { brokerAddressOf, connectBroker, createProducer, type BrokerClient } from '@pulses/connector-fs';
+import { brokerAddressOf, connectBroker, createProducer, type BrokerClient } from '@pulses/broker-client';
 import { isPulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
 import { formatAmount } from '@pulses/shared-pulse-model';

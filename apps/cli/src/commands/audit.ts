@@ -1,13 +1,11 @@
 // pulses audit: proves that the outputs are what the source says, or shows where they are not.
 
-import { brokerAddressOf } from '@pulses/connector-fs';
+import { runAudit, skimInThread, type AuditProgress, type AuditReport, type Finding } from '@pulses/audit';
+import { brokerAddressOf, withConnections } from '@pulses/broker-client';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
 import { integerKind, optional, textKind, textSetting } from '@pulses/shared-settings';
-import { runAudit, type AuditProgress, type AuditReport } from '../audit/run-audit';
-import { skimInThread } from '../audit/skim-thread';
-import type { Finding } from '../audit/findings';
-import { brokerCommandSettings, withConnections } from '../broker-access';
+import { brokerCommandSettings, clientName, clientOptionsOf } from '../broker-access';
 import { defineCommand } from '../command';
 import { groupedDigits } from '../listing';
 import { startProgress } from '../progress';
@@ -46,10 +44,10 @@ export const auditCommand = defineCommand({
     let report: AuditReport;
     try {
       const address = await brokerAddressOf(settings);
-      report = await withConnections(address, CONNECTIONS, (clients) =>
+      report = await withConnections(clientOptionsOf(address), CONNECTIONS, (clients) =>
         runAudit({
           clients,
-          skimElsewhere: skimInThread(process.argv[1] ?? '', address, CONNECTIONS),
+          skimElsewhere: skimInThread(process.argv[1] ?? '', { ...address, clientName }, CONNECTIONS),
           sourceTopic,
           group,
           from,

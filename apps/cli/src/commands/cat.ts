@@ -1,9 +1,9 @@
 // pulses cat: a topic's messages, byte for byte.
 
+import { findTopic, readBatches } from '@pulses/broker-client';
 import { booleanSetting, integerKind, optional } from '@pulses/shared-settings';
-import { brokerCommandSettings, findTopic, withBroker } from '../broker-access';
+import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
-import { readBatches } from '../topic-records';
 
 const CREDIT_BYTES = 4 * 1024 * 1024;
 

@@ -1,7 +1,8 @@
 // pulses dead-letters: what was refused, and why.
 
+import type { BrokerReader } from '@pulses/broker-client';
 import { booleanSetting, integerKind, optional } from '@pulses/shared-settings';
-import { brokerCommandSettings, withBroker, type BrokerReader } from '../broker-access';
+import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
 import { findLetters, letterSettings, readLetters, type Letter, type LetterSelection } from '../dead-letters/letters';
 import { readRedrivenMarks } from '../dead-letters/redrive';

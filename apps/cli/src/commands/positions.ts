@@ -1,8 +1,9 @@
 // pulses positions: how far the groups are.
 
+import type { BrokerReader } from '@pulses/broker-client';
 import type { StoredPosition, TopicInfo } from '@pulses/broker-wire';
 import { optional, textKind } from '@pulses/shared-settings';
-import { brokerCommandSettings, withBroker, type BrokerReader } from '../broker-access';
+import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
 import { groupedDigits, writeListing, type Column, type Row } from '../listing';
 import { visibleJson } from '../visible-text';

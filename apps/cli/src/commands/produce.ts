@@ -1,6 +1,6 @@
 // pulses produce: lines of standard input to a topic, each stored once.
 
-import { createProducer, type Producer } from '@pulses/connector-fs';
+import { createProducer, type Producer } from '@pulses/broker-client';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
 import type { Timer } from '@pulses/shared-ports';
 import { brokerCommandSettings, connectorOf } from '../broker-access';

@@ -1,5 +1,6 @@
 // pulses totals: exact sums of the grouped pulses.
 
+import { atOnce, linesOf, readBatches, type BrokerReader } from '@pulses/broker-client';
 import type { TopicInfo } from '@pulses/broker-wire';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import {
@@ -11,14 +12,12 @@ import {
   type GroupedPulse,
 } from '@pulses/shared-pulse-model';
 import { booleanSetting, optional, textKind, textSetting } from '@pulses/shared-settings';
-import { atOnce } from '../at-once';
-import { brokerCommandSettings, withBroker, type BrokerReader } from '../broker-access';
+import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
 import { groupedDigits, writeListing, type Column, type Row } from '../listing';
 import { readLiveSums } from '../live-sums';
 import { createSums, type KeySum } from '../sums';
 import { timeKind } from '../time-kind';
-import { linesOf, readBatches } from '../topic-records';
 import { visibleJson } from '../visible-text';
 
 const TOPICS_AT_ONCE = 8;

@@ -1,11 +1,10 @@
 // The dead letters of a source, in order.
 
+import { findTopic, linesOf, readBatches, type BrokerReader } from '@pulses/broker-client';
 import type { TopicInfo } from '@pulses/broker-wire';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { DEAD_LETTER_REASONS, deadLetterTopic, parseDeadLetter } from '@pulses/shared-pulse-model';
 import { choiceKind, integerKind, optional, textSetting } from '@pulses/shared-settings';
-import { findTopic, type BrokerReader } from '../broker-access';
-import { linesOf, readBatches } from '../topic-records';
 
 const CREDIT_BYTES = 8 * 1024 * 1024;
 const offsetKind = integerKind({ min: 0, max: Number.MAX_SAFE_INTEGER });

@@ -5,8 +5,8 @@
 // for it; one that was paused and overtaken is refused (FENCED).
 // Bounds: `COMMIT_BYTES_MAX` and one message more.
 
+import { brokerGroupOf, type BrokerClient } from '@pulses/broker-client';
 import { MESSAGE_BYTES_MAX, type TopicInfo } from '@pulses/broker-wire';
-import { brokerGroupOf, type BrokerClient } from '@pulses/connector-fs';
 import { PulsesError } from '@pulses/shared-errors';
 import type { Clock, Timer } from '@pulses/shared-ports';
 import { findLetters, readLetters, type Letter, type LetterSelection } from './letters';

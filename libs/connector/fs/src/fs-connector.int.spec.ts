@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
+import { connectBroker, type BrokerClient } from '@pulses/broker-client';
 import { aggregatedTopic, deadLetterTopic, groupedTopic } from '@pulses/shared-pulse-model';
 import { nodeClock, nodeNetwork } from '@pulses/shared-node-platform';
 import { describeConnector, type ConnectorHarness } from '@pulses/testing-connector-conformance';
-import { connectBroker, type BrokerClient } from './broker-client';
+import { startTestBroker } from '@pulses/testing-processes';
 import { createFsConnector } from './fs-connector';
-import { startTestBroker } from './testing/test-broker';
 
 async function startHarness(): Promise<ConnectorHarness> {
   const broker = await startTestBroker();

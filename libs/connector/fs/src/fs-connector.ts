@@ -3,6 +3,7 @@
 // Guarantees: a commit is one frame of the broker's journal, all of it or nothing. A session ends with the first failure
 // of its connection, its lease or a commit; the member's epoch keeps everything it sent before from being stored later.
 
+import { brokerGroupOf, type BrokerClient, type FetchStream } from '@pulses/broker-client';
 import { freeMemory, recordEnds, type TopicAppend } from '@pulses/broker-wire';
 import type {
   Connector,
@@ -19,8 +20,6 @@ import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock, Timer } from '@pulses/shared-ports';
 import { within } from '@pulses/shared-async';
 import { aggregatedTopic, deadLetterTopic, groupedTopic } from '@pulses/shared-pulse-model';
-import type { BrokerClient } from './broker-client';
-import type { FetchStream } from './fetch-stream';
 
 export interface FsConnectorOptions {
   /** Opens a connection; one for each session. */
@@ -90,11 +89,6 @@ async function connectUntilAborted({ connect }: FsConnectorOptions, signal: Abor
       signal.removeEventListener('abort', abort);
     });
   });
-}
-
-/** One source, one active member: the broker's group carries the source in its name. */
-export function brokerGroupOf(group: string, sourceTopic: string): string {
-  return `${group}@${sourceTopic}`;
 }
 
 async function becomeActive(

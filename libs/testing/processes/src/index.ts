@@ -12,4 +12,5 @@ export {
   type RunningApp,
   type StartOptions,
 } from './running-app';
+export { startTestBroker, type TestBroker } from './test-broker';
 export { until, untilAnswered } from './until';

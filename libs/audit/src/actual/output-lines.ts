@@ -14,9 +14,9 @@ import {
   type AggregatedPulse,
   type SourceId,
 } from '@pulses/shared-pulse-model';
-import { keyBytes } from './keys';
-import { deadLetterText, type WindowRange } from './line-writer';
-import { aggregatedIds, groupedIds } from './object-ids';
+import { keyBytes } from '../expected/keys';
+import { deadLetterText, type WindowRange } from '../expected/line-writer';
+import { aggregatedIds, groupedIds } from '../expected/object-ids';
 
 /** A line of the source: `sourceOffset` decides whether it is compared. */
 export interface OutputLine {

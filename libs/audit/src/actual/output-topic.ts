@@ -4,10 +4,9 @@
 
 import type { RecordBatch, TopicInfo } from '@pulses/broker-wire';
 import { topicKindOf } from '@pulses/shared-pulse-model';
-import type { BrokerReader } from '../broker-access';
-import { readBatches } from '../topic-records';
-import type { Findings } from './findings';
-import type { WindowRange } from './line-writer';
+import { readBatches, type BrokerReader } from '@pulses/broker-client';
+import type { Findings } from '../compare/findings';
+import type { WindowRange } from '../expected/line-writer';
 import {
   aggregatedLineReader,
   groupedLineReader,
@@ -16,7 +15,7 @@ import {
   type OutputLine,
 } from './output-lines';
 import { groupedOffsetReader, windowReader } from './quick-lines';
-import type { ComparedLines } from './scope';
+import type { ComparedLines } from '../compare/scope';
 
 const CREDIT_BYTES = 512 * 1024;
 const LINE_FEED = 10;

@@ -1,8 +1,7 @@
 // A broker in memory, as far as the commands that only look need one.
 
 import type { StoredPosition, TopicInfo } from '@pulses/broker-wire';
-import type { FetchEvent } from '@pulses/connector-fs';
-import type { BrokerReader } from '../broker-access';
+import type { BrokerReader, FetchEvent } from '@pulses/broker-client';
 
 export interface MemoryRecord {
   readonly line: Buffer;

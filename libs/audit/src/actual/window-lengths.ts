@@ -7,7 +7,7 @@
 // Bounds: adjacent windows of one length become one stretch, so memory grows with the changes of length, and while
 // sparse tenants are read, with at most `pendingMax` windows more at a time.
 
-import type { WindowRange } from './line-writer';
+import type { WindowRange } from '../expected/line-writer';
 
 const PENDING_MAX = 65_536;
 

@@ -5,18 +5,21 @@
 import { constants, getPriority, setPriority } from 'node:os';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import type { TopicInfo } from '@pulses/broker-wire';
-import type { BrokerAddress } from '@pulses/connector-fs';
+import { withConnections, type BrokerClientOptions } from '@pulses/broker-client';
 import { isPulsesError, PulsesError, type ErrorCode } from '@pulses/shared-errors';
-import { withConnections } from '../broker-access';
+import { nodeClock, nodeNetwork } from '@pulses/shared-node-platform';
 import type { TopicReading } from './output-reading';
-import { comparedLinesOf, type ComparedLines } from './scope';
+import { comparedLinesOf, type ComparedLines } from '../compare/scope';
 import { skimOver, type Skim } from './skim';
 
 /** So many messages are read between two words of progress. */
 const PROGRESS_MESSAGES = 20_000;
 
+/** A broker and how to greet it, as data that can go to a thread. */
+export type SkimAddress = Omit<BrokerClientOptions, 'network' | 'clock'>;
+
 interface Job {
-  readonly address: BrokerAddress;
+  readonly address: SkimAddress;
   readonly connections: number;
   readonly compared: ComparedLines;
   readonly topics: readonly TopicInfo[];
@@ -32,7 +35,7 @@ type Answer =
  *
  * @param program the file of the program, which calls `runSkimThread` when it is not the main thread
  */
-export function skimInThread(program: string, address: BrokerAddress, connections: number): Skim {
+export function skimInThread(program: string, address: SkimAddress, connections: number): Skim {
   return async (compared, topics, onRead) => {
     const job: Job = { address, connections, compared: comparedLinesOf(compared), topics };
     let thread: Worker;
@@ -64,7 +67,8 @@ function perform(
   { address, connections, compared, topics }: Job,
   onRead: (messages: number) => void,
 ): Promise<readonly TopicReading[]> {
-  return withConnections(address, connections, (clients) => skimOver(clients)(compared, topics, onRead));
+  const options = { ...address, network: nodeNetwork, clock: nodeClock };
+  return withConnections(options, connections, (clients) => skimOver(clients)(compared, topics, onRead));
 }
 
 /** What the thread does. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import type { FetchEvent } from '@pulses/connector-fs';
-import type { BrokerReader } from './broker-access';
-import { readBatches } from './topic-records';
+import type { FetchEvent } from './fetch-stream';
+import type { BrokerReader } from './broker-reader';
+import { readBatches } from './read-batches';
 
 /** Messages of 100 bytes, two batches of two messages in a frame. */
 function frameAt(offset: number): FetchEvent[] {

@@ -6,7 +6,7 @@
 // it, what one line needs.
 
 import { createHash, hash, type Hash } from 'node:crypto';
-import type { ExpectedLines } from './expected-lines';
+import type { ExpectedLines } from '../expected/expected-lines';
 
 /** Bytes that are hashed at once: a call for each line costs more than the hashing. */
 const GATHERED_BYTES_MAX = 4 * 1024;

@@ -5,12 +5,11 @@
 
 import type { TopicInfo } from '@pulses/broker-wire';
 import { topicKindOf } from '@pulses/shared-pulse-model';
-import { atOnce } from '../at-once';
-import type { BrokerReader } from '../broker-access';
-import { Findings, type FindingsSummary } from './findings';
-import { LineDigest, type DigestMemory } from './line-digest';
+import { atOnce, type BrokerReader } from '@pulses/broker-client';
+import { Findings, type FindingsSummary } from '../compare/findings';
+import { LineDigest, type DigestMemory } from '../compare/line-digest';
 import { openOutputTopic } from './output-topic';
-import type { ComparedLines } from './scope';
+import type { ComparedLines } from '../compare/scope';
 import { createWindowLengths, type WindowLengths } from './window-lengths';
 
 const TOPICS_AT_ONCE_A_CLIENT = 4;

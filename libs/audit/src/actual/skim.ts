@@ -1,9 +1,9 @@
 // Reading output topics that tell the replay nothing, so that it can be done elsewhere.
 
 import type { TopicInfo } from '@pulses/broker-wire';
-import type { BrokerReader } from '../broker-access';
+import type { BrokerReader } from '@pulses/broker-client';
 import { createOutputReading, type TopicReading } from './output-reading';
-import type { ComparedLines } from './scope';
+import type { ComparedLines } from '../compare/scope';
 
 /**
  * Reads the topics.

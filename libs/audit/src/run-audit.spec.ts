@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { aggregatedTopic, deadLetterTopic, encodeTenant, groupedTopic } from '@pulses/shared-pulse-model';
 import fc from 'fast-check';
-import type { MemoryBroker, MemoryRecord } from '../testing/memory-broker';
-import { GROUP, SOURCE, writeSystem, type SystemPlan } from '../testing/written-system';
+import type { MemoryBroker, MemoryRecord } from './testing/memory-broker';
+import { GROUP, SOURCE, writeSystem, type SystemPlan } from './testing/written-system';
 import { runAudit, type AuditOptions } from './run-audit';
-import { comparedLinesOf } from './scope';
-import { skimOver, type Skim } from './skim';
+import { comparedLinesOf } from './compare/scope';
+import { skimOver, type Skim } from './actual/skim';
 
 const clock = { nowMs: () => 0, monotonicMs: () => 0, setTimer: () => ({ cancel: () => undefined }) };
 const random = { bytes: (count: number) => new Uint8Array(count), fraction: () => 0 };

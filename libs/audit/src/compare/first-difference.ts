@@ -5,12 +5,12 @@
 
 import type { TopicInfo } from '@pulses/broker-wire';
 import { NumberText, parseJsonExactly } from '@pulses/shared-pulse-model';
-import type { BrokerReader } from '../broker-access';
-import type { ExpectedLines } from './expected-lines';
+import type { BrokerReader } from '@pulses/broker-client';
+import type { ExpectedLines } from '../expected/expected-lines';
 import type { Findings } from './findings';
-import { openOutputTopic } from './output-topic';
+import { openOutputTopic } from '../actual/output-topic';
 import type { AuditScope } from './scope';
-import { replaySource, type ReplayOptions } from './source-replay';
+import { replaySource, type ReplayOptions } from '../expected/source-replay';
 
 const LINE_FEED = 10;
 

@@ -3,9 +3,9 @@
 // Guarantees: every message of `[fromOffset, untilOffset)` once, in order; PROTOCOL_VIOLATION when an offset is missing.
 
 import { freeMemory, skipRecords, type RecordBatch } from '@pulses/broker-wire';
-import type { FetchEvent } from '@pulses/connector-fs';
+import type { FetchEvent } from './fetch-stream';
 import { PulsesError } from '@pulses/shared-errors';
-import type { BrokerReader } from './broker-access';
+import type { BrokerReader } from './broker-reader';
 
 export interface TopicRange {
   readonly topic: string;

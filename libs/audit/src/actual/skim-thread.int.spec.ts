@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort, makeTempDirectory, type TempDirectory } from '@pulses/testing-processes';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ComparedLines } from './scope';
+import type { ComparedLines } from '../compare/scope';
 import { skimInThread } from './skim-thread';
 
 const compared: ComparedLines = {
@@ -27,7 +27,7 @@ describe('skimming in a thread', () => {
     const program = join(directory.path, 'program.cjs');
     await writeFile(program, `const { parentPort, workerData } = require('node:worker_threads');\n${text}`);
     const read: number[] = [];
-    const address = { host: '127.0.0.1', port: await freePort(), token: 'secret' };
+    const address = { host: '127.0.0.1', port: await freePort(), clientName: 'test', token: 'secret' };
     return { answer: skimInThread(program, address, 3)(compared, [], (messages) => read.push(messages)), read };
   }
 
@@ -56,7 +56,7 @@ describe('skimming in a thread', () => {
   });
 
   it('is done in this thread when there can be no other', async () => {
-    const address = { host: '127.0.0.1', port: await freePort() };
+    const address = { host: '127.0.0.1', port: await freePort(), clientName: 'test' };
     const answer = skimInThread('-', address, 1)(compared, [], () => undefined);
     await expect(answer).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
   });

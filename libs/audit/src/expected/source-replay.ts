@@ -5,15 +5,14 @@
 
 import type { RecordBatch } from '@pulses/broker-wire';
 import { aggregatedTopic, deadLetterTopic, encodeTenant, groupedTopic } from '@pulses/shared-pulse-model';
-import type { BrokerReader } from '../broker-access';
-import { readBatches } from '../topic-records';
+import { readBatches, type BrokerReader } from '@pulses/broker-client';
 import type { ExpectedLines } from './expected-lines';
-import type { Findings } from './findings';
+import type { Findings } from '../compare/findings';
 import { Keys } from './keys';
 import { addLine, createGroupedWriter, createSumWriter, deadLetterText, type GroupedWriter } from './line-writer';
 import { createMessage, createMessageReader, type Message, type Refusal } from './message-reader';
-import type { AuditScope } from './scope';
-import type { Stretch } from './window-lengths';
+import type { AuditScope } from '../compare/scope';
+import type { Stretch } from '../actual/window-lengths';
 import { openWindow, WindowSums, type OpenWindow } from './window-sums';
 
 const CREDIT_BYTES = 2 * 1024 * 1024;

@@ -3,7 +3,7 @@ import { isPulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
 import { connectBroker, type BrokerClient } from './broker-client';
 import { createProducer, type Producer } from './producer';
-import { startTestBroker, type TestBroker } from './testing/test-broker';
+import { startTestBroker, type TestBroker } from '@pulses/testing-processes';
 
 describe('the producer', () => {
   let broker: TestBroker;

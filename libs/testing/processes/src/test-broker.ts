@@ -1,7 +1,8 @@
 // A broker as a process of its own, for tests of the client.
 
-import { freePort, makeTempDirectory, startApp, type RunningApp } from '@pulses/testing-processes';
 import { join } from 'node:path';
+import { freePort, makeTempDirectory } from './places';
+import { startApp, type RunningApp } from './running-app';
 
 export interface TestBroker {
   readonly port: number;

@@ -15,14 +15,14 @@
 import type { TopicInfo } from '@pulses/broker-wire';
 import type { Clock, Random } from '@pulses/shared-ports';
 import { topicKindOf } from '@pulses/shared-pulse-model';
-import type { BrokerReader } from '../broker-access';
-import { findFirstDifferences } from './first-difference';
-import { Findings, type FindingsSummary } from './findings';
-import { LineDigest, type DigestMemory } from './line-digest';
-import { createOutputReading, type FoundCounts, type TopicReading } from './output-reading';
-import { readScope, type AuditScope, type AuditSelection } from './scope';
-import { skimOver, type Skim } from './skim';
-import { replaySource, type ReplayCounts } from './source-replay';
+import type { BrokerReader } from '@pulses/broker-client';
+import { findFirstDifferences } from './compare/first-difference';
+import { Findings, type FindingsSummary } from './compare/findings';
+import { LineDigest, type DigestMemory } from './compare/line-digest';
+import { createOutputReading, type FoundCounts, type TopicReading } from './actual/output-reading';
+import { readScope, type AuditScope, type AuditSelection } from './compare/scope';
+import { skimOver, type Skim } from './actual/skim';
+import { replaySource, type ReplayCounts } from './expected/source-replay';
 
 const EXPLAINED_TOPICS_MAX = 5;
 /** Below it, to begin elsewhere takes as long as it saves. */

@@ -7,8 +7,8 @@
 //   grouped    next source offset whose grouped line or dead letter is not stored
 //   windowed   first source offset of the oldest window whose sums are not all stored; with metadata when some are
 
+import { brokerGroupOf, findTopic, type BrokerReader } from '@pulses/broker-client';
 import type { StoredPosition, TopicInfo } from '@pulses/broker-wire';
-import { brokerGroupOf } from '@pulses/connector-fs';
 import {
   aggregatedTopic,
   deadLetterTopic,
@@ -17,7 +17,6 @@ import {
   topicKindOf,
   type SourceId,
 } from '@pulses/shared-pulse-model';
-import { findTopic, type BrokerReader } from '../broker-access';
 
 /** Which lines of the output topics are compared. */
 export interface ComparedLines {
