@@ -1,19 +1,37 @@
 // Bundles one app into one file: node tools/src/bundle.mts apps/<app> [--failpoints]
 //
-// Guarantees: dist/apps/<app>/main.js runs alone, with no node_modules beside it, and an older Node gets
-// a line that says which version is needed and exit code 2. With --failpoints it is dist/test-apps/<app>/main.js, the test
-// build, which can be killed where libs/shared/failpoints says; the normal bundle holds nothing of that.
+// Guarantees: dist/apps/<app>/main.js runs alone, with no node_modules beside it. An older Node prints which version is
+// needed and exits with 2. With main.js.map beside it, stack traces name TypeScript lines. --failpoints makes the test
+// build, dist/test-apps/<app>/main.js, which can be killed at the points of libs/shared/failpoints; the normal bundle
+// holds nothing of them.
 
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const NODE_MAJOR_MIN = 24;
+/** Syntax that an older Node still parses, so that the version gate can speak. */
+const TARGET = 'node18';
 
-// Plain old syntax: it has to run on the Node that is too old.
+// Old syntax: it has to run on the Node that is too old.
 const versionGate =
   `if(parseInt(process.versions.node,10)<${NODE_MAJOR_MIN}){` +
   `process.stderr.write('Node.js ${NODE_MAJOR_MIN} or newer is needed; this is '+process.versions.node+'\\n');process.exit(2)}`;
+
+/** What maps stack traces, as a statement that runs before everything else of the bundle. */
+async function sourcePositions(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [join(dirname(fileURLToPath(import.meta.url)), 'source-positions.ts')],
+    write: false,
+    bundle: true,
+    platform: 'node',
+    format: 'iife',
+    target: TARGET,
+    minify: true,
+  });
+  return outputFiles[0]?.text ?? '';
+}
 
 const [projectRoot, option] = process.argv.slice(2);
 if (!projectRoot || (option !== undefined && option !== '--failpoints'))
@@ -27,9 +45,12 @@ await build({
   bundle: true,
   platform: 'node',
   format: 'cjs',
-  // Syntax that an older Node still parses, so that the gate below can speak.
+  // Syntax that an older Node still parses, so that the gate can speak.
   target: 'node18',
-  banner: { js: versionGate },
+  banner: { js: versionGate + (await sourcePositions()) },
+  // A file of its own: inline, the map would be read and held at each start.
+  sourcemap: 'linked',
+  sourcesContent: false,
   define: { PULSES_VERSION: JSON.stringify(version), PULSES_FAILPOINTS: JSON.stringify(hasFailpoints) },
   // Calls of functions without a body fall away, with their arguments.
   minifySyntax: true,
