@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { categoriesOf, modulesOf, summarise, type CpuProfile } from './cpu-profile';
+import { workspaceRoot } from '@pulses/testing-processes';
+import { globSync } from 'node:fs';
+import { CATEGORIES, categoriesOf, modulesOf, summarise, type CpuProfile } from './cpu-profile';
 
 const BUNDLE = '/dist/apps/broker/main.js';
 const BUNDLE_TEXT = `"use strict";
@@ -67,6 +69,21 @@ describe('a CPU profile', () => {
       'native, outside of any function',
       'start, stop and the rest',
     ]);
+  });
+});
+
+describe('the categories', () => {
+  const sources = globSync(['apps/*/src/**/*.ts', 'libs/*/*/src/**/*.ts'], {
+    cwd: workspaceRoot(),
+    exclude: ['**/*.spec.ts', '**/testing/**'],
+  });
+  // Node loads the modules of its network library with it.
+  const loaded = (process as unknown as { readonly moduleLoadList: readonly string[] }).moduleLoadList;
+  const modules = loaded.map((name) => name.replace(/^(NativeModule|Internal Binding) /, 'node:'));
+  const starts = CATEGORIES.flatMap(([, paths]) => paths);
+
+  it.each(starts)('name code that exists: %s', (start) => {
+    expect([...sources, ...modules].some((path) => path.startsWith(start))).toBe(true);
   });
 });
 

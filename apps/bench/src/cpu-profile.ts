@@ -22,25 +22,81 @@ export interface ProfileSummary {
 /** Where each source file starts in a bundle, by line from 0, in order. */
 export type BundleModules = readonly { readonly line: number; readonly path: string }[];
 
-/** Some files are of no category; then the category is that of the caller. The first that matches counts. */
-const CATEGORIES: readonly (readonly [name: string, paths: RegExp])[] = [
-  ['making pulses', /^apps\/stub-generator\//],
-  ['parse', /pulse-model\/src\/(pulse-reader|json-|object-members|slow-reader|amount-reading|pulse-keys)/],
-  ['key lookup', /aggregation\/api\/src\/key-|pipeline\/src\/open-window/],
-  ['sums', /aggregation\/(memory|redis)\/|pulse-model\/src\/amount\.ts|pipeline\/src\/delta-/],
+/**
+ * What the code under each path is for. A path is the start of a source file's path, or of the name of a module of Node.
+ * The first category that matches counts. Code without a category counts for its caller.
+ */
+export const CATEGORIES: readonly (readonly [name: string, paths: readonly string[]])[] = [
+  ['making pulses', ['apps/stub-generator/']],
+  [
+    'parse',
+    [
+      'libs/shared/pulse-model/src/pulse-reader',
+      'libs/shared/pulse-model/src/json-',
+      'libs/shared/pulse-model/src/object-members',
+      'libs/shared/pulse-model/src/slow-reader',
+      'libs/shared/pulse-model/src/amount-reading',
+      'libs/shared/pulse-model/src/pulse-keys',
+    ],
+  ],
+  ['key lookup', ['libs/aggregation/api/src/key-', 'libs/stream/pipeline/src/open-window']],
+  [
+    'sums',
+    [
+      'libs/aggregation/memory/',
+      'libs/aggregation/redis/',
+      'libs/shared/pulse-model/src/amount.ts',
+      'libs/stream/pipeline/src/delta-',
+    ],
+  ],
   [
     'output bytes',
-    /pulse-model\/src\/(output-lines|key-fields|amount-writing|object-ids|topic-names)|pipeline\/src\/(output-|outputs|window-emitter)/,
+    [
+      'libs/shared/pulse-model/src/output-lines',
+      'libs/shared/pulse-model/src/key-fields',
+      'libs/shared/pulse-model/src/amount-writing',
+      'libs/shared/pulse-model/src/object-ids',
+      'libs/shared/pulse-model/src/topic-names',
+      'libs/stream/pipeline/src/output-',
+      'libs/stream/pipeline/src/window-emitter',
+    ],
   ],
   [
     'materialise',
-    /broker\/log\/src\/(material|topic-files|topic-index|handle-cache|file-writers|checkpoint)|node-platform\/src\/node-file-writer/,
+    [
+      'libs/broker/log/src/materialiser',
+      'libs/broker/log/src/topic-files',
+      'libs/broker/log/src/topic-index',
+      'libs/broker/log/src/handle-cache',
+      'libs/broker/log/src/file-writers',
+      'libs/broker/log/src/checkpoint',
+      'libs/shared/node-platform/src/node-file-writer',
+      'libs/shared/node-platform/src/file-writer-thread',
+    ],
   ],
-  ['journal read', /broker\/log\/src\/(topic-reader|tail|record-cut|journal-scan|journal-window)/],
-  ['journal write', /broker\/log\//],
-  ['protocol', /broker\/(client|wire|server)\/|connector\/fs\//],
-  ['socket', /^node:(net|internal\/(stream|streams|net|js_stream))|node-network/],
-  ['pipeline', /stream\/pipeline\//],
+  [
+    'journal read',
+    [
+      'libs/broker/log/src/topic-reader',
+      'libs/broker/log/src/tail',
+      'libs/broker/log/src/record-cut',
+      'libs/broker/log/src/journal-scan',
+      'libs/broker/log/src/journal-window',
+    ],
+  ],
+  ['journal write', ['libs/broker/log/']],
+  ['protocol', ['libs/broker/client/', 'libs/broker/wire/', 'libs/broker/server/', 'libs/connector/fs/']],
+  [
+    'socket',
+    [
+      'node:net',
+      'node:internal/stream',
+      'node:internal/net',
+      'node:internal/js_stream',
+      'libs/shared/node-platform/src/node-network',
+    ],
+  ],
+  ['pipeline', ['libs/stream/pipeline/']],
 ];
 
 const ENGINE: Readonly<Record<string, string>> = {
@@ -92,7 +148,7 @@ export function summarise(profile: CpuProfile, bundlePath: string, modules: Bund
       place = parent === undefined ? { path: undefined, name: functionName, category: REST } : placeOf(parent);
     else {
       const path = url.endsWith(bundlePath) ? moduleAt(modules, lineNumber) : url;
-      const own = CATEGORIES.find(([, paths]) => paths.test(path))?.[0];
+      const own = CATEGORIES.find(([, paths]) => paths.some((start) => path.startsWith(start)))?.[0];
       const inherited = parent === undefined ? REST : placeOf(parent).category;
       place = {
         path,
