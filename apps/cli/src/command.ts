@@ -27,10 +27,14 @@ export interface CommandDescription<Definition extends SettingsDefinition> {
   run(context: CommandContext<Definition>): Promise<number>;
 }
 
-/** A command whose settings are its own business. */
+/** A command as the program and its reference see it. */
 export interface Command {
   readonly name: string;
+  /** As a user types it: `pulses cat TOPIC [flags]`. */
+  readonly usage: string;
   readonly purpose: string;
+  readonly details: string;
+  readonly settings: SettingsDefinition;
   help(width: number): string;
   /** @throws PulsesError CONFIG_INVALID when an argument or setting is not valid, and what the command throws */
   run(argv: readonly string[], host: ProcessPort, terminal: Terminal): Promise<number>;
@@ -43,7 +47,10 @@ export function defineCommand<Definition extends SettingsDefinition>(
   const usage = ['pulses', name, ...argNames, '[flags]'].join(' ');
   return {
     name,
+    usage,
     purpose,
+    details,
+    settings: definition,
     help: (width) => renderHelp(definition, { usage, summary: `${purpose} ${details}`, width }),
     async run(argv, host, terminal) {
       const { values, positionals } = parseSettings(definition, {
