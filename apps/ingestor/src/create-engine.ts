@@ -6,7 +6,7 @@ import { createRedisEngine, redisAddressOf } from '@pulses/aggregation-redis';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
 import type { Readiness } from '@pulses/shared-monitoring';
 import type { Logger } from '@pulses/shared-service-host';
-import type { IngestorSettings } from './start-ingestor';
+import type { IngestorSettings } from './settings';
 
 export interface ChosenEngine {
   readonly engine: AggregationEngine;

@@ -11,6 +11,7 @@ import {
   integerSetting,
   portSetting,
   textSetting,
+  type SettingsOf,
 } from '@pulses/shared-settings';
 
 export const ingestorSettings = {
@@ -74,3 +75,5 @@ export const ingestorSettings = {
   }),
   stubClean: booleanSetting({ flag: 'stub-clean', description: 'With --stub: deletes all topics first.' }),
 };
+
+export type IngestorSettings = SettingsOf<typeof ingestorSettings>;

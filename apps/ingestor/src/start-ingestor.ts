@@ -7,15 +7,12 @@ import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform
 import { createMetrics, startHttpServer } from '@pulses/shared-monitoring';
 import { version } from '@pulses/shared-process';
 import { assertSafeBind, type Logger, type Service } from '@pulses/shared-service-host';
-import type { SettingsOf } from '@pulses/shared-settings';
 import { createLiveWindows, runPipeline } from '@pulses/stream-pipeline';
 import { createEngine } from './create-engine';
 import { createIngestorMetrics } from './ingestor-metrics';
 import { liveRoute } from './live-route';
-import type { ingestorSettings } from './settings';
+import type { IngestorSettings } from './settings';
 import { startStub } from './stub-process';
-
-export type IngestorSettings = SettingsOf<typeof ingestorSettings>;
 
 /** @throws PulsesError for a setting that can't be met; a broker that is not there yet is waited for */
 export async function startIngestor(settings: IngestorSettings, logger: Logger): Promise<Service> {

@@ -8,7 +8,7 @@ import type { Logger } from '@pulses/shared-service-host';
 import { fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { IngestorSettings } from './start-ingestor';
+import type { IngestorSettings } from './settings';
 
 /** Where the bundles of two apps stand to each other. */
 const BUNDLE = join(__dirname, '../stub-generator/main.js');

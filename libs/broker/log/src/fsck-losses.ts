@@ -8,7 +8,7 @@ import {
   type FindingList,
   type OffsetRange,
 } from './fsck-report';
-import type { SurveyedTopic } from './fsck-survey';
+import type { SurveyedTopic } from './fsck-survey-types';
 
 /**
  * Fills in `missing` of each topic, and says at each finding what it has cost. What no file of the topic explains was lost

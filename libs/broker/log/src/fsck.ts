@@ -7,7 +7,8 @@
 import { PulsesError } from '@pulses/shared-errors';
 import type { FileSystem } from '@pulses/shared-ports';
 import { messagesOf, type Finding } from './fsck-report';
-import { surveyDirectory, type Survey, type SurveyProgress } from './fsck-survey';
+import { surveyDirectory } from './fsck-survey';
+import type { Survey, SurveyProgress } from './fsck-survey-types';
 
 export interface InspectOptions {
   readonly fileSystem: FileSystem;

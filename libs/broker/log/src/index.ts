@@ -10,5 +10,6 @@ export {
 export type { RetentionPolicy } from './retention';
 export { inspectDataDirectory, type InspectOptions, type Inspection, type InspectionSummary } from './fsck';
 export type { Finding, LostMessages } from './fsck-report';
-export type { SurveyProgress } from './fsck-survey';
-export { repairDataDirectory, type LostRange, type Repair, type RepairOptions } from './repair';
+export type { SurveyProgress } from './fsck-survey-types';
+export { repairDataDirectory, type RepairOptions } from './repair';
+export type { LostRange, Repair } from './repair-types';

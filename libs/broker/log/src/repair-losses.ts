@@ -1,8 +1,8 @@
 // What a repair could not save, as a list for people.
 
 import { missingOf, type LostMessages, type OffsetRange } from './fsck-report';
-import type { Survey, SurveyedTopic } from './fsck-survey';
-import type { LostRange } from './repair';
+import type { Survey, SurveyedTopic } from './fsck-survey-types';
+import type { LostRange } from './repair-types';
 
 const LEFT_OUT = 'may have been stored together with a position that is lost; the group stores it again';
 

@@ -7,7 +7,7 @@
 import { skipRecords } from '@pulses/broker-wire';
 import type { FileSystem } from '@pulses/shared-ports';
 import { createFindingList, missingOf, type OffsetRange } from './fsck-report';
-import type { JournalPiece, SurveyedTopic } from './fsck-survey';
+import type { JournalPiece, SurveyedTopic } from './fsck-survey-types';
 import { checkTopic, type SoundBlock } from './fsck-topic';
 import { readUpTo } from './full-io';
 import { batchFrom, type StoredBatch } from './record-cut';

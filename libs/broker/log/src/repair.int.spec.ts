@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { nodeFileSystem } from '@pulses/shared-node-platform';
 import type { BrokerLog } from '@pulses/broker-log-api';
 import { inspectDataDirectory } from './fsck';
-import { repairDataDirectory, type Repair } from './repair';
+import { repairDataDirectory } from './repair';
+import type { Repair } from './repair-types';
 import { fillerOf } from './repair-topic';
 import {
   builtShapes,

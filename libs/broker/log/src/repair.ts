@@ -26,15 +26,10 @@ import type { FileSystem } from '@pulses/shared-ports';
 import { writeAttestation } from './attestation';
 import { encodeCheckpoint } from './checkpoint-codec';
 import { storeCheckpoint } from './checkpoint-store';
-import { summaryOf, withLock, type InspectionSummary } from './fsck';
-import { messagesOf, type Finding, type LostMessages } from './fsck-report';
-import {
-  surveyDirectory,
-  type JournalPiece,
-  type Survey,
-  type SurveyedTopic,
-  type SurveyProgress,
-} from './fsck-survey';
+import { summaryOf, withLock } from './fsck';
+import { messagesOf } from './fsck-report';
+import { surveyDirectory } from './fsck-survey';
+import type { JournalPiece, Survey, SurveyedTopic, SurveyProgress } from './fsck-survey-types';
 import { fileWriterOver } from './file-writers';
 import { writeAll } from './full-io';
 import { createHandleCache } from './handle-cache';
@@ -43,6 +38,7 @@ import { createOrReset } from './journal-writer';
 import { BROKER_LOG_DEFAULTS } from './options';
 import { listLosses } from './repair-losses';
 import { rescueTopic } from './repair-topic';
+import type { Repair } from './repair-types';
 import { directoriesOf, type Directories } from './storage';
 import { createTopicFiles, type SegmentState, type TopicStore } from './topic-files';
 
@@ -58,25 +54,6 @@ export interface RepairOptions {
   readonly to: string;
   /** Called often: it has to be quick. */
   readonly onProgress?: (progress: SurveyProgress) => void;
-}
-
-export interface LostRange extends LostMessages {
-  readonly incarnation: string;
-  readonly messages: number;
-  readonly reason: string;
-}
-
-export interface Repair {
-  /** What the check of the original found. */
-  readonly findings: readonly Finding[];
-  readonly summary: InspectionSummary;
-  readonly saved: { readonly topics: number; readonly messages: number };
-  /** Messages that are not in the new directory, by topic and offset. */
-  readonly lost: readonly LostRange[];
-  /** What else is lost, or not known, as sentences. */
-  readonly lostState: readonly string[];
-  /** True when nothing is lost. */
-  readonly isWhole: boolean;
 }
 
 /**
