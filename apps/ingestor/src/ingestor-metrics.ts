@@ -2,7 +2,7 @@
 
 import type { Clock } from '@pulses/shared-ports';
 import { DEAD_LETTER_REASONS } from '@pulses/shared-pulse-model';
-import { within } from '@pulses/shared-async';
+import { withTimeout } from '@pulses/shared-async';
 import type { Metrics, Readiness } from '@pulses/shared-monitoring';
 import type { PipelineObserver, PipelineState } from '@pulses/stream-pipeline';
 
@@ -30,7 +30,7 @@ export function createIngestorMetrics(metrics: Metrics, sourceTopic: string, clo
   let lag = 0;
   metrics.observedGauge('pulses_source_lag', 'Source messages stored and not yet read.', async () => {
     if (state.kind === 'active') {
-      const head = await within(
+      const head = await withTimeout(
         state.sourceHead().catch(() => undefined),
         SCRAPE_MS_MAX,
         clock,

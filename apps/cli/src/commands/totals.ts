@@ -1,7 +1,8 @@
 // pulses totals: exact sums of the grouped pulses.
 
-import { atOnce, linesOf, readBatches, type BrokerReader } from '@pulses/broker-client';
+import { linesOf, readBatches, type BrokerReader } from '@pulses/broker-client';
 import type { TopicInfo } from '@pulses/broker-wire';
+import { mapConcurrent } from '@pulses/shared-async';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import {
   encodeTenant,
@@ -106,7 +107,7 @@ async function sumTopics(
     only === undefined ? topicKindOf(topic) === 'grouped' : topic === only,
   );
   const sums = createSums();
-  await atOnce(topics, TOPICS_AT_ONCE, async (info) => {
+  await mapConcurrent(topics, TOPICS_AT_ONCE, async (info) => {
     for await (const pulses of groupedPulses(client, info))
       for (const pulse of pulses)
         if (counts(pulse)) sums.add(pulse.tenant_id, pulse.product_sku, pulse.use_unit, pulse.used_amount);

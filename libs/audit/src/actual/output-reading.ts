@@ -4,8 +4,9 @@
 // line of text for each topic.
 
 import type { TopicInfo } from '@pulses/broker-wire';
+import { mapConcurrent } from '@pulses/shared-async';
 import { topicKindOf } from '@pulses/shared-pulse-model';
-import { atOnce, type BrokerReader } from '@pulses/broker-client';
+import type { BrokerReader } from '@pulses/broker-client';
 import { Findings, type FindingsSummary } from '../compare/findings';
 import { LineDigest, type DigestMemory } from '../compare/line-digest';
 import { openOutputTopic } from './output-topic';
@@ -110,7 +111,7 @@ export function createOutputReading(clients: readonly BrokerReader[], scope: Com
     },
     async read(infos, manner, onProgress) {
       const idle = Array.from({ length: TOPICS_AT_ONCE_A_CLIENT }, () => clients).flat();
-      await atOnce(infos, idle.length, async (info) => {
+      await mapConcurrent(infos, idle.length, async (info) => {
         const client = idle.pop() as BrokerReader;
         await readTopic(client, info, manner === 'skimming', onProgress);
         idle.push(client);

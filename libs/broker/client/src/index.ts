@@ -1,4 +1,3 @@
-export { atOnce } from './at-once';
 export { connectBroker, type BrokerAddress, type BrokerClient, type BrokerClientOptions } from './broker-client';
 export { findTopic, type BrokerReader } from './broker-reader';
 export { brokerAddressOf, brokerClientSettings, groupKind, topicKind } from './client-settings';

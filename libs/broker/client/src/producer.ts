@@ -8,7 +8,7 @@
 import type { TopicAppend } from '@pulses/broker-wire';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import type { Clock, Random } from '@pulses/shared-ports';
-import { backoffMs, delay } from '@pulses/shared-async';
+import { backoffMs, Condition, delay } from '@pulses/shared-async';
 import type { BrokerClient } from './broker-client';
 
 /** Below the number of results that the broker remembers of each producer. */
@@ -62,19 +62,14 @@ export function createProducer(options: ProducerOptions): Producer {
   let isRecovering = false;
   let failure: PulsesError | undefined;
   let failedTries = 0;
-  let waiters: (() => void)[] = [];
-
-  const wake = () => {
-    const woken = waiters;
-    waiters = [];
-    for (const waiter of woken) waiter();
-  };
+  /** Signalled when a batch is acknowledged, and when the producer has failed. */
+  const progress = new Condition();
 
   const failForGood = (error: PulsesError) => {
     failure = error;
     client?.close();
     for (const batch of batches.splice(0)) batch.reject(error);
-    wake();
+    progress.notifyAll();
   };
 
   const pump = () => {
@@ -102,7 +97,7 @@ export function createProducer(options: ProducerOptions): Producer {
     failedTries = 0;
     inFlight -= 1;
     batches.shift()?.resolve();
-    wake();
+    progress.notifyAll();
     pump();
   };
 
@@ -162,17 +157,9 @@ export function createProducer(options: ProducerOptions): Producer {
         nextSequence += 1;
         pump();
       }),
-    async ready() {
-      while (failure === undefined && batches.length >= inFlightMax)
-        await new Promise<void>((resolve) => {
-          waiters.push(resolve);
-        });
-    },
+    ready: () => progress.until(() => failure !== undefined || batches.length < inFlightMax),
     async close() {
-      while (failure === undefined && batches.length > 0)
-        await new Promise<void>((resolve) => {
-          waiters.push(resolve);
-        });
+      await progress.until(() => failure !== undefined || batches.length === 0);
       if (failure !== undefined || client === undefined) return;
       // A courtesy: the broker forgets the id at once instead of when it needs the room.
       await client.retireProducer(id, 0).catch(() => undefined);

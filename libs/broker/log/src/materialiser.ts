@@ -10,9 +10,9 @@
 // `unwrittenBytesMax`, `unwrittenLoadedBytesMax` and `unwrittenBatchesMax` that are not in the files, beyond which `room` makes
 // commits wait, or refuses them while the disk is full.
 
+import { Condition, mapConcurrent } from '@pulses/shared-async';
 import { PulsesError } from '@pulses/shared-errors';
 import type { Clock, Timer } from '@pulses/shared-ports';
-import { eachOf } from './each-of';
 import type { DeletedTopic } from './entries';
 import type { JournalReader } from './journal-reader';
 import type { LogLogger } from './options';
@@ -104,6 +104,23 @@ function nextTurn(): Promise<void> {
   });
 }
 
+/** Runs `work` for every item, also after a failure, and answers the failures. */
+async function failuresOf<Item>(
+  items: Iterable<Item>,
+  concurrencyMax: number,
+  work: (item: Item) => Promise<void>,
+): Promise<unknown[]> {
+  const failures: unknown[] = [];
+  await mapConcurrent(items, concurrencyMax, async (item) => {
+    try {
+      await work(item);
+    } catch (error) {
+      failures.push(error);
+    }
+  });
+  return failures;
+}
+
 export function createMaterialiser(options: MaterialiserOptions): Materialiser {
   const { store, clock, tail, logger } = options;
   const files = new Map<number, TopicFiles>();
@@ -124,7 +141,7 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
   let isDraining = true;
   let timer: Timer | undefined;
   let passing: Promise<void> | undefined;
-  let roomWaiters: (() => void)[] = [];
+  const room = new Condition();
 
   const hasWork = (): boolean => next !== undefined || leftOver.size > 0 || untidy.size > 0;
 
@@ -161,15 +178,13 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
         timer = undefined;
         void pass();
       },
-      { keepAlive: roomWaiters.length > 0 },
+      { keepAlive: room.hasWaiters },
     );
   };
 
   const wakeRoom = (): void => {
     if (isTooMuch() && !isBlocked && !isStopped) return;
-    const waiters = roomWaiters;
-    roomWaiters = [];
-    for (const wake of waiters) wake();
+    room.notifyAll();
   };
 
   /** The oldest batches, by topic. When it fails, nothing was taken. */
@@ -271,11 +286,10 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
   const syncSome = async (some: readonly TopicFiles[]): Promise<void> => {
     if (!isDraining) throw new PulsesError('SHUTTING_DOWN');
     const synced: SyncedSegment[] = [];
-    const failures: unknown[] = [];
     const syncTopic = async (topicFiles: TopicFiles): Promise<void> => {
       synced.push(...(await syncFiles(store, topicFiles)));
     };
-    await eachOf(some, SYNCERS, syncTopic, failures);
+    const failures = await failuresOf(some, SYNCERS, syncTopic);
     if (failures.length > 0) throw failures[0];
     // Only now: a segment made meanwhile may be among those that were just synchronised.
     await syncNames();
@@ -286,9 +300,8 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
   const runPass = async (): Promise<void> => {
     const tidying = untidy;
     untidy = new Set();
-    const failures: unknown[] = [];
     // Deletions first: a topic made again may use the same directory.
-    await eachOf(tidying, WRITERS, tidyTopic, failures);
+    const failures = await failuresOf(tidying, WRITERS, tidyTopic);
     let work = leftOver;
     leftOver = new Map();
     try {
@@ -296,7 +309,7 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     } catch (error) {
       failures.push(error);
     }
-    await eachOf(work, WRITERS, ([topicId, some]) => writeTopic(topicId, some), failures);
+    failures.push(...(await failuresOf(work, WRITERS, ([topicId, some]) => writeTopic(topicId, some))));
     const fatal = failures.find((error) => !isFull(error) && !isOutOfDescriptors(error));
     if (fatal !== undefined) fail(storageFailed('a topic file failed', fatal));
     const wasBlocked = isBlocked;
@@ -331,9 +344,7 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     if (!isTooMuch()) return undefined;
     if (isStopped) throw failure ?? new PulsesError('SHUTTING_DOWN');
     if (isBlocked) throw new PulsesError('STORAGE_FULL');
-    const woken = new Promise<void>((resolve) => {
-      roomWaiters.push(resolve);
-    });
+    const woken = room.wait();
     wake();
     return woken.then(waitForRoom);
   };
@@ -443,7 +454,7 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
         if (isLate()) return;
         for (const segment of topicFiles.segments) await writeHeld(store, topicFiles, segment);
       };
-      await eachOf(dirty, WRITERS, writeIndexes, []);
+      await failuresOf(dirty, WRITERS, writeIndexes);
       await store.cache.shed();
     },
     abandon,

@@ -18,7 +18,7 @@ import type {
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock, Timer } from '@pulses/shared-ports';
-import { within } from '@pulses/shared-async';
+import { withTimeout } from '@pulses/shared-async';
 import { aggregatedTopic, deadLetterTopic, groupedTopic } from '@pulses/shared-pulse-model';
 
 export interface FsConnectorOptions {
@@ -217,7 +217,7 @@ function sessionOf(
       failpoint('session.before-leave');
       // A broker that hangs must not hold the end up: to it the closed connection says the same.
       if (failure === undefined)
-        await within(
+        await withTimeout(
           client.leaveGroup(group, groupEpoch).catch(() => undefined),
           LEAVE_MS_MAX,
           clock,

@@ -1,1 +1,4 @@
-export { backoffMs, delay, retry, within, type RetryOptions } from './retry';
+export { Condition } from './condition';
+export { delay, withTimeout } from './delay';
+export { mapConcurrent } from './map-concurrent';
+export { backoffMs, retry, type RetryOptions } from './retry';

@@ -2,19 +2,20 @@
 
 import { isPulsesError } from '@pulses/shared-errors';
 import type { Clock, Random } from '@pulses/shared-ports';
+import { delay } from './delay';
 
 export interface RetryOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly signal: AbortSignal;
-  /** Upper bound of the first wait; doubles up to `delayMsMax`. */
+  /** Upper bound of the first wait. It doubles with each attempt, up to `delayMsMax`. */
   readonly delayMsMin: number;
   readonly delayMsMax: number;
   /** Called before each wait. */
   onRetry?(error: unknown, attempt: number, delayMs: number): void;
 }
 
-/** The wait before attempt `attempt` (1 for the second try): uniform between 0 and the doubling bound. */
+/** The wait after failed attempt number `attempt`, from 1: uniform between 0 and the doubling bound. */
 export function backoffMs(
   attempt: number,
   { random, delayMsMin, delayMsMax }: Pick<RetryOptions, 'random' | 'delayMsMin' | 'delayMsMax'>,
@@ -38,39 +39,4 @@ export async function retry<Result>(action: () => Promise<Result>, options: Retr
       await delay(delayMs, options.clock, options.signal);
     }
   }
-}
-
-/** Waits. @throws the signal's reason when it aborts */
-export function delay(delayMs: number, clock: Clock, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(signal.reason as Error);
-      return;
-    }
-    const abort = () => {
-      timer.cancel();
-      reject(signal.reason as Error);
-    };
-    const timer = clock.setTimer(delayMs, () => {
-      signal.removeEventListener('abort', abort);
-      resolve();
-    });
-    signal.addEventListener('abort', abort, { once: true });
-  });
-}
-
-/** What the promise resolves to, or undefined when it takes longer than `limitMs`; it goes on regardless. @throws its rejection */
-export async function within<Result>(
-  promise: Promise<Result>,
-  limitMs: number,
-  clock: Clock,
-): Promise<Result | undefined> {
-  const settled = new AbortController();
-  const limit = delay(limitMs, clock, settled.signal).then(
-    () => undefined,
-    () => undefined,
-  );
-  return await Promise.race([promise, limit]).finally(() => {
-    settled.abort();
-  });
 }

@@ -3,6 +3,7 @@
 // Guarantees: after the first failure nothing more is sent, and every later call rejects with that failure.
 
 import type { OutputCommit, Session } from '@pulses/connector-api';
+import { Condition } from '@pulses/shared-async';
 import type { Clock } from '@pulses/shared-ports';
 
 export interface CommitFlow {
@@ -29,13 +30,10 @@ export interface CommitFlowOptions {
 export function createCommitFlow({ session, clock, underWayMax, stored }: CommitFlowOptions): CommitFlow {
   let underWay = 0;
   let failure: { readonly error: unknown } | undefined;
-  let waiters: (() => void)[] = [];
+  const settlement = new Condition();
 
   const untilFewerThan = async (bound: number): Promise<void> => {
-    while (failure === undefined && underWay >= bound)
-      await new Promise<void>((resolve) => {
-        waiters.push(resolve);
-      });
+    await settlement.until(() => failure !== undefined || underWay < bound);
     if (failure !== undefined) throw failure.error;
   };
 
@@ -51,9 +49,7 @@ export function createCommitFlow({ session, clock, underWayMax, stored }: Commit
     } finally {
       underWay -= 1;
       settled(isStored);
-      const woken = waiters;
-      waiters = [];
-      for (const wake of woken) wake();
+      settlement.notifyAll();
     }
   };
 

@@ -7,7 +7,7 @@ import { windowStartOf, type EngineState } from '@pulses/aggregation-api';
 import type { OutputCommit, Session, SourceEvent, SourceRecords } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
-import { within } from '@pulses/shared-async';
+import { withTimeout } from '@pulses/shared-async';
 import { createGroupedIds, createPulseReader, deadLetterLine, type GroupedIds } from '@pulses/shared-pulse-model';
 import { createCommitFlow, type CommitFlow } from './commit-flow';
 import { DeltaAccumulator } from './delta-accumulator';
@@ -73,7 +73,7 @@ export async function runSession(
     stream.close();
   }
   // What is under way when the ingestor stops may still be stored; whether it was, the next session finds out.
-  await within(run.settle(), DRAIN_MS_MAX, options.clock);
+  await withTimeout(run.settle(), DRAIN_MS_MAX, options.clock);
 }
 
 /**
