@@ -4,7 +4,10 @@ import { aggregatedTopic, deadLetterTopic, groupedTopic } from '@pulses/shared-p
 import { nodeClock, nodeNetwork } from '@pulses/shared-node-platform';
 import { describeConnector, type ConnectorHarness } from '@pulses/testing-connector-conformance';
 import { startTestBroker } from '@pulses/testing-processes';
+import { createSimClock } from '@pulses/testing-sim';
 import { createFsConnector } from './fs-connector';
+
+const PAUSED_LEASE_MS = 300;
 
 async function startHarness(): Promise<ConnectorHarness> {
   const broker = await startTestBroker();
@@ -21,6 +24,9 @@ async function startHarness(): Promise<ConnectorHarness> {
 
   return {
     createConnector: () => createFsConnector({ connect, clock: nodeClock, member: 'conformance' }),
+    // On a clock that stands still no heartbeat is ever sent.
+    createPausedConnector: () =>
+      createFsConnector({ connect, clock: createSimClock(), member: 'paused', leaseMs: PAUSED_LEASE_MS }),
     async publish(topic, messages) {
       for (const message of messages) {
         const payload = Buffer.concat([message, Buffer.from('\n')]);

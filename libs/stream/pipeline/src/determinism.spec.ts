@@ -10,7 +10,7 @@ import { expectedOutputs, outputLines } from './testing/expected-outputs';
 import { createFailingEngine } from './testing/failing-engine';
 import { watchPositions } from './testing/position-watch';
 import { line, startRig } from './testing/rig';
-import { createSimLog, type CommitFailure } from './testing/sim-log';
+import { SimLog, type CommitFailure } from './testing/sim-log';
 
 const TOPIC = 'source.pulses';
 const T0 = 1_700_000_000_000;
@@ -82,7 +82,7 @@ async function topicsOf(
   given: Batches,
   { seed, eventRecordsMax, pauses, survives, limits, commitFailures, engineFailures }: Run,
 ) {
-  const log = createSimLog({
+  const log = new SimLog({
     sourceTopic: TOPIC,
     random: createSimRandom(seed),
     eventRecordsMax,

@@ -4,11 +4,11 @@ import { describe, expect, it } from '@jest/globals';
 import { createSimRandom } from '@pulses/testing-sim';
 import type { LiveWindow } from './live-window';
 import { line, startRig, WINDOW_MS } from './testing/rig';
-import { createSimLog } from './testing/sim-log';
+import { SimLog } from './testing/sim-log';
 
 const T0 = 1_700_000_000_000;
 const start = () => {
-  const log = createSimLog({ sourceTopic: 'source.pulses', random: createSimRandom(6) });
+  const log = new SimLog({ sourceTopic: 'source.pulses', random: createSimRandom(6) });
   return { log, rig: startRig({ log }) };
 };
 

@@ -5,13 +5,13 @@ import { createSimRandom } from '@pulses/testing-sim';
 import { COMMIT_BYTES_MIN } from './options';
 import { expectedOutputs, outputLines } from './testing/expected-outputs';
 import { line, startRig, WINDOW_MS, type Rig } from './testing/rig';
-import { createSimLog, type SimLog } from './testing/sim-log';
+import { SimLog } from './testing/sim-log';
 
 const TOPIC = 'source.pulses';
 /** A time at which a window starts. */
 const T0 = 1_700_000_000_000;
 
-const newLog = (): SimLog => createSimLog({ sourceTopic: TOPIC, random: createSimRandom(5) });
+const newLog = (): SimLog => new SimLog({ sourceTopic: TOPIC, random: createSimRandom(5) });
 
 const aggregated = (log: SimLog, tenant: string): string[] =>
   outputLines(log.topics)[`tenants.${tenant}.aggregated.pulses.amount`] ?? [];

@@ -9,7 +9,7 @@ import { expectedOutputs, outputLines } from './testing/expected-outputs';
 import { createFailingEngine, type EngineCall } from './testing/failing-engine';
 import { watchPositions } from './testing/position-watch';
 import { line, startRig, WINDOW_MS } from './testing/rig';
-import { createSimLog, type CommitFailure, type SimLog } from './testing/sim-log';
+import { SimLog, type CommitFailure } from './testing/sim-log';
 
 const TOPIC = 'source.pulses';
 const T0 = 1_700_000_000_000;
@@ -39,7 +39,7 @@ function fill(log: SimLog): void {
 }
 
 function newLog(failCommit: (index: number) => CommitFailure | undefined = () => undefined): SimLog {
-  const log = createSimLog({ sourceTopic: TOPIC, random: createSimRandom(3), failCommit });
+  const log = new SimLog({ sourceTopic: TOPIC, random: createSimRandom(3), failCommit });
   fill(log);
   watchPositions(log, WINDOW_MS);
   return log;
@@ -147,7 +147,7 @@ describe('a pipeline that is restarted', () => {
   it('reads the open window again for an engine that has lost it, and not for one that has kept it', async () => {
     for (const survives of [false, true]) {
       const store = survives ? createEngineStore() : undefined;
-      const log = createSimLog({ sourceTopic: TOPIC, random: createSimRandom(3) });
+      const log = new SimLog({ sourceTopic: TOPIC, random: createSimRandom(3) });
       const first = startRig({ log, engine: createReferenceEngine(store) });
       log.append(T0 - 1, line('a', 's0', 1));
       for (let index = 0; index < 20; index += 1) log.append(T0 + index, line('a', `s${index % 4}`, 1));
@@ -195,7 +195,7 @@ describe('a pipeline that is restarted', () => {
     ['after two slices', 2],
   ])('emits no line of a window twice and none never, when it crashes %s', async (_title, slices) => {
     let sumCommits = 0;
-    const log = createSimLog({
+    const log = new SimLog({
       sourceTopic: TOPIC,
       random: createSimRandom(3),
       failCommit: (_index, { aggregated }) => {
@@ -222,7 +222,7 @@ describe('a pipeline that is restarted', () => {
   });
 
   it('emits a window of more keys than one commit takes by default', async () => {
-    const log = createSimLog({ sourceTopic: TOPIC, random: createSimRandom(3), eventRecordsMax: 2000 });
+    const log = new SimLog({ sourceTopic: TOPIC, random: createSimRandom(3), eventRecordsMax: 2000 });
     log.append(T0, ...Array.from({ length: 9000 }, (_, index) => line(`t${index % 5}`, `s${index}`, index)));
     log.setClock(T0 + WINDOW_MS);
     const emittedKeys: (string | undefined)[] = [];
@@ -247,7 +247,7 @@ describe('a pipeline that is restarted', () => {
     async (survives) => {
       const keys = 5_000;
       const messages = keys + 9;
-      const log = createSimLog({
+      const log: SimLog = new SimLog({
         sourceTopic: TOPIC,
         random: createSimRandom(3),
         eventRecordsMax: keys,
@@ -284,7 +284,7 @@ describe('a pipeline that is restarted', () => {
     'keeps the length of a half-emitted window when it starts again with windows of %i ms',
     async (nextWindowMs) => {
       let crashes = true;
-      const log = createSimLog({
+      const log = new SimLog({
         sourceTopic: TOPIC,
         random: createSimRandom(3),
         failCommit: (_index, { aggregated }) =>
@@ -316,7 +316,7 @@ describe('a pipeline that is restarted', () => {
   );
 
   it('carries nothing into a source that was deleted and made again', async () => {
-    const log = createSimLog({ sourceTopic: TOPIC, random: createSimRandom(3) });
+    const log = new SimLog({ sourceTopic: TOPIC, random: createSimRandom(3) });
     const rig = startRig({ log });
     log.append(T0, line('old', 's', 1), line('both', 's', 2));
     await rig.idle();
@@ -345,10 +345,10 @@ describe('a pipeline that is restarted', () => {
       await rig.stop();
       return [...log.topics.values()].flatMap((text) => text.match(/"object_id":"[^"]+"/g) ?? []);
     };
-    const again = createSimLog({ sourceTopic: TOPIC, random: createSimRandom(3) });
+    const again = new SimLog({ sourceTopic: TOPIC, random: createSimRandom(3) });
     again.deleteSource();
     const ids = [
-      ...(await idsOf(createSimLog({ sourceTopic: TOPIC, random: createSimRandom(3) }))),
+      ...(await idsOf(new SimLog({ sourceTopic: TOPIC, random: createSimRandom(3) }))),
       ...(await idsOf(again)),
     ];
     expect(new Set(ids).size).toBe(4);

@@ -8,13 +8,13 @@ import { createSimRandom } from '@pulses/testing-sim';
 import { COMMIT_BYTES_MIN } from './options';
 import { expectedOutputs, outputLines } from './testing/expected-outputs';
 import { line, startRig, WINDOW_MS } from './testing/rig';
-import { createSimLog, type CommitFailure, type SimLog } from './testing/sim-log';
+import { SimLog, type CommitFailure } from './testing/sim-log';
 
 const TOPIC = 'source.pulses';
 const T0 = 1_700_000_000_000;
 
 function newLog(failCommit: (index: number) => CommitFailure | undefined = () => undefined): SimLog {
-  const log = createSimLog({ sourceTopic: TOPIC, random: createSimRandom(9), failCommit });
+  const log = new SimLog({ sourceTopic: TOPIC, random: createSimRandom(9), failCommit });
   for (let index = 0; index < 30; index += 1)
     log.append(T0 + index, line('a', `s${index % 3}`, index), `nonsense ${index}`);
   log.setClock(T0 + WINDOW_MS);
@@ -122,7 +122,7 @@ describe('a session that fails', () => {
   });
 
   it('hears of a failed commit although the source is idle', async () => {
-    const log = createSimLog({
+    const log = new SimLog({
       sourceTopic: TOPIC,
       random: createSimRandom(9),
       failCommit: (index) => (index === 0 ? { at: 'after', error: new PulsesError('FENCED') } : undefined),
@@ -139,7 +139,7 @@ describe('a session that fails', () => {
 
 describe('an engine that fails after it has answered', () => {
   it('is heard of although nothing is added, and opened again', async () => {
-    const log = createSimLog({ sourceTopic: TOPIC, random: createSimRandom(10) });
+    const log = new SimLog({ sourceTopic: TOPIC, random: createSimRandom(10) });
     const inner = createReferenceEngine();
     let failure: PulsesError | undefined;
     const engine: AggregationEngine = {
@@ -228,7 +228,7 @@ describe('commits under way', () => {
   });
 
   it('leave room for the sums of the window before, however much comes behind it', async () => {
-    const log = createSimLog({ sourceTopic: TOPIC, random: createSimRandom(3), eventRecordsMax: 500 });
+    const log = new SimLog({ sourceTopic: TOPIC, random: createSimRandom(3), eventRecordsMax: 500 });
     log.append(T0, line('a', 's', 1));
     const messages = 5_001;
     log.append(
@@ -312,6 +312,7 @@ describe('a standby', () => {
     log.holdCommits();
     const first = startRig({ log });
     await first.idle();
+    log.expireLease();
     const second = startRig({ log, seed: 2 });
     await second.idle();
     log.releaseCommits();

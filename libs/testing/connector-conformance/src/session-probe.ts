@@ -20,6 +20,46 @@ export function openSession(connector: Connector, sourceTopic: string, group = '
   });
 }
 
+/** Opens a session that may have to wait: then `standby` resolves. `takeover` rejects when `onStandby` is called twice. */
+export function openStandby(
+  connector: Connector,
+  sourceTopic: string,
+): { readonly standby: Promise<void>; readonly takeover: Promise<Session> } {
+  const standby = Promise.withResolvers<void>();
+  let calls = 0;
+  const takeover = connector.openSession({
+    sourceTopic,
+    group: 'conformance',
+    signal: new AbortController().signal,
+    onStandby: () => {
+      calls += 1;
+      standby.resolve();
+    },
+  });
+  return {
+    standby: standby.promise,
+    takeover: takeover.then((session) => {
+      if (calls > 1) throw new Error(`onStandby was called ${calls} times`);
+      return session;
+    }),
+  };
+}
+
+/** Takes events until the stream rejects. */
+export async function readToTheEnd(stream: SourceStream): Promise<never> {
+  for (;;) await stream.next();
+}
+
+/** What a promise that should reject rejects with. */
+export async function failureOf(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    await promise;
+  } catch (error) {
+    return error;
+  }
+  throw new Error('this should have been refused');
+}
+
 /** Reads until the first head at which `count` messages have come. */
 export async function readMessages(
   stream: SourceStream,

@@ -1,23 +1,21 @@
-// A message system in memory, behind the connector's port, whose clock and failures the test controls.
+// A message system in memory, behind the connector's interface, whose clock and failures the test controls.
 //
-// Keeps the promises of the interface and nothing else: events are valid until the next call, commits take effect in
-// order one turn of the event loop later or when the test says so, a session ends with its first failure. Checks the
-// caller too: `faults` says where a commit's bytes changed under way, or a commit was malformed.
+// Guarantees: it passes the connector suite, so what the pipeline may rely on here it may rely on anywhere. Checks the
+// caller too: `faults` tells of a commit that changed under way or was malformed, and of a second stream beside the first.
 
 import type {
   Connector,
+  OpenSessionOptions,
   OutputCommit,
   Position,
   Session,
-  SourceEvent,
-  SourceStream,
   TenantOutput,
 } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import type { Random } from '@pulses/shared-ports';
 import { aggregatedTopic, deadLetterTopic, groupedTopic } from '@pulses/shared-pulse-model';
 import type { LoggedMessage } from './logged-message';
-import { createSourceEvents } from './source-events';
+import { SimSession } from './sim-session';
 
 /** What happens to a commit instead of being stored and answered. */
 export interface CommitFailure {
@@ -36,245 +34,246 @@ export interface SimLogOptions {
   failCommit?(index: number, commit: OutputCommit): CommitFailure | undefined;
 }
 
-export interface SimLog {
-  readonly connector: Connector;
+const EVENT_RECORDS_MAX = 7;
+
+/** A log of one source, with its outputs and positions. */
+export class SimLog {
   readonly sourceTopic: string;
-  readonly incarnation: string;
-  readonly messages: readonly LoggedMessage[];
-  readonly positions: ReadonlyMap<string, Position>;
-  /** Everything stored so far, by topic. */
-  readonly topics: ReadonlyMap<string, string>;
-  /** Commits that arrived, of all sessions. */
-  readonly commitCount: number;
-  readonly commitsUnderWayMost: number;
-  readonly sessionsOpened: number;
-  readonly sessionsOpen: number;
-  /** Where each session started to read. */
-  readonly readsFrom: readonly number[];
-  readonly faults: readonly string[];
+  readonly connector: Connector;
+  /** Where each stream started to read. */
+  readonly readsFrom: number[] = [];
+  readonly faults: string[] = [];
   /** Called after each commit that was stored. */
-  onStored: () => void;
-  append(timestampMs: number, ...messages: (string | Uint8Array)[]): void;
+  onStored: () => void = () => undefined;
+  readonly #options: SimLogOptions;
+  readonly #messages: LoggedMessage[] = [];
+  readonly #positions = new Map<string, Position>();
+  readonly #topics = new Map<string, string>();
+  #incarnation = 1;
+  #clockMs = 0;
+  /** Whose outputs these are, once something is stored. */
+  #group: string | undefined;
+  #active: { readonly session: SimSession; readonly group: string } | undefined;
+  #isLeaseOver = false;
+  #isOccupied = false;
+  /** Resolves when a standby should look again. */
+  #vacancy = Promise.withResolvers<void>();
+  #held: PromiseWithResolvers<void> | undefined;
+  #commitCount = 0;
+  #commitsUnderWay = 0;
+  #commitsUnderWayMost = 0;
+  #sessionsOpened = 0;
+
+  constructor(options: SimLogOptions) {
+    this.#options = options;
+    this.sourceTopic = options.sourceTopic;
+    this.connector = this.createConnector();
+  }
+
+  get messages(): readonly LoggedMessage[] {
+    return this.#messages;
+  }
+
+  get positions(): ReadonlyMap<string, Position> {
+    return this.#positions;
+  }
+
+  /** Everything stored so far, by topic. */
+  get topics(): ReadonlyMap<string, string> {
+    return this.#topics;
+  }
+
+  get incarnation(): string {
+    return String(this.#incarnation).padStart(32, '0');
+  }
+
+  get clockMs(): number {
+    return this.#clockMs;
+  }
+
+  /** Commits that arrived, of all sessions. */
+  get commitCount(): number {
+    return this.#commitCount;
+  }
+
+  get commitsUnderWayMost(): number {
+    return this.#commitsUnderWayMost;
+  }
+
+  get sessionsOpened(): number {
+    return this.#sessionsOpened;
+  }
+
+  get sessionsOpen(): number {
+    return this.#active === undefined ? 0 : 1;
+  }
+
+  /** Another process's connector to this log. */
+  createConnector(): Connector {
+    const own = new Set<Session>();
+    return {
+      name: 'sim',
+      supports: { atomicCommit: true, standby: true },
+      openSession: async (request) => {
+        const session = await this.#openSession(request);
+        own.add(session);
+        return session;
+      },
+      close: async () => {
+        await Promise.all([...own].map((session) => session.close()));
+      },
+    };
+  }
+
+  append(timestampMs: number, ...messages: (string | Uint8Array)[]): void {
+    this.#advanceTo(timestampMs);
+    this.appendAt(timestampMs, ...messages);
+  }
+
   /** The same without the promise that time never falls. */
-  appendAt(timestampMs: number, ...messages: (string | Uint8Array)[]): void;
+  appendAt(timestampMs: number, ...messages: (string | Uint8Array)[]): void {
+    for (const message of messages)
+      this.#messages.push({ offset: this.#messages.length, timestampMs, bytes: Buffer.from(message) });
+    this.#active?.session.wake();
+  }
+
   /** Moves the log's clock, which a reader at the head hears of. */
-  setClock(clockMs: number): void;
+  setClock(clockMs: number): void {
+    this.#advanceTo(clockMs);
+    this.#active?.session.wake();
+  }
+
   /** Commits wait until `releaseCommits`. */
-  holdCommits(): void;
-  releaseCommits(): void;
+  holdCommits(): void {
+    this.#held = Promise.withResolvers<void>();
+  }
+
+  releaseCommits(): void {
+    this.#held?.resolve();
+    this.#held = undefined;
+  }
+
   /** Ends the open session. */
-  breakSession(error: PulsesError): void;
+  breakSession(error: PulsesError): void {
+    this.#active?.session.fail(error);
+  }
+
+  /** Lets the next member take over from the open session, which does not hear of it. */
+  expireLease(): void {
+    this.#isLeaseOver = true;
+    this.#announceVacancy();
+  }
+
   /** Deletes the source and its positions, and makes it again. */
-  deleteSource(): void;
+  deleteSource(): void {
+    this.#incarnation += 1;
+    this.#messages.length = 0;
+    this.#positions.clear();
+    this.#group = undefined;
+    this.breakSession(new PulsesError('TOPIC_UNKNOWN'));
+  }
+
   /** Another member is active until the answer is called. */
-  occupy(): () => void;
-}
+  occupy(): () => void {
+    this.#isOccupied = true;
+    return () => {
+      this.#isOccupied = false;
+      this.#announceVacancy();
+    };
+  }
 
-interface OpenSession {
-  fail(error: PulsesError): void;
-  wake(): void;
-}
+  async #openSession({ group, signal, onStandby }: OpenSessionOptions): Promise<Session> {
+    signal.throwIfAborted();
+    let isStandby = false;
+    while (this.#isOccupied || (this.#active !== undefined && !this.#isLeaseOver)) {
+      if (!isStandby) onStandby();
+      isStandby = true;
+      await untilAborted(this.#vacancy.promise, signal);
+    }
+    if (this.#group !== undefined && this.#group !== group)
+      throw new PulsesError('CONFIG_INVALID', `the group '${this.#group}' publishes the outputs of this source`);
+    const source = { topic: this.sourceTopic, incarnation: this.incarnation };
+    const session = new SimSession(this.#host(), source, new Map(this.#positions));
+    this.#active = { session, group };
+    this.#isLeaseOver = false;
+    this.#sessionsOpened += 1;
+    return session;
+  }
 
-export function createSimLog(options: SimLogOptions): SimLog {
-  const { sourceTopic } = options;
-  const topics = new Map<string, string>();
-  const positions = new Map<string, Position>();
-  const faults: string[] = [];
-  const messages: LoggedMessage[] = [];
-  const readsFrom: number[] = [];
-  let incarnation = 1;
-  let clockMs = 0;
-  let commitCount = 0;
-  let underWay = 0;
-  let underWayMost = 0;
-  let sessionsOpened = 0;
-  let active: OpenSession | undefined;
-  let occupied: Promise<void> | undefined;
-  let held: PromiseWithResolvers<void> | undefined;
-  let onStored: () => void = () => undefined;
+  #host(): ConstructorParameters<typeof SimSession>[0] {
+    const { random, eventRecordsMax = EVENT_RECORDS_MAX } = this.#options;
+    return {
+      messages: this.#messages,
+      random,
+      eventRecordsMax,
+      clockMs: () => this.#clockMs,
+      isActive: (session) => this.#active?.session === session,
+      commitArrived: () => {
+        this.#commitsUnderWay += 1;
+        this.#commitsUnderWayMost = Math.max(this.#commitsUnderWayMost, this.#commitsUnderWay);
+        this.#commitCount += 1;
+        return this.#commitCount - 1;
+      },
+      commitSettled: () => {
+        this.#commitsUnderWay -= 1;
+      },
+      untilReleased: () => this.#held?.promise,
+      store: (index, commit) => {
+        const failure = this.#options.failCommit?.(index, commit);
+        if (failure?.at !== 'before') this.#store(commit);
+        if (failure !== undefined) throw failure.error;
+      },
+      readingFrom: (offset) => {
+        this.readsFrom.push(offset);
+      },
+      fault: (text) => {
+        this.faults.push(text);
+      },
+      ended: (session) => {
+        if (this.#active?.session !== session) return;
+        this.#active = undefined;
+        this.#announceVacancy();
+      },
+    };
+  }
 
-  const store = (commit: OutputCommit): void => {
+  #store(commit: OutputCommit): void {
     const append = (topic: string, { recordCount, payload }: Pick<TenantOutput, 'recordCount' | 'payload'>) => {
       const text = Buffer.from(payload).toString('utf8');
       if (text.split('\n').length - 1 !== recordCount || !text.endsWith('\n'))
-        faults.push(`${topic}: not ${recordCount} lines`);
-      topics.set(topic, (topics.get(topic) ?? '') + text);
+        this.faults.push(`${topic}: not ${recordCount} lines`);
+      this.#topics.set(topic, (this.#topics.get(topic) ?? '') + text);
     };
     for (const output of commit.grouped) append(groupedTopic(output.tenant), output);
     for (const output of commit.aggregated) append(aggregatedTopic(output.tenant), output);
-    if (commit.deadLetters !== undefined) append(deadLetterTopic(sourceTopic), commit.deadLetters);
-    for (const [name, position] of commit.positions) positions.set(name, position);
-    onStored();
-  };
+    if (commit.deadLetters !== undefined) append(deadLetterTopic(this.sourceTopic), commit.deadLetters);
+    for (const [name, position] of commit.positions) this.#positions.set(name, position);
+    this.#group = this.#active?.group;
+    this.onStored();
+  }
 
-  const openSession = (): Session => {
-    let failure: PulsesError | undefined;
-    let lastCommit = Promise.resolve();
-    const events = createSourceEvents({ ...options, messages, clockMs: () => clockMs });
-    const own: OpenSession = {
-      fail(error) {
-        failure ??= error;
-        if (active === own) active = undefined;
-        // As a broken connection does: the stream does not know which request was refused.
-        events.fail(isSourceGone(error) ? error : new PulsesError('CONNECTION_LOST', 'the session has ended'));
-      },
-      wake: events.wake,
-    };
-    const settle = async (commit: OutputCommit, before: Promise<void>): Promise<void> => {
-      const index = commitCount;
-      commitCount += 1;
-      const bytes = bytesOf(commit);
-      if (commit.positions.size === 0) faults.push(`commit ${index} has no position`);
-      await before.catch(() => undefined);
-      await new Promise((resolve) => setImmediate(resolve));
-      await held?.promise;
-      if (failure !== undefined) throw failure;
-      if (active !== own) throw new PulsesError('FENCED');
-      if (!bytesOf(commit).equals(bytes)) faults.push(`commit ${index} changed under way`);
-      const failing = options.failCommit?.(index, commit);
-      if (failing?.at !== 'before') store(commit);
-      if (failing === undefined) return;
-      own.fail(failing.error);
-      throw failing.error;
-    };
-    active = own;
-    sessionsOpened += 1;
-    return {
-      source: { topic: sourceTopic, incarnation: incarnationText(incarnation) },
-      startOffset: 0,
-      positions: new Map(positions),
-      sourceHead: () => Promise.resolve(messages.length),
-      read(fromOffset): SourceStream {
-        readsFrom.push(fromOffset);
-        events.start(fromOffset);
-        return {
-          next: (): Promise<SourceEvent> => events.next(),
-          close: () => {
-            events.fail(new PulsesError('CONNECTION_LOST', 'the stream was closed'));
-          },
-        };
-      },
-      async commit(commit) {
-        if (failure !== undefined) throw failure;
-        underWay += 1;
-        underWayMost = Math.max(underWayMost, underWay);
-        const stored = settle(commit, lastCommit);
-        lastCommit = stored;
-        try {
-          await stored;
-        } catch (error) {
-          own.fail(error as PulsesError);
-          throw error;
-        } finally {
-          underWay -= 1;
-        }
-      },
-      close() {
-        own.fail(new PulsesError('CONNECTION_LOST', 'the session was closed'));
-        return Promise.resolve();
-      },
-    };
-  };
+  #advanceTo(clockMs: number): void {
+    if (clockMs < this.#clockMs) throw new Error(`the log's clock is at ${this.#clockMs}`);
+    this.#clockMs = clockMs;
+  }
 
-  const appendAt = (timestampMs: number, ...given: (string | Uint8Array)[]): void => {
-    for (const message of given) messages.push({ offset: messages.length, timestampMs, bytes: Buffer.from(message) });
-    active?.wake();
-  };
-
-  return {
-    sourceTopic,
-    messages,
-    positions,
-    topics,
-    readsFrom,
-    faults,
-    connector: {
-      name: 'sim',
-      supports: { atomicCommit: true, standby: true },
-      async openSession({ signal, onStandby }) {
-        signal.throwIfAborted();
-        if (occupied !== undefined) {
-          onStandby();
-          await Promise.race([occupied, abortOf(signal)]);
-        }
-        return openSession();
-      },
-      close: () => Promise.resolve(),
-    },
-    get incarnation() {
-      return incarnationText(incarnation);
-    },
-    get commitCount() {
-      return commitCount;
-    },
-    get commitsUnderWayMost() {
-      return underWayMost;
-    },
-    get sessionsOpened() {
-      return sessionsOpened;
-    },
-    get sessionsOpen() {
-      return active === undefined ? 0 : 1;
-    },
-    set onStored(run: () => void) {
-      onStored = run;
-    },
-    append(timestampMs, ...given) {
-      if (timestampMs < clockMs) throw new Error(`the log's clock is at ${clockMs}`);
-      clockMs = timestampMs;
-      appendAt(timestampMs, ...given);
-    },
-    appendAt,
-    setClock(nextMs) {
-      if (nextMs < clockMs) throw new Error(`the log's clock is at ${clockMs}`);
-      clockMs = nextMs;
-      active?.wake();
-    },
-    holdCommits() {
-      held = Promise.withResolvers<void>();
-    },
-    releaseCommits() {
-      held?.resolve();
-      held = undefined;
-    },
-    breakSession(error) {
-      active?.fail(error);
-    },
-    deleteSource() {
-      incarnation += 1;
-      messages.length = 0;
-      positions.clear();
-      active?.fail(new PulsesError('TOPIC_UNKNOWN'));
-    },
-    occupy() {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      occupied = promise;
-      return () => {
-        occupied = undefined;
-        resolve();
-      };
-    },
-  };
+  #announceVacancy(): void {
+    this.#vacancy.resolve();
+    this.#vacancy = Promise.withResolvers<void>();
+  }
 }
 
-function isSourceGone(error: PulsesError): boolean {
-  return error.code === 'TOPIC_UNKNOWN' || error.code === 'FENCED';
-}
-
-function incarnationText(incarnation: number): string {
-  return String(incarnation).padStart(32, '0');
-}
-
-function bytesOf({ grouped, aggregated, deadLetters }: OutputCommit): Buffer {
-  return Buffer.concat(
-    [...grouped, ...aggregated, ...(deadLetters === undefined ? [] : [deadLetters])].map(({ payload }) => payload),
-  );
-}
-
-function abortOf(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => {
-      reject(signal.reason as Error);
-    });
-  });
+/** @throws the signal's reason, also when it has aborted already */
+async function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => {
+    aborted.reject(signal.reason);
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }
