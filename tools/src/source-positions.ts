@@ -26,8 +26,8 @@ function sourceMap(): SourceMap | undefined {
 }
 
 /** The frame's text, with the position in the sources where the map knows it. */
-function frameText(frame: NodeJS.CallSite): string {
-  const text = String(frame);
+function frameText(frame: NodeJS.CallSite & { toString(): string }): string {
+  const text = frame.toString();
   const [line, column] = [frame.getLineNumber(), frame.getColumnNumber()];
   if (frame.getFileName() !== __filename || line === null || column === null) return text;
   const entry = sourceMap()?.findEntry(line - 1, column - 1);
