@@ -15,6 +15,7 @@ async function run(argv: readonly string[], ending: Ending = 'fine', signals: re
     argv,
     env: {},
     columns: 80,
+    errorTerminal: 'none',
     writeOut: (text) => (result.out += text),
     writeError: (text) => (result.error += text),
     readFile: () => '',

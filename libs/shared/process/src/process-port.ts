@@ -2,11 +2,15 @@
 
 import { readFileSync } from 'node:fs';
 
+/** What standard error is: no terminal, one without colours (also by NO_COLOR), or one with them. */
+export type ErrorTerminal = 'none' | 'plain' | 'coloured';
+
 export interface ProcessPort {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Columns of standard output, or 80 when it is no terminal. */
   readonly columns: number;
+  readonly errorTerminal: ErrorTerminal;
   writeOut(text: string): void;
   writeError(text: string): void;
   readFile(path: string): string;
@@ -22,6 +26,7 @@ export function nodeProcess(): ProcessPort {
     argv: process.argv.slice(2),
     env: process.env,
     columns: process.stdout.columns ?? 80,
+    errorTerminal: !process.stderr.isTTY ? 'none' : process.stderr.hasColors() ? 'coloured' : 'plain',
     writeOut: (text) => {
       process.stdout.write(text);
     },

@@ -14,7 +14,7 @@ import {
   type SettingsDefinition,
   type SettingsOf,
 } from '@pulses/shared-settings';
-import { createLogger, LOG_LEVELS, type Logger } from './logger';
+import { createLogger, LOG_FORMATS, LOG_LEVELS, type Logger } from './logger';
 
 export const STOP_MS_MAX = 10_000;
 const SAME_SIGNAL_MS = 500;
@@ -41,6 +41,14 @@ export const commonSettings = {
     choices: LOG_LEVELS,
     default: 'info',
     description: 'Least severe log lines to write, on standard error.',
+  }),
+  logFormat: choiceSetting({
+    flag: 'log-format',
+    choices: LOG_FORMATS,
+    default: 'auto',
+    description:
+      'Format of log lines: JSON, or readable text. auto is readable text on a terminal and JSON elsewhere; ' +
+      'colours need a terminal and an unset NO_COLOR.',
   }),
 };
 
@@ -74,8 +82,14 @@ async function lifeOf<Definition extends SettingsDefinition>(
   host: ProcessPort,
 ): Promise<number> {
   const { values } = parseSettings({ ...description.settings, ...commonSettings }, host);
-  const { logLevel } = values as SettingsOf<typeof commonSettings>;
-  const logger = createLogger({ service: description.name, version, level: logLevel });
+  const { logLevel, logFormat } = values as SettingsOf<typeof commonSettings>;
+  const logger = createLogger({
+    service: description.name,
+    version,
+    level: logLevel,
+    format: logFormat,
+    terminal: host.errorTerminal,
+  });
   const stopRequested = listenForStop(host, logger);
   host.onCrash((error) => {
     logger.fatal({ err: error }, 'unexpected failure');

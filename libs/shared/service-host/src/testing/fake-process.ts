@@ -22,6 +22,7 @@ export function createFakeProcess(argv: readonly string[], env: ProcessPort['env
     argv,
     env,
     columns: 80,
+    errorTerminal: 'none',
     writeOut: (text) => {
       written.out += text;
     },
