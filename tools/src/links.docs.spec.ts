@@ -18,7 +18,7 @@ function relativeTargets(markdown: string): string[] {
     .filter((target) => !/^[a-z][a-z0-9+.-]*:/i.test(target));
 }
 
-/** As GitHub makes them from headings. */
+/** As GitHub makes them from headings, and those that a page names itself. */
 function anchorsOf(markdown: string): Set<string> {
   const headings = markdown.replace(/^```.*?^```$/gms, '').matchAll(/^#{1,6} +(.+?) *$/gm);
   const anchors = new Set<string>();
@@ -31,6 +31,7 @@ function anchorsOf(markdown: string): Set<string> {
     for (let count = 1; anchors.has(unique); count += 1) unique = `${anchor}-${count}`;
     anchors.add(unique);
   }
+  for (const [, id = ''] of markdown.matchAll(/<a id="([^"]+)">/g)) anchors.add(id);
   return anchors;
 }
 
