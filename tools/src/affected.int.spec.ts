@@ -31,6 +31,7 @@ describe('what a change selects', () => {
   it('selects a changed leaf library and only what depends on it', () => {
     expect(affectedBy('libs/aggregation/memory/src/index.ts', '\n')).toEqual([
       'aggregation-memory',
+      'aggregation-registry',
       'bench',
       'e2e',
       'ingestor',

@@ -17,6 +17,8 @@ const FORBIDDEN: readonly Probe[] = [
   ['the client importing an adapter', 'libs/broker/client/src/probe-adapter.ts', '@pulses/aggregation-memory'],
   ['the stub generator importing the broker storage', 'apps/stub-generator/src/probe-log.ts', '@pulses/broker-log'],
   ['the audit importing an engine', 'libs/audit/src/probe.ts', '@pulses/aggregation-memory'],
+  ['the ingestor importing an adapter', 'apps/ingestor/src/probe-adapter.ts', '@pulses/connector-fs'],
+  ['the pipeline importing a registry', 'libs/stream/pipeline/src/probe-registry.ts', '@pulses/connector-registry'],
   ['a contract importing a utility', 'libs/shared/pulse-model/src/probe.ts', '@pulses/shared-node-platform'],
   ['the ingestor importing the broker server', 'apps/ingestor/src/probe.ts', '@pulses/broker-server'],
   ['the stub generator importing an engine', 'apps/stub-generator/src/probe.ts', '@pulses/aggregation-memory'],
@@ -27,7 +29,8 @@ const FORBIDDEN: readonly Probe[] = [
 ];
 
 const ALLOWED: readonly Probe[] = [
-  ['the ingestor importing an adapter', 'apps/ingestor/src/allowed.ts', '@pulses/connector-fs'],
+  ['the ingestor importing a registry', 'apps/ingestor/src/allowed.ts', '@pulses/connector-registry'],
+  ['a registry importing an adapter', 'libs/connector/registry/src/allowed.ts', '@pulses/connector-fs'],
   ['an adapter importing the client', 'libs/connector/fs/src/allowed-client.ts', '@pulses/broker-client'],
   ['the audit importing the client', 'libs/audit/src/allowed.ts', '@pulses/broker-client'],
   ['an adapter importing a contract', 'libs/connector/fs/src/allowed.ts', '@pulses/broker-wire'],

@@ -3,10 +3,10 @@
 // every pulse is in one grouped line and one sum, and that the sums are exact.
 
 import type { AggregationEngine } from '@pulses/aggregation-api';
-import { createMemoryEngine } from '@pulses/aggregation-memory';
-import { createRedisEngine, parseRedisUrl } from '@pulses/aggregation-redis';
+import { createEngine, engineSettings, type EngineName } from '@pulses/aggregation-registry';
 import type { Connector, OutputCommit, Session, SourceEvent } from '@pulses/connector-api';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
+import { parseSettings } from '@pulses/shared-settings';
 import { runPipeline } from '@pulses/stream-pipeline';
 import { startRedis } from '@pulses/testing-services';
 import { cpus } from 'node:os';
@@ -133,19 +133,16 @@ async function run(engine: AggregationEngine, source: ReturnType<typeof batches>
 const server = await startRedis({ own: true, args: ['--appendonly', 'yes', '--appendfsync', 'everysec'] });
 try {
   const source = batches();
-  const redisEngine = (round: number) =>
-    createRedisEngine({
-      address: parseRedisUrl(server.url),
-      prefix: `bench-${round}`,
-      clock: nodeClock,
-      random: nodeRandom,
-      logger,
-    });
+  const engineOf = async (name: EngineName, round: number) => {
+    const argv = [`--redis-url=${server.url}`, `--redis-prefix=bench-${round}`];
+    const { values } = parseSettings(engineSettings, { argv, env: {}, readFile: () => '' });
+    return (await createEngine(name, values, { clock: nodeClock, random: nodeRandom, logger })).engine;
+  };
   const rates = { memory: 0, redis: 0 };
   // The best of three, in turn: whatever else the machine does hits both.
   for (let round = 0; round < (isSmoke ? 1 : 3); round += 1) {
-    rates.memory = Math.max(rates.memory, await run(createMemoryEngine(), source));
-    rates.redis = Math.max(rates.redis, await run(redisEngine(round), source));
+    rates.memory = Math.max(rates.memory, await run(await engineOf('memory', round), source));
+    rates.redis = Math.max(rates.redis, await run(await engineOf('redis', round), source));
   }
   console.log(
     JSON.stringify({

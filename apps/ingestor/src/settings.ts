@@ -1,7 +1,8 @@
 // What a user can set on an ingestor.
 
-import { redisSettings } from '@pulses/aggregation-redis';
-import { brokerClientSettings, groupKind, topicKind } from '@pulses/broker-client';
+import { engineNames, engineSettings } from '@pulses/aggregation-registry';
+import { groupKind, topicKind } from '@pulses/broker-client';
+import { connectorNames, connectorSettings } from '@pulses/connector-registry';
 import { deadLetterTopic } from '@pulses/shared-pulse-model';
 import {
   booleanSetting,
@@ -15,7 +16,7 @@ import {
 } from '@pulses/shared-settings';
 
 export const ingestorSettings = {
-  ...brokerClientSettings,
+  ...connectorSettings,
   sourceTopic: customSetting(topicKind(deadLetterTopic('')), {
     flag: 'source-topic',
     default: 'source.pulses',
@@ -30,17 +31,17 @@ export const ingestorSettings = {
   }),
   connector: choiceSetting({
     flag: 'connector',
-    choices: ['fs', 'kafka', 'nats'],
+    choices: connectorNames,
     default: 'fs',
-    description: 'System that carries source and outputs. This version has fs.',
+    description: 'System that carries source and outputs.',
   }),
   engine: choiceSetting({
     flag: 'engine',
-    choices: ['memory', 'redis'],
+    choices: engineNames,
     default: 'memory',
     description: 'Where the sums of the open window are kept.',
   }),
-  ...redisSettings,
+  ...engineSettings,
   flushIntervalMs: durationSetting({
     flag: 'flush-interval',
     min: '10ms',

@@ -1,14 +1,13 @@
 // Wires an ingestor: connector, engine, pipeline, HTTP, and the stub generator when asked for.
 
-import { brokerAddressOf, connectBroker } from '@pulses/broker-client';
-import { createFsConnector } from '@pulses/connector-fs';
+import { createEngine } from '@pulses/aggregation-registry';
+import { openConnector } from '@pulses/connector-registry';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
 import { createMetrics, startHttpServer } from '@pulses/shared-monitoring';
 import { version } from '@pulses/shared-process';
 import { assertSafeBind, type Logger, type Service } from '@pulses/shared-service-host';
 import { createLiveWindows, runPipeline } from '@pulses/stream-pipeline';
-import { createEngine } from './create-engine';
 import { createIngestorMetrics } from './ingestor-metrics';
 import { liveRoute } from './live-route';
 import type { IngestorSettings } from './settings';
@@ -17,8 +16,17 @@ import { startStub } from './stub-process';
 /** @throws PulsesError for a setting that can't be met; a broker that is not there yet is waited for */
 export async function startIngestor(settings: IngestorSettings, logger: Logger): Promise<Service> {
   assertSettings(settings);
-  const address = await brokerAddressOf(settings);
-  const { engine, readiness: engineReadiness } = await createEngine(settings, logger);
+  const { connector, peer } = await openConnector(settings.connector, settings, {
+    network: nodeNetwork,
+    clock: nodeClock,
+    clientName: `pulses-ingestor/${version}`,
+    member: `pid-${process.pid}`,
+  });
+  const { engine, readiness: engineReadiness } = await createEngine(settings.engine, settings, {
+    clock: nodeClock,
+    random: nodeRandom,
+    logger,
+  });
   const metrics = createMetrics();
   const { observer, readiness: pipelineReadiness } = createIngestorMetrics(metrics, settings.sourceTopic, nodeClock);
   const readiness = () => {
@@ -34,16 +42,10 @@ export async function startIngestor(settings: IngestorSettings, logger: Logger):
     routes: [liveRoute(live, settings.sourceTopic, nodeClock)],
   });
 
-  const connector = createFsConnector({
-    connect: () =>
-      connectBroker({ ...address, network: nodeNetwork, clock: nodeClock, clientName: `pulses-ingestor/${version}` }),
-    clock: nodeClock,
-    member: `pid-${process.pid}`,
-  });
   const abort = new AbortController();
   logger.info(
     {
-      broker: `${settings.host}:${settings.port}`,
+      broker: peer,
       sourceTopic: settings.sourceTopic,
       group: settings.group,
       engine: engine.name,
@@ -87,9 +89,7 @@ export async function startIngestor(settings: IngestorSettings, logger: Logger):
   };
 }
 
-function assertSettings({ connector, stub, stubClean, httpHost, insecureBind }: IngestorSettings): void {
-  if (connector !== 'fs')
-    throw new PulsesError('CONFIG_INVALID', `--connector: '${connector}' is not part of this version; allowed: fs`);
+function assertSettings({ stub, stubClean, httpHost, insecureBind }: IngestorSettings): void {
   if (stubClean && !stub)
     throw new PulsesError(
       'CONFIG_INVALID',

@@ -1,1 +1,2 @@
 export { createMemoryEngine } from './memory-engine';
+export { memoryEngine } from './registration';

@@ -6,4 +6,5 @@ export {
   type RedisEngineOptions,
   type RedisState,
 } from './redis-engine';
+export { redisEngine } from './registration';
 export { redisAddressOf, redisSettings } from './redis-settings';

@@ -12,3 +12,4 @@ export type {
   SourceStream,
   TenantOutput,
 } from './connector';
+export type { ConnectorContext, ConnectorParts } from './registration';

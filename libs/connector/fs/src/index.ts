@@ -1,1 +1,2 @@
 export { createFsConnector, type FsConnectorOptions } from './fs-connector';
+export { fsConnector } from './registration';

@@ -1,5 +1,6 @@
 export { closest } from './closest';
 export { renderHelp, renderSettingsTable, type HelpOptions } from './help';
+export { mergeSettings } from './merge-settings';
 export {
   booleanSetting,
   choiceKind,

@@ -1,0 +1,29 @@
+import { describe, expect, it } from '@jest/globals';
+import { parseSettings } from '@pulses/shared-settings';
+import { ingestorSettings } from './settings';
+
+const parse = (...argv: string[]) => parseSettings(ingestorSettings, { argv, env: {}, readFile: () => '' }).values;
+
+describe("the ingestor's settings", () => {
+  it('offer the connectors and engines that exist', () => {
+    expect(ingestorSettings.connector).toMatchObject({ type: 'fs', defaultText: 'fs' });
+    expect(ingestorSettings.engine).toMatchObject({ type: 'memory|redis', defaultText: 'memory' });
+  });
+
+  it.each(['kafka', 'nats', 'FS', ''])('refuse the connector %j, and say what is allowed', (name) => {
+    expect(() => parse(`--connector=${name}`)).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message: `--connector: '${name}' is not valid: one of fs`,
+      }),
+    );
+  });
+
+  it('refuse an engine that does not exist, and say what is allowed', () => {
+    expect(() => parse('--engine=disk')).toThrow("--engine: 'disk' is not valid: one of memory, redis");
+  });
+
+  it('take the settings of every engine with any engine', () => {
+    expect(parse('--redis-prefix=mine')).toMatchObject({ engine: 'memory', redisPrefix: 'mine' });
+  });
+});

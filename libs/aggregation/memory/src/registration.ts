@@ -1,0 +1,10 @@
+// The memory engine as the registry knows it.
+
+import type { EngineParts } from '@pulses/aggregation-api';
+import { createMemoryEngine } from './memory-engine';
+
+export const memoryEngine = {
+  settings: {},
+  create: (): Promise<EngineParts> =>
+    Promise.resolve({ engine: createMemoryEngine(), readiness: () => ({ ready: true }) }),
+};

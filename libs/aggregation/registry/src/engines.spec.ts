@@ -1,0 +1,22 @@
+import { describe, expect, it } from '@jest/globals';
+import { parseSettings } from '@pulses/shared-settings';
+import { createSimClock, createSimRandom } from '@pulses/testing-sim';
+import { createEngine, engineNames, engineSettings } from './engines';
+
+const ignore = () => undefined;
+const logger = { debug: ignore, info: ignore, warn: ignore, error: ignore, fatal: ignore };
+
+describe('the registry of engines', () => {
+  it('has memory and redis', () => {
+    expect(engineNames).toEqual(['memory', 'redis']);
+  });
+
+  it.each(engineNames)('makes %s from its settings, without connecting', async (name) => {
+    const { values } = parseSettings(engineSettings, { argv: [], env: {}, readFile: () => '' });
+    const context = { clock: createSimClock(), random: createSimRandom(1), logger };
+    const { engine, readiness } = await createEngine(name, values, context);
+    expect(engine.name).toBe(name);
+    expect(readiness()).toEqual({ ready: true });
+    await engine.close();
+  });
+});

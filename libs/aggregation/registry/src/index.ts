@@ -1,0 +1,1 @@
+export { createEngine, engineNames, engineSettings, type EngineContext, type EngineName } from './engines';

@@ -1,0 +1,24 @@
+// What an adapter offers to the registry of connectors: its settings, and how to make its parts from them.
+//
+// Only the ingestor's side exists so far. An adapter that also serves the command line and the stub generator gets
+// further calls beside `open`, which answer a producer and a reader.
+
+import type { Clock, Network } from '@pulses/shared-ports';
+import type { Connector } from './connector';
+
+/** What the program lends to any connector. */
+export interface ConnectorContext {
+  readonly network: Network;
+  readonly clock: Clock;
+  /** Name and version of the program, for the other side's log. */
+  readonly clientName: string;
+  /** Names this process among the members of a group. */
+  readonly member: string;
+}
+
+/** The ingestor's side of a connector. */
+export interface ConnectorParts {
+  readonly connector: Connector;
+  /** Where it connects, for the log. */
+  readonly peer: string;
+}

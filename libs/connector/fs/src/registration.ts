@@ -1,0 +1,19 @@
+// The fs connector as the registry knows it.
+
+import { brokerAddressOf, brokerClientSettings, connectBroker } from '@pulses/broker-client';
+import type { ConnectorContext, ConnectorParts } from '@pulses/connector-api';
+import type { SettingsOf } from '@pulses/shared-settings';
+import { createFsConnector } from './fs-connector';
+
+export const fsConnector = {
+  settings: brokerClientSettings,
+  /** Connects to nothing yet. @throws PulsesError CONFIG_INVALID when a file of the settings can't be read */
+  async open(
+    settings: SettingsOf<typeof brokerClientSettings>,
+    { network, clock, clientName, member }: ConnectorContext,
+  ): Promise<ConnectorParts> {
+    const address = await brokerAddressOf(settings);
+    const connect = () => connectBroker({ ...address, network, clock, clientName });
+    return { connector: createFsConnector({ connect, clock, member }), peer: `${address.host}:${address.port}` };
+  },
+};

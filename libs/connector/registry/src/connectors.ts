@@ -1,0 +1,34 @@
+// The connectors that an ingestor can use, by their name in --connector.
+//
+// A new connector is one line in CONNECTORS: its adapter exports its settings, and a call that makes its parts from
+// them. Names of settings are shared by all connectors; two different settings of one name fail at the start.
+
+import type { ConnectorContext, ConnectorParts } from '@pulses/connector-api';
+import { fsConnector } from '@pulses/connector-fs';
+import { mergeSettings, type SettingsDefinition, type SettingsOf } from '@pulses/shared-settings';
+
+interface Registration {
+  readonly settings: SettingsDefinition;
+  /** Takes the values of its settings; `openConnector` checks that they fit. */
+  open(settings: never, context: ConnectorContext): Promise<ConnectorParts>;
+}
+
+const CONNECTORS = {
+  fs: fsConnector,
+} satisfies Readonly<Record<string, Registration>>;
+
+export type ConnectorName = keyof typeof CONNECTORS;
+
+export const connectorNames = Object.keys(CONNECTORS) as readonly ConnectorName[];
+
+/** The settings of every connector. */
+export const connectorSettings = mergeSettings(Object.values(CONNECTORS).map(({ settings }) => settings));
+
+/** @throws PulsesError CONFIG_INVALID for a setting that can't be met; waits for no server */
+export function openConnector(
+  name: ConnectorName,
+  settings: SettingsOf<typeof connectorSettings>,
+  context: ConnectorContext,
+): Promise<ConnectorParts> {
+  return CONNECTORS[name].open(settings, context);
+}

@@ -1,0 +1,1 @@
+export { connectorNames, connectorSettings, openConnector, type ConnectorName } from './connectors';
