@@ -68,7 +68,13 @@ describe('a service', () => {
     ]);
   });
 
-  it('leaves what somebody has set', () => {
+  it('keeps its debugger: it does not start again while one can be attached', () => {
+    const { flags, pids } = told('small', { flags: ['--inspect=127.0.0.1:0'] });
+    expect(flags).toEqual(['--inspect=127.0.0.1:0']);
+    expect(pids.filter((line) => /^\d+$/.test(line))).toHaveLength(1);
+  });
+
+  it('leaves what the caller has set', () => {
     expect(told('small', { env: { MALLOC_MMAP_THRESHOLD_: '65536' } }).threshold).toBe('65536');
     expect(told('small', { flags: ['--max-semi-space-size=32'] }).youngBytes).toBeGreaterThan(30_000_000);
   });

@@ -1,15 +1,17 @@
-// Settings of V8 and of the C library that keep a service small. Both read them when a program begins, so the program is begun
-// again, once, in the same process: whoever starts a service need not know of them.
+// Settings of V8 and of the C library that keep a service small. Both are read when a program starts, so the program starts
+// itself again, once, in the same process. Its caller needs to know nothing of them.
 //
-// - The young generation stays at some 8 MB: buffers that nothing uses are freed when it is collected. So little is collected
-//   by one thread as fast as by several, which would wait for cores that somebody else uses.
-// - The old one is collected from 48 MB on, and then when it has doubled: by itself it grows to hundreds, and a crowd of clients
-//   leaves much behind. From 32 MB on it was collected all the time, since that is about what is in use.
-// - Buffers of more than 68 KB are given back to the system when they are freed; those that Node reads sockets into, 64 KB, are
-//   not asked for each time. As it comes, glibc keeps whatever lies below something that is in use, and stops asking the
-//   system for large buffers after it has freed one. Threads share two heaps of glibc, where each would have its own.
+// - The young generation stays at 8 MB, so that unused buffers are freed soon. One thread collects so little as fast as
+//   several, which would wait for busy cores.
+// - The old generation is collected from 48 MB on, and then each time it has doubled. By default it grows to hundreds of
+//   megabytes. From 32 MB on, about what is in use, it was collected all the time.
+// - Freed buffers above 68 KB go back to the system; the 64 KB buffers that Node reads sockets into are reused. By default
+//   glibc keeps everything below a buffer in use, and stops mapping large buffers after the first one is freed. Threads
+//   share two heaps of glibc instead of one each.
 //
 // docs/adr/0009-memory.md has the measurements.
+
+import { url as inspectorUrl } from 'node:inspector';
 
 const V8_FLAGS = [
   '--max-semi-space-size=4',
@@ -19,15 +21,16 @@ const V8_FLAGS = [
 ];
 const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: '69632', MALLOC_ARENA_MAX: '2' };
 
-/** Begins the program again with the settings, unless it has them. Call it first: what was done before is lost. */
+/** Starts the program again with the settings, unless it has them. Call it first: earlier work is lost. */
 export function useMemorySettings(): void {
   const { execArgv, execPath, argv, env, channel } = process;
-  // A parent that talks to its child would lose the channel.
-  if (V8_FLAGS.every((flag) => execArgv.includes(flag)) || channel !== undefined) return;
+  // A parent would lose its channel to the child, and a debugger its connection.
+  if (V8_FLAGS.every((flag) => execArgv.includes(flag)) || channel !== undefined || inspectorUrl() !== undefined)
+    return;
   try {
-    // What somebody has set on the command line or for the allocator stands behind ours, and wins.
+    // The caller's own flags and variables come later and win.
     process.execve?.(execPath, [execPath, ...V8_FLAGS, ...execArgv, ...argv.slice(1)], { ...ALLOCATOR, ...env });
   } catch {
-    // Not allowed: it runs as well, and takes more memory.
+    // Where execve is not allowed, the program runs with more memory.
   }
 }
