@@ -1,125 +1,125 @@
-// Serves an ingestor for development: node tools/src/serve-ingestor.mts [flags of the ingestor]
+// Serves an ingestor for development: node tools/src/serve-ingestor.mts [--watch] [flags of the ingestor]
 //
 // Starts a broker in a process of its own when none answers at the broker address, then the ingestor. Ends with the
 // ingestor's exit code, or with the broker's when that could not start. Every broker setting comes from its environment
 // variable (PULSES_DATA_DIR, …); its HTTP port, whose variable the ingestor shares, from PULSES_BROKER_HTTP_PORT.
+// With --watch, a change of a source rebuilds the bundles and restarts what has changed; an ingestor that fails then waits
+// for the next change.
 //
-// Guarantees: both end when this process ends, also when it is killed, since their channel to it closes. The ingestor is
-// ended first; on a terminal Nx signals all of them at once, which loses nothing, but is logged with more words.
+// Guarantees: both end when this process ends, also when it is killed. The ingestor is ended first. On a terminal Nx signals
+// all of them at once, which loses nothing.
 
-import { fork, type ChildProcess } from 'node:child_process';
-import { connect } from 'node:net';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { BrokerAddress } from './serve/broker-address.mts';
+import { LaunchedApp } from './serve/launched-app.mts';
+import { SourceWatch } from './serve/source-watch.mts';
 
-const POLL_MS = 50;
-const ANSWER_MS_MAX = 1_000;
-const APPS = join(dirname(fileURLToPath(import.meta.url)), '../../dist/apps');
+/** The ingestor starts the stub generator from its bundle; the CLI is built for `npx pulses`. */
+const INGESTOR_BUNDLES = ['ingestor', 'stub-generator'];
+const WATCHED = ['broker', ...INGESTOR_BUNDLES, 'cli'];
 
-const flags = process.argv.slice(2);
-const { values } = parseArgs({
-  args: flags,
-  options: {
-    host: { type: 'string' },
-    port: { type: 'string' },
-    connector: { type: 'string' },
-    help: { type: 'boolean' },
-    version: { type: 'boolean' },
-  },
-  strict: false,
-});
-const given = (flag: 'host' | 'port' | 'connector', fallback: string) => {
-  const value = values[flag];
-  return typeof value === 'string' ? value : (process.env[`PULSES_${flag.toUpperCase()}`] ?? fallback);
-};
-const host = given('host', '127.0.0.1');
-const port = given('port', '9000');
+class Launcher {
+  readonly #flags: readonly string[];
+  readonly #address: BrokerAddress;
+  readonly #isWatching: boolean;
+  #broker: LaunchedApp | undefined;
+  #ingestor: LaunchedApp | undefined;
+  #signals = 0;
+  /** Bundles that changed and whose apps have not been restarted yet. */
+  #changed = new Set<string>();
+  #wake: (() => void) | undefined;
 
-let stopping = false;
-const children: ChildProcess[] = [];
+  constructor(flags: readonly string[], isWatching: boolean) {
+    this.#flags = flags;
+    this.#isWatching = isWatching;
+    this.#address = new BrokerAddress(flags, process.env);
+  }
 
-function start(
-  app: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-): { child: ChildProcess; exited: Promise<number> } {
-  const child = fork(join(APPS, app, 'main.js'), args, {
-    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-    env,
-    // A group of its own: Ctrl-C reaches this process alone, which ends the children in order.
-    detached: true,
-  });
-  children.push(child);
-  const exited = new Promise<number>((resolve) => {
-    child.once('exit', (code) => {
-      resolve(code ?? 1);
+  /** Runs until the ingestor ends for good; resolves to the exit code. */
+  async run(): Promise<number> {
+    for (;;) {
+      if (this.#broker === undefined && (await this.#address.needsBroker())) await this.#startBroker();
+      if (this.#isStopping) break;
+      this.#ingestor = new LaunchedApp('ingestor', this.#flags, process.env);
+      const code = await this.#ingestor.exited;
+      if (this.#isStopping || !this.#isWatching || (code === 0 && this.#changed.size === 0)) return this.#end(code);
+      if (this.#changed.size === 0) await this.#nextChange(code);
+      if (this.#changed.has('broker')) await this.#stopBroker();
+      this.#changed.clear();
+    }
+    return this.#end(0);
+  }
+
+  restart(changed: ReadonlySet<string>): void {
+    console.error(`rebuilt: ${[...changed].join(', ')}`);
+    const isBrokerOurs = changed.has('broker') && this.#broker !== undefined;
+    if (!isBrokerOurs && !INGESTOR_BUNDLES.some((app) => changed.has(app))) return;
+    for (const app of changed) this.#changed.add(app);
+    if (this.#ingestor?.isRunning) this.#ingestor.kill('SIGTERM');
+    this.#wake?.();
+  }
+
+  /** Ends the newest child first; each gets its own signal, and a second one at a second Ctrl-C. */
+  stop(signal: NodeJS.Signals): void {
+    this.#signals += 1;
+    const child = [this.#ingestor, this.#broker].find((app) => app?.isRunning);
+    if (child === undefined) process.exit(0);
+    child.kill(this.#signals === 1 ? 'SIGTERM' : signal);
+    this.#wake?.();
+  }
+
+  get #isStopping(): boolean {
+    return this.#signals > 0;
+  }
+
+  async #startBroker(): Promise<void> {
+    const { PULSES_HTTP_PORT: _ingestorsPort, PULSES_BROKER_HTTP_PORT: httpPort, ...env } = process.env;
+    const { host, port } = this.#address;
+    const flags = [`--host=${host}`, `--port=${port}`, ...(httpPort === undefined ? [] : [`--http-port=${httpPort}`])];
+    const broker = new LaunchedApp('broker', flags, env);
+    this.#broker = broker;
+    const ended = new AbortController();
+    void broker.exited.then((code) => {
+      ended.abort();
+      if (this.#broker === broker && !this.#isStopping) process.exit(code);
     });
-  });
-  return { child, exited };
-}
+    await this.#address.untilAnswered(ended.signal);
+  }
 
-function brokerAnswers(): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port: Number(port) });
-    const settle = (answered: boolean) => {
-      socket.destroy();
-      resolve(answered);
-    };
-    socket.setTimeout(ANSWER_MS_MAX, () => {
-      settle(false);
-    });
-    socket.once('connect', () => {
-      settle(true);
-    });
-    socket.once('error', () => {
-      settle(false);
-    });
-  });
-}
+  async #stopBroker(): Promise<void> {
+    const broker = this.#broker;
+    this.#broker = undefined;
+    await broker?.stop();
+  }
 
-/** A broker on this machine, for a port that makes sense; the ingestor says what is wrong with any other. */
-async function needsBroker(): Promise<boolean> {
-  const isLocal = host === 'localhost' || host === '::1' || host.startsWith('127.');
-  const isPort = /^\d+$/.test(port) && Number(port) > 0 && Number(port) <= 65_535;
-  const asksOnly = values.help === true || values.version === true;
-  return isLocal && isPort && !asksOnly && given('connector', 'fs') === 'fs' && !(await brokerAnswers());
-}
+  async #nextChange(code: number): Promise<void> {
+    console.error(`the ingestor ended with ${code}; it starts again after the next change`);
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#wake = undefined;
+  }
 
-async function startBroker(): Promise<{ child: ChildProcess; exited: Promise<number> }> {
-  const { PULSES_HTTP_PORT: _ingestorsPort, PULSES_BROKER_HTTP_PORT: httpPort, ...env } = process.env;
-  const broker = start(
-    'broker',
-    [`--host=${host}`, `--port=${port}`, ...(httpPort === undefined ? [] : [`--http-port=${httpPort}`])],
-    env,
-  );
-  const failed = broker.exited.then((code) => {
-    if (!stopping) process.exit(code);
-    return true;
-  });
-  for (;;) {
-    if (await Promise.race([brokerAnswers(), failed])) return broker;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  async #end(code: number): Promise<number> {
+    await this.#stopBroker();
+    return code;
   }
 }
 
-let signals = 0;
+const args = process.argv.slice(2);
+const isWatching = args.includes('--watch');
+const launcher = new Launcher(
+  args.filter((arg) => arg !== '--watch'),
+  isWatching,
+);
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => {
-    stopping = true;
-    signals += 1;
-    // The newest child first; each gets its own signal, and a second one at a second Ctrl-C.
-    const child = children.findLast(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
-    if (child === undefined) process.exit(0);
-    child.kill(signals === 1 ? 'SIGTERM' : signal);
+    launcher.stop(signal);
   });
-
-const broker = (await needsBroker()) ? await startBroker() : undefined;
-let code = 0;
-if (!stopping) code = await start('ingestor', flags, process.env).exited;
-stopping = true;
-if (broker !== undefined && broker.child.exitCode === null) {
-  broker.child.kill('SIGTERM');
-  await broker.exited;
-}
+const watch = isWatching
+  ? new SourceWatch(WATCHED, (changed) => {
+      launcher.restart(changed);
+    })
+  : undefined;
+const code = await launcher.run();
+watch?.close();
 process.exit(code);
