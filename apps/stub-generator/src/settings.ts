@@ -54,7 +54,7 @@ export const generatorSettings = {
   }),
   count: optional(integerKind({ min: 1, max: Number.MAX_SAFE_INTEGER }), {
     flag: 'count',
-    description: 'Stop after so many pulses; without it, run until stopped.',
+    description: 'Stop after this number of pulses; without it, run until stopped.',
   }),
   seed: integerSetting({
     flag: 'seed',

@@ -22,7 +22,7 @@ export const catCommand = defineCommand({
     }),
     count: optional(integerKind({ min: 1, max: Number.MAX_SAFE_INTEGER }), {
       flag: 'count',
-      description: 'Stop after so many messages.',
+      description: 'Stop after this number of messages.',
     }),
     follow: booleanSetting({ flag: 'follow', description: 'Wait for further messages.' }),
   },

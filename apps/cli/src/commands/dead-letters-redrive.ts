@@ -19,8 +19,8 @@ export const deadLettersRedriveCommand = defineCommand({
   name: 'dead-letters redrive',
   purpose: 'Publishes dead letters to the source again, after a fix.',
   details:
-    'Each letter goes out once, however often this is run, killed or run twice at a time: the letters published are marked in ' +
-    'the commit that publishes them. What is still no pulse becomes a new dead letter.',
+    'Each letter is published once, also when this command is repeated, killed or run twice: ' +
+    'the commit that publishes it also marks it. What is still no pulse becomes a new dead letter.',
   settings: {
     ...brokerCommandSettings,
     ...letterSettings,

@@ -33,7 +33,7 @@ export const deadLettersCommand = defineCommand({
     ...letterSettings,
     count: optional(integerKind({ min: 1, max: Number.MAX_SAFE_INTEGER }), {
       flag: 'count',
-      description: 'Stop after so many dead letters.',
+      description: 'Stop after this number of dead letters.',
     }),
     raw: booleanSetting({ flag: 'raw', description: 'Show the bytes of each message.' }),
   },

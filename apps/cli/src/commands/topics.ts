@@ -24,8 +24,8 @@ export const topicsCommand = defineCommand({
   name: 'topics',
   purpose: 'Lists the topics.',
   details:
-    'For each: messages and bytes kept, offsets and broker times of the first and last message, how far each group is behind ' +
-    '(by its foremost position; `pulses positions` lists all), incarnation.',
+    'For each: messages and bytes kept, offsets and broker times of the first and last message, incarnation. ' +
+    "Also each group's lag by its foremost position; `pulses positions` lists all.",
   settings: {
     ...brokerCommandSettings,
     prefix: optional(textKind, { flag: 'prefix', description: 'Only topics whose name starts so.' }),

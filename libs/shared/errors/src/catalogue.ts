@@ -36,7 +36,7 @@ export const ERROR_CATALOGUE = {
   STORAGE_FULL: {
     meaning: 'The disk or quota of the data directory is full; nothing was stored.',
     retriable: true,
-    action: 'Free space; the broker goes on by itself.',
+    action: 'Free space; the broker continues on its own.',
   },
   STORAGE_FAILED: {
     meaning: 'The data directory could not be written or synchronised.',
@@ -101,7 +101,7 @@ export const ERROR_CATALOGUE = {
   POSITION_CONFLICT: {
     meaning: 'The stored position is not the one that the commit expected; nothing was stored.',
     retriable: false,
-    action: 'Nothing: the ingestor reads the stored position back and goes on from there.',
+    action: 'Nothing: the ingestor reads the stored position back and continues from it.',
   },
   OUTPUT_INVALID: {
     meaning: 'A line of an output topic is not one that the ingestor writes.',

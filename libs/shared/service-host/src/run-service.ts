@@ -47,8 +47,8 @@ export const commonSettings = {
     choices: LOG_FORMATS,
     default: 'auto',
     description:
-      'Format of log lines: JSON, or readable text. auto is readable text on a terminal and JSON elsewhere; ' +
-      'colours need a terminal and an unset NO_COLOR.',
+      'Format of log lines: JSON or readable text. auto: readable text on a terminal, JSON elsewhere. ' +
+      'Colours need a terminal and an unset NO_COLOR.',
   }),
 };
 
