@@ -1,11 +1,11 @@
+import { IO_THREADS } from '@pulses/broker-log';
 import { useMemorySettings } from '@pulses/shared-process';
 import { runService } from '@pulses/shared-service-host';
 import { brokerSettings } from './settings';
 import { startBroker } from './start-broker';
 
-// Files of topics are made durable many at a time, and the journal must not wait behind them. Node makes its threads at the
-// first call that needs one, which is later than this.
-process.env['UV_THREADPOOL_SIZE'] ??= '24';
+// Node starts its threads at the first call that needs one, which comes later.
+process.env['UV_THREADPOOL_SIZE'] ??= String(IO_THREADS);
 
 useMemorySettings();
 void runService({

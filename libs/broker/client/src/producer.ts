@@ -5,14 +5,12 @@
 // Survives a restart of the broker, not one of this process. Bounds: `inFlightMax` batches on the way; the caller bounds
 // the rest by awaiting `ready`.
 
-import type { TopicAppend } from '@pulses/broker-wire';
+import { PRODUCER_IN_FLIGHT_MAX, PRODUCER_RESULTS_KEPT, type TopicAppend } from '@pulses/broker-wire';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import type { Clock, Random } from '@pulses/shared-ports';
 import { backoffMs, Condition, delay } from '@pulses/shared-async';
 import type { BrokerClient } from './broker-client';
 
-/** Below the number of results that the broker remembers of each producer. */
-const IN_FLIGHT_MAX = 32;
 const BACKOFF = { delayMsMin: 50, delayMsMax: 5_000 };
 
 export interface ProducerOptions {
@@ -21,6 +19,7 @@ export interface ProducerOptions {
   readonly topic: string;
   readonly clock: Clock;
   readonly random: Random;
+  /** At most PRODUCER_RESULTS_KEPT: the broker must still know each of them when they are repeated. */
   readonly inFlightMax?: number;
   /** Called before each wait for another try. */
   onRetry?(error: PulsesError, delayMs: number): void;
@@ -48,7 +47,9 @@ interface Batch {
 }
 
 export function createProducer(options: ProducerOptions): Producer {
-  const { connect, topic, clock, random, inFlightMax = IN_FLIGHT_MAX } = options;
+  const { connect, topic, clock, random, inFlightMax = PRODUCER_IN_FLIGHT_MAX } = options;
+  if (inFlightMax > PRODUCER_RESULTS_KEPT)
+    throw new TypeError(`at most ${PRODUCER_RESULTS_KEPT} batches can be under way, not ${inFlightMax}`);
   const id = Buffer.from(random.bytes(16)).toString('hex');
   const aborted = new AbortController();
   /** Not acknowledged, in order of sequence. */

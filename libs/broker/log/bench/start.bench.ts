@@ -2,6 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import type { TopicAppend } from '@pulses/broker-wire';
+import { IO_THREADS } from '../src/io-threads';
 import { check, inDirectory, isSmoke, openLog, payloadOf, report, secondsOf } from './bench-fixture';
 
 const TOPICS = isSmoke ? 100 : 20_000;
@@ -52,7 +53,7 @@ async function start(directory: string): Promise<void> {
 }
 
 // As the broker has them.
-process.env['UV_THREADPOOL_SIZE'] ??= '24';
+process.env['UV_THREADPOOL_SIZE'] ??= String(IO_THREADS);
 const YOUNG_GENERATION = '--max-semi-space-size=4';
 // The log's timers do not keep a process alive; a broker's sockets do.
 const alive = setInterval(() => undefined, 1_000);

@@ -14,6 +14,7 @@
 //
 // Guarantees: what `decodeCheckpoint` returns was encoded so; damaged bytes give undefined, never an exception.
 
+import { PRODUCER_RESULTS_KEPT } from '@pulses/broker-wire';
 import { crc32 } from 'node:zlib';
 import {
   bytesOfHex,
@@ -26,7 +27,7 @@ import {
   type FieldReader,
   type FieldWriter,
 } from './bytes';
-import { createState, createTopicState, PRODUCER_RESULTS_KEPT, type LogState, type ProducerState } from './state';
+import { createState, createTopicState, type LogState, type ProducerState } from './state';
 import type { SegmentState } from './topic-files';
 
 const MAGIC = utf8('PULSCKP1');

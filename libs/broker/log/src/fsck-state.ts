@@ -4,9 +4,10 @@
 // sequences stand. Entries are applied by state.ts; here the state is first brought to where the entry fits. What had
 // to be assumed is told as a mismatch: without a hole before it, that is damage.
 
+import { PRODUCER_RESULTS_KEPT } from '@pulses/broker-wire';
 import type { Entry } from './entries';
 import type { Frame } from './frame';
-import { applyFrame, createTopicState, PRODUCER_RESULTS_KEPT, type LogState, type TopicState } from './state';
+import { applyFrame, createTopicState, type LogState, type TopicState } from './state';
 
 /** What the files say about a topic that the state does not know. */
 export interface KnownTopic {

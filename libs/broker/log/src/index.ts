@@ -1,3 +1,4 @@
+export { IO_THREADS } from './io-threads';
 export { openBrokerLog } from './open-broker-log';
 export {
   BROKER_LOG_DEFAULTS,

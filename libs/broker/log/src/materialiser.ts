@@ -14,6 +14,7 @@ import { Condition, mapConcurrent } from '@pulses/shared-async';
 import { PulsesError } from '@pulses/shared-errors';
 import type { Clock, Timer } from '@pulses/shared-ports';
 import type { DeletedTopic } from './entries';
+import { TOPIC_SYNCS_MAX } from './io-threads';
 import type { JournalReader } from './journal-reader';
 import type { LogLogger } from './options';
 import type { StoredBatch } from './record-cut';
@@ -35,8 +36,6 @@ import {
 
 /** Topics that are written at a time: small pieces of many go together. With more of them, what is under way grows old. */
 const WRITERS = 64;
-/** Files are made durable so many at a time: the file system commits them together. The broker has more threads than this. */
-const SYNCERS = 12;
 /** After so many topics what is durable is noted, also when the rest fails or is cut short. */
 const SYNCED_TOGETHER = 512;
 /** Then others have a turn: with many small batches a pass takes tens of thousands. */
@@ -289,7 +288,7 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     const syncTopic = async (topicFiles: TopicFiles): Promise<void> => {
       synced.push(...(await syncFiles(store, topicFiles)));
     };
-    const failures = await failuresOf(some, SYNCERS, syncTopic);
+    const failures = await failuresOf(some, TOPIC_SYNCS_MAX, syncTopic);
     if (failures.length > 0) throw failures[0];
     // Only now: a segment made meanwhile may be among those that were just synchronised.
     await syncNames();

@@ -5,8 +5,8 @@
 // behind the refused request, not SEQUENCE_GAP: its requests are fine, it has to send them again in order.
 
 import { PulsesError, type ErrorCode } from '@pulses/shared-errors';
-import type { ProducerStamp } from '@pulses/broker-wire';
-import { PRODUCER_RESULTS_KEPT, type LogState, type ProducerResult } from './state';
+import { PRODUCER_RESULTS_KEPT, type ProducerStamp } from '@pulses/broker-wire';
+import { type LogState, type ProducerResult } from './state';
 
 /** Producers with a refused request that are remembered; beyond it, the oldest gets SEQUENCE_GAP. */
 const REFUSALS_KEPT = 10_000;

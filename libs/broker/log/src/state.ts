@@ -6,14 +6,8 @@
 // by staging.ts before the frame was written. A frame that does not fit the state throws StateMismatch, unchanged
 // bytes notwithstanding: it then follows on another state than the one it was written for.
 
-import type { Incarnation } from '@pulses/broker-wire';
+import { PRODUCER_RESULTS_KEPT, type Incarnation } from '@pulses/broker-wire';
 import type { Appended, Entry, TopicCreated } from './entries';
-
-/**
- * Answers to repeated requests that are kept for each producer: at least as many as a producer may have under way.
- * A repeat of an older one is refused, not stored again.
- */
-export const PRODUCER_RESULTS_KEPT = 64;
 
 /** Producers that have said goodbye and are remembered, so that a late request of theirs stays fenced. */
 export const RETIRED_PRODUCERS_KEPT = 10_000;

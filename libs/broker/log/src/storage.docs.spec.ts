@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { PRODUCER_RESULTS_KEPT } from '@pulses/broker-wire';
 import { nodeFileSystem } from '@pulses/shared-node-platform';
 import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -21,7 +22,7 @@ import {
 } from './journal-segment';
 import { BROKER_LOG_DEFAULTS } from './options';
 import { TEMPORARY_SUFFIX } from './replaced-file';
-import { PRODUCER_RESULTS_KEPT, RETIRED_PRODUCERS_KEPT } from './state';
+import { RETIRED_PRODUCERS_KEPT } from './state';
 import { directoriesOf } from './storage';
 import { openLog, readMessages, temporaryDirectories } from './testing/log-fixture';
 import { BLOCK_BYTES_MAX } from './topic-files';

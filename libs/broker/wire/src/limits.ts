@@ -26,3 +26,11 @@ export const LIST_TOPICS_LIMIT_MAX = 10_000;
 
 /** How often an idle fetch stream repeats `head`. */
 export const HEAD_INTERVAL_MS = 200;
+
+/**
+ * Answers to repeated requests that a broker keeps for each producer. A repeat of an older request is refused, not
+ * stored again.
+ */
+export const PRODUCER_RESULTS_KEPT = 64;
+/** Batches that a producer has under way; less than PRODUCER_RESULTS_KEPT, since a lost connection makes it repeat them. */
+export const PRODUCER_IN_FLIGHT_MAX = 32;
