@@ -1,4 +1,5 @@
-// One Jest configuration for every project; the project is the --rootDir of the call.
+// One Jest configuration for every project; the project is the --rootDir of the call. Targets call it through
+// tools/src/run-specs.mts, which chooses the files.
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,9 +22,12 @@ export default {
       },
     ],
   },
-  moduleNameMapper: Object.fromEntries(
-    Object.entries(compilerOptions.paths).map(([name, [path]]) => [`^${name}$`, join(workspaceRoot, path)]),
-  ),
-  // A guard against what never ends, not a measure: machines are slow at times.
-  testTimeout: 240_000,
+  moduleNameMapper: {
+    '^fast-check$': join(workspaceRoot, 'tools/src/seeded-fast-check.cjs'),
+    ...Object.fromEntries(
+      Object.entries(compilerOptions.paths).map(([name, [path]]) => [`^${name}$`, join(workspaceRoot, path)]),
+    ),
+  },
+  // A guard against a hang, not a measure. Specs that take longer name a limit of their own.
+  testTimeout: 60_000,
 };

@@ -1,8 +1,9 @@
 // Every failpoint kills its process again and again, under load; afterwards nothing is missing and nothing is double.
 //
-// A little in every test run, all of it with TORTURE=1 (`nx run e2e:torture`). TORTURE_SEED=n repeats a run's hit counts.
+// Once for each failpoint in every test run, twenty times in the nightly one. The seed decides the hit counts.
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import { BROKER_FAILPOINTS, INGESTOR_FAILPOINTS, type Failpoint } from '@pulses/shared-failpoints';
 import { bundlePath, stopAll, type AppName } from '@pulses/testing-processes';
 import { readFileSync } from 'node:fs';
@@ -11,12 +12,10 @@ import { startLoad, type LineShape, type SteadyLoad } from './testing/steady-loa
 import { startTestBuild, testBuildPath, type Part, type TestBuildSystem } from './testing/test-build';
 import { checkWhole } from './testing/whole-check';
 
-const isTorture = process.env['TORTURE'] === '1';
-const KILLS = isTorture ? 20 : 3;
+const KILLS = SCALE.sizeOf({ sample: 1, fault: 3, torture: 20 });
 /** Then another system begins: what is checked after each round is everything since its beginning. */
 const ROUNDS_A_SYSTEM = 3;
 const TIMEOUT_MS = 600_000;
-const SEED = Number(process.env['TORTURE_SEED'] ?? 1 + Math.floor(Math.random() * 1e6));
 
 /** What it takes to come by a failpoint. */
 interface Way {
@@ -71,7 +70,7 @@ const NAMES = { broker: BROKER_FAILPOINTS, ingestor: INGESTOR_FAILPOINTS } satis
 
 /** A number below 1 that the seed decides. */
 function fractionOf(name: string, round: number): number {
-  let hash = SEED;
+  let hash = SCALE.seed;
   for (const char of `${name} ${round}`) hash = (Math.imul(hash, 31) + char.charCodeAt(0)) >>> 0;
   return (Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) >>> 0) / 2 ** 32;
 }
@@ -155,7 +154,7 @@ describe.each(SYSTEMS)('a system that is killed at every failpoint, from round $
   }
 
   it.each(rounds)(
-    `keeps every pulse once, round %i (TORTURE_SEED=${SEED})`,
+    `keeps every pulse once, round %i (${SCALE.note})`,
     async (round) => {
       for (const part of ['broker', 'ingestor'] as const) {
         await kill(part);

@@ -1,6 +1,7 @@
 // Two ingestors of one group: one works, the other takes over, and one that sleeps past its lease does no harm.
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import { stopAll } from '@pulses/testing-processes';
 import { startBrokerProcess, type BrokerProcess } from '@pulses/testing-system';
 import { startIngestor, type IngestorProcess } from './testing/ingestor-process';
@@ -8,8 +9,8 @@ import { readLines } from './testing/line-client';
 import { startLoad, type SteadyLoad } from './testing/steady-load';
 import { checkWhole } from './testing/whole-check';
 
-/** What is promised after a crash; a clean stop and an ended connection take no lease to find out. */
-const TAKEOVER_MS_MAX = 10_000;
+/** What is promised after a crash. Not measured in a sample, which may share the machine with anything. */
+const TAKEOVER_MS_MAX = SCALE.name === 'sample' ? Infinity : 10_000;
 
 describe('a standby', () => {
   let broker: BrokerProcess;

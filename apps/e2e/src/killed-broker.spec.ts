@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import { startApp, stopAll, until } from '@pulses/testing-processes';
 import { exactUnits, numberText, startBrokerProcess, type BrokerProcess } from '@pulses/testing-system';
 import { readLines } from './testing/line-client';
 
-const ROUNDS = process.env['TORTURE'] === '1' ? 500 : 20;
+const ROUNDS = SCALE.sizeOf({ sample: 5, fault: 20, torture: 500 });
 const RATE = 20_000;
 
 interface Totals {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import { aggregatedTopic, deadLetterTopic, encodeTenant, groupedTopic } from '@pulses/shared-pulse-model';
 import fc from 'fast-check';
 import type { MemoryBroker, MemoryRecord } from './testing/memory-broker';
@@ -294,7 +295,7 @@ describe('the audit', () => {
           expect(found.map((finding) => finding.topic)).toContain(topic);
         },
       ),
-      { numRuns: 400 },
+      { numRuns: SCALE.sizeOf({ sample: 100, fault: 400 }) },
     );
   });
 

@@ -1,5 +1,6 @@
 import type { AggregationEngine } from '@pulses/aggregation-api';
 import { describeAggregationEngine } from '@pulses/testing-aggregation-conformance';
+import { SCALE } from '@pulses/testing-scale';
 import { startRedis } from '@pulses/testing-services';
 import type { RedisEngine } from './redis-engine';
 import { engineOver } from './testing/engines';
@@ -34,8 +35,8 @@ describeAggregationEngine(
   { survivesRestart: true },
 );
 
-// Writing through takes a round trip for each of the suite's adds, so it is part of the long run.
-if (process.env['PULSES_TEST_FAULTS'] !== undefined)
+// Writing through takes a round trip for each of the suite's adds, so only the nightly run does it.
+if (SCALE.name === 'torture')
   describeAggregationEngine(
     'redis, writing through,',
     async () => {

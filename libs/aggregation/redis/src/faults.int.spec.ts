@@ -1,6 +1,7 @@
-// What happens to a Redis in service, and sums that stay exact. PULSES_TEST_FAULTS sets how many times each.
+// What happens to a Redis in service, and sums that stay exact.
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import { until } from '@pulses/testing-processes';
 import { startRedis, type RedisServer } from '@pulses/testing-services';
 import { Redis } from 'ioredis';
@@ -12,17 +13,16 @@ import { startCuttingProxy, type CuttingProxy } from './testing/cutting-proxy';
 import { engineOver } from './testing/engines';
 import { copyKeys, createRolls, createWindowLog, SOURCE } from './testing/window-log';
 
-const KILLS = Number(process.env['PULSES_TEST_FAULTS'] ?? 50);
-const FAULTS = Number(process.env['PULSES_TEST_FAULTS'] ?? 6);
-const SEED = Number(process.env['PULSES_TEST_SEED'] ?? Date.now() % 1_000_000);
+const KILLS = SCALE.sizeOf({ sample: 5, fault: 50, torture: 200 });
+const FAULTS = SCALE.sizeOf({ sample: 2, fault: 6, torture: 200 });
 // Without rewrites the append-only file is one file, so that its end is the end.
 const AOF =
   '--appendonly yes --appendfsync everysec --auto-aof-rewrite-percentage 0 --repl-diskless-sync-delay 0'.split(' ');
 /** Messages, keys and messages of a delta: some chunks a delta, so that a fault finds one of them half added. */
 const SIZE = { messages: 20_000, keys: 5_000, step: 2_500 };
 
-describe(`a window in Redis (seed ${SEED})`, () => {
-  const roll = createRolls(SEED);
+describe(`a window in Redis (${SCALE.note})`, () => {
+  const roll = createRolls(SCALE.seed);
   let server: RedisServer;
   let proxy: CuttingProxy;
   let engines: RedisEngine[];

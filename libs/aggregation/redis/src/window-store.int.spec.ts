@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import { createKeyTable } from '@pulses/aggregation-api';
 import { startRedis, type RedisServer } from '@pulses/testing-services';
 import { PendingRows, type Chunk } from './pending-rows';
@@ -9,7 +10,6 @@ import { copyKeys, createRolls, createWindowLog, SOURCE, textsOf, type WindowLog
 import { createWindowStore, takeOver, type StoredWindow, type WindowStore } from './window-store';
 
 const LIMITS = { connectMsMax: 5_000, commandMsMax: 5_000 };
-const SEED = Number(process.env['PULSES_TEST_SEED'] ?? Date.now() % 1_000_000);
 
 /** A call as it was made first, to be made again. */
 interface Call {
@@ -19,8 +19,8 @@ interface Call {
   readonly chunk: Chunk;
 }
 
-describe(`the fence of a window in Redis (seed ${SEED})`, () => {
-  const roll = createRolls(SEED);
+describe(`the fence of a window in Redis (${SCALE.note})`, () => {
+  const roll = createRolls(SCALE.seed);
   let server: RedisServer;
   let connection: RedisConnection;
   let store: WindowStore;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import { isUtf8 } from 'node:buffer';
 import { formatAmount } from '@pulses/shared-pulse-model';
 import fc from 'fast-check';
@@ -131,7 +132,7 @@ describe('the quick reading of the source', () => {
         decided += 1;
         expect(quick).toEqual(thoroughly(message));
       }),
-      { numRuns: 10_000 },
+      { numRuns: SCALE.sizeOf({ sample: 2_000, fault: 10_000 }) },
     );
     expect(decided).toBeGreaterThan(1000);
   });
@@ -144,7 +145,7 @@ describe('the quick reading of the source', () => {
         const quick = quickly(message);
         if (quick !== undefined) expect(quick).toEqual(thoroughly(message));
       }),
-      { numRuns: 10_000 },
+      { numRuns: SCALE.sizeOf({ sample: 2_000, fault: 10_000 }) },
     );
   });
 
@@ -171,7 +172,7 @@ describe('the quick reading of the source', () => {
         const amount = `${sign}${whole.replace(/^0+(?=.)/, '')}${fraction === null ? '' : `.${fraction}`}`;
         expect(quickly(pulse(amount))).toEqual(['a', 's', 'u', textOf(unitsOf(amount))]);
       }),
-      { numRuns: 5000 },
+      { numRuns: SCALE.sizeOf({ sample: 1_000, fault: 5000 }) },
     );
   });
 });

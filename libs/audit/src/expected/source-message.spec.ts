@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import { createPulseReader, DEAD_LETTER_REASONS, formatAmount } from '@pulses/shared-pulse-model';
 import fc from 'fast-check';
 import { readSourceMessage } from './source-message';
@@ -151,7 +152,7 @@ describe("the audit's reading of the source", () => {
         const bytes = Buffer.from(line);
         expect(ofAudit(bytes)).toEqual(ofPipeline(bytes));
       }),
-      { numRuns: 5000 },
+      { numRuns: SCALE.sizeOf({ sample: 1_000, fault: 5000 }) },
     );
   });
 
@@ -162,7 +163,7 @@ describe("the audit's reading of the source", () => {
         if (byte !== 10) bytes[place % bytes.byteLength] = byte;
         expect(ofAudit(bytes)).toEqual(ofPipeline(bytes));
       }),
-      { numRuns: 5000 },
+      { numRuns: SCALE.sizeOf({ sample: 1_000, fault: 5000 }) },
     );
   });
 });

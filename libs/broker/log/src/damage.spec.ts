@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import { createSimRandom } from '@pulses/testing-sim';
 import { FRAME_MAGIC } from './frame';
 import { SEGMENT_HEADER_BYTES } from './journal-segment';
@@ -13,7 +14,7 @@ import {
   type Stopped,
 } from './testing/torture-damage';
 import { violationsOf } from './testing/torture-lives';
-import { seedsOf, sizes } from './testing/torture-sizes';
+import { sizes } from './testing/torture-sizes';
 
 /** One journal segment of a few kilobytes, nothing in files, no checkpoint. */
 const JOURNAL_ONLY = {
@@ -41,20 +42,23 @@ function frameStarts(bytes: Uint8Array): number[] {
   return starts;
 }
 
-describe('a journal that ends early', () => {
+describe(`a journal that ends early (${SCALE.note})`, () => {
   it(
     'is reported, wherever it was cut in its last three frames, after a clean stop',
     async () => {
       const stopped = await stoppedLog(1, { steps: 20, isClean: true, options: JOURNAL_ONLY });
       const { path, bytes } = journalOf(stopped);
       const from = frameStarts(bytes).at(-3)!; // twenty operations
-      const found = await violationsOf(lengthsFrom(from, bytes.length - 1), async (length) => {
-        const outcome = await openDamaged(
-          damaged(stopped.disk, path, (whole) => whole.slice(0, length)),
-          { ...stopped, before: [] },
-        );
-        expect(outcome).toBe('reported');
-      });
+      const found = await violationsOf(
+        SCALE.everyNth(lengthsFrom(from, bytes.length - 1), sizes.cutStep),
+        async (length) => {
+          const outcome = await openDamaged(
+            damaged(stopped.disk, path, (whole) => whole.slice(0, length)),
+            { ...stopped, before: [] },
+          );
+          expect(outcome).toBe('reported');
+        },
+      );
       expect(found).toEqual([]);
     },
     sizes.timeoutMs,
@@ -66,13 +70,16 @@ describe('a journal that ends early', () => {
       const stopped = await stoppedLog(1, { steps: 20, isClean: false, options: JOURNAL_ONLY });
       const { path, bytes } = journalOf(stopped);
       const from = frameStarts(bytes).at(-3)!; // twenty operations
-      const found = await violationsOf(lengthsFrom(from, bytes.length - 1), async (length) => {
-        const outcome = await openDamaged(
-          damaged(stopped.disk, path, (whole) => whole.slice(0, length)),
-          stopped,
-        );
-        expect(outcome).toBe('shorter');
-      });
+      const found = await violationsOf(
+        SCALE.everyNth(lengthsFrom(from, bytes.length - 1), sizes.cutStep),
+        async (length) => {
+          const outcome = await openDamaged(
+            damaged(stopped.disk, path, (whole) => whole.slice(0, length)),
+            stopped,
+          );
+          expect(outcome).toBe('shorter');
+        },
+      );
       expect(found).toEqual([]);
     },
     sizes.timeoutMs,
@@ -83,7 +90,7 @@ function lengthsFrom(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, index) => from + index);
 }
 
-describe('a flipped bit', () => {
+describe(`a flipped bit (${SCALE.note})`, () => {
   it(
     'anywhere in a journal of four kilobytes is reported after a clean stop',
     async () => {
@@ -91,7 +98,7 @@ describe('a flipped bit', () => {
       const { path, bytes } = journalOf(stopped);
       expect(bytes.length).toBeGreaterThanOrEqual(4_096);
       const bits = 4_096 * 8;
-      const found = await violationsOf(lengthsFrom(0, bits - 1), async (bit) => {
+      const found = await violationsOf(SCALE.everyNth(lengthsFrom(0, bits - 1), sizes.flipStep), async (bit) => {
         const outcome = await openDamaged(
           damaged(stopped.disk, path, (whole) => flipBit(whole, bit)),
           { ...stopped, before: [] },
@@ -109,8 +116,8 @@ describe('a flipped bit', () => {
       const stopped = await stoppedLog(2, { steps: 14, isClean: false, options: JOURNAL_ONLY });
       const { path, bytes } = journalOf(stopped);
       const last = frameStarts(bytes).at(-1)!; // operations were stored
-      const random = createSimRandom(1);
-      const found = await violationsOf(seedsOf(500), async () => {
+      const random = createSimRandom(SCALE.seed);
+      const found = await violationsOf(SCALE.seeds(sizes.flipsAfterKill), async () => {
         const bit = Math.floor(random.fraction() * last * 8);
         const outcome = await openDamaged(
           damaged(stopped.disk, path, (whole) => flipBit(whole, bit)),
@@ -128,7 +135,7 @@ describe('a flipped bit', () => {
     async () => {
       const stopped = await stoppedLog(3, { steps: 80, isClean: true });
       const files = stopped.disk.files();
-      const found = await violationsOf(seedsOf(sizes.randomFlips), async (seed) => {
+      const found = await violationsOf(SCALE.seeds(sizes.randomFlips), async (seed) => {
         const random = createSimRandom(seed);
         const path = at(files, random.fraction());
         const bit = Math.floor(random.fraction() * stopped.disk.bytesOf(path).length * 8);
@@ -143,7 +150,7 @@ describe('a flipped bit', () => {
   );
 });
 
-describe('pages', () => {
+describe(`pages (${SCALE.note})`, () => {
   it(
     'that are zeroed, duplicated, swapped or gone are reported or do no harm, in any file',
     async () => {
@@ -151,7 +158,7 @@ describe('pages', () => {
       const files = stopped.disk.files();
       const kinds: PageDamage[] = ['zeroed', 'duplicated', 'swapped', 'cut out'];
       const outcomes = new Set<string>();
-      const found = await violationsOf(seedsOf(sizes.damagedPages), async (seed) => {
+      const found = await violationsOf(SCALE.seeds(sizes.damagedPages), async (seed) => {
         const random = createSimRandom(seed);
         const path = at(files, random.fraction());
         const kind = at(kinds, random.fraction());

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import { appendFile, cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodeFileSystem } from '@pulses/shared-node-platform';
@@ -15,7 +16,7 @@ import {
   type Shape,
 } from './testing/fsck-fixture';
 import { openLog, publish, temporaryDirectories } from './testing/log-fixture';
-import { seedsOf, sizes } from './testing/torture-sizes';
+import { sizes } from './testing/torture-sizes';
 
 const directories = temporaryDirectories();
 const shapes = builtShapes();
@@ -136,7 +137,7 @@ describe('one flipped bit', () => {
     'is found in every file, wherever it is, and nowhere else',
     async () => {
       const { directory } = await shapes.copy(await directories.make(), 'restarted often');
-      const [seed = 1] = seedsOf(1);
+      const { seed } = SCALE;
       const below = seededNumbers(seed);
       const paths = await filesOf(directory);
       const flips = Array.from({ length: sizes.flipsFound }, () => paths).flat();

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import { createSimFileSystem, createSimRandom } from '@pulses/testing-sim';
 import { finish, NOTHING_YET, recovered, violationsOf, type Wrap } from './testing/torture-lives';
 import { machineOn, openOn, runOperations } from './testing/torture-run';
-import { seedsOf, sizes } from './testing/torture-sizes';
+import { sizes } from './testing/torture-sizes';
 
 const UNCHANGED: Wrap = (fileSystem) => fileSystem;
 const CRASHES = 6;
@@ -26,11 +27,11 @@ async function crashWhileOpening(seed: number): Promise<void> {
   await finish(disk, machineOn(disk, random), books, UNCHANGED);
 }
 
-describe('power cuts while the log is opened after a power cut', () => {
+describe(`power cuts while the log is opened after a power cut (${SCALE.note})`, () => {
   it(
     'leave a directory that opens with all that was acknowledged, however many there are',
     async () => {
-      expect(await violationsOf(seedsOf(sizes.nestedRecoveries), crashWhileOpening)).toEqual([]);
+      expect(await violationsOf(SCALE.seeds(sizes.nestedRecoveries), crashWhileOpening)).toEqual([]);
     },
     sizes.timeoutMs,
   );

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import { mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodeFileSystem } from '@pulses/shared-node-platform';
@@ -19,7 +20,7 @@ import {
   type ShapeName,
 } from './testing/fsck-fixture';
 import { openLog, publish, readMessages, stamp, temporaryDirectories } from './testing/log-fixture';
-import { seedsOf, sizes } from './testing/torture-sizes';
+import { sizes } from './testing/torture-sizes';
 
 const directories = temporaryDirectories();
 const shapes = builtShapes();
@@ -291,7 +292,7 @@ describe('random damage', () => {
   it(
     'never makes a repair that keeps a wrong message, or loses one in silence',
     async () => {
-      const [seed = 1] = seedsOf(1);
+      const { seed } = SCALE;
       const below = seededNumbers(seed);
       for (let round = 0; round < sizes.repairs; round += 1) {
         const shape = await shapeOf(SHAPES[2 + below(4)]!);

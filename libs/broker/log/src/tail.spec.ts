@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import fc from 'fast-check';
 import { createSimRandom } from '@pulses/testing-sim';
 import { createArena, type Arena } from './arena';
@@ -148,7 +149,7 @@ describe('the tail', () => {
         expect(tail.bytes).toBeLessThanOrEqual(bytesMax);
         if (bytesMax === 0) expect(arena.held).toBe(0);
       }),
-      { numRuns: 100 },
+      { numRuns: SCALE.sizeOf({ sample: 25, fault: 100 }) },
     );
   });
 

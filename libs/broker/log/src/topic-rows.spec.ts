@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import fc from 'fast-check';
 import { createSimRandom } from '@pulses/testing-sim';
 import { BASE_OFFSET, RECORD_COUNT, TailRows, TOPIC_ID, type TailRow } from './tail-rows';
@@ -63,7 +64,7 @@ describe('the rows of topics in the tail', () => {
         }
         expect(wrong).toEqual([]);
       }),
-      { numRuns: 15 },
+      { numRuns: SCALE.sizeOf({ sample: 5, fault: 15 }) },
     );
   });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import { isPulsesError } from '@pulses/shared-errors';
 import fc from 'fast-check';
 import { createFrameAssembler, sealFrame, type Frame } from './frame';
@@ -61,7 +62,7 @@ describe('frames', () => {
           expect(['PROTOCOL_VIOLATION', 'MESSAGE_TOO_LARGE']).toContain(error.code);
         }
       }),
-      { numRuns: 20_000 },
+      { numRuns: SCALE.sizeOf({ sample: 4_000, fault: 20_000 }) },
     );
   });
 
@@ -110,7 +111,7 @@ describe('frames', () => {
           if (!isPulsesError(error)) throw error;
         }
       }),
-      { numRuns: 20_000 },
+      { numRuns: SCALE.sizeOf({ sample: 4_000, fault: 20_000 }) },
     );
   });
 });

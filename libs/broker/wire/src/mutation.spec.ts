@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import { isPulsesError } from '@pulses/shared-errors';
 import fc from 'fast-check';
 import { crc32 } from 'node:zlib';
@@ -164,7 +165,7 @@ describe('mutated streams', () => {
           expect(comparable({ frames: seen, failure })).toEqual(comparable(kept));
         },
       ),
-      { numRuns: 3_000 },
+      { numRuns: SCALE.sizeOf({ sample: 1_000, fault: 3_000 }) },
     );
   });
 
@@ -193,7 +194,7 @@ describe('mutated streams', () => {
         expect(written.subarray(16).toString('hex')).toBe(body.toString('hex'));
         expect(written.readUInt8(8)).toBe(type);
       }),
-      { numRuns: 5_000 },
+      { numRuns: SCALE.sizeOf({ sample: 1_500, fault: 5_000 }) },
     );
     // Else the property would hold for a decoder that refuses everything.
     expect(decoded).toBeGreaterThan(100);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import fc from 'fast-check';
 import {
   addAmountAt,
@@ -14,7 +15,7 @@ import { parseAmount } from './amount-reading';
 import { formatAmount, writeInteger } from './amount-writing';
 
 // The oracle: amounts as BigInt counts of 10^-30, worked out from their text.
-const SCALE = 30n;
+const FRACTION_DIGITS = 30n;
 
 function unitsOf(text: string): bigint | undefined {
   const match = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
@@ -22,7 +23,7 @@ function unitsOf(text: string): bigint | undefined {
   const [, sign, whole = '', fraction = '', exponent = '0'] = match;
   const digits = BigInt(whole + fraction);
   if (digits === 0n) return 0n;
-  const shift = SCALE + BigInt(exponent) - BigInt(fraction.length);
+  const shift = FRACTION_DIGITS + BigInt(exponent) - BigInt(fraction.length);
   if (shift > 60n || shift < -60n - BigInt(whole.length + fraction.length)) return undefined;
   const units = shift >= 0n ? digits * 10n ** shift : digits / 10n ** -shift;
   if (shift < 0n && units * 10n ** -shift !== digits) return undefined;
@@ -67,7 +68,7 @@ describe('exact amounts', () => {
         expect(amount === undefined).toBe(units === undefined);
         if (amount !== undefined && units !== undefined) expect(formatAmount(amount)).toBe(textOf(units));
       }),
-      { numRuns: 100_000 },
+      { numRuns: SCALE.sizeOf({ sample: 10_000, fault: 100_000 }) },
     );
   }, 120_000);
 
@@ -83,7 +84,7 @@ describe('exact amounts', () => {
         );
         expect(isZeroAmount(addAmounts(left.amount, right.amount))).toBe(left.units + right.units === 0n);
       }),
-      { numRuns: 100_000 },
+      { numRuns: SCALE.sizeOf({ sample: 10_000, fault: 100_000 }) },
     );
   }, 120_000);
 
@@ -163,7 +164,7 @@ describe('exact amounts', () => {
           expect(Buffer.from(out.subarray(1, end)).toString()).toBe(String(value));
         },
       ),
-      { numRuns: 20_000 },
+      { numRuns: SCALE.sizeOf({ sample: 5_000, fault: 20_000 }) },
     );
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import fc from 'fast-check';
 import { formatAmount } from './amount-writing';
 import type { DeadLetterReason } from './dead-letter-reason';
@@ -74,6 +75,8 @@ const pulse = (changes: Readonly<Record<string, string | undefined>> = {}): stri
   return `{${members.flatMap(([key, value]) => (value === undefined ? [] : [`${JSON.stringify(key)}:${value}`])).join(',')}}`;
 };
 
+const READ_RUNS = SCALE.sizeOf({ sample: 8_000, fault: 40_000 });
+
 describe('the pulse reader', () => {
   it('accepts the lines that the schema accepts, and reads the same values', () => {
     let accepted = 0;
@@ -85,10 +88,10 @@ describe('the pulse reader', () => {
         else expect(actual).toEqual(expected);
         if (expected !== 'rejected') accepted += 1;
       }),
-      { numRuns: 40_000 },
+      { numRuns: READ_RUNS },
     );
     // The generator must reach both sides.
-    expect(accepted).toBeGreaterThan(2000);
+    expect(accepted).toBeGreaterThan(READ_RUNS / 20);
   }, 120_000);
 
   it('decides alike in place and slowly', () => {
@@ -98,7 +101,7 @@ describe('the pulse reader', () => {
         const decided = readSlowly(slow, line, 0, line.byteLength) ? valuesOf(slow) : slow.reason;
         expect(read(line)).toEqual(decided);
       }),
-      { numRuns: 20_000 },
+      { numRuns: SCALE.sizeOf({ sample: 4_000, fault: 20_000 }) },
     );
   }, 120_000);
 

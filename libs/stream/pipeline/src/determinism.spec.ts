@@ -1,6 +1,7 @@
 // The outputs are a function of the source log alone: random logs, limits, timings and failures. A failure prints its seed.
 
 import { describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import { createEngineStore, createReferenceEngine } from '@pulses/testing-aggregation-conformance';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { createSimRandom } from '@pulses/testing-sim';
@@ -130,7 +131,7 @@ describe('the outputs', () => {
           expectedOutputs(first.messages, { sourceTopic: TOPIC, windowMs: WINDOW_MS, clockMs: Infinity }),
         );
       }),
-      { numRuns: 150 },
+      { numRuns: SCALE.sizeOf({ sample: 30, fault: 150 }) },
     );
   }, 180_000);
 });

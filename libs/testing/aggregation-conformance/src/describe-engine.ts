@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { AggregationEngine, EngineSource, EngineSupports } from '@pulses/aggregation-api';
+import { SCALE } from '@pulses/testing-scale';
 import fc from 'fast-check';
 import { describeSurvival } from './describe-survival';
 import { liveHistory, steps } from './engine-history';
@@ -287,7 +288,7 @@ export function describeAggregationEngine(
           histories += 1;
           await liveHistory(harness, history, `${source.topic}.history-${histories}`);
         }),
-        { numRuns: 300 },
+        { numRuns: SCALE.sizeOf({ sample: 60, fault: 300 }) },
       );
     }, 180_000);
 

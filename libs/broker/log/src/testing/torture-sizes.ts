@@ -1,25 +1,25 @@
-// How much the fault suites do: a little in every test run, all of it with TORTURE=1 (`nx run broker-log:torture`).
-// TORTURE_SEED=n runs the one seed that a failure has named.
+// How much the random and exhaustive suites of the log do, by scale.
 
-const isTorture = process.env['TORTURE'] === '1';
+import { SCALE } from '@pulses/testing-scale';
 
-const of = (always: number, torture: number): number => (isTorture ? torture : always);
+const { sizeOf } = SCALE;
 
 export const sizes = {
-  powerCuts: of(500, 20_000),
-  /** EDQUOT goes the way of ENOSPC, so every so manieth call of it is enough. */
-  quotaFaultEvery: of(5, 1),
-  randomFlips: of(2_000, 10_000),
-  damagedPages: of(500, 5_000),
-  nestedRecoveries: of(50, 500),
-  fillings: of(10, 100),
-  repairs: of(15, 1_000),
-  flipsFound: of(1, 100),
-  timeoutMs: of(900_000, 3_600_000),
+  powerCuts: sizeOf({ sample: 50, fault: 500, torture: 20_000 }),
+  /** Every so many calls of the script fail, one run for each. */
+  failingCallStep: sizeOf({ sample: 40, fault: 1 }),
+  /** EDQUOT takes the same path as ENOSPC; injecting it into every n-th call is enough. */
+  quotaFaultEvery: sizeOf({ sample: 5, fault: 5, torture: 1 }),
+  /** Every n-th length of a journal that ends early. */
+  cutStep: sizeOf({ sample: 4, fault: 1 }),
+  /** Every n-th bit of a journal of four kilobytes. */
+  flipStep: sizeOf({ sample: 16, fault: 1 }),
+  flipsAfterKill: sizeOf({ sample: 60, fault: 500 }),
+  randomFlips: sizeOf({ sample: 200, fault: 2_000, torture: 10_000 }),
+  damagedPages: sizeOf({ sample: 100, fault: 500, torture: 5_000 }),
+  nestedRecoveries: sizeOf({ sample: 10, fault: 50, torture: 500 }),
+  fillings: sizeOf({ sample: 2, fault: 10, torture: 100 }),
+  repairs: sizeOf({ sample: 3, fault: 15, torture: 1_000 }),
+  flipsFound: sizeOf({ sample: 1, fault: 1, torture: 100 }),
+  timeoutMs: sizeOf({ sample: 180_000, fault: 900_000, torture: 3_600_000 }),
 };
-
-/** `count` seeds, or the one asked for. */
-export function seedsOf(count: number): number[] {
-  const one = process.env['TORTURE_SEED'];
-  return one === undefined ? Array.from({ length: count }, (_, index) => index + 1) : [Number(one)];
-}

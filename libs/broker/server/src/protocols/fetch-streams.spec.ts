@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import fc from 'fast-check';
 import { HEAD_INTERVAL_MS, type Request, type Response } from '@pulses/broker-wire';
 import { settle } from '@pulses/testing-sim';
@@ -315,7 +316,7 @@ describe('a fetch stream', () => {
           expect(client.messages(stream)).toEqual(sent);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: SCALE.sizeOf({ sample: 20, fault: 60 }) },
     );
   });
 });

@@ -1,8 +1,9 @@
 // Clients that are slow, many, or hostile, beside one that is none of it.
 //
-// The counts are those that the broker is meant for; TORTURE=1 does it for longer (`nx run e2e:torture`).
+// The counts are those that the broker is meant for. The nightly run does it twenty times.
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { SCALE } from '@pulses/testing-scale';
 import { PREAMBLE } from '@pulses/broker-wire';
 import { peakMemoryMiB } from '@pulses/testing-benches';
 import {
@@ -31,8 +32,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { publishLines, readLines, sendText } from './testing/line-client';
 
-const isTorture = process.env['TORTURE'] === '1';
-const ROUNDS = isTorture ? 20 : 1;
+const ROUNDS = SCALE.sizeOf({ sample: 1, fault: 1, torture: 20 });
 const STOPPED_READERS = 100;
 const JOINING_READERS = 500;
 /** So that a replay takes many reads. */

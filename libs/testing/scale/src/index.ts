@@ -1,0 +1,2 @@
+export { itWith, type Capability } from './capability';
+export { createScale, SCALE, type Scale, type ScaleName } from './scale';
