@@ -9,8 +9,23 @@ const WORKFLOWS = workspaceFiles().filter((path) => path.startsWith('.github/wor
 const read = (path: string) => readFileSync(join(WORKSPACE_ROOT, path), 'utf8');
 
 interface Workflow {
-  readonly jobs: Readonly<Record<string, { readonly steps: readonly { readonly run?: string }[] }>>;
+  readonly on: Readonly<Record<string, unknown>>;
+  readonly defaults?: unknown;
+  readonly jobs: Readonly<Record<string, Job>>;
 }
+
+interface Job {
+  readonly strategy?: { readonly matrix: { readonly project: readonly string[] } };
+  readonly steps: readonly { readonly run?: string; readonly uses?: string; readonly if?: string }[];
+}
+
+interface Project {
+  readonly name: string;
+  readonly targets: Readonly<Record<string, unknown>>;
+}
+
+/** Projects with random suites of a size of their own for the nightly run. */
+const TORTURED = ['broker-log', 'broker-server', 'aggregation-redis', 'e2e'];
 
 describe('the workflows', () => {
   it.each(WORKFLOWS)('%s is a valid workflow', async (path) => {
@@ -22,8 +37,30 @@ describe('the workflows', () => {
     const { jobs } = parse(read('.github/workflows/ci.yml')) as Workflow;
     const commands = Object.values(jobs).flatMap(({ steps }) => steps.map(({ run }) => run ?? ''));
     const affected = commands.find((command) => command.startsWith('npx nx affected'));
-    expect(affected).toMatch(/-t lint typecheck test build e2e\b/);
+    expect(affected).toMatch(/-t lint typecheck test int build e2e\b/);
     expect(commands.some((command) => command.includes('git merge-base'))).toBe(true);
+  });
+
+  it('run torture, mutations and every bench at night, and keep their output', () => {
+    const { on, defaults, jobs } = parse(read('.github/workflows/nightly.yml')) as Workflow;
+    expect(on).toHaveProperty('schedule');
+    // Only a named bash fails when the command before a pipe fails.
+    expect(defaults).toEqual({ run: { shell: 'bash' } });
+    expect(jobs['torture']?.strategy?.matrix.project).toEqual(TORTURED);
+    const commands = Object.values(jobs).flatMap(({ steps }) => steps.map(({ run }) => run ?? ''));
+    for (const command of ['npx nx torture', 'npm run test:all', 'npx nx mutations tools', 'npm run bench'])
+      expect(commands.filter((one) => one.startsWith(command))).toHaveLength(1);
+    for (const { steps } of Object.values(jobs))
+      expect(steps.at(-1)).toMatchObject({ uses: 'actions/upload-artifact@v4', if: 'always()' });
+  });
+
+  it('name targets that exist', () => {
+    const projects = workspaceFiles()
+      .filter((path) => path.endsWith('/project.json'))
+      .map((path) => JSON.parse(read(path)) as Project);
+    const targetsOf = (name: string) => Object.keys(projects.find((project) => project.name === name)?.targets ?? {});
+    for (const name of TORTURED) expect([name, targetsOf(name)]).toEqual([name, expect.arrayContaining(['torture'])]);
+    expect(targetsOf('tools')).toContain('mutations');
   });
 
   it('and the local check calls the two commands of the README', () => {
