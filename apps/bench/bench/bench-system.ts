@@ -5,15 +5,14 @@ import {
   cpuSeconds,
   histogramPercentiles,
   mainThreadCpuSeconds,
-  openBrokerLink,
   peakMemoryMiB,
   until,
-  type BrokerLink,
   type Percentiles,
   type PulsePool,
 } from '@pulses/testing-benches';
 import { startApp, stopAll } from '@pulses/testing-processes';
 import { exactUnits, numberText, startSystem, type System } from '@pulses/testing-system';
+import { BrokerLink } from './broker-link';
 
 /** The exact value of a millionth, in the oracle's 10^-30. */
 export const UNITS_A_MICRO = 10n ** 24n;
@@ -65,7 +64,7 @@ export async function withBenchSystem<T>(
   let system: System | undefined;
   try {
     system = await startSystem({ ingestorArgs: ['--log-level=warn', ...ingestorArgs] });
-    return await run(benchOf(system, await openBrokerLink(system.port)));
+    return await run(benchOf(system, await BrokerLink.open(system.port)));
   } finally {
     await stopAll();
     await system?.stop();

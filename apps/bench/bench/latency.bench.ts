@@ -10,7 +10,6 @@ import {
   echoRoundTrips,
   isSmoke,
   latencyOf,
-  openBrokerLink,
   report,
   sendPaced,
   sized,
@@ -19,6 +18,7 @@ import {
 } from '@pulses/testing-benches';
 import { makeTempDirectory } from '@pulses/testing-processes';
 import { CHECKED, SOURCE_TOPIC, UNITS_A_MICRO, withBenchSystem } from './bench-system';
+import { BrokerLink } from './broker-link';
 
 const RATE = sized(50_000, 5_000, 'BENCH_RATE');
 const TENANTS = sized(1_000, 20);
@@ -44,7 +44,7 @@ const first = createPulsePool({ tenants: TENANTS, skus: 1, batchCount: 1, batchP
 const directory = await makeTempDirectory();
 
 await withBenchSystem([`--flush-interval=${isSmoke ? '1s' : '5s'}`], async (bench) => {
-  const [producer, reader] = [await openBrokerLink(bench.system.port), await openBrokerLink(bench.system.port)];
+  const [producer, reader] = [await BrokerLink.open(bench.system.port), await BrokerLink.open(bench.system.port)];
   await producer.produce(SOURCE_TOPIC, first.at(0).payload, TENANTS);
   await bench.untilGrouped(TENANTS);
 

@@ -19,7 +19,6 @@ import {
 } from '@pulses/testing-benches';
 import { freePort, makeTempDirectory, startApp, stopAll, type RunningApp } from '@pulses/testing-processes';
 import {
-  connectWire,
   loadOf,
   pass,
   publisherOf,
@@ -28,8 +27,8 @@ import {
   type Crowd,
   type HostileKind,
   type Hostility,
-  type WireClient,
 } from '@pulses/testing-system';
+import { connectWire, type WireClient } from '@pulses/testing-wire-client';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -90,7 +89,7 @@ async function checkStored(client: WireClient, { topic, acknowledged }: SteadyPr
   let count = 0;
   await new Promise<void>((resolve, reject) => {
     const request = { type: 'fetch', topic, incarnation: '', fromOffset: 0, creditBytes: CREDIT_BYTES } as const;
-    const send = client.stream(request, (response) => {
+    const stream = client.stream(request, (response) => {
       if (response.type === 'head') resolve();
       else if (response.type === 'error') reject(new Error(response.code));
       else if (response.type === 'records')
@@ -100,7 +99,7 @@ async function checkStored(client: WireClient, { topic, acknowledged }: SteadyPr
               reject(new Error(`${topic}: ${line} where ${count} was due`));
             count += 1;
           }
-          send({ type: 'credit', bytes: payload.byteLength });
+          stream.send({ type: 'credit', bytes: payload.byteLength });
         }
     });
   });

@@ -6,7 +6,6 @@ import {
   createPulsePool,
   createSamples,
   latencyOf,
-  openBrokerLink,
   report,
   sized,
   syncedWrites,
@@ -15,6 +14,7 @@ import {
 import { makeTempDirectory, stopAll } from '@pulses/testing-processes';
 import { startBrokerProcess } from '@pulses/testing-system';
 import { SOURCE_TOPIC } from './bench-system';
+import { BrokerLink } from './broker-link';
 
 const BATCH_PULSES = 1_000;
 const BATCHES = Math.ceil(sized(10_000_000, 50_000, 'BENCH_PULSES') / BATCH_PULSES);
@@ -25,7 +25,7 @@ const pool = createPulsePool({ tenants: 1_000, skus: 50, batchCount: sized(200, 
 
 /** Reads the whole topic and compares it byte by byte. */
 async function checkStored(port: number): Promise<void> {
-  const link = await openBrokerLink(port);
+  const link = await BrokerLink.open(port);
   let [messages, batch, at] = [0, 0, 0];
   let difference: number | undefined;
   link.read(SOURCE_TOPIC, ({ payload, recordCount }) => {
@@ -51,7 +51,7 @@ async function checkStored(port: number): Promise<void> {
 const directory = await makeTempDirectory();
 const broker = await startBrokerProcess(['--log-level=warn']);
 try {
-  const link = await openBrokerLink(broker.port);
+  const link = await BrokerLink.open(broker.port);
   const latency = createSamples();
   let next = 0;
   /** One batch after the other: as many of these run as batches are on the way. */

@@ -15,8 +15,6 @@ import {
   type TempDirectory,
 } from '@pulses/testing-processes';
 import {
-  ConnectionEnded,
-  connectWire,
   loadOf,
   pass,
   publisherOf,
@@ -28,6 +26,7 @@ import {
   type CrowdResult,
   type LoadReader,
 } from '@pulses/testing-system';
+import { connectWire, ConnectionEnded } from '@pulses/testing-wire-client';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { publishLines, readLines, sendText } from './testing/line-client';

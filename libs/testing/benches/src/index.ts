@@ -1,4 +1,3 @@
-export { openBrokerLink, type BrokerLink } from './broker-link';
 export { check, isSmoke, sized, until } from './checks';
 export { latencyOf, measurementSchema, report, skip, type Measure, type Measurement } from './measurement';
 export { sendPaced } from './pacer';

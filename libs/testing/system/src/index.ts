@@ -2,6 +2,5 @@ export { startBrokerProcess, type BrokerProcess } from './broker-process';
 export { runCrowd, type Crowd, type CrowdResult } from './neighbours-crowd';
 export { runHostility, type HostileKind, type Hostility } from './neighbours-hostile';
 export { loadOf, pass, publisherOf, readByFetch, readByLines, type LoadReader } from './neighbours-load';
-export { connectWire, ConnectionEnded, type WireClient } from './neighbours-wire';
 export { exactUnits, numberText, pulseLine, sumsOf, sumsOfLines, type Pulse } from './oracle';
 export { startSystem, type System } from './system';

@@ -1,7 +1,7 @@
 // Many readers of one load, for a process of their own, so that all of them can be stopped at once.
 
+import { ConnectionEnded } from '@pulses/testing-wire-client';
 import { loadOf, readByFetch, readByLines, type LoadShape } from './neighbours-load';
-import { ConnectionEnded } from './neighbours-wire';
 
 export interface Crowd {
   readonly port: number;

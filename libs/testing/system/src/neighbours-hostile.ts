@@ -1,10 +1,10 @@
 // Clients of one kind that a broker would rather not have, for a process of their own.
 
 import { encodeRequest, PREAMBLE, PROTOCOL_VERSION } from '@pulses/broker-wire';
+import { connectWire, ConnectionEnded } from '@pulses/testing-wire-client';
 import { connect, type Socket } from 'node:net';
 import { crc32 } from 'node:zlib';
 import { loadOf, pass, publisherOf, readByFetch, readByLines } from './neighbours-load';
-import { connectWire, ConnectionEnded } from './neighbours-wire';
 
 export type HostileKind = 'joining' | 'returning' | 'slow-opening' | 'endless-line' | 'mutated';
 

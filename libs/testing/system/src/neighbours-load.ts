@@ -1,7 +1,7 @@
 // A load whose every byte is known beforehand, who publishes it, and readers that compare what they get with it.
 
+import { connectWire, ConnectionEnded, type WireClient } from '@pulses/testing-wire-client';
 import { connect } from 'node:net';
-import { connectWire, ConnectionEnded, type WireClient } from './neighbours-wire';
 
 const BATCH_MESSAGES = 64;
 const CREDIT_BYTES = 256 * 1024;
@@ -116,7 +116,7 @@ function comparison(load: Load, fromMessage: number, close: () => void) {
     },
     end() {
       join(undefined);
-      fail(new ConnectionEnded());
+      fail(new ConnectionEnded('the connection is over'));
     },
     fail,
   };
@@ -151,7 +151,7 @@ export function readByFetch(port: number, topic: string, load: Load, fromMessage
       fromOffset: fromMessage,
       creditBytes: CREDIT_BYTES,
     } as const;
-    const send = client.stream(request, (response) => {
+    const stream = client.stream(request, (response) => {
       if (response.type === 'fetch-started') join(response.nextOffset);
       else if (response.type === 'error') fail(new Error(`${response.code}: ${response.message}`));
       else if (response.type === 'records')
@@ -159,7 +159,7 @@ export function readByFetch(port: number, topic: string, load: Load, fromMessage
           if (baseOffset !== next) fail(new Error(`offset ${baseOffset} came where ${next} was due`));
           next += recordCount;
           take(payload);
-          send({ type: 'credit', bytes: payload.byteLength });
+          stream.send({ type: 'credit', bytes: payload.byteLength });
         }
     });
   };

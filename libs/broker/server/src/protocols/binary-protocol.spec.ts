@@ -2,8 +2,8 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { encodeRequest, FRAME_BYTES_MAX, PROTOCOL_VERSION, type Request } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 import { settle } from '@pulses/testing-sim';
+import { lines, produce } from '@pulses/testing-wire-client';
 import { startHarness } from '../testing/harness';
-import { lines, produce } from '../testing/wire-client';
 
 const listAll: Request = { type: 'list-topics', prefix: '', after: '', limit: 100 };
 

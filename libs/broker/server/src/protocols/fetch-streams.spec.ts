@@ -3,8 +3,8 @@ import { SCALE } from '@pulses/testing-scale';
 import fc from 'fast-check';
 import { HEAD_INTERVAL_MS, type Request, type Response } from '@pulses/broker-wire';
 import { settle } from '@pulses/testing-sim';
+import { lines, type RecordingClient } from '@pulses/testing-wire-client';
 import { startHarness, type Harness } from '../testing/harness';
-import { lines, type WireClient } from '../testing/wire-client';
 
 function fetch(topic: string, fromOffset = 0, creditBytes = 100_000_000, incarnation = ''): Request {
   return { type: 'fetch', topic, incarnation, fromOffset, creditBytes };
@@ -14,14 +14,14 @@ function publish(harness: Harness, topic: string, ...messages: string[]): Promis
   return harness.log.append({ topic, ...lines(...messages) });
 }
 
-function headsOf(client: WireClient, correlation: number): Extract<Response, { type: 'head' }>[] {
+function headsOf(client: RecordingClient, correlation: number): Extract<Response, { type: 'head' }>[] {
   return client.heard.flatMap(({ correlation: id, response }) =>
     id === correlation && response.type === 'head' ? [response] : [],
   );
 }
 
 /** Fails when a message comes after a head with an earlier time than the head's clock, or offsets do not follow. */
-function checkStream(client: WireClient, correlation: number, fromOffset: number): void {
+function checkStream(client: RecordingClient, correlation: number, fromOffset: number): void {
   let next = fromOffset;
   let clockMs = 0;
   // Plain comparisons: there are hundreds of thousands of them.
@@ -253,7 +253,7 @@ describe('a fetch stream', () => {
     };
     // A read takes one of them, so a replay takes several.
     for (let batch = 0; batch < 4; batch += 1) await publishSome(`stored ${batch} ${'x'.repeat(20_000)}`);
-    const readers: { client: WireClient; stream: number }[] = [];
+    const readers: { client: RecordingClient; stream: number }[] = [];
     let reads = 0;
     let duringReads = 0;
     const read = harness.log.read;

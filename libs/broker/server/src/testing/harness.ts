@@ -8,10 +8,10 @@ import {
   type SimClock,
   type SimNetwork,
 } from '@pulses/testing-sim';
+import { connectRaw, RecordingClient, type RawClient } from '@pulses/testing-wire-client';
 import { createBrokerServer, type BrokerServer, type BrokerServerOptions } from '../broker-server';
 import type { ServerLogger } from '../context';
 import { createMemoryLog, type MemoryLog } from './memory-log';
-import { connectRaw, connectWire, type RawClient, type WireClient } from './wire-client';
 
 export interface LoggedEvent {
   readonly level: keyof ServerLogger;
@@ -37,7 +37,7 @@ export interface Harness {
   readonly server: BrokerServer;
   readonly port: number;
   readonly events: LoggedEvent[];
-  wire(options?: { token?: string; greets?: boolean }): Promise<WireClient>;
+  wire(options?: { token?: string; greets?: boolean }): Promise<RecordingClient>;
   /** A client of the line protocol, or of none: sends `text` first. */
   raw(text: string): Promise<RawClient>;
 }
@@ -74,7 +74,7 @@ export async function startHarness(
     server,
     port,
     events,
-    wire: (wireOptions) => connectWire(network, port, wireOptions),
+    wire: (wireOptions) => RecordingClient.connect(network, port, wireOptions),
     raw: async (text) => {
       const client = await connectRaw(network, port);
       client.socket.write(Buffer.from(text));
