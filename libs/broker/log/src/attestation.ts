@@ -4,8 +4,8 @@
 //   attested = magic 8 bytes · lsn u64 · timestampMs u64 · crc u32 (of the bytes before)
 
 import { crc32 } from 'node:zlib';
+import { putU64, takeU64, viewOf } from '@pulses/shared-binary';
 import type { FileSystem } from '@pulses/shared-ports';
-import { putU64, takeU64, viewOf } from './bytes';
 import { readWhole, replaceFile } from './replaced-file';
 
 export const ATTESTATION_NAME = 'attested';

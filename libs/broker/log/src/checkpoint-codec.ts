@@ -16,17 +16,8 @@
 
 import { PRODUCER_RESULTS_KEPT } from '@pulses/broker-wire';
 import { crc32 } from 'node:zlib';
-import {
-  bytesOfHex,
-  createFieldReader,
-  createFieldWriter,
-  FieldError,
-  hexOfBytes,
-  utf8,
-  viewOf,
-  type FieldReader,
-  type FieldWriter,
-} from './bytes';
+import { FieldError, FieldReader, FieldWriter, viewOf } from '@pulses/shared-binary';
+import { utf8 } from './bytes';
 import { createState, createTopicState, type LogState, type ProducerState } from './state';
 import type { SegmentState } from './topic-files';
 
@@ -47,7 +38,7 @@ export interface Checkpoint {
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
   const { state } = checkpoint;
   const bytes = Buffer.allocUnsafeSlow(sizeAtMost(checkpoint));
-  const to = createFieldWriter(bytes);
+  const to = FieldWriter.into(bytes);
   to.raw(MAGIC);
   to.u32(VERSION);
   to.raw(checkpoint.logId);
@@ -59,8 +50,8 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
   to.u32(state.topicsById.size);
   for (const topic of state.topicsById.values()) {
     to.u32(topic.id);
-    to.raw(bytesOfHex(topic.incarnation));
-    to.short(utf8(topic.topic));
+    to.id(topic.incarnation);
+    to.str(topic.topic);
     to.u64(topic.startOffset);
     to.u64(topic.nextOffset);
     to.u64(topic.bytes);
@@ -72,7 +63,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
   for (const [id, producer] of state.producers) writeProducer(to, id, producer);
   to.u32(state.retiredProducers.size);
   for (const [id, epoch] of state.retiredProducers) {
-    to.raw(bytesOfHex(id));
+    to.id(id);
     to.u32(epoch);
   }
   writeGroups(to, state);
@@ -97,7 +88,7 @@ function writeSegments(to: FieldWriter, segments: readonly SegmentState[]): void
 
 function writeProducer(to: FieldWriter, id: string, producer: ProducerState): void {
   const kept = Math.min(producer.nextSequence, PRODUCER_RESULTS_KEPT);
-  to.raw(bytesOfHex(id));
+  to.id(id);
   to.u32(producer.epoch);
   to.u64(producer.nextSequence);
   to.u32(kept);
@@ -111,17 +102,17 @@ function writeProducer(to: FieldWriter, id: string, producer: ProducerState): vo
 function writeGroups(to: FieldWriter, state: LogState): void {
   to.u32(state.groups.size);
   for (const [name, group] of state.groups) {
-    to.short(utf8(name));
+    to.str(name);
     to.u32(group.epoch);
     to.u32(group.positions.size);
     for (const [topicId, positions] of group.positions) {
       to.u32(topicId);
       to.u32(positions.size);
       for (const [position, { offset, revision, metadata }] of positions) {
-        to.short(utf8(position));
+        to.str(position);
         to.u64(offset);
         to.u64(revision);
-        to.short(utf8(metadata));
+        to.str(metadata);
       }
     }
   }
@@ -151,10 +142,10 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint | undefined {
   if (end < MAGIC.length + 4 || !MAGIC.every((byte, index) => bytes[index] === byte)) return undefined;
   if (viewOf(bytes).getUint32(end, true) !== crc32(bytes.subarray(0, end))) return undefined;
   try {
-    const from = createFieldReader(bytes, MAGIC.length, end);
+    const from = new FieldReader(bytes, MAGIC.length, end);
     if (from.u32() !== VERSION) return undefined;
     const checkpoint = readCheckpoint(from);
-    return from.at === end ? checkpoint : undefined;
+    return from.remaining === 0 ? checkpoint : undefined;
   } catch (error) {
     if (error instanceof FieldError) return undefined;
     throw error;
@@ -164,7 +155,7 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint | undefined {
 function readCheckpoint(from: FieldReader): Checkpoint {
   const state = createState();
   const segments = new Map<number, SegmentState[]>();
-  const logId = from.raw(16).slice();
+  const logId = new Uint8Array(from.raw(16));
   state.lsn = from.u64();
   const frameCrc = from.u32();
   const materialisedLsn = from.u64();
@@ -172,8 +163,8 @@ function readCheckpoint(from: FieldReader): Checkpoint {
   state.nextTopicId = from.u32();
   times(from.u32(), () => {
     const topicId = from.u32();
-    const incarnation = hexOfBytes(from.raw(16));
-    const topic = createTopicState({ topicId, incarnation, topic: from.text() });
+    const incarnation = from.id();
+    const topic = createTopicState({ topicId, incarnation, topic: from.str() });
     topic.startOffset = from.u64();
     topic.nextOffset = from.u64();
     topic.bytes = from.u64();
@@ -184,7 +175,7 @@ function readCheckpoint(from: FieldReader): Checkpoint {
     segments.set(topicId, readSegments(from));
   });
   times(from.u32(), () => {
-    const id = hexOfBytes(from.raw(16));
+    const id = from.id();
     const producer: ProducerState = { epoch: from.u32(), nextSequence: from.u64(), results: [] };
     const kept = from.u32();
     for (let sequence = producer.nextSequence - kept; sequence < producer.nextSequence; sequence += 1) {
@@ -193,7 +184,7 @@ function readCheckpoint(from: FieldReader): Checkpoint {
     state.producers.set(id, producer);
   });
   times(from.u32(), () => {
-    const id = hexOfBytes(from.raw(16));
+    const id = from.id();
     state.retiredProducers.set(id, from.u32());
   });
   readGroups(from, state);
@@ -214,13 +205,13 @@ function readSegments(from: FieldReader): SegmentState[] {
 
 function readGroups(from: FieldReader, state: LogState): void {
   times(from.u32(), () => {
-    const name = from.text();
+    const name = from.str();
     const group = { epoch: from.u32(), positions: new Map<number, Map<string, ReturnType<typeof readPosition>>>() };
     times(from.u32(), () => {
       const positions = new Map<string, ReturnType<typeof readPosition>>();
       group.positions.set(from.u32(), positions);
       times(from.u32(), () => {
-        const position = from.text();
+        const position = from.str();
         positions.set(position, readPosition(from));
       });
     });
@@ -231,7 +222,7 @@ function readGroups(from: FieldReader, state: LogState): void {
 function readPosition(from: FieldReader): { offset: number; revision: number; metadata: string } {
   const offset = from.u64();
   const revision = from.u64();
-  return { offset, revision, metadata: from.text() };
+  return { offset, revision, metadata: from.str() };
 }
 
 function times(count: number, run: () => void): void {

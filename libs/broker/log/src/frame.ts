@@ -12,21 +12,9 @@
 // Guarantees: what `encodeFrame` makes, `readFrame` gives back; anything else is undefined, never an exception.
 
 import { crc32 } from 'node:zlib';
+import { FieldError, FieldReader, FieldWriter, putU64, takeU64, viewOf } from '@pulses/shared-binary';
 import type { Arena } from './arena';
-import {
-  bytesOfHex,
-  copyInto,
-  createFieldReader,
-  createFieldWriter,
-  FieldError,
-  hexOfBytes,
-  putU64,
-  takeU64,
-  utf8,
-  viewOf,
-  type FieldReader,
-  type FieldWriter,
-} from './bytes';
+import { copyInto } from './bytes';
 import type { Appended, DeletedTopic, Entry } from './entries';
 
 export const FRAME_HEADER_BYTES = 48;
@@ -84,7 +72,6 @@ export function encodeFrame(
   entries: readonly Entry[],
   arena: Arena,
 ): EncodedFrame {
-  const texts: Uint8Array[] = [];
   let entriesLength = 0;
   let payloads = 0;
   for (const entry of entries) {
@@ -92,19 +79,18 @@ export function encodeFrame(
       entriesLength += sizeOfAppended(entry);
       payloads += entry.length;
     } else {
-      entriesLength += sizeOfEntry(entry, texts);
+      entriesLength += sizeOfEntry(entry);
     }
   }
   const payloadsAt = FRAME_HEADER_BYTES + entriesLength;
   const length = payloadsAt + payloads;
   const { bytes: memory, start } = arena.take(length);
 
-  const writer = createFieldWriter(memory, start + FRAME_HEADER_BYTES);
-  let nextText = 0;
+  const writer = FieldWriter.into(memory, start + FRAME_HEADER_BYTES);
   let at = start + payloadsAt;
   for (const entry of entries) {
     if (entry.kind !== 'appended') {
-      nextText = writeEntry(writer, entry, texts, nextText);
+      writeEntry(writer, entry);
       continue;
     }
     writeAppended(writer, entry);
@@ -188,11 +174,11 @@ function decodeEntries(
   frameAt: number,
 ): Entry[] | undefined {
   const entriesLength = FRAME_HEADER_BYTES + header.entriesLength;
-  const reader = createFieldReader(bytes, at + FRAME_HEADER_BYTES, at + entriesLength);
+  const reader = new FieldReader(bytes, at + FRAME_HEADER_BYTES, at + entriesLength);
   const entries: Entry[] = [];
   let payloadAt = frameAt + entriesLength;
   try {
-    while (reader.at < at + entriesLength) {
+    while (reader.remaining > 0) {
       const entry = readEntry(reader, payloads, payloadAt);
       if (entry.kind === 'appended') payloadAt += entry.length;
       entries.push(entry);
@@ -223,7 +209,7 @@ function writeAppended(to: FieldWriter, { producer, topicId, baseOffset, recordC
     to.u8(KIND.appended);
   } else {
     to.u8(KIND.produced);
-    to.raw(bytesOfHex(producer.id));
+    to.id(producer.id);
     to.u32(producer.epoch);
     to.u64(producer.sequence);
   }
@@ -236,13 +222,8 @@ function writeAppended(to: FieldWriter, { producer, topicId, baseOffset, recordC
 /** The others; there are few of them. */
 type OtherEntry = Exclude<Entry, Appended>;
 
-/** Size of the entry; pushes its texts as bytes, in the order in which `writeEntry` takes them. */
-function sizeOfEntry(entry: OtherEntry, texts: Uint8Array[]): number {
-  const text = (value: string): number => {
-    const bytes = utf8(value);
-    texts.push(bytes);
-    return 2 + bytes.length;
-  };
+function sizeOfEntry(entry: OtherEntry): number {
+  const text = (value: string): number => 2 + Buffer.byteLength(value);
   switch (entry.kind) {
     case 'topic-created':
       return 1 + 4 + 16 + text(entry.topic);
@@ -262,46 +243,43 @@ function sizeOfEntry(entry: OtherEntry, texts: Uint8Array[]): number {
   }
 }
 
-/** Returns the index of the next text. */
-function writeEntry(to: FieldWriter, entry: OtherEntry, texts: readonly Uint8Array[], textAt: number): number {
-  let next = textAt;
-  const text = (): void => to.short(texts[next++]!); // `sizeOfEntry` pushed it
+function writeEntry(to: FieldWriter, entry: OtherEntry): void {
   switch (entry.kind) {
     case 'topic-created':
       to.u8(KIND['topic-created']);
       to.u32(entry.topicId);
-      to.raw(bytesOfHex(entry.incarnation));
-      text();
+      to.id(entry.incarnation);
+      to.str(entry.topic);
       break;
     case 'positions-set':
       to.u8(KIND['positions-set']);
-      text();
+      to.str(entry.group);
       to.u32(entry.topicId);
       to.u16(entry.positions.length);
       for (const position of entry.positions) {
-        text();
+        to.str(position.name);
         to.u64(position.offset);
         to.u64(position.revision);
-        text();
+        to.str(position.metadata);
       }
       break;
     case 'topics-deleted':
       to.u8(KIND['topics-deleted']);
       to.u32(entry.topics.length);
-      for (const { topicId, incarnation } of entry.topics) {
+      for (const { topicId, incarnation, topic } of entry.topics) {
         to.u32(topicId);
-        to.raw(bytesOfHex(incarnation));
-        text();
+        to.id(incarnation);
+        to.str(topic);
       }
       break;
     case 'group-epoch-set':
       to.u8(KIND['group-epoch-set']);
-      text();
+      to.str(entry.group);
       to.u32(entry.epoch);
       break;
     case 'producer-retired':
       to.u8(KIND['producer-retired']);
-      to.raw(bytesOfHex(entry.id));
+      to.id(entry.id);
       to.u32(entry.epoch);
       break;
     case 'topic-trimmed':
@@ -312,7 +290,6 @@ function writeEntry(to: FieldWriter, entry: OtherEntry, texts: readonly Uint8Arr
       to.u64(entry.firstTimestampMs);
       break;
   }
-  return next;
 }
 
 function readAppended(from: FieldReader, bytes: Uint8Array, start: number, producer: Appended['producer']): Appended {
@@ -336,30 +313,30 @@ function readEntry(from: FieldReader, bytes: Uint8Array, payloadAt: number): Ent
     case KIND.appended:
       return readAppended(from, bytes, payloadAt, undefined);
     case KIND.produced: {
-      const id = hexOfBytes(from.raw(16));
+      const id = from.id();
       const epoch = from.u32();
       const sequence = from.u64();
       return readAppended(from, bytes, payloadAt, { id, epoch, sequence });
     }
     case KIND['positions-set']: {
-      const group = from.text();
+      const group = from.str();
       const topicId = from.u32();
       const positions = Array.from({ length: from.u16() }, () => {
-        const name = from.text();
+        const name = from.str();
         const offset = from.u64();
         const revision = from.u64();
-        return { name, offset, revision, metadata: from.text() };
+        return { name, offset, revision, metadata: from.str() };
       });
       return { kind: 'positions-set', group, topicId, positions };
     }
     case KIND['topics-deleted']:
-      return { kind: 'topics-deleted', topics: Array.from({ length: countOf(from) }, () => readTopic(from)) };
+      return { kind: 'topics-deleted', topics: Array.from({ length: from.count(1) }, () => readTopic(from)) };
     case KIND['group-epoch-set']: {
-      const group = from.text();
+      const group = from.str();
       return { kind: 'group-epoch-set', group, epoch: from.u32() };
     }
     case KIND['producer-retired']: {
-      const id = hexOfBytes(from.raw(16));
+      const id = from.id();
       return { kind: 'producer-retired', id, epoch: from.u32() };
     }
     case KIND['topic-trimmed']:
@@ -377,13 +354,6 @@ function readEntry(from: FieldReader, bytes: Uint8Array, payloadAt: number): Ent
 
 function readTopic(from: FieldReader): DeletedTopic {
   const topicId = from.u32();
-  const incarnation = hexOfBytes(from.raw(16));
-  return { topicId, topic: from.text(), incarnation };
-}
-
-/** A count that the bytes behind it can hold. */
-function countOf(from: FieldReader): number {
-  const count = from.u32();
-  if (count > from.end - from.at) throw new FieldError('a count is above the bytes behind it');
-  return count;
+  const incarnation = from.id();
+  return { topicId, topic: from.str(), incarnation };
 }

@@ -6,7 +6,7 @@
 // frame, unless it was damaged.
 
 import { crc32 } from 'node:zlib';
-import { putU64, takeU64, viewOf } from './bytes';
+import { putU64, takeU64, viewOf } from '@pulses/shared-binary';
 
 export const SEGMENT_HEADER_BYTES = 64;
 export const LOG_ID_BYTES = 16;

@@ -9,17 +9,8 @@
 // each other without a gap, in offsets and in bytes.
 
 import { crc32 } from 'node:zlib';
-import {
-  bytesOfHex,
-  createFieldReader,
-  createFieldWriter,
-  FieldError,
-  hexOfBytes,
-  putU64,
-  takeU64,
-  utf8,
-  viewOf,
-} from './bytes';
+import { FieldError, FieldReader, FieldWriter, putU64, takeU64, viewOf } from '@pulses/shared-binary';
+import { utf8 } from './bytes';
 
 export const INDEX_HEADER_BYTES = 320;
 export const INDEX_ENTRY_BYTES = 36;
@@ -45,14 +36,14 @@ export interface Block {
 
 export function encodeIndexHeader(header: IndexHeader): Uint8Array {
   const bytes = new Uint8Array(INDEX_HEADER_BYTES);
-  const writer = createFieldWriter(bytes);
+  const writer = FieldWriter.into(bytes);
   writer.raw(MAGIC);
   writer.u32(VERSION);
   writer.u32(0);
-  writer.raw(bytesOfHex(header.incarnation));
+  writer.id(header.incarnation);
   writer.u64(header.baseOffset);
   writer.u32(header.topicId);
-  writer.short(utf8(header.topic));
+  writer.str(header.topic);
   viewOf(bytes).setUint32(12, headerCrc(bytes), true);
   return bytes;
 }
@@ -63,10 +54,10 @@ export function decodeIndexHeader(bytes: Uint8Array): IndexHeader | undefined {
   const view = viewOf(bytes);
   if (view.getUint32(8, true) !== VERSION || view.getUint32(12, true) !== headerCrc(bytes)) return undefined;
   try {
-    const reader = createFieldReader(bytes, 16, INDEX_HEADER_BYTES);
-    const incarnation = hexOfBytes(reader.raw(16));
+    const reader = new FieldReader(bytes, 16, INDEX_HEADER_BYTES);
+    const incarnation = reader.id();
     const baseOffset = reader.u64();
-    return { incarnation, baseOffset, topicId: reader.u32(), topic: reader.text() };
+    return { incarnation, baseOffset, topicId: reader.u32(), topic: reader.str() };
   } catch (error) {
     if (error instanceof FieldError) return undefined;
     throw error;

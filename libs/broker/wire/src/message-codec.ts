@@ -4,8 +4,9 @@
 //   append   = topic:str recordCount:u32 payload:bytes
 //   producer = id:id epoch:u32 sequence:u64
 
+import { FieldWriter, type FieldReader } from '@pulses/shared-binary';
 import { PulsesError } from '@pulses/shared-errors';
-import { BodyReader, BodyWriter, violation } from './body';
+import { createBodyReader, violation } from './body';
 import { FRAME_HEADER_BYTES, sealFrame, type Frame } from './frame';
 import {
   GROUP_NAME_BYTES_MAX,
@@ -31,28 +32,28 @@ const NO_INCARNATION = '0'.repeat(32);
 
 interface Codec<Message> {
   readonly number: number;
-  write(writer: BodyWriter, message: Message): void;
-  read(reader: BodyReader): Message;
+  write(writer: FieldWriter, message: Message): void;
+  read(reader: FieldReader): Message;
 }
 
 type Codecs<Message extends { readonly type: string }> = {
   readonly [Type in Message['type']]: Codec<Extract<Message, { readonly type: Type }>>;
 };
 
-const topicOf = (reader: BodyReader): string => {
+const topicOf = (reader: FieldReader): string => {
   const topic = reader.str();
   checkTopicName(topic);
   return topic;
 };
 
-const groupOf = (reader: BodyReader): string => {
+const groupOf = (reader: FieldReader): string => {
   const group = reader.str();
   if (group === '' || Buffer.byteLength(group) > GROUP_NAME_BYTES_MAX)
     throw violation('a group name is empty or too long');
   return group;
 };
 
-const listOf = <Item>(reader: BodyReader, itemBytesMin: number, max: number, read: () => Item): Item[] => {
+const listOf = <Item>(reader: FieldReader, itemBytesMin: number, max: number, read: () => Item): Item[] => {
   const count = reader.count(itemBytesMin);
   if (count > max) throw violation(`a list of ${count}; at most ${max} are allowed`);
   const items: Item[] = [];
@@ -60,24 +61,24 @@ const listOf = <Item>(reader: BodyReader, itemBytesMin: number, max: number, rea
   return items;
 };
 
-const writeList = <Item>(writer: BodyWriter, items: readonly Item[], write: (item: Item) => void) => {
+const writeList = <Item>(writer: FieldWriter, items: readonly Item[], write: (item: Item) => void) => {
   writer.u32(items.length);
   for (const item of items) write(item);
 };
 
 const APPEND_BYTES_MIN = 10;
-const writeAppend = (writer: BodyWriter, { topic, recordCount, payload }: TopicAppend) => {
+const writeAppend = (writer: FieldWriter, { topic, recordCount, payload }: TopicAppend) => {
   writer.str(topic);
   writer.u32(recordCount);
   writer.bytes(payload);
 };
-const readAppend = (reader: BodyReader): TopicAppend => ({
+const readAppend = (reader: FieldReader): TopicAppend => ({
   topic: topicOf(reader),
   recordCount: reader.u32(),
   payload: reader.bytes(),
 });
 
-const metadataOf = (reader: BodyReader): string => {
+const metadataOf = (reader: FieldReader): string => {
   const metadata = reader.str();
   if (Buffer.byteLength(metadata) > METADATA_BYTES_MAX) throw violation('metadata is too long');
   return metadata;
@@ -265,7 +266,7 @@ const REQUESTS: Codecs<Request> = {
 };
 
 const TOPIC_INFO_BYTES_MIN = 58;
-const writeTopicInfo = (writer: BodyWriter, info: TopicInfo) => {
+const writeTopicInfo = (writer: FieldWriter, info: TopicInfo) => {
   writer.str(info.topic);
   writer.id(info.incarnation);
   writer.u64(info.startOffset);
@@ -274,7 +275,7 @@ const writeTopicInfo = (writer: BodyWriter, info: TopicInfo) => {
   writer.u64(info.firstTimestampMs);
   writer.u64(info.lastTimestampMs);
 };
-const readTopicInfo = (reader: BodyReader): TopicInfo => ({
+const readTopicInfo = (reader: FieldReader): TopicInfo => ({
   topic: reader.str(),
   incarnation: reader.id(),
   startOffset: reader.u64(),
@@ -449,7 +450,7 @@ const RESPONSES: Codecs<Response> = {
   },
 };
 
-function flagOf(reader: BodyReader): boolean {
+function flagOf(reader: FieldReader): boolean {
   const value = reader.u8();
   if (value > 1) throw violation(`a flag of ${value}`);
   return value === 1;
@@ -462,15 +463,15 @@ const REQUEST_TYPES = byNumber<RequestType>(REQUESTS);
 const RESPONSE_TYPES = byNumber<ResponseType>(RESPONSES);
 
 function encode<Message>(codec: Codec<Message>, correlation: number, message: Message): Uint8Array[] {
-  const writer = new BodyWriter(FRAME_HEADER_BYTES);
+  const writer = FieldWriter.growing(FRAME_HEADER_BYTES);
   codec.write(writer, message);
   return sealFrame(codec.number, correlation, writer.parts());
 }
 
 function decode<Message>(codec: Codec<Message>, frame: Frame): Message {
-  const reader = new BodyReader(frame.body);
+  const reader = createBodyReader(frame.body);
   const message = codec.read(reader);
-  reader.end();
+  reader.expectEnd();
   return message;
 }
 

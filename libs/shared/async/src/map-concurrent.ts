@@ -28,6 +28,6 @@ export async function mapConcurrent<Item, Result>(
     }
   };
   await Promise.all(Array.from({ length: concurrencyMax }, runWorker));
-  if (failure !== undefined) throw (failure as { readonly error: unknown }).error;
+  if (failure !== undefined) throw failure.error;
   return results;
 }
