@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Producer } from '@pulses/broker-client';
 import { PulsesError } from '@pulses/shared-errors';
 import { formatAmount } from '@pulses/shared-pulse-model';
 import { createSimClock, type SimClock } from '@pulses/testing-sim';
 import { createLoadModel } from './load-model';
-import { createTotals, publishLoad, secondsOf, type Totals } from './publish-load';
+import { createTotals, publishLoad, secondsOf, type PublishOptions, type Totals } from './publish-load';
 
-interface Sink extends Producer {
+type LoadProducer = PublishOptions['producer'];
+
+interface Sink extends LoadProducer {
   readonly lines: string[];
   /** Holds `ready` back until it is called again with false. */
   block(isBlocked: boolean): void;
@@ -29,8 +30,6 @@ function createSink(failAfter = Infinity): Sink {
           wake = resolve;
         });
     },
-    close: () => Promise.resolve(),
-    abort: () => undefined,
     block(blocked) {
       isBlocked = blocked;
       wake();
@@ -42,7 +41,7 @@ describe('publishing a load', () => {
   const model = () => createLoadModel({ tenants: 2, skus: 2, seed: 5, skew: 0 });
 
   function publish(
-    producer: Producer,
+    producer: LoadProducer,
     { rate, count = Infinity, clock = createSimClock() }: { rate: number; count?: number; clock?: SimClock },
   ): { done: Promise<void>; totals: Totals; abort: AbortController } {
     const [totals, abort] = [createTotals(), new AbortController()];

@@ -34,7 +34,7 @@ export function secondsOf({ startMs, endMs }: Totals): number {
 }
 
 export interface PublishOptions {
-  readonly producer: Producer;
+  readonly producer: Pick<Producer, 'send' | 'ready'>;
   readonly model: LoadModel;
   readonly totals: Totals;
   /** Pulses a second; Infinity for as fast as the broker acknowledges. */

@@ -1,6 +1,6 @@
 // Wires a stub generator: a broker's address, a load, a producer, and the totals at the end.
 
-import { brokerAddressOf, connectBroker, createProducer, type BrokerClient } from '@pulses/broker-client';
+import { brokerAddressOf, connectBroker, Producer, type BrokerClient } from '@pulses/broker-client';
 import { isPulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
 import { formatAmount } from '@pulses/shared-pulse-model';
@@ -32,7 +32,7 @@ export async function startGenerator(settings: GeneratorSettings, logger: Logger
   const abort = new AbortController();
   const totals = createTotals();
   const progress = startProgress(totals, settings.count, nodeClock);
-  const producer = createProducer({
+  const producer = new Producer({
     connect,
     topic: settings.sourceTopic,
     clock: nodeClock,

@@ -1,6 +1,6 @@
 // pulses produce: lines of standard input to a topic, each stored once.
 
-import { createProducer, type Producer } from '@pulses/broker-client';
+import { Producer } from '@pulses/broker-client';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
 import type { Timer } from '@pulses/shared-ports';
 import { brokerCommandSettings, connectorOf } from '../broker-access';
@@ -40,7 +40,7 @@ export const produceCommand = defineCommand({
       return `${groupedDigits(totals.acknowledged)} acknowledged · ${groupedDigits(rate)}/s`;
     });
     const unused = [first];
-    const producer = createProducer({
+    const producer = new Producer({
       connect: async () => unused.pop() ?? connect(),
       topic,
       clock: nodeClock,
@@ -95,7 +95,9 @@ async function produce(
 
   let overdue: Timer | undefined;
   const drainInTime = () => {
-    overdue = nodeClock.setTimer(DRAIN_MS, producer.abort);
+    overdue = nodeClock.setTimer(DRAIN_MS, () => {
+      producer.abort();
+    });
   };
   stop.addEventListener('abort', drainInTime, { once: true });
   try {

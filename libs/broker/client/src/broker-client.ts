@@ -1,30 +1,23 @@
-// One connection to a broker, as calls.
+// The broker's client: one connection, as calls.
 //
-// Guarantees: requests take effect in the order of the calls; each promise settles once. A lost connection, a broken
-// frame or an answer overdue ends the client: every call under way, and every later one, rejects with the same failure.
-// What was under way then may or may not have been done. Reconnecting is the caller's: see `retry` of the service host.
+// Guarantees: requests take effect in the order of the calls; each promise settles once. A lost connection, a broken frame
+// or a late response ends the client: every pending call, and every later one, rejects with the same failure. A pending
+// request may or may not have taken effect. Reconnecting is up to the caller: see `retry` of shared-async.
 
 import {
-  createFrameAssembler,
-  decodeResponse,
-  encodeRequest,
   LIST_TOPICS_LIMIT_MAX,
-  PREAMBLE,
   PROTOCOL_VERSION,
-  type Frame,
   type Incarnation,
   type ProducerStamp,
   type Request,
-  type Response,
-  type ResponseType,
   type StoredPosition,
   type TopicAppend,
   type TopicInfo,
 } from '@pulses/broker-wire';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
-import type { Clock, Network, Socket, Timer, TlsClientOptions } from '@pulses/shared-ports';
-import { errorOf } from './error-of';
-import { createFetchStream, type FetchStream, type FetchStreamFeed } from './fetch-stream';
+import type { Clock, Network, TlsClientOptions } from '@pulses/shared-ports';
+import { Connection, type Reply } from './connection';
+import { FetchEventQueue, type FetchStream } from './fetch-stream';
 
 export interface BrokerAddress {
   readonly host: string;
@@ -41,7 +34,6 @@ export interface BrokerClientOptions extends BrokerAddress {
   readonly clientName: string;
 }
 
-type Reply<Type extends ResponseType> = Extract<Response, { readonly type: Type }>;
 type CommitFields = Omit<Extract<Request, { readonly type: 'commit' }>, 'type'>;
 
 export interface BrokerClient {
@@ -52,12 +44,12 @@ export interface BrokerClient {
   readPositions(group: string, topic: string): Promise<readonly StoredPosition[]>;
   /** All topics whose name starts with `prefix`, in name order. */
   listTopics(prefix: string): Promise<TopicInfo[]>;
-  /** One topic, undefined when there is none of that name. */
+  /** Undefined when no topic has that name. */
   topic(name: string): Promise<TopicInfo | undefined>;
   createTopic(topic: string): Promise<TopicInfo>;
-  /** All of them in one step, and their positions. */
+  /** Deletes all of them in one step, with their positions. */
   deleteTopics(topics: readonly string[]): Promise<void>;
-  /** Every topic there is, in one step: nothing that is being written meanwhile is left behind alone. */
+  /** Deletes every topic in one step, also what is written meanwhile. */
   deleteAllTopics(): Promise<void>;
   /** Resolves to the group's epoch once this is the active member, however long that takes. */
   joinGroup(group: string, member: string, leaseMs: number): Promise<number>;
@@ -74,16 +66,6 @@ export interface BrokerClient {
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
-const REQUEST_TIMEOUT_MS = 30_000;
-const TIMEOUT_CHECK_MS = 1_000;
-
-interface Pending {
-  readonly expected: ResponseType;
-  /** Monotonic; Infinity for a request that may wait. */
-  readonly deadlineMs: number;
-  resolve(response: Response): void;
-  reject(error: PulsesError): void;
-}
 
 /**
  * Connects and says hello.
@@ -97,8 +79,7 @@ export async function connectBroker(options: BrokerClientOptions): Promise<Broke
     timeoutMs: CONNECT_TIMEOUT_MS,
     ...(tls === undefined ? {} : { tls }),
   });
-  const connection = createConnection(socket, clock, `${host}:${port}`);
-  socket.write(PREAMBLE);
+  const connection = new Connection(socket, clock, `${host}:${port}`);
   try {
     await connection.request('hello-ok', {
       type: 'hello',
@@ -107,205 +88,101 @@ export async function connectBroker(options: BrokerClientOptions): Promise<Broke
       token: token ?? '',
     });
   } catch (error) {
+    connection.close();
     if (!isPulsesError(error, 'PROTOCOL_VIOLATION') && !isPulsesError(error, 'MESSAGE_TOO_LARGE')) throw error;
     throw new PulsesError(
       'PROTOCOL_VIOLATION',
       `${host}:${port} does not answer like a broker of Pulses (${error.message})`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
-  return clientOf(connection);
+  return new ConnectedClient(connection);
 }
 
-interface Connection {
-  request<Type extends ResponseType>(expected: Type, request: Request, timeoutMs?: number): Promise<Reply<Type>>;
-  /** Opens a stream of responses. */
-  stream(request: Request, feed: (control: StreamControl) => FetchStreamFeed): void;
-  readonly ended: Promise<PulsesError>;
-  close(): void;
-}
+class ConnectedClient implements BrokerClient {
+  readonly #connection: Connection;
 
-interface StreamControl {
-  credit(bytes: number): void;
-  stop(): void;
-}
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
 
-function createConnection(socket: Socket, clock: Clock, peer: string): Connection {
-  const assembler = createFrameAssembler({ ownsChunks: true });
-  const pending = new Map<number, Pending>();
-  const feeds = new Map<number, FetchStreamFeed>();
-  let lastCorrelation = 0;
-  let failure: PulsesError | undefined;
-  let timer: Timer | undefined;
-  let tellEnd: (reason: PulsesError) => void = () => undefined;
-  const ended = new Promise<PulsesError>((resolve) => {
-    tellEnd = resolve;
-  });
+  get ended(): Promise<PulsesError> {
+    return this.#connection.ended;
+  }
 
-  const end = (reason: PulsesError) => {
-    if (failure !== undefined) return;
-    failure = reason;
-    timer?.cancel();
-    socket.destroy();
-    for (const call of pending.values()) call.reject(reason);
-    for (const feed of feeds.values()) feed.fail(reason);
-    pending.clear();
-    feeds.clear();
-    tellEnd(reason);
-  };
+  close(): void {
+    this.#connection.close();
+  }
 
-  const send = (correlation: number, request: Request) => {
-    const parts = encodeRequest(correlation, request);
-    socket.cork();
-    for (const part of parts) socket.write(part);
-    socket.uncork();
-  };
+  produce(producer: ProducerStamp, append: TopicAppend): Promise<Reply<'produced'>> {
+    return this.#connection.request('produced', { type: 'produce', producer, ...append });
+  }
 
-  const nextCorrelation = () => {
-    lastCorrelation = lastCorrelation === 0xffff_ffff ? 1 : lastCorrelation + 1;
-    return lastCorrelation;
-  };
+  async retireProducer(id: string, epoch: number): Promise<void> {
+    await this.#connection.request('done', { type: 'retire-producer', id, epoch });
+  }
 
-  const take = (frame: Frame) => {
-    const response = decodeResponse(frame);
-    const feed = feeds.get(frame.correlation);
-    if (feed !== undefined) {
-      if (feed.push(response, frame.memory) === 'ended') feeds.delete(frame.correlation);
-      return;
-    }
-    if (response.type === 'error' && frame.correlation === 0) {
-      end(errorOf(response));
-      return;
-    }
-    const call = pending.get(frame.correlation);
-    // The rest of a stream that was stopped.
-    if (call === undefined) return;
-    pending.delete(frame.correlation);
-    if (response.type === 'error') call.reject(errorOf(response));
-    else if (response.type === call.expected) call.resolve(response);
-    else end(new PulsesError('PROTOCOL_VIOLATION', `${response.type} came for ${call.expected}`));
-  };
+  commit(commit: CommitFields): Promise<Reply<'committed'>> {
+    return this.#connection.request('committed', { type: 'commit', ...commit });
+  }
 
-  const checkTimeouts = () => {
-    const nowMs = clock.monotonicMs();
-    for (const { expected, deadlineMs } of pending.values())
-      if (deadlineMs <= nowMs) {
-        end(new PulsesError('TIMED_OUT', `${peer} did not answer in time (${expected})`));
-        return;
-      }
-    timer = clock.setTimer(TIMEOUT_CHECK_MS, checkTimeouts, { keepAlive: false });
-  };
-  timer = clock.setTimer(TIMEOUT_CHECK_MS, checkTimeouts, { keepAlive: false });
+  async readPositions(group: string, topic: string): Promise<readonly StoredPosition[]> {
+    return (await this.#connection.request('positions', { type: 'read-positions', group, topic })).positions;
+  }
 
-  socket.handle({
-    onData(bytes) {
-      try {
-        for (const frame of assembler.push(bytes)) take(frame);
-      } catch (error) {
-        if (!isPulsesError(error)) throw error;
-        end(error);
-      }
-    },
-    onDrain: () => undefined,
-    onEnd() {
-      end(new PulsesError('CONNECTION_LOST', `${peer} closed the connection`));
-    },
-    onClose(error) {
-      end(new PulsesError('CONNECTION_LOST', `the connection to ${peer} broke`, { cause: error }));
-    },
-  });
-
-  return {
-    ended,
-    request: (expected, request, timeoutMs = REQUEST_TIMEOUT_MS) =>
-      new Promise((resolve, reject) => {
-        if (failure !== undefined) {
-          reject(failure);
-          return;
-        }
-        const correlation = nextCorrelation();
-        // Encoded before it counts as pending: a request that is too large is the caller's failure alone.
-        send(correlation, request);
-        pending.set(correlation, {
-          expected,
-          deadlineMs: clock.monotonicMs() + timeoutMs,
-          // The type was compared with `expected`.
-          resolve: resolve as (response: Response) => void,
-          reject,
-        });
-      }),
-    stream(request, feed) {
-      const correlation = nextCorrelation();
-      const opened = feed({
-        credit: (bytes) => {
-          if (failure === undefined && feeds.has(correlation)) send(correlation, { type: 'credit', bytes });
-        },
-        stop: () => {
-          if (feeds.delete(correlation) && failure === undefined) send(correlation, { type: 'stop-fetch' });
-        },
+  async listTopics(prefix: string): Promise<TopicInfo[]> {
+    const topics: TopicInfo[] = [];
+    for (;;) {
+      const after = topics.at(-1)?.topic ?? '';
+      const page = await this.#connection.request('topics', {
+        type: 'list-topics',
+        prefix,
+        after,
+        limit: LIST_TOPICS_LIMIT_MAX,
       });
-      if (failure !== undefined) {
-        opened.fail(failure);
-        return;
-      }
-      feeds.set(correlation, opened);
-      send(correlation, request);
-    },
-    close() {
-      end(new PulsesError('CONNECTION_LOST', `the connection to ${peer} was closed`));
-    },
-  };
-}
+      topics.push(...page.topics);
+      if (!page.more) return topics;
+    }
+  }
 
-function clientOf(connection: Connection): BrokerClient {
-  const { request } = connection;
-  return {
-    ended: connection.ended,
-    close: () => {
-      connection.close();
-    },
-    produce: (producer, append) => request('produced', { type: 'produce', producer, ...append }),
-    async retireProducer(id, epoch) {
-      await request('done', { type: 'retire-producer', id, epoch });
-    },
-    commit: (commit) => request('committed', { type: 'commit', ...commit }),
-    readPositions: async (group, topic) =>
-      (await request('positions', { type: 'read-positions', group, topic })).positions,
-    async listTopics(prefix) {
-      const topics: TopicInfo[] = [];
-      for (;;) {
-        const after = topics.at(-1)?.topic ?? '';
-        const page = await request('topics', { type: 'list-topics', prefix, after, limit: LIST_TOPICS_LIMIT_MAX });
-        topics.push(...page.topics);
-        if (!page.more) return topics;
-      }
-    },
-    async topic(name) {
-      // A name sorts before every longer one that starts with it.
-      const { topics } = await request('topics', { type: 'list-topics', prefix: name, after: '', limit: 1 });
-      return topics[0]?.topic === name ? topics[0] : undefined;
-    },
-    createTopic: async (topic) => (await request('topic', { type: 'create-topic', topic })).topic,
-    async deleteTopics(topics) {
-      if (topics.length > 0) await request('done', { type: 'delete-topics', topics });
-    },
-    async deleteAllTopics() {
-      await request('done', { type: 'delete-topics', topics: [] });
-    },
-    joinGroup: async (group, member, leaseMs) =>
-      (await request('group-joined', { type: 'join-group', group, member, leaseMs }, Infinity)).groupEpoch,
-    async heartbeat(group, groupEpoch) {
-      await request('done', { type: 'heartbeat', group, groupEpoch });
-    },
-    async leaveGroup(group, groupEpoch) {
-      await request('done', { type: 'leave-group', group, groupEpoch });
-    },
-    ping: async () => (await request('pong', { type: 'ping' })).clockMs,
-    fetch: (topic, incarnation, fromOffset, creditBytes) =>
-      createFetchStream(creditBytes, (feed) => {
-        connection.stream({ type: 'fetch', topic, incarnation, fromOffset, creditBytes }, feed);
-      }),
-  };
+  async topic(name: string): Promise<TopicInfo | undefined> {
+    // A name sorts before every longer one that starts with it.
+    const request = { type: 'list-topics', prefix: name, after: '', limit: 1 } as const;
+    const { topics } = await this.#connection.request('topics', request);
+    return topics[0]?.topic === name ? topics[0] : undefined;
+  }
+
+  async createTopic(topic: string): Promise<TopicInfo> {
+    return (await this.#connection.request('topic', { type: 'create-topic', topic })).topic;
+  }
+
+  async deleteTopics(topics: readonly string[]): Promise<void> {
+    if (topics.length > 0) await this.#connection.request('done', { type: 'delete-topics', topics });
+  }
+
+  async deleteAllTopics(): Promise<void> {
+    await this.#connection.request('done', { type: 'delete-topics', topics: [] });
+  }
+
+  async joinGroup(group: string, member: string, leaseMs: number): Promise<number> {
+    const request = { type: 'join-group', group, member, leaseMs } as const;
+    return (await this.#connection.request('group-joined', request, Infinity)).groupEpoch;
+  }
+
+  async heartbeat(group: string, groupEpoch: number): Promise<void> {
+    await this.#connection.request('done', { type: 'heartbeat', group, groupEpoch });
+  }
+
+  async leaveGroup(group: string, groupEpoch: number): Promise<void> {
+    await this.#connection.request('done', { type: 'leave-group', group, groupEpoch });
+  }
+
+  async ping(): Promise<number> {
+    return (await this.#connection.request('pong', { type: 'ping' })).clockMs;
+  }
+
+  fetch(topic: string, incarnation: Incarnation, fromOffset: number, creditBytes: number): FetchStream {
+    const request = { type: 'fetch', topic, incarnation, fromOffset, creditBytes } as const;
+    return this.#connection.openStream(request, (control) => new FetchEventQueue(creditBytes, control));
+  }
 }

@@ -1,4 +1,4 @@
-// Error frames as errors.
+// Error responses as PulsesErrors.
 
 import type { Response } from '@pulses/broker-wire';
 import { isErrorCode, PulsesError } from '@pulses/shared-errors';
@@ -7,5 +7,5 @@ import { isErrorCode, PulsesError } from '@pulses/shared-errors';
 export function errorOf({ code, message }: Extract<Response, { readonly type: 'error' }>): PulsesError {
   return isErrorCode(code)
     ? new PulsesError(code, message)
-    : new PulsesError('PROTOCOL_VIOLATION', `the broker answered with the unknown error ${code}: ${message}`);
+    : new PulsesError('PROTOCOL_VIOLATION', `the broker answered with an unknown error code, ${code}: ${message}`);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { RecordBatch } from '@pulses/broker-wire';
-import { createFetchStream, type FetchStreamFeed } from './fetch-stream';
+import { FetchEventQueue } from './fetch-stream';
 
 const batch = (baseOffset: number): RecordBatch => ({
   baseOffset,
@@ -10,32 +10,28 @@ const batch = (baseOffset: number): RecordBatch => ({
 });
 
 function openStream() {
-  let feed: FetchStreamFeed | undefined;
   const credits: number[] = [];
-  const stream = createFetchStream(4, (feedOf) => {
-    feed = feedOf({ credit: (bytes) => credits.push(bytes), stop: () => undefined });
-  });
-  if (feed === undefined) throw new Error('the stream was not opened');
-  return { stream, feed, credits };
+  const stream = new FetchEventQueue(4, { credit: (bytes) => credits.push(bytes), stop: () => undefined });
+  return { stream, credits };
 }
 
 describe('a fetch stream', () => {
   it('gives events in the order sent', async () => {
-    const { stream, feed } = openStream();
-    feed.push({ type: 'records', batches: [batch(0), batch(1)] });
-    feed.push({ type: 'head', nextOffset: 2, clockMs: 9 });
+    const { stream } = openStream();
+    stream.push({ type: 'records', batches: [batch(0), batch(1)] });
+    stream.push({ type: 'head', nextOffset: 2, clockMs: 9 });
     expect(await stream.next()).toMatchObject({ kind: 'records', batch: { baseOffset: 0 } });
     expect(await stream.next()).toMatchObject({ kind: 'records', batch: { baseOffset: 1 } });
     expect(await stream.next()).toEqual({ kind: 'head', nextOffset: 2, clockMs: 9 });
   });
 
   it('gives no head that had something come behind it before it was taken', async () => {
-    const { stream, feed } = openStream();
-    feed.push({ type: 'records', batches: [batch(0)] });
-    feed.push({ type: 'head', nextOffset: 1, clockMs: 9 });
-    feed.push({ type: 'records', batches: [batch(1)] });
-    feed.push({ type: 'head', nextOffset: 2, clockMs: 10 });
-    feed.push({ type: 'head', nextOffset: 2, clockMs: 11 });
+    const { stream } = openStream();
+    stream.push({ type: 'records', batches: [batch(0)] });
+    stream.push({ type: 'head', nextOffset: 1, clockMs: 9 });
+    stream.push({ type: 'records', batches: [batch(1)] });
+    stream.push({ type: 'head', nextOffset: 2, clockMs: 10 });
+    stream.push({ type: 'head', nextOffset: 2, clockMs: 11 });
     expect(await stream.nextAll()).toEqual([
       { kind: 'records', batch: batch(0) },
       { kind: 'records', batch: batch(1) },
@@ -44,17 +40,17 @@ describe('a fetch stream', () => {
   });
 
   it('tells with the last batch of a frame what all of them lie in', async () => {
-    const { stream, feed } = openStream();
+    const { stream } = openStream();
     const memory = new ArrayBuffer(1);
-    feed.push({ type: 'records', batches: [batch(0), batch(1)] }, memory);
-    feed.push({ type: 'records', batches: [batch(2)] });
+    stream.push({ type: 'records', batches: [batch(0), batch(1)] }, memory);
+    stream.push({ type: 'records', batches: [batch(2)] });
     const memories = (await stream.nextAll()).map((event) => (event.kind === 'records' ? event.memory : 'head'));
     expect(memories).toEqual([undefined, memory, undefined]);
   });
 
   it('gives credit back for what was taken, in halves', async () => {
-    const { stream, feed, credits } = openStream();
-    feed.push({ type: 'records', batches: [batch(0), batch(1), batch(2)] });
+    const { stream, credits } = openStream();
+    stream.push({ type: 'records', batches: [batch(0), batch(1), batch(2)] });
     expect(credits).toEqual([]);
     await stream.next();
     await stream.next();

@@ -1,17 +1,21 @@
-// One fetch stream as a sequence of events that the consumer pulls.
+// One fetch stream: a queue of events that the connection fills and the consumer pulls.
 //
-// Guarantees: events in the order sent, and a head only when nothing had come behind it; credit goes back to the broker only
-// for what the consumer took, so at most about `creditBytes` wait here.
+// Guarantees: events come in the order sent. A head is dropped once something has come behind it. Credit returns to the
+// broker only for what the consumer took. Bounds: about `creditBytes` wait here.
 
 import type { RecordBatch, Response } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
+import type { ResponseStream, StreamControl } from './connection';
 import { errorOf } from './error-of';
 
 export type FetchEvent =
   | {
       readonly kind: 'records';
       readonly batch: RecordBatch;
-      /** With the last batch of a large frame that has memory of its own: what all of its batches lie in, to be freed by who is done with them. */
+      /**
+       * Set on the last batch of a large frame: the buffer shared by all its batches. The consumer frees it when done
+       * (`freeMemory`).
+       */
       readonly memory?: ArrayBufferLike | undefined;
     }
   /** See `head` of the protocol. */
@@ -25,107 +29,89 @@ export interface FetchStream {
   close(): void;
 }
 
-/** The side that the connection fills. */
-export interface FetchStreamFeed {
-  /** @param memory of the response's frame; see Frame */
-  push(response: Response, memory?: ArrayBufferLike): 'open' | 'ended';
-  fail(error: PulsesError): void;
-}
+export class FetchEventQueue implements FetchStream, ResponseStream {
+  readonly #creditBytes: number;
+  readonly #control: StreamControl;
+  readonly #events: FetchEvent[] = [];
+  #failure: PulsesError | undefined;
+  /** Taken by the consumer, and not yet told to the broker. */
+  #takenBytes = 0;
+  #waiting: { resolve(event: FetchEvent): void; reject(error: PulsesError): void } | undefined;
 
-interface StreamControl {
-  credit(bytes: number): void;
-  stop(): void;
-}
+  constructor(creditBytes: number, control: StreamControl) {
+    this.#creditBytes = creditBytes;
+    this.#control = control;
+  }
 
-export function createFetchStream(
-  creditBytes: number,
-  open: (feed: (control: StreamControl) => FetchStreamFeed) => void,
-): FetchStream {
-  const events: FetchEvent[] = [];
-  let failure: PulsesError | undefined;
-  let control: StreamControl = { credit: () => undefined, stop: () => undefined };
-  let takenBytes = 0;
-  let waiting: { resolve(event: FetchEvent): void; reject(error: PulsesError): void } | undefined;
+  next(): Promise<FetchEvent> {
+    const event = this.#events.shift();
+    if (event !== undefined) return Promise.resolve(this.#take(event));
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    });
+  }
 
-  const give = (event: FetchEvent) => {
+  async nextAll(): Promise<readonly FetchEvent[]> {
+    const first = this.#events.length === 0 ? [await this.next()] : [];
+    return [...first, ...this.#events.splice(0).map((event) => this.#take(event))];
+  }
+
+  close(): void {
+    this.#control.stop();
+    this.#events.length = 0;
+    this.fail(new PulsesError('CONNECTION_LOST', 'the stream was closed'));
+  }
+
+  push(response: Response, memory?: ArrayBufferLike): 'open' | 'ended' {
+    switch (response.type) {
+      case 'records': {
+        const { batches } = response;
+        for (const [index, batch] of batches.entries())
+          this.#arrive({ kind: 'records', batch, memory: index === batches.length - 1 ? memory : undefined });
+        return 'open';
+      }
+      case 'head':
+        this.#arrive({ kind: 'head', nextOffset: response.nextOffset, clockMs: response.clockMs });
+        return 'open';
+      case 'fetch-started':
+        return 'open';
+      case 'error':
+        this.fail(errorOf(response));
+        return 'ended';
+      default:
+        this.fail(new PulsesError('PROTOCOL_VIOLATION', `${response.type} came on a fetch stream`));
+        return 'ended';
+    }
+  }
+
+  fail(error: PulsesError): void {
+    this.#failure ??= error;
+    this.#waiting?.reject(this.#failure);
+    this.#waiting = undefined;
+  }
+
+  #arrive(event: FetchEvent): void {
+    if (this.#waiting !== undefined) {
+      const { resolve } = this.#waiting;
+      this.#waiting = undefined;
+      resolve(this.#take(event));
+      return;
+    }
+    // A head with something behind it is no head any more.
+    if (this.#events.at(-1)?.kind === 'head') this.#events.pop();
+    this.#events.push(event);
+  }
+
+  #take(event: FetchEvent): FetchEvent {
     if (event.kind === 'records') {
-      takenBytes += event.batch.payload.byteLength;
-      // In halves, so that a credit message is rare and the broker never runs dry.
-      if (takenBytes >= creditBytes / 2) {
-        control.credit(takenBytes);
-        takenBytes = 0;
+      this.#takenBytes += event.batch.payload.byteLength;
+      // In halves, so that credit messages are rare and the broker never runs out of credit.
+      if (this.#takenBytes >= this.#creditBytes / 2) {
+        this.#control.credit(this.#takenBytes);
+        this.#takenBytes = 0;
       }
     }
     return event;
-  };
-
-  const arrive = (event: FetchEvent) => {
-    if (waiting !== undefined) {
-      const { resolve } = waiting;
-      waiting = undefined;
-      resolve(give(event));
-      return;
-    }
-    // A head that has something behind it is none any more.
-    if (events.at(-1)?.kind === 'head') events.pop();
-    events.push(event);
-  };
-
-  const fail = (error: PulsesError) => {
-    failure ??= error;
-    waiting?.reject(failure);
-    waiting = undefined;
-  };
-
-  open((given) => {
-    control = given;
-    return {
-      fail,
-      push(response, memory) {
-        switch (response.type) {
-          case 'records':
-            response.batches.forEach((batch, index, { length }) => {
-              arrive({ kind: 'records', batch, memory: index === length - 1 ? memory : undefined });
-            });
-            return 'open';
-          case 'head':
-            arrive({ kind: 'head', nextOffset: response.nextOffset, clockMs: response.clockMs });
-            return 'open';
-          case 'fetch-started':
-            return 'open';
-          case 'error':
-            fail(errorOf(response));
-            return 'ended';
-          default:
-            fail(new PulsesError('PROTOCOL_VIOLATION', `${response.type} came on a fetch stream`));
-            return 'ended';
-        }
-      },
-    };
-  });
-
-  const next = (): Promise<FetchEvent> => {
-    const event = events.shift();
-    if (event !== undefined) return Promise.resolve(give(event));
-    if (failure !== undefined) return Promise.reject(failure);
-    return new Promise((resolve, reject) => {
-      waiting = { resolve, reject };
-    });
-  };
-
-  return {
-    next,
-    async nextAll() {
-      if (events.length === 0) {
-        const first = await next();
-        return [first, ...events.splice(0).map(give)];
-      }
-      return events.splice(0).map(give);
-    },
-    close() {
-      control.stop();
-      events.length = 0;
-      fail(new PulsesError('CONNECTION_LOST', 'the stream was closed'));
-    },
-  };
+  }
 }

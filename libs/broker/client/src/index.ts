@@ -2,7 +2,7 @@ export { connectBroker, type BrokerAddress, type BrokerClient, type BrokerClient
 export { findTopic, type BrokerReader } from './broker-reader';
 export { brokerAddressOf, brokerClientSettings, groupKind, topicKind } from './client-settings';
 export type { FetchEvent, FetchStream } from './fetch-stream';
-export { createProducer, type Producer, type ProducerOptions } from './producer';
+export { Producer, type ProducerOptions } from './producer';
 export { linesOf, readBatches, type TopicRange } from './read-batches';
 export { brokerGroupOf } from './source-group';
 export { withConnections } from './with-connections';

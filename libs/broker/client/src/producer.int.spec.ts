@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { isPulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
 import { connectBroker, type BrokerClient } from './broker-client';
-import { createProducer, type Producer } from './producer';
+import { Producer } from './producer';
 import { startTestBroker, type TestBroker } from '@pulses/testing-processes';
 
 describe('the producer', () => {
@@ -21,7 +21,7 @@ describe('the producer', () => {
     return client;
   };
   const producerOf = (topic: string): Producer =>
-    createProducer({ connect, topic, clock: nodeClock, random: nodeRandom });
+    new Producer({ connect, topic, clock: nodeClock, random: nodeRandom });
 
   async function stored(topic: string): Promise<string[]> {
     const client = await connect();

@@ -1,17 +1,19 @@
 // An idempotent producer for one topic that outlives its connections.
 //
-// Guarantees: batches are stored in the order of `send`, each exactly once, however often the connection breaks: what is
-// not acknowledged is sent again under the same stamp, and the broker answers a stamp that it knows with the first result.
-// Survives a restart of the broker, not one of this process. Bounds: `inFlightMax` batches on the way; the caller bounds
-// the rest by awaiting `ready`.
+// Guarantees: batches are stored in the order of `send`, each exactly once, however often the connection breaks. A batch
+// that is not acknowledged is sent again under the same sequence number; the broker answers a number it knows with the
+// first result. Survives a restart of the broker, not one of this process.
+// Bounds: `inFlightMax` batches in flight; the caller bounds the rest by awaiting `ready`.
 
 import { PRODUCER_IN_FLIGHT_MAX, PRODUCER_RESULTS_KEPT, type TopicAppend } from '@pulses/broker-wire';
+import { backoffMs, Condition, delay } from '@pulses/shared-async';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import type { Clock, Random } from '@pulses/shared-ports';
-import { backoffMs, Condition, delay } from '@pulses/shared-async';
 import type { BrokerClient } from './broker-client';
 
 const BACKOFF = { delayMsMin: 50, delayMsMax: 5_000 };
+/** A producer never changes its epoch: its id is new for each process. */
+const EPOCH = 0;
 
 export interface ProducerOptions {
   /** Opens a connection; called again after each loss. */
@@ -21,22 +23,8 @@ export interface ProducerOptions {
   readonly random: Random;
   /** At most PRODUCER_RESULTS_KEPT: the broker must still know each of them when they are repeated. */
   readonly inFlightMax?: number;
-  /** Called before each wait for another try. */
+  /** Called before each wait for another attempt. */
   onRetry?(error: PulsesError, delayMs: number): void;
-}
-
-export interface Producer {
-  /**
-   * Queues messages; the payload must not change until the promise settles, which it does when they are stored.
-   * @throws PulsesError that no retry can mend (then every send rejects with it), or CONNECTION_LOST after `close`
-   */
-  send(payload: Uint8Array, recordCount: number): Promise<void>;
-  /** Resolves once fewer than `inFlightMax` batches wait. */
-  ready(): Promise<void>;
-  /** Waits until everything sent is stored, then retires the producer's id and closes the connection. */
-  close(): Promise<void>;
-  /** Drops what is not stored and closes the connection at once. */
-  abort(): void;
 }
 
 interface Batch {
@@ -46,129 +34,153 @@ interface Batch {
   reject(error: PulsesError): void;
 }
 
-export function createProducer(options: ProducerOptions): Producer {
-  const { connect, topic, clock, random, inFlightMax = PRODUCER_IN_FLIGHT_MAX } = options;
-  if (inFlightMax > PRODUCER_RESULTS_KEPT)
-    throw new TypeError(`at most ${PRODUCER_RESULTS_KEPT} batches can be under way, not ${inFlightMax}`);
-  const id = Buffer.from(random.bytes(16)).toString('hex');
-  const aborted = new AbortController();
+type State =
+  /** Nothing was sent yet. */
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'connecting' }
+  /** The first `inFlight` batches are on their way over `client`. */
+  | { readonly kind: 'connected'; readonly client: BrokerClient; inFlight: number }
+  | { readonly kind: 'failed'; readonly error: PulsesError };
+
+export class Producer {
+  readonly #options: ProducerOptions;
+  readonly #id: string;
+  readonly #inFlightMax: number;
+  readonly #aborted = new AbortController();
   /** Not acknowledged, in order of sequence. */
-  const batches: Batch[] = [];
-  /** How many of them are on their way over `client`. */
-  let inFlight = 0;
-  let nextSequence = 0;
-  let client: BrokerClient | undefined;
-  /** Counts connections and restarts: answers of an earlier one no longer count. */
-  let round = 0;
-  let isRecovering = false;
-  let failure: PulsesError | undefined;
-  let failedTries = 0;
+  readonly #batches: Batch[] = [];
   /** Signalled when a batch is acknowledged, and when the producer has failed. */
-  const progress = new Condition();
+  readonly #progress = new Condition();
+  #nextSequence = 0;
+  #failedAttempts = 0;
+  #state: State = { kind: 'idle' };
 
-  const failForGood = (error: PulsesError) => {
-    failure = error;
-    client?.close();
-    for (const batch of batches.splice(0)) batch.reject(error);
-    progress.notifyAll();
-  };
+  /** @throws TypeError when `inFlightMax` is beyond what a broker remembers */
+  constructor(options: ProducerOptions) {
+    const { random, inFlightMax = PRODUCER_IN_FLIGHT_MAX } = options;
+    if (inFlightMax > PRODUCER_RESULTS_KEPT)
+      throw new TypeError(`inFlightMax is ${inFlightMax}; at most ${PRODUCER_RESULTS_KEPT} is allowed`);
+    this.#options = options;
+    this.#inFlightMax = inFlightMax;
+    this.#id = Buffer.from(random.bytes(16)).toString('hex');
+  }
 
-  const pump = () => {
-    if (failure !== undefined || isRecovering) return;
-    if (client === undefined) {
-      if (batches.length > 0) void recover(undefined);
-      return;
-    }
-    while (inFlight < Math.min(batches.length, inFlightMax)) {
-      const batch = batches[inFlight] as Batch;
-      const sentIn = round;
-      inFlight += 1;
-      client.produce({ id, epoch: 0, sequence: batch.sequence }, batch.append).then(
+  /**
+   * Queues messages. Settles when they are stored; the payload must not change until then.
+   * @throws PulsesError that is not retriable (then every send rejects with it), or CONNECTION_LOST after `close`
+   */
+  send(payload: Uint8Array, recordCount: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#state.kind === 'failed') {
+        reject(this.#state.error);
+        return;
+      }
+      const append = { topic: this.#options.topic, recordCount, payload };
+      this.#batches.push({ sequence: this.#nextSequence, append, resolve, reject });
+      this.#nextSequence += 1;
+      if (this.#state.kind === 'idle') void this.#reconnect(undefined);
+      else this.#sendWaiting();
+    });
+  }
+
+  /** Resolves once fewer than `inFlightMax` batches wait. */
+  ready(): Promise<void> {
+    return this.#progress.until(() => this.#state.kind === 'failed' || this.#batches.length < this.#inFlightMax);
+  }
+
+  /** Waits until everything sent is stored, then retires the producer's id and closes the connection. */
+  async close(): Promise<void> {
+    await this.#progress.until(() => this.#state.kind === 'failed' || this.#batches.length === 0);
+    // A courtesy: the broker forgets the id at once, not when it needs the room.
+    if (this.#state.kind === 'connected')
+      await this.#state.client.retireProducer(this.#id, EPOCH).catch(() => undefined);
+    this.#fail(new PulsesError('CONNECTION_LOST', 'the producer was closed'));
+  }
+
+  /** Drops what is not stored and closes the connection at once. */
+  abort(): void {
+    const reason = new PulsesError('CONNECTION_LOST', 'the producer was aborted');
+    this.#aborted.abort(reason);
+    this.#fail(reason);
+  }
+
+  #sendWaiting(): void {
+    const connected = this.#state;
+    if (connected.kind !== 'connected') return;
+    while (connected.inFlight < Math.min(this.#batches.length, this.#inFlightMax)) {
+      const { sequence, append } = this.#batches[connected.inFlight] as Batch;
+      connected.inFlight += 1;
+      // An answer of an earlier connection no longer counts.
+      connected.client.produce({ id: this.#id, epoch: EPOCH, sequence }, append).then(
         () => {
-          if (sentIn === round) acknowledge();
+          if (this.#state === connected) this.#acknowledge(connected);
         },
         (error: unknown) => {
-          if (sentIn === round) restart(error);
+          if (this.#state === connected) this.#restart(connected.client, error);
         },
       );
     }
-  };
+  }
 
-  const acknowledge = () => {
-    failedTries = 0;
-    inFlight -= 1;
-    batches.shift()?.resolve();
-    progress.notifyAll();
-    pump();
-  };
+  #acknowledge(connected: State & { kind: 'connected' }): void {
+    this.#failedAttempts = 0;
+    connected.inFlight -= 1;
+    this.#batches.shift()?.resolve();
+    this.#progress.notifyAll();
+    this.#sendWaiting();
+  }
 
-  /** The oldest batch on its way has failed; those behind it fail with it, and all go out again. */
-  const restart = (error: unknown) => {
-    round += 1;
-    inFlight = 0;
-    if (!isPulsesError(error) || !error.retriable) {
-      failForGood(isPulsesError(error) ? error : new PulsesError('PROTOCOL_VIOLATION', String(error)));
-      return;
-    }
-    void recover(error);
-  };
+  /** The oldest batch in flight has failed. Those behind it fail with it, and all are sent again. */
+  #restart(client: BrokerClient, error: unknown): void {
+    // Responses may still be on their way over this connection; a new one has none.
+    client.close();
+    if (isPulsesError(error) && error.retriable) void this.#reconnect(error);
+    else this.#fail(asPulsesError(error));
+  }
 
-  const recover = async (cause: PulsesError | undefined): Promise<void> => {
-    isRecovering = true;
+  async #reconnect(cause: PulsesError | undefined): Promise<void> {
+    const connecting: State = { kind: 'connecting' };
+    this.#state = connecting;
     let error = cause;
     for (;;) {
       try {
-        if (error !== undefined) {
-          failedTries += 1;
-          const delayMs = backoffMs(failedTries, { ...BACKOFF, random });
-          options.onRetry?.(error, delayMs);
-          await delay(delayMs, clock, aborted.signal);
-        }
-        // Answers to what was sent before may still be on their way over the old connection: a new one has none.
-        client?.close();
-        client = undefined;
-        client = await connect();
-        break;
-      } catch (caught) {
-        if (aborted.signal.aborted) return;
-        if (!isPulsesError(caught) || !caught.retriable) {
-          failForGood(isPulsesError(caught) ? caught : new PulsesError('PROTOCOL_VIOLATION', String(caught)));
+        if (error !== undefined) await this.#backOff(error);
+        const client = await this.#options.connect();
+        if (this.#state !== connecting) {
+          client.close();
           return;
         }
-        error = caught;
+        this.#state = { kind: 'connected', client, inFlight: 0 };
+        this.#sendWaiting();
+        return;
+      } catch (caught) {
+        if (this.#state !== connecting) return;
+        error = asPulsesError(caught);
+        if (!error.retriable) {
+          this.#fail(error);
+          return;
+        }
       }
     }
-    if (aborted.signal.aborted) {
-      client.close();
-      return;
-    }
-    round += 1;
-    isRecovering = false;
-    pump();
-  };
+  }
 
-  return {
-    send: (payload, recordCount) =>
-      new Promise((resolve, reject) => {
-        if (failure !== undefined) {
-          reject(failure);
-          return;
-        }
-        batches.push({ sequence: nextSequence, append: { topic, recordCount, payload }, resolve, reject });
-        nextSequence += 1;
-        pump();
-      }),
-    ready: () => progress.until(() => failure !== undefined || batches.length < inFlightMax),
-    async close() {
-      await progress.until(() => failure !== undefined || batches.length === 0);
-      if (failure !== undefined || client === undefined) return;
-      // A courtesy: the broker forgets the id at once instead of when it needs the room.
-      await client.retireProducer(id, 0).catch(() => undefined);
-      failForGood(new PulsesError('CONNECTION_LOST', 'the producer was closed'));
-    },
-    abort() {
-      aborted.abort(new PulsesError('CONNECTION_LOST', 'the producer was aborted'));
-      failForGood(new PulsesError('CONNECTION_LOST', 'the producer was aborted'));
-    },
-  };
+  /** @throws the reason of `abort` */
+  async #backOff(error: PulsesError): Promise<void> {
+    const { clock, random, onRetry } = this.#options;
+    this.#failedAttempts += 1;
+    const delayMs = backoffMs(this.#failedAttempts, { ...BACKOFF, random });
+    onRetry?.(error, delayMs);
+    await delay(delayMs, clock, this.#aborted.signal);
+  }
+
+  #fail(error: PulsesError): void {
+    if (this.#state.kind === 'connected') this.#state.client.close();
+    if (this.#state.kind !== 'failed') this.#state = { kind: 'failed', error };
+    for (const batch of this.#batches.splice(0)) batch.reject(error);
+    this.#progress.notifyAll();
+  }
+}
+
+function asPulsesError(error: unknown): PulsesError {
+  return isPulsesError(error) ? error : new PulsesError('PROTOCOL_VIOLATION', String(error), { cause: error });
 }
