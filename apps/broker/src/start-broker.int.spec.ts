@@ -12,7 +12,8 @@ import {
   type Response,
 } from '@pulses/broker-wire';
 import { nodeNetwork } from '@pulses/shared-node-platform';
-import type { Logger, Service } from '@pulses/shared-service-host';
+import type { Logger } from '@pulses/shared-ports';
+import type { Service } from '@pulses/shared-service-host';
 import { parseSettings } from '@pulses/shared-settings';
 import {
   freePort,

@@ -13,10 +13,10 @@ import {
   type NodeFileWriter,
 } from '@pulses/shared-node-platform';
 import { TOPIC_KINDS, topicKindOf } from '@pulses/shared-pulse-model';
-import type { FileWriter, TlsServerOptions } from '@pulses/shared-ports';
+import type { FileWriter, Logger, TlsServerOptions } from '@pulses/shared-ports';
 import { createMetrics, startHttpServer, type Metrics, type Readiness } from '@pulses/shared-monitoring';
 import { version } from '@pulses/shared-process';
-import { assertSafeBind, type Logger, type Service } from '@pulses/shared-service-host';
+import { assertSafeBind, type Service } from '@pulses/shared-service-host';
 import type { SettingsOf } from '@pulses/shared-settings';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';

@@ -4,10 +4,10 @@
 
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock } from '@pulses/shared-node-platform';
-import type { Logger } from '@pulses/shared-service-host';
 import { fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Logger } from '@pulses/shared-ports';
 import type { IngestorSettings } from './settings';
 
 /** Where the bundles of two apps stand to each other. */

@@ -3,10 +3,11 @@
 import { brokerAddressOf, connectBroker, Producer, type BrokerClient } from '@pulses/broker-client';
 import { isPulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
+import type { Logger } from '@pulses/shared-ports';
 import { formatAmount } from '@pulses/shared-pulse-model';
 import { retry } from '@pulses/shared-async';
 import { version } from '@pulses/shared-process';
-import type { Logger, Service } from '@pulses/shared-service-host';
+import type { Service } from '@pulses/shared-service-host';
 import type { SettingsOf } from '@pulses/shared-settings';
 import { createLoadModel } from './load-model';
 import { startProgress } from './progress';

@@ -3,6 +3,7 @@
 
 import { createKeyTable, type KeyTable } from '@pulses/aggregation-api';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
+import { SILENT_LOGGER } from '@pulses/shared-ports';
 import { startRedis } from '@pulses/testing-services';
 import { Redis } from 'ioredis';
 import { cpus } from 'node:os';
@@ -17,9 +18,6 @@ const DELTA_ROWS = REDIS_ENGINE_DEFAULTS.pendingRowsMax;
 const READS = 3;
 const SLICE = 8_192;
 const LIMBS = 4;
-
-const ignore = () => undefined;
-const logger = { debug: ignore, info: ignore, warn: ignore, error: ignore, fatal: ignore };
 
 function check(actual: unknown, expected: unknown, what: string): void {
   if (actual !== expected) throw new Error(`${what} is ${String(actual)}; it should be ${String(expected)}`);
@@ -86,7 +84,7 @@ const engine = createRedisEngine({
   prefix: 'bench',
   clock: nodeClock,
   random: nodeRandom,
-  logger,
+  logger: SILENT_LOGGER,
   lingerMs: 0,
 });
 try {

@@ -1,11 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { EngineState } from '@pulses/aggregation-api';
+import { SILENT_LOGGER } from '@pulses/shared-ports';
 import { startRedis, type RedisServer } from '@pulses/testing-services';
 import { Redis } from 'ioredis';
 import { sourceKeyOf } from './key-names';
 import type { RedisEngine } from './redis-engine';
 import { carryOn } from './testing/carry-on';
-import { engineOver, silentLogger } from './testing/engines';
+import { engineOver } from './testing/engines';
 import { copyKeys, createWindowLog, SOURCE, type WindowLog } from './testing/window-log';
 
 describe('what a restart finds in Redis', () => {
@@ -39,7 +40,7 @@ describe('what a restart finds in Redis', () => {
     engineOver(server, {
       lingerMs: 0,
       logger: {
-        ...silentLogger,
+        ...SILENT_LOGGER,
         info: (fields, message) => {
           reasons.push((fields as { reason?: string }).reason ?? message);
         },

@@ -13,9 +13,8 @@
 
 import type { AggregationEngine, EngineSource, WindowSums } from '@pulses/aggregation-api';
 import { PulsesError } from '@pulses/shared-errors';
-import type { Clock, Random } from '@pulses/shared-ports';
+import type { Clock, Logger, Random } from '@pulses/shared-ports';
 import { AMOUNT_LIMBS } from '@pulses/shared-pulse-model';
-import type { Logger } from '@pulses/shared-service-host';
 import type { RedisAddress } from './redis-address';
 import { connectToOwner } from './redis-connection';
 import { createRedisSession, type RedisSession } from './redis-session';

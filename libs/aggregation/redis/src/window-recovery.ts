@@ -4,7 +4,7 @@
 // and rows and keys are all there; any doubt drops it, since the log can rebuild it. Every other window is dropped.
 
 import { createKeyTable, type EngineState, type KeyTable } from '@pulses/aggregation-api';
-import type { Logger } from '@pulses/shared-service-host';
+import type { Logger } from '@pulses/shared-ports';
 import { keysInBucket } from './key-names';
 import type { StoredWindow, WindowName, WindowRecord, WindowStore } from './window-store';
 

@@ -6,8 +6,7 @@
 import type { EngineParts } from '@pulses/aggregation-api';
 import { memoryEngine } from '@pulses/aggregation-memory';
 import { redisEngine } from '@pulses/aggregation-redis';
-import type { Clock, Random } from '@pulses/shared-ports';
-import type { Logger } from '@pulses/shared-service-host';
+import type { Clock, Logger, Random } from '@pulses/shared-ports';
 import { mergeSettings, type SettingsDefinition, type SettingsOf } from '@pulses/shared-settings';
 
 /** What the program lends to any engine. */

@@ -1,8 +1,7 @@
 // Checkpoints on disk: two generations, each a whole file.
 
-import type { FileSystem } from '@pulses/shared-ports';
+import type { FileSystem, Logger } from '@pulses/shared-ports';
 import { decodeCheckpoint, type Checkpoint } from './checkpoint-codec';
-import type { LogLogger } from './options';
 import { readWhole, replaceFile, TEMPORARY_SUFFIX } from './replaced-file';
 import { corrupt } from './storage-errors';
 
@@ -31,7 +30,7 @@ export async function loadCheckpoint(
   fileSystem: FileSystem,
   directory: string,
   dataDirectory: string,
-  logger: LogLogger,
+  logger: Logger,
 ): Promise<Checkpoint | undefined> {
   const lsns = await listCheckpoints(fileSystem, directory);
   for (const lsn of lsns) {

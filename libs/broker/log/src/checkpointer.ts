@@ -12,14 +12,13 @@
 
 import { isPulsesError, type PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
-import type { Clock, FileSystem } from '@pulses/shared-ports';
+import type { Clock, FileSystem, Logger } from '@pulses/shared-ports';
 import { encodeCheckpoint } from './checkpoint-codec';
 import { storeCheckpoint } from './checkpoint-store';
 import type { CommitQueue } from './commit-queue';
 import { firstLsnOf, segmentName } from './journal-segment';
 import type { JournalWriter } from './journal-writer';
 import type { Materialiser } from './materialiser';
-import type { LogLogger } from './options';
 import type { LogState } from './state';
 import { isFull, isOutOfDescriptors, storageFailed } from './storage-errors';
 import type { SegmentState } from './topic-files';
@@ -31,7 +30,7 @@ const CHECKPOINTS_A_SETTLE = 4;
 export interface CheckpointerOptions {
   readonly fileSystem: FileSystem;
   readonly clock: Clock;
-  readonly logger: LogLogger;
+  readonly logger: Logger;
   readonly logId: Uint8Array;
   readonly state: LogState;
   readonly writer: JournalWriter;

@@ -4,7 +4,6 @@ export {
   BROKER_LOG_DEFAULTS,
   type BrokerLogOptions,
   type FsyncPolicy,
-  type LogLogger,
   type LogMetrics,
   type OpenBrokerLogOptions,
 } from './options';

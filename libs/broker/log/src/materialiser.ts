@@ -12,11 +12,10 @@
 
 import { Condition, mapConcurrent } from '@pulses/shared-async';
 import { PulsesError } from '@pulses/shared-errors';
-import type { Clock, Timer } from '@pulses/shared-ports';
+import type { Clock, Logger, Timer } from '@pulses/shared-ports';
 import type { DeletedTopic } from './entries';
 import { TOPIC_SYNCS_MAX } from './io-threads';
 import type { JournalReader } from './journal-reader';
-import type { LogLogger } from './options';
 import type { StoredBatch } from './record-cut';
 import type { TopicState } from './state';
 import { isFull, isOutOfDescriptors, storageFailed } from './storage-errors';
@@ -49,7 +48,7 @@ export interface MaterialiserOptions {
   readonly clock: Clock;
   readonly tail: Tail;
   readonly journal: JournalReader;
-  readonly logger: LogLogger;
+  readonly logger: Logger;
   readonly delayMs: number;
   readonly unwrittenBytesMax: number;
   readonly unwrittenLoadedBytesMax: number;

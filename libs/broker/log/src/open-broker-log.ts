@@ -2,6 +2,7 @@
 
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
+import { SILENT_LOGGER } from '@pulses/shared-ports';
 import {
   checkTopicName,
   COMMIT_MESSAGE_BYTES_MAX,
@@ -16,7 +17,7 @@ import { createCommitQueue, type QueuedRequest } from './commit-queue';
 import type { WrittenFrame } from './journal-writer';
 import { createListeners } from './listeners';
 import { createLogClock } from './log-clock';
-import { BROKER_LOG_DEFAULTS, SILENT_LOGGER, type OpenBrokerLogOptions } from './options';
+import { BROKER_LOG_DEFAULTS, type OpenBrokerLogOptions } from './options';
 import { batchFrom, createGathering } from './record-cut';
 import { checkAppend, checkCommit, checkName, checkProducer, checkStamp, type BrokerLog } from '@pulses/broker-log-api';
 import { createStaging } from './staging';

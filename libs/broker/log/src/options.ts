@@ -1,6 +1,6 @@
 // What the log is given: limits with their defaults, and who listens.
 
-import type { Clock, FileSystem, FileWriter, Random } from '@pulses/shared-ports';
+import type { Clock, FileSystem, FileWriter, Logger, Random } from '@pulses/shared-ports';
 import type { RetentionPolicy } from './retention';
 
 /**
@@ -64,15 +64,6 @@ export const BROKER_LOG_DEFAULTS: BrokerLogOptions = {
   topicsMax: 1_000_000,
 };
 
-/** Fields first, like pino. */
-export interface LogLogger {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
-
-export const SILENT_LOGGER: LogLogger = { info: () => undefined, warn: () => undefined, error: () => undefined };
-
 /** Called on the main path: a hook adds to a counter and returns. */
 export interface LogMetrics {
   /** An fdatasync of the journal took this long. */
@@ -93,6 +84,6 @@ export interface OpenBrokerLogOptions {
   readonly options?: Partial<BrokerLogOptions>;
   /** What of a topic may go; undefined, and absent, keeps everything. Asked often: it has to be quick. */
   readonly retention?: (topic: string) => RetentionPolicy | undefined;
-  readonly logger?: LogLogger;
+  readonly logger?: Logger;
   readonly metrics?: LogMetrics;
 }

@@ -11,7 +11,7 @@
 // one starts. A crash at any point of this leaves a directory that opens the same way.
 
 import { failpoint } from '@pulses/shared-failpoints';
-import type { Clock, FileHandle, FileSystem, Random } from '@pulses/shared-ports';
+import type { Clock, FileHandle, FileSystem, Logger, Random } from '@pulses/shared-ports';
 import { readAttestation } from './attestation';
 import { writeAll } from './full-io';
 import type { Arena } from './arena';
@@ -22,7 +22,6 @@ import { encodeSegmentHeader, LOG_ID_BYTES, SEGMENT_HEADER_BYTES, segmentName } 
 import { createJournalWriter, createOrReset, type JournalWriter } from './journal-writer';
 import { skimJournal, type SkimmedFrame } from './journal-skim';
 import { createWindowReader } from './journal-window';
-import type { LogLogger } from './options';
 import { TEMPORARY_SUFFIX } from './replaced-file';
 import { applyFrame, StateMismatch, type LogState } from './state';
 import { corrupt } from './storage-errors';
@@ -31,7 +30,7 @@ export interface RecoveryOptions {
   readonly fileSystem: FileSystem;
   readonly clock: Clock;
   readonly random: Random;
-  readonly logger: LogLogger;
+  readonly logger: Logger;
   readonly dataDirectory: string;
   readonly journalDirectory: string;
   readonly segmentBytesMax: number;

@@ -8,7 +8,7 @@
 import { dirname } from 'node:path';
 import { isPulsesError, type PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
-import type { FileSystem } from '@pulses/shared-ports';
+import type { FileSystem, Logger } from '@pulses/shared-ports';
 import { createArena } from './arena';
 import type { Checkpoint } from './checkpoint-codec';
 import { loadCheckpoint, removeTemporaries } from './checkpoint-store';
@@ -18,7 +18,7 @@ import { createJournalReader, type JournalReader } from './journal-reader';
 import { seedOf } from './journal-segment';
 import type { JournalWriter } from './journal-writer';
 import { createMaterialiser, type Materialiser } from './materialiser';
-import type { BrokerLogOptions, LogLogger, OpenBrokerLogOptions } from './options';
+import type { BrokerLogOptions, OpenBrokerLogOptions } from './options';
 import { readJournal, type RecoveryOptions } from './recovery';
 import { createReplay } from './replay';
 import { createState, type LogState } from './state';
@@ -84,7 +84,7 @@ export async function makeDataDirectory(fileSystem: FileSystem, directory: strin
 export async function openStorage(
   given: OpenBrokerLogOptions,
   options: BrokerLogOptions,
-  logger: LogLogger,
+  logger: Logger,
   hooks: StorageHooks,
 ): Promise<Storage> {
   const { fileSystem, clock, random } = given;

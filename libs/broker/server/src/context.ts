@@ -1,8 +1,7 @@
 // What every connection of a server shares.
 
 import type { BrokerLog } from '@pulses/broker-log-api';
-import type { Clock } from '@pulses/shared-ports';
-import type { Logger } from '@pulses/shared-service-host';
+import type { Clock, Logger } from '@pulses/shared-ports';
 import type { Authenticator } from './connection/authenticate';
 import type { Groups } from './groups/groups';
 import type { InputBudget } from './limits/input-budget';

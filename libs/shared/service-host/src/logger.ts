@@ -5,16 +5,8 @@
 
 import { destination, pino, stdTimeFunctions, type DestinationStream } from 'pino';
 import type { ErrorTerminal } from '@pulses/shared-process';
+import type { Logger } from '@pulses/shared-ports';
 import { createPrettyLines } from './pretty-lines';
-
-/** What libraries need of a logger. Fields first, then the event in words. */
-export interface Logger {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-  fatal(fields: object, message: string): void;
-}
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];

@@ -5,6 +5,7 @@
 // `STOP_MS_MAX`. A second signal exits at once with 130 (SIGINT) or 143 (SIGTERM). A terminal and Nx both pass on the
 // same Ctrl-C, so signals within `SAME_SIGNAL_MS` of the first are one.
 
+import type { Logger } from '@pulses/shared-ports';
 import { errorLine, exitCodeOf, nodeProcess, version, type ProcessPort } from '@pulses/shared-process';
 import {
   asksFor,
@@ -14,7 +15,7 @@ import {
   type SettingsDefinition,
   type SettingsOf,
 } from '@pulses/shared-settings';
-import { createLogger, LOG_FORMATS, LOG_LEVELS, type Logger } from './logger';
+import { createLogger, LOG_FORMATS, LOG_LEVELS } from './logger';
 
 export const STOP_MS_MAX = 10_000;
 const SAME_SIGNAL_MS = 500;

@@ -3,9 +3,8 @@
 import type { AggregationEngine } from '@pulses/aggregation-api';
 import type { LiveWindows } from './live-window';
 import type { Connector } from '@pulses/connector-api';
-import type { Clock, Random } from '@pulses/shared-ports';
+import type { Clock, Logger, Random } from '@pulses/shared-ports';
 import { GROUPED_LINE_OVERHEAD_BYTES, KEY_FIELDS_BYTES_MAX, type DeadLetterReason } from '@pulses/shared-pulse-model';
-import type { Logger } from '@pulses/shared-service-host';
 
 /**
  * Counts and times for metrics; called for each batch or commit, never for each pulse. Counted is what a commit holds, once

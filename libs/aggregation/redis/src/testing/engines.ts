@@ -1,11 +1,8 @@
 // Engines over a Redis of a test.
 
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
-import type { Logger } from '@pulses/shared-service-host';
+import { SILENT_LOGGER } from '@pulses/shared-ports';
 import { createRedisEngine, parseRedisUrl, type RedisEngine, type RedisEngineOptions } from '..';
-
-const ignore = () => undefined;
-export const silentLogger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore, fatal: ignore };
 
 export function engineOver(
   server: { readonly url: string; readonly keyPrefix: string },
@@ -16,7 +13,7 @@ export function engineOver(
     prefix: server.keyPrefix,
     clock: nodeClock,
     random: nodeRandom,
-    logger: silentLogger,
+    logger: SILENT_LOGGER,
     ...options,
   });
 }
