@@ -120,12 +120,13 @@ describe('a connection of the binary protocol', () => {
   it('fences commits of anybody but the active member', async () => {
     const harness = await startHarness();
     const [a, b] = [await harness.wire(), await harness.wire()];
+    const { incarnation } = await harness.log.createTopic('s');
     const commit = (groupEpoch: number): Request => ({
       type: 'commit',
       group: 'g',
       groupEpoch,
       topic: 's',
-      incarnation: '0'.repeat(31) + '1',
+      incarnation,
       positions: [],
       appends: [{ topic: 'out', ...lines('x') }],
     });
@@ -292,7 +293,7 @@ describe('a connection of the binary protocol', () => {
     const client = await harness.wire();
     client.socket.pause();
     let listings = 0;
-    const spied = harness.log.topics;
+    const spied = harness.log.topics.bind(harness.log);
     harness.log.topics = (query) => {
       listings += 1;
       return spied(query);

@@ -55,7 +55,7 @@ export async function startHarness(
   const { seed = 1, plan, leaksHeadClock = false, limits, ...rest } = options;
   const clock = createSimClock();
   const network = createSimNetwork(createSimRandom(seed), plan);
-  const log = createMemoryLog(clock, { leaksHeadClock });
+  const log = createMemoryLog(clock, { leaksHeadClock, hidesCommits: true });
   const { logger, events } = createTestLogger();
   const server = createBrokerServer({
     log,

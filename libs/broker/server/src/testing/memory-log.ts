@@ -1,236 +1,295 @@
-// A BrokerLog in memory, whose disk a test can hold, fill and break.
+// A BrokerLog in memory. A test can hold its disk, fill it and break it.
 //
-// It keeps the promises of the interface and nothing else: what is sequenced becomes durable, in order, one turn of
-// the event loop later, or when the test says so. `leaksHeadClock` puts in a fault: a clock that runs ahead of
-// messages which are sequenced and not yet durable.
+// Guarantees: what the conformance suite of the interface asks for. A change is decided in the order of the calls, and
+// becomes durable one turn of the event loop later, or when the test releases the disk.
+// Does not survive: anything. There is no restart.
+// `leaksHeadClock` puts a bug in: the clock runs ahead of messages that are not durable yet.
 
-import type { AppendResult, BrokerLog, CommitRequest } from '@pulses/broker-log-api';
-import type { ProducerStamp, RecordBatch, StoredPosition, TopicAppend, TopicInfo } from '@pulses/broker-wire';
-import { skipRecords } from '@pulses/broker-wire';
+import {
+  checkAppend,
+  checkCommit,
+  checkName,
+  checkStamp,
+  type AppendResult,
+  type BrokerLog,
+  type CommitRequest,
+} from '@pulses/broker-log-api';
+import {
+  checkTopicName,
+  COMMIT_MESSAGE_BYTES_MAX,
+  MESSAGE_BYTES_MAX,
+  type Incarnation,
+  type ProducerStamp,
+  type RecordBatch,
+  type StoredPosition,
+  type TopicAppend,
+  type TopicInfo,
+} from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 import type { Clock } from '@pulses/shared-ports';
+import { MemoryProducers } from './memory-producers';
+import { MemoryTopics } from './memory-topics';
 
-export interface MemoryLog extends BrokerLog {
-  /** Sequenced changes stay invisible and unanswered until `release`. */
-  holdDisk(): void;
-  releaseDisk(): void;
-  /** Every append and commit is refused with this until it is called with undefined. */
-  refuseWith(error: PulsesError | undefined): void;
-  /** Payload bytes handed out by `read`. */
-  readonly bytesRead: number;
-  /** False, until a test says otherwise. */
-  isCommitting: boolean;
-  /** Changes sequenced and not yet durable. */
-  readonly pendingCount: number;
-}
-
-interface Topic {
-  info: TopicInfo;
-  /** With what is sequenced and not yet durable. */
-  sequencedOffset: number;
-  readonly batches: RecordBatch[];
+export interface MemoryLogOptions {
+  /** Says that it never commits: where time stands still, readers that rest while it commits would wait without end. */
+  readonly hidesCommits?: boolean;
+  readonly leaksHeadClock?: boolean;
+  readonly pendingBytesMax?: number;
+  readonly topicsMax?: number;
 }
 
 interface Pending {
+  readonly bytes: number;
   readonly timestampMs: number;
-  apply(): void;
+  /** Decides and applies the change, and answers. */
+  settle(): void;
+  refuse(error: PulsesError): void;
 }
 
-export function createMemoryLog(clock: Clock, options: { leaksHeadClock?: boolean } = {}): MemoryLog {
-  const topics = new Map<string, Topic>();
-  const listeners = new Map<string, Set<() => void>>();
-  const epochs = new Map<string, number>();
-  const producers = new Map<string, { epoch: number; results: AppendResult[] }>();
-  const positions = new Map<string, StoredPosition>();
-  const pending: Pending[] = [];
-  let refusal: PulsesError | undefined;
-  let isHeld = false;
-  let isScheduled = false;
-  let lastMs = 0;
-  let incarnations = 0;
-  let bytesRead = 0;
+export class MemoryLog implements BrokerLog {
+  readonly unwrittenBytes = 0;
+  readonly failed: Promise<Error>;
+  /** Payload bytes handed out by `read`. */
+  bytesRead = 0;
 
-  const sequenceMs = (): number => (lastMs = Math.max(lastMs, clock.nowMs()));
+  readonly #clock: Clock;
+  readonly #options: MemoryLogOptions;
+  readonly #topics: MemoryTopics;
+  readonly #producers = new MemoryProducers();
+  readonly #epochs = new Map<string, number>();
+  readonly #positions = new Map<string, StoredPosition>();
+  readonly #pending: Pending[] = [];
+  #pendingBytes = 0;
+  #refusal: PulsesError | undefined;
+  #failure: PulsesError | undefined;
+  #reportFailure: (error: Error) => void = () => undefined;
+  #isAlwaysCommitting = false;
+  #isHeld = false;
+  #isScheduled = false;
+  #isClosed = false;
+  #lastMs = 0;
 
-  const flush = (): void => {
-    isScheduled = false;
-    while (!isHeld && pending.length > 0) pending.shift()?.apply();
-  };
-
-  const enqueue = <T>(apply: (timestampMs: number) => T): Promise<T> =>
-    new Promise((resolve) => {
-      const timestampMs = sequenceMs();
-      pending.push({
-        timestampMs,
-        apply: () => {
-          resolve(apply(timestampMs));
-        },
-      });
-      if (!isScheduled) {
-        isScheduled = true;
-        setImmediate(flush);
-      }
+  constructor(clock: Clock, options: MemoryLogOptions = {}) {
+    this.#clock = clock;
+    this.#options = options;
+    this.#topics = new MemoryTopics(options.topicsMax ?? Infinity);
+    this.failed = new Promise((resolve) => {
+      this.#reportFailure = resolve;
     });
+  }
 
-  const wake = (topic: string): void => {
-    for (const listener of [...(listeners.get(topic) ?? [])]) listener();
-  };
+  get isCommitting(): boolean {
+    return this.#isAlwaysCommitting || (this.#pending.length > 0 && this.#options.hidesCommits !== true);
+  }
 
-  const topicFor = (name: string): Topic => {
-    let topic = topics.get(name);
-    if (topic === undefined) {
-      incarnations += 1;
-      const incarnation = incarnations.toString(16).padStart(32, '0');
-      topic = {
-        info: {
-          topic: name,
-          incarnation,
-          startOffset: 0,
-          nextOffset: 0,
-          bytes: 0,
-          firstTimestampMs: 0,
-          lastTimestampMs: 0,
-        },
-        sequencedOffset: 0,
-        batches: [],
-      };
-      topics.set(name, topic);
+  /** A log that is never without work. */
+  commitWithoutEnd(): void {
+    this.#isAlwaysCommitting = true;
+  }
+
+  /** Changes that are not durable yet. */
+  get pendingCount(): number {
+    return this.#pending.length;
+  }
+
+  /** Nothing becomes durable until `releaseDisk`. */
+  holdDisk(): void {
+    this.#isHeld = true;
+  }
+
+  releaseDisk(): void {
+    this.#isHeld = false;
+    this.#flush();
+  }
+
+  /** Every change is refused with this, until it is called with undefined. */
+  refuseWith(error: PulsesError | undefined): void {
+    this.#refusal = error;
+  }
+
+  /** Ends the log for good. */
+  breakDisk(): void {
+    const failure = new PulsesError('STORAGE_FAILED', 'the disk is broken');
+    this.#failure = failure;
+    for (const pending of this.#pending.splice(0)) pending.refuse(failure);
+    this.#reportFailure(failure);
+  }
+
+  async append(request: TopicAppend, producer?: ProducerStamp): Promise<AppendResult> {
+    checkTopicName(request.topic);
+    checkStamp(producer);
+    checkAppend(request, MESSAGE_BYTES_MAX);
+    try {
+      return await this.#change(
+        (timestampMs) => this.#appendNow(request, producer, timestampMs),
+        request.payload.length,
+      );
+    } catch (error) {
+      if (producer !== undefined) this.#producers.refused(producer, error);
+      throw error;
     }
-    return topic;
-  };
+  }
 
-  const store = ({ topic: name, recordCount, payload }: TopicAppend, timestampMs: number): number => {
-    const topic = topicFor(name);
-    const baseOffset = topic.info.nextOffset;
-    topic.batches.push({ baseOffset, recordCount, timestampMs, payload: Uint8Array.from(payload) });
-    const firstTimestampMs = topic.batches.length === 1 ? timestampMs : topic.info.firstTimestampMs;
-    topic.info = {
-      ...topic.info,
-      nextOffset: baseOffset + recordCount,
-      bytes: topic.info.bytes + payload.length,
-      firstTimestampMs,
-      lastTimestampMs: timestampMs,
-    };
-    wake(name);
-    return baseOffset;
-  };
+  async commit(request: CommitRequest): Promise<{ timestampMs: number }> {
+    const bytes = checkCommit(request, COMMIT_MESSAGE_BYTES_MAX, () => false);
+    return await this.#change((timestampMs) => this.#commitNow(request, timestampMs), bytes);
+  }
 
-  const refused = (): Promise<never> | undefined => (refusal === undefined ? undefined : Promise.reject(refusal));
-
-  const append = (request: TopicAppend, producer?: ProducerStamp): Promise<AppendResult> =>
-    refused() ??
-    enqueue((timestampMs) => {
-      if (producer === undefined) return { baseOffset: store(request, timestampMs), timestampMs, duplicate: false };
-      const known = producers.get(producer.id) ?? { epoch: producer.epoch, results: [] };
-      producers.set(producer.id, known);
-      const first = known.results[producer.sequence];
-      if (first !== undefined) return { ...first, duplicate: true };
-      if (producer.sequence > known.results.length) throw new Error('a sequence gap in a test that has none');
-      const result = { baseOffset: store(request, timestampMs), timestampMs, duplicate: false };
-      known.results.push(result);
-      return result;
+  async createTopic(name: string): Promise<TopicInfo> {
+    checkTopicName(name);
+    return await this.#change(() => {
+      const { info, isNew } = this.#topics.make(name);
+      if (isNew) this.#topics.wake([name]);
+      return info;
     });
+  }
 
-  const commit = (request: CommitRequest): Promise<{ timestampMs: number }> =>
-    refused() ??
-    enqueue((timestampMs) => {
-      const { group, topic, incarnation } = request;
-      for (const one of request.appends) store(one, timestampMs);
-      for (const { name, expectedRevision, offset, metadata } of request.positions) {
-        const revision = expectedRevision + 1;
-        positions.set(`${group} ${topic} ${name}`, { group, topic, incarnation, name, offset, revision, metadata });
-      }
-      return { timestampMs };
+  deleteTopics(names: readonly string[]): Promise<string[]> {
+    return this.#change(() => {
+      const found = this.#topics.delete(names);
+      for (const [key, { topic }] of this.#positions) if (found.includes(topic)) this.#positions.delete(key);
+      this.#topics.wake(found);
+      return found;
     });
+  }
 
-  return {
-    append,
-    commit,
-    createTopic: (name) =>
-      enqueue(() => {
-        const { info } = topicFor(name);
-        wake(name);
-        return info;
-      }),
-    deleteTopics: (names) =>
-      enqueue(() => {
-        const found = (names.length === 0 ? [...topics.keys()] : names).filter((name) => topics.delete(name));
-        found.forEach(wake);
-        return found;
-      }),
-    advanceGroupEpoch: (group) =>
-      refused() ??
-      enqueue(() => {
-        const epoch = (epochs.get(group) ?? 0) + 1;
-        epochs.set(group, epoch);
-        return epoch;
-      }),
-    retireProducer: (id) =>
-      enqueue(() => {
-        producers.delete(id);
-      }),
-    topic: (name) => topics.get(name)?.info,
-    topics: ({ prefix, after, limit }) => {
-      const names = [...topics.keys()].filter((name) => name.startsWith(prefix) && name > after).sort();
-      return { topics: names.slice(0, limit).map((name) => topicFor(name).info), more: names.length > limit };
-    },
-    positions: (group, topic) =>
-      enqueue(() =>
-        [...positions.values()].filter(
-          (one) => (group === '' || one.group === group) && (topic === '' || one.topic === topic),
-        ),
+  async advanceGroupEpoch(group: string): Promise<number> {
+    checkName('group', group);
+    return await this.#change(() => {
+      const epoch = this.#epochOf(group) + 1;
+      this.#epochs.set(group, epoch);
+      return epoch;
+    });
+  }
+
+  async retireProducer(id: string, epoch: number): Promise<void> {
+    checkStamp({ id, epoch, sequence: 0 });
+    await this.#change(() => {
+      this.#producers.retire(id, epoch);
+    });
+  }
+
+  topic(name: string): TopicInfo | undefined {
+    return this.#topics.info(name);
+  }
+
+  topics(query: { prefix: string; after: string; limit: number }): { topics: TopicInfo[]; more: boolean } {
+    return this.#topics.list(query);
+  }
+
+  positions(group: string, topic: string): Promise<StoredPosition[]> {
+    return this.#enqueue(() =>
+      [...this.#positions.values()].filter(
+        (one) => (group === '' || one.group === group) && (topic === '' || one.topic === topic),
       ),
-    read: (name, incarnation, fromOffset, bytesMax) => {
-      const topic = topics.get(name);
-      if (topic?.info.incarnation !== incarnation) return Promise.reject(new PulsesError('TOPIC_UNKNOWN'));
-      const batches: RecordBatch[] = [];
-      let room = bytesMax;
-      for (const batch of topic.batches) {
-        const skipped = Math.max(0, fromOffset - batch.baseOffset);
-        if (skipped >= batch.recordCount) continue;
-        const payload = batch.payload.subarray(skipRecords(batch.payload, skipped));
-        if (batches.length > 0 && payload.length > room) break;
-        batches.push({
-          ...batch,
-          baseOffset: batch.baseOffset + skipped,
-          recordCount: batch.recordCount - skipped,
-          payload,
-        });
-        room -= payload.length;
-        bytesRead += payload.length;
-        if (room <= 0) break;
-      }
-      return Promise.resolve(batches);
-    },
-    onChange: (topic, listener) => {
-      const entries = listeners.get(topic) ?? new Set();
-      listeners.set(topic, entries.add(listener));
-      return () => entries.delete(listener);
-    },
-    isCommitting: false,
-    unwrittenBytes: 0,
-    clockMs: () => {
-      const oldest = pending[0];
-      if (oldest !== undefined && options.leaksHeadClock !== true) return oldest.timestampMs;
-      return sequenceMs();
-    },
-    failed: new Promise(() => undefined),
-    close: () => Promise.resolve(),
-    holdDisk: () => {
-      isHeld = true;
-    },
-    releaseDisk: () => {
-      isHeld = false;
-      flush();
-    },
-    refuseWith: (error) => {
-      refusal = error;
-    },
-    get bytesRead() {
-      return bytesRead;
-    },
-    get pendingCount() {
-      return pending.length;
-    },
-  };
+    );
+  }
+
+  async read(name: string, incarnation: Incarnation, fromOffset: number, bytesMax: number): Promise<RecordBatch[]> {
+    const batches = this.#topics.read(name, incarnation, fromOffset, bytesMax);
+    for (const { payload } of batches) this.bytesRead += payload.length;
+    return await Promise.resolve(batches);
+  }
+
+  onChange(topic: string, listener: () => void): () => void {
+    return this.#topics.onChange(topic, listener);
+  }
+
+  clockMs(): number {
+    const oldest = this.#pending[0];
+    if (oldest !== undefined && this.#options.leaksHeadClock !== true) return oldest.timestampMs;
+    return this.#now();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#pending.length > 0) await this.#enqueue(() => undefined);
+  }
+
+  #now(): number {
+    this.#lastMs = Math.max(this.#lastMs, this.#clock.nowMs());
+    return this.#lastMs;
+  }
+
+  #change<T>(apply: (timestampMs: number) => T, bytes = 0): Promise<T> {
+    const refusal = this.#refusalOf(bytes);
+    return refusal === undefined ? this.#enqueue(apply, bytes) : Promise.reject(refusal);
+  }
+
+  #refusalOf(bytes: number): PulsesError | undefined {
+    if (this.#failure !== undefined) return this.#failure;
+    if (this.#isClosed) return new PulsesError('SHUTTING_DOWN');
+    const { pendingBytesMax = Infinity } = this.#options;
+    if (this.#pendingBytes > 0 && this.#pendingBytes + bytes > pendingBytesMax) return new PulsesError('OVERLOADED');
+    return this.#refusal;
+  }
+
+  #enqueue<T>(apply: (timestampMs: number) => T, bytes = 0): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timestampMs = this.#now();
+      const settle = (): void => {
+        this.#pendingBytes -= bytes;
+        try {
+          resolve(apply(timestampMs));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      this.#pending.push({ bytes, timestampMs, settle, refuse: reject });
+      this.#pendingBytes += bytes;
+      if (this.#isScheduled) return;
+      this.#isScheduled = true;
+      setImmediate(() => {
+        this.#isScheduled = false;
+        this.#flush();
+      });
+    });
+  }
+
+  #flush(): void {
+    while (!this.#isHeld) {
+      const next = this.#pending.shift();
+      if (next === undefined) return;
+      next.settle();
+    }
+  }
+
+  #appendNow(request: TopicAppend, producer: ProducerStamp | undefined, timestampMs: number): AppendResult {
+    const first = producer === undefined ? undefined : this.#producers.firstResult(producer);
+    if (first !== undefined) return { ...first, duplicate: true };
+    this.#topics.checkRoom([request.topic]);
+    const result = { baseOffset: this.#topics.append(request, timestampMs), timestampMs, duplicate: false };
+    if (producer !== undefined) this.#producers.accept(producer, result);
+    this.#topics.wake([request.topic]);
+    return result;
+  }
+
+  #commitNow(request: CommitRequest, timestampMs: number): { timestampMs: number } {
+    const { group, groupEpoch, topic, incarnation, positions, appends } = request;
+    const keyOf = (name: string): string => `${group}\n${topic}\n${name}`;
+    if (groupEpoch !== this.#epochOf(group)) throw new PulsesError('FENCED');
+    if (this.topic(topic)?.incarnation !== incarnation) throw new PulsesError('POSITION_CONFLICT');
+    for (const { name, expectedRevision } of positions) {
+      const revision = this.#positions.get(keyOf(name))?.revision ?? 0;
+      if (revision !== expectedRevision) throw new PulsesError('POSITION_CONFLICT');
+    }
+    const names = appends.map((append) => append.topic);
+    this.#topics.checkRoom(names);
+    // Everything was checked: from here on nothing fails.
+    for (const append of appends) this.#topics.append(append, timestampMs);
+    for (const { name, expectedRevision, offset, metadata } of positions) {
+      const revision = expectedRevision + 1;
+      this.#positions.set(keyOf(name), { group, topic, incarnation, name, offset, revision, metadata });
+    }
+    this.#topics.wake(names);
+    return { timestampMs };
+  }
+
+  #epochOf(group: string): number {
+    return this.#epochs.get(group) ?? 0;
+  }
+}
+
+export function createMemoryLog(clock: Clock, options?: MemoryLogOptions): MemoryLog {
+  return new MemoryLog(clock, options);
 }

@@ -1,0 +1,54 @@
+// The suite of the log's interface over the simulated file system: with the sizes of production, and with sizes so
+// small that segments, checkpoints and reads from files come all the time.
+
+import { describe } from '@jest/globals';
+import { describeBrokerLog } from '@pulses/testing-broker-log-conformance';
+import { createSimFileSystem, createSimRandom, createSimClock, settle } from '@pulses/testing-sim';
+import { openBrokerLog } from './open-broker-log';
+import type { BrokerLogOptions } from './options';
+import { conformanceHarness, ControlledDisk } from './testing/conformance-harness';
+import { settled } from './testing/torture-run';
+
+const SMALL: Partial<BrokerLogOptions> = {
+  segmentBytesMax: 20_000,
+  groupBytesMax: 4_000,
+  tailBytesMax: 1_000,
+  passBytesMax: 4_000,
+  materialiseDelayMs: 10,
+  topicSegmentBytesMax: 5_000,
+  entriesHeldMax: 2,
+  checkpointBytes: 20_000,
+};
+
+describe.each([
+  ['usual', {}],
+  ['small', SMALL],
+])('with %s sizes', (_, options) => {
+  describeBrokerLog(
+    'journal',
+    (limits) => {
+      const clock = createSimClock();
+      const fileSystem = createSimFileSystem({ seed: 1 });
+      const random = createSimRandom(1);
+      const disk = new ControlledDisk(fileSystem);
+      const under = {
+        disk,
+        setClock: (ms: number) => {
+          clock.jumpWall(ms - clock.nowMs());
+        },
+        open: (all: Partial<BrokerLogOptions>) =>
+          openBrokerLog({ fileSystem: disk.fileSystem, clock, random, directory: '/data', options: all }),
+        pass: async () => {
+          await clock.advance(100);
+          await settle(20);
+        },
+        waitFor: async (call: Promise<void>) => {
+          await settled({ clock, fileSystem, random }, call);
+        },
+        remove: () => Promise.resolve(),
+      };
+      return conformanceHarness(under, options, limits);
+    },
+    { restart: true },
+  );
+});

@@ -1,0 +1,50 @@
+// The behaviours that every broker log shows. The suite speaks of the interface alone.
+
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { describeAppends } from './describe-appends';
+import { describeCommits } from './describe-commits';
+import { describeDisk } from './describe-disk';
+import { describeHistory } from './describe-history';
+import { describeProducers } from './describe-producers';
+import { describeReads } from './describe-reads';
+import { describeRestarts } from './describe-restarts';
+import { describeTopics } from './describe-topics';
+import type { BrokerLogFactory, BrokerLogHarness, BrokerLogSupports } from './harness';
+
+/**
+ * Declares the suite.
+ *
+ * @param name the implementation, for the title
+ * @param factory opens a log over an empty store; the suite closes it
+ * @param supports what the implementation declares
+ */
+export function describeBrokerLog(name: string, factory: BrokerLogFactory, supports: BrokerLogSupports): void {
+  describe(`the ${name} log`, () => {
+    const open: BrokerLogHarness[] = [];
+    const start: BrokerLogFactory = async (limits) => {
+      const harness = await factory(limits);
+      open.push(harness);
+      return harness;
+    };
+
+    afterEach(async () => {
+      for (const harness of open.splice(0)) await harness.close();
+    });
+
+    it('starts empty', async () => {
+      const { log } = await start();
+      expect(log.topics({ prefix: '', after: '', limit: 10 })).toEqual({ topics: [], more: false });
+      expect(await log.positions('', '')).toEqual([]);
+      expect([log.topic('t'), log.isCommitting, log.unwrittenBytes]).toEqual([undefined, false, 0]);
+    });
+
+    describeAppends(start);
+    describeProducers(start);
+    describeCommits(start);
+    describeTopics(start);
+    describeReads(start);
+    describeDisk(start);
+    describeHistory(start, supports);
+    if (supports.restart) describeRestarts(start);
+  });
+}

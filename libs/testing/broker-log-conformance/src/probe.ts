@@ -1,0 +1,114 @@
+// Short ways to write to a log and to see what it holds.
+
+import type { AppendResult, BrokerLog, CommitRequest } from '@pulses/broker-log-api';
+import type { PositionChange, ProducerStamp, StoredPosition, TopicAppend } from '@pulses/broker-wire';
+import { isPulsesError } from '@pulses/shared-errors';
+
+export const PRODUCER_A = '00112233445566778899aabbccddeeff';
+export const PRODUCER_B = 'ffeeddccbbaa99887766554433221100';
+
+export function stamp(sequence: number, epoch = 0, id = PRODUCER_A): ProducerStamp {
+  return { id, epoch, sequence };
+}
+
+export function append(topic: string, ...messages: readonly string[]): TopicAppend {
+  return { topic, recordCount: messages.length, payload: Buffer.from(messages.map((text) => `${text}\n`).join('')) };
+}
+
+export function publish(
+  log: BrokerLog,
+  topic: string,
+  messages: readonly string[],
+  producer?: ProducerStamp,
+): Promise<AppendResult> {
+  return log.append(append(topic, ...messages), producer);
+}
+
+export interface StoredMessage {
+  readonly offset: number;
+  readonly timestampMs: number;
+  readonly text: string;
+}
+
+/**
+ * Every message from an offset to the high watermark.
+ * @throws Error when a batch does not start where the one before ended, or a limit of bytes is passed
+ */
+export async function readFrom(
+  log: BrokerLog,
+  topic: string,
+  fromOffset: number,
+  bytesMax = 1 << 20,
+): Promise<StoredMessage[]> {
+  const info = log.topic(topic);
+  if (info === undefined) return [];
+  const messages: StoredMessage[] = [];
+  let next = fromOffset;
+  while (next < info.nextOffset) {
+    const batches = await log.read(topic, info.incarnation, next, bytesMax);
+    const bytes = batches.reduce((sum, { payload }) => sum + payload.length, 0);
+    const count = batches.reduce((sum, { recordCount }) => sum + recordCount, 0);
+    if (count === 0) throw new Error(`nothing was read at offset ${next}, below ${info.nextOffset}`);
+    if (bytes > bytesMax && count > 1) throw new Error(`${bytes} bytes in ${count} messages, above ${bytesMax}`);
+    for (const { baseOffset, recordCount, timestampMs, payload } of batches) {
+      const texts = Buffer.from(payload).toString('latin1').split('\n').slice(0, -1);
+      if (baseOffset !== next || texts.length !== recordCount) {
+        throw new Error(`expected offset ${next}, read ${texts.length} of ${recordCount} messages from ${baseOffset}`);
+      }
+      for (const [index, text] of texts.entries()) messages.push({ offset: baseOffset + index, timestampMs, text });
+      next += recordCount;
+    }
+  }
+  return messages;
+}
+
+/** The messages of a topic, oldest first. */
+export async function textsOf(log: BrokerLog, topic: string, bytesMax?: number): Promise<string[]> {
+  const messages = await readFrom(log, topic, log.topic(topic)?.startOffset ?? 0, bytesMax);
+  return messages.map(({ text }) => text);
+}
+
+/** The error code of a call that is refused, 'stored' when it is not. */
+export async function codeOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+    return 'stored';
+  } catch (error) {
+    if (!isPulsesError(error)) throw error;
+    return error.code;
+  }
+}
+
+export function namesOf(log: BrokerLog): string[] {
+  return log.topics({ prefix: '', after: '', limit: 10_000 }).topics.map(({ topic }) => topic);
+}
+
+/** The interface promises no order of positions: these are sorted by group, topic and name. */
+export async function positionsOf(log: BrokerLog, group = '', topic = ''): Promise<StoredPosition[]> {
+  const keyOf = (position: StoredPosition): string => [position.group, position.topic, position.name].join('\n');
+  const positions = await log.positions(group, topic);
+  return positions.sort((left, right) => (keyOf(left) < keyOf(right) ? -1 : 1));
+}
+
+export function change(name: string, expectedRevision: number, offset: number, metadata = ''): PositionChange {
+  return { name, expectedRevision, offset, metadata };
+}
+
+export interface TestGroup {
+  readonly topic: string;
+  readonly incarnation: string;
+  readonly epoch: number;
+  request(positions: readonly PositionChange[], ...appends: readonly TopicAppend[]): CommitRequest;
+}
+
+/** Makes the source topic and joins the group. */
+export async function joinGroup(log: BrokerLog, group: string, topic: string): Promise<TestGroup> {
+  const { incarnation } = await log.createTopic(topic);
+  const epoch = await log.advanceGroupEpoch(group);
+  return {
+    topic,
+    incarnation,
+    epoch,
+    request: (positions, ...appends) => ({ group, groupEpoch: epoch, topic, incarnation, positions, appends }),
+  };
+}
