@@ -1,0 +1,34 @@
+// Files and folders stay small enough to be read at a sitting.
+
+import { describe, expect, it } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { WORKSPACE_ROOT, workspaceFiles } from './testing/scratch-workspace';
+
+const LINES_MAX = 400;
+const FILES_MAX = 20;
+
+/** The log of storage 1 stays as it is until it is replaced; the codec writes each message in one place. */
+const isLeftAlone = (path: string) =>
+  path.startsWith('libs/broker/log/') || path === 'libs/broker/wire/src/message-codec.ts';
+const isTest = (path: string) => /\.spec\.ts$|\/(testing|bench)\//.test(path);
+
+const sources = workspaceFiles().filter((path) => /\.[cm]?ts$/.test(path) && !isLeftAlone(path));
+const linesOf = (path: string) => readFileSync(join(WORKSPACE_ROOT, path), 'utf8').split('\n').length - 1;
+
+describe('the sources', () => {
+  it('are there', () => {
+    expect(sources.length).toBeGreaterThan(300);
+  });
+
+  it(`have at most ${LINES_MAX} lines in a production file`, () => {
+    const long = sources.filter((path) => !isTest(path)).map((path) => ({ path, lines: linesOf(path) }));
+    expect(long.filter(({ lines }) => lines > LINES_MAX)).toEqual([]);
+  });
+
+  it(`have at most ${FILES_MAX} production files in a folder`, () => {
+    const counts = new Map<string, number>();
+    for (const path of sources) if (!isTest(path)) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1);
+    expect([...counts].filter(([, count]) => count > FILES_MAX)).toEqual([]);
+  });
+});
