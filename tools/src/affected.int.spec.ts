@@ -28,19 +28,34 @@ describe('what a change selects', () => {
     return (JSON.parse(printed) as string[]).sort();
   }
 
-  it('selects a changed leaf library and only what depends on it', () => {
+  // The checks of the workspace read every source.
+  it('selects a changed leaf library, what depends on it, and the checks of the workspace', () => {
     expect(affectedBy('libs/aggregation/memory/src/index.ts', '\n')).toEqual([
       'aggregation-memory',
       'aggregation-registry',
       'bench',
       'e2e',
       'ingestor',
+      'tools',
     ]);
   }, 120_000);
 
+  it.each([
+    ['docker/compose.yaml', ['e2e', 'tools']],
+    ['.github/workflows/ci.yml', ['tools']],
+    ['.ci/run', ['tools']],
+  ])(
+    'selects what reads %s',
+    (path, projects) => {
+      expect(affectedBy(path, '# one more line\n')).toEqual(projects);
+    },
+    120_000,
+  );
+
   it('selects nothing for a change in a document', () => {
     for (const document of ['README.md', 'docs/architecture.md', 'docs/errors.md', 'docs/formats/broker-protocol.md'])
-      expect(affectedBy(document, '\nOne more line.\n')).toEqual([]);
+      appendFileSync(join(scratch.root, document), '\nOne more line.\n');
+    expect(affectedBy('CONTRIBUTING.md', '\nOne more line.\n')).toEqual([]);
   }, 120_000);
 
   it('selects every project for a change in the lockfile', () => {

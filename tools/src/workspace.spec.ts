@@ -87,6 +87,11 @@ describe('the workspace', () => {
     }
   });
 
+  it('checks the types of all projects in one task, which every change selects', () => {
+    const roots = [...projects].filter(([, { targets }]) => 'typecheck' in targets).map(([root]) => root);
+    expect(roots).toEqual(['tools']);
+  });
+
   it('runs each end-to-end spec as a target with inputs of its own', () => {
     const targets = projects.get(E2E)?.targets ?? {};
     for (const { path, kind, isRandom } of specsOf(E2E)) {
