@@ -11,10 +11,10 @@ const { types, scopes, packageOwners, scopePackageOwners } = JSON.parse(
 );
 const TEST_FILES = ['**/*.spec.ts', '**/bench/**/*.ts', '**/*.bench.ts', '**/testing/**/*.ts'];
 
-const packagesOfOthers = (owners, name) =>
-  Object.entries(owners)
-    .filter(([owner]) => owner !== name)
-    .flatMap(([, packages]) => packages);
+const packagesOfOthers = (owners, name) => {
+  const all = new Set(Object.values(owners).flat());
+  return [...all.difference(new Set(owners[name]))];
+};
 
 // Test and bench files may also use the testing projects.
 const boundaries = ({ testFiles }) => {

@@ -25,6 +25,7 @@ const FORBIDDEN: readonly Probe[] = [
   ['production code importing a test double', 'libs/broker/log/src/probe.ts', '@pulses/testing-sim'],
   ['the end-to-end suite importing a feature', 'apps/e2e/src/probe.ts', '@pulses/broker-log'],
   ['a connector importing the Redis client', 'libs/connector/fs/src/probe-redis.ts', 'ioredis'],
+  ['a test library importing the Redis client', 'libs/testing/system/src/probe.ts', 'ioredis'],
   ['a feature importing the logging library', 'libs/broker/log/src/probe-logger.ts', 'pino'],
 ];
 
@@ -36,6 +37,8 @@ const ALLOWED: readonly Probe[] = [
   ['an adapter importing a contract', 'libs/connector/fs/src/allowed.ts', '@pulses/broker-wire'],
   ['the service host importing the logging library', 'libs/shared/service-host/src/allowed.ts', 'pino'],
   ['an engine importing the Redis client', 'libs/aggregation/redis/src/allowed.ts', 'ioredis'],
+  ['a bench importing the client of a peer', 'apps/bench/bench/allowed.ts', '@nats-io/jetstream'],
+  ['a bench importing the Redis client', 'apps/bench/bench/allowed-redis.ts', 'ioredis'],
   ['a spec importing a test double', 'libs/broker/log/src/allowed.spec.ts', '@pulses/testing-sim'],
 ];
 

@@ -2,10 +2,20 @@
 // publishes the grouped lines of a batch, waits for their acknowledgements, and then acknowledges the batch: at least once,
 // where Pulses is exactly once. With the check of counts and exact sums.
 
+import {
+  AckPolicy,
+  DeliverPolicy,
+  jetstream,
+  jetstreamManager,
+  StorageType,
+  type JetStreamClient,
+  type JetStreamManager,
+  type JsMsg,
+} from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { check, isSmoke, report, sized, skip, type Measure } from '@pulses/testing-benches';
 import { startNats } from '@pulses/testing-services';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { openNatsLink, type NatsLink, type NatsMessage } from '../peers/nats-link';
 import { createPeerGrouping } from '../peers/peer-grouping';
 import {
   checkPeer,
@@ -24,67 +34,70 @@ const MODES = [
   { syncInterval: '2m', batches: sized(200, 5, 'BENCH_PEER_BATCHES') },
 ];
 const IN_FLIGHT = 4;
-const PULL_NANOS = 1_000_000_000;
+const PULL_MS = 1_000;
+/** Longer than all messages in flight take, each with a sync of its own. */
+const ANSWER_MS_MAX = 120_000;
 
-const api = (call: string) => `$JS.API.${call}`;
 const groupedSubject = (tenant: string) => `tenants.${tenant}.grouped`;
 
+const dial = (port: number): Promise<NatsConnection> =>
+  connect({ servers: `127.0.0.1:${port}`, reconnect: false, timeout: ANSWER_MS_MAX });
+
+/** Resolves once the message is stored. */
+async function publish(stream: JetStreamClient, subject: string, line: string): Promise<void> {
+  await stream.publish(subject, line, { timeout: ANSWER_MS_MAX });
+}
+
 async function consume({ port, pulses }: ConsumerData): Promise<void> {
-  const link = await openNatsLink(port);
-  const config = { durable_name: 'group', ack_policy: 'all', deliver_policy: 'all', max_ack_pending: -1 };
-  await link.request(api('CONSUMER.DURABLE.CREATE.SOURCE.group'), JSON.stringify({ stream_name: 'SOURCE', config }));
+  const connection = await dial(port);
+  const stream = jetstream(connection);
+  const manager = await jetstreamManager(connection);
+  await manager.consumers.add('SOURCE', {
+    durable_name: 'group',
+    ack_policy: AckPolicy.All,
+    deliver_policy: DeliverPolicy.All,
+    max_ack_pending: -1,
+  });
+  const consumer = await stream.consumers.get('SOURCE', 'group');
   const grouping = createPeerGrouping();
   parentPort?.postMessage('ready');
   for (let taken = 0; taken < pulses;) {
-    const messages = await pullBatch(link, Math.min(PEER_BATCH_PULSES, pulses - taken));
+    // Fewer messages when no more came in time.
+    const count = Math.min(PEER_BATCH_PULSES, pulses - taken);
+    const messages: JsMsg[] = [];
+    for await (const message of await consumer.fetch({ max_messages: count, expires: PULL_MS })) messages.push(message);
     await Promise.all(
-      messages.map(({ text }, index) => {
-        const grouped = grouping.take(text, String(taken + index));
-        return link.request(groupedSubject(grouped.tenant), grouped.line);
+      messages.map((message, index) => {
+        const grouped = grouping.take(message.string(), String(taken + index));
+        return publish(stream, groupedSubject(grouped.tenant), grouped.line);
       }),
     );
-    const last = messages.at(-1);
-    if (last !== undefined) link.publish(last.reply, '+ACK');
+    messages.at(-1)?.ack();
     taken += messages.length;
   }
-  link.close();
+  await connection.drain();
   parentPort?.postMessage(grouping.total());
 }
 
-/** Up to `count` messages; fewer when no more came in time. */
-function pullBatch(link: NatsLink, count: number): Promise<NatsMessage[]> {
-  return new Promise((resolve) => {
-    const messages: NatsMessage[] = [];
-    link.pull(
-      api('CONSUMER.MSG.NEXT.SOURCE.group'),
-      JSON.stringify({ batch: count, expires: PULL_NANOS }),
-      (message) => {
-        if (!message.isStatus) messages.push(message);
-        if (message.isStatus || messages.length === count) resolve(messages);
-      },
-    );
-  });
-}
-
-async function messagesIn(link: NatsLink, stream: string): Promise<number> {
-  const info = JSON.parse(await link.request(api(`STREAM.INFO.${stream}`), '')) as { state: { messages: number } };
-  return info.state.messages;
+async function messagesIn(manager: JetStreamManager, stream: string): Promise<number> {
+  return (await manager.streams.info(stream)).state.messages;
 }
 
 async function measureMode(syncInterval: string, batches: number): Promise<Measure[]> {
   const server = await startNats({ syncInterval, mayBuild: !isSmoke });
   try {
-    const link = await openNatsLink(server.port);
+    const connection = await dial(server.port);
+    const [stream, manager] = [jetstream(connection), await jetstreamManager(connection)];
     const streams = { ALONE: 'alone', SOURCE: 'source', GROUPED: 'tenants.*.grouped' };
     for (const [name, subject] of Object.entries(streams))
-      await link.request(api(`STREAM.CREATE.${name}`), JSON.stringify({ name, subjects: [subject], storage: 'file' }));
+      await manager.streams.add({ name, subjects: [subject], storage: StorageType.File });
     const peer = createPeerPool(batches);
     const publishTo = (subject: string) => async (lines: readonly string[]) => {
-      await Promise.all(lines.map((line) => link.request(subject, line)));
+      await Promise.all(lines.map((line) => publish(stream, subject, line)));
     };
     const pulses = batches * PEER_BATCH_PULSES;
     const produced = await publishAll(peer, batches, IN_FLIGHT, publishTo(streams.ALONE));
-    check(await messagesIn(link, 'ALONE'), pulses, 'the count of stored messages');
+    check(await messagesIn(manager, 'ALONE'), pulses, 'the count of stored messages');
 
     const { grouped, total } = await publishAndGroup(
       import.meta.url,
@@ -94,8 +107,8 @@ async function measureMode(syncInterval: string, batches: number): Promise<Measu
       IN_FLIGHT,
       publishTo(streams.SOURCE),
     );
-    checkPeer(peer.pool, batches, total, await messagesIn(link, 'GROUPED'));
-    link.close();
+    checkPeer(peer.pool, batches, total, await messagesIn(manager, 'GROUPED'));
+    await connection.close();
     return peerMeasures(`NATS JetStream, sync ${syncInterval}`, peer.pool, produced, grouped);
   } finally {
     await server.stop();
