@@ -42,7 +42,11 @@ export const catCommand = defineCommand({
         creditBytes: CREDIT_BYTES,
         signal: stopSignal(),
       });
-      for await (const some of batches) for (const { payload } of some) await terminal.write(payload);
+      for await (const some of batches)
+        for (const { payload } of some) {
+          // A copy: the terminal may still hold it when the batch is freed.
+          await terminal.write(Buffer.from(payload));
+        }
     });
     return 0;
   },

@@ -179,7 +179,6 @@ export function openOutputTopic(options: OutputTopicOptions): OutputTopic {
         fromOffset: startOffset,
         untilOffset: nextOffset,
         creditBytes: CREDIT_BYTES,
-        isLent: true,
       }),
     takeBatch,
   };

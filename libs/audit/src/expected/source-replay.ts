@@ -58,7 +58,7 @@ export async function replaySource(options: ReplayOptions): Promise<ReplayCounts
   const { client, scope } = options;
   const { source, startOffset: fromOffset, groupedOffset: untilOffset } = scope;
   const replay = new Replay(options);
-  const range = { ...source, fromOffset, untilOffset, creditBytes: CREDIT_BYTES, isLent: true };
+  const range = { ...source, fromOffset, untilOffset, creditBytes: CREDIT_BYTES };
   for await (const batches of readBatches(client, range)) {
     for (const batch of batches) replay.take(batch);
     const settled = options.settle?.(replay.counts);

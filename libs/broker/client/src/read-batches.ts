@@ -1,6 +1,8 @@
 // A range of a topic, some batches at a time.
 //
 // Guarantees: every message of `[fromOffset, untilOffset)` once, in order; PROTOCOL_VIOLATION when an offset is missing.
+// Batches are lent: their memory is freed when the next ones are asked for, and reads as empty then. A consumer that
+// keeps bytes for longer copies them.
 
 import { freeMemory, skipRecords, type RecordBatch } from '@pulses/broker-wire';
 import type { FetchEvent } from './fetch-stream';
@@ -9,25 +11,23 @@ import type { BrokerReader } from './broker-reader';
 
 export interface TopicRange {
   readonly topic: string;
-  /** '' reads whichever the topic has. */
+  /** '' accepts any. */
   readonly incarnation: string;
   readonly fromOffset: number;
-  /** May be Infinity: then it never ends by itself. */
+  /** Infinity follows the topic without end. */
   readonly untilOffset: number;
-  /** Bytes that may be on their way. */
+  /** Bytes that the broker may send ahead. */
   readonly creditBytes: number;
-  /** The batches are lent: when the next ones are asked for, these may be empty, their memory given back. */
-  readonly isLent?: boolean;
   /** Ends the range early. */
   readonly signal?: AbortSignal;
 }
 
-/** As many batches at a time as have arrived; they may be of a message each. @throws PulsesError of the stream */
+/** Yields all batches that have arrived, which may hold one message each. @throws PulsesError of the stream */
 export async function* readBatches(
   client: BrokerReader,
   range: TopicRange,
 ): AsyncGenerator<readonly RecordBatch[], void, undefined> {
-  const { topic, incarnation, fromOffset, untilOffset, creditBytes, isLent = false, signal } = range;
+  const { topic, incarnation, fromOffset, untilOffset, creditBytes, signal } = range;
   const isStopped = () => signal?.aborted ?? false;
   if (fromOffset >= untilOffset || isStopped()) return;
   const stream = client.fetch(topic, incarnation, fromOffset, creditBytes);
@@ -50,7 +50,7 @@ export async function* readBatches(
         next += event.batch.recordCount;
       }
       if (batches.length > 0) yield batches;
-      if (isLent) freeAll(events);
+      freeAll(events);
     }
   } catch (error) {
     if (!isStopped()) throw error;
