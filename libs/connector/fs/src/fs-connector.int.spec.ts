@@ -5,7 +5,7 @@ import { nodeClock, nodeNetwork } from '@pulses/shared-node-platform';
 import { describeConnector, type ConnectorHarness } from '@pulses/testing-connector-conformance';
 import { startTestBroker } from '@pulses/testing-processes';
 import { createSimClock } from '@pulses/testing-sim';
-import { createFsConnector } from './fs-connector';
+import { FsConnector } from './fs-connector';
 
 const PAUSED_LEASE_MS = 300;
 
@@ -23,10 +23,10 @@ async function startHarness(): Promise<ConnectorHarness> {
   let sequence = 0;
 
   return {
-    createConnector: () => createFsConnector({ connect, clock: nodeClock, member: 'conformance' }),
+    createConnector: () => new FsConnector({ connect, clock: nodeClock, member: 'conformance' }),
     // On a clock that stands still no heartbeat is ever sent.
     createPausedConnector: () =>
-      createFsConnector({ connect, clock: createSimClock(), member: 'paused', leaseMs: PAUSED_LEASE_MS }),
+      new FsConnector({ connect, clock: createSimClock(), member: 'paused', leaseMs: PAUSED_LEASE_MS }),
     async publish(topic, messages) {
       for (const message of messages) {
         const payload = Buffer.concat([message, Buffer.from('\n')]);
@@ -69,7 +69,7 @@ describe('what is read of a source', () => {
         clientName: 'lent',
       });
     const client = await connect();
-    const connector = createFsConnector({ connect, clock: nodeClock, member: 'lent' });
+    const connector = new FsConnector({ connect, clock: nodeClock, member: 'lent' });
     try {
       const payloads = ['a', 'b', 'c'].map((letter) => Buffer.from(`${letter.repeat(200_000)}\n`));
       for (const [sequence, payload] of payloads.entries())

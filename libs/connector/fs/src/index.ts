@@ -1,2 +1,2 @@
-export { createFsConnector, type FsConnectorOptions } from './fs-connector';
+export { FsConnector, type FsConnectorOptions } from './fs-connector';
 export { fsConnector } from './registration';

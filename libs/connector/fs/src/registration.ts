@@ -3,7 +3,7 @@
 import { brokerAddressOf, brokerClientSettings, connectBroker } from '@pulses/broker-client';
 import type { ConnectorContext, ConnectorParts } from '@pulses/connector-api';
 import type { SettingsOf } from '@pulses/shared-settings';
-import { createFsConnector } from './fs-connector';
+import { FsConnector } from './fs-connector';
 
 export const fsConnector = {
   settings: brokerClientSettings,
@@ -14,6 +14,6 @@ export const fsConnector = {
   ): Promise<ConnectorParts> {
     const address = await brokerAddressOf(settings);
     const connect = () => connectBroker({ ...address, network, clock, clientName });
-    return { connector: createFsConnector({ connect, clock, member }), peer: `${address.host}:${address.port}` };
+    return { connector: new FsConnector({ connect, clock, member }), peer: `${address.host}:${address.port}` };
   },
 };
