@@ -159,7 +159,7 @@ describe('a broker', () => {
   });
 
   it('is not ready, and says why, while it recovers', async () => {
-    // A pipe where the journal has its attestation: whoever opens it waits until somebody writes.
+    // A pipe where the journal has its attestation: opening it blocks until a writer comes.
     await mkdir(join(dataDir(), 'journal'), { recursive: true, mode: 0o700 });
     const pipe = join(dataDir(), 'journal', 'attested');
     await promisify(execFile)('mkfifo', [pipe]);

@@ -20,7 +20,7 @@ describe('the thread of an audit', () => {
     [broker, directory] = [undefined, undefined];
   });
 
-  /** What it answers for a topic of so many messages. */
+  /** Its answer for a topic of `count` messages. */
   async function answerOf(port: number, count: number, token?: string): Promise<unknown> {
     const source = { topic: 'source.pulses', incarnation: '0' };
     const compared = {

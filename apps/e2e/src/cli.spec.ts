@@ -109,7 +109,7 @@ describe('pulses', () => {
     await run(['produce', 't', at()], `${line}\n`.repeat(100_000));
     const cat = spawn(process.execPath, [bundlePath('cli'), 'cat', 't', at()]);
     await once(cat.stdout, 'readable');
-    // Nothing is read while other work goes on: the pipe is full, and the program waits.
+    // Nothing is read meanwhile: the pipe is full, and the program waits.
     await run(['topics', at()]);
     expect(cat.exitCode).toBeNull();
     let bytes = 0;

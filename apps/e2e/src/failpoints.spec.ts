@@ -118,7 +118,7 @@ describe.each(SYSTEMS)('a system that is killed at every failpoint, from round $
     await system.stop();
   });
 
-  /** Lines without acknowledgement: those before the kill are kept or not, and nobody says which. */
+  /** Lines without acknowledgement: those before the kill may or may not be kept. */
   async function sendLines(): Promise<void> {
     const lines = Array.from({ length: 5 }, () => `line ${(lineCount += 1)}`);
     await publishLines(system.port, 'lines', lines).catch(() => undefined);

@@ -147,7 +147,7 @@ describe('a broker with slow and hostile neighbours', () => {
     TIMEOUT_MS,
   );
 
-  /** Asks again for as long as the connection is turned away. */
+  /** Asks again for as long as the connection is refused. */
   async function untilAnswered<Answer>(ask: () => Promise<Answer>): Promise<{ answer: Answer; refusals: number }> {
     for (let refusals = 0; ; refusals += 1) {
       try {
@@ -159,7 +159,7 @@ describe('a broker with slow and hostile neighbours', () => {
     }
   }
 
-  /** Connects, stores one message and goes. Resolves to how often it was turned away. */
+  /** Connects, stores one message and goes. Resolves to how often it was refused. */
   async function visit(topic: string, index: number): Promise<number> {
     const payload = Buffer.from(`client ${index}\n`);
     // The same stamp each time: what was stored and not answered is not stored again.

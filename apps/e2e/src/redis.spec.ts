@@ -45,7 +45,7 @@ describe('an ingestor that keeps its sums in Redis', () => {
     // The line protocol acknowledges nothing: what a reader sees is stored.
     await readLines(system.port, SOURCE, stored);
   };
-  /** All lines of a tenant's sums, once they hold so many pulses. */
+  /** All lines of a tenant's sums, once they hold `count` pulses. */
   const sumsUntil = async (tenant: string, count: number): Promise<string[]> => {
     const subscription = subscribe(system.port, aggregated(tenant));
     const lines = await subscription.until((seen) => countOf(seen) >= count);

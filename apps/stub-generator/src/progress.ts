@@ -1,4 +1,4 @@
-// A line that tells a person at a terminal how the load goes; nothing when nobody looks.
+// A progress line on a terminal; nothing elsewhere.
 
 import type { Clock, Timer } from '@pulses/shared-ports';
 import ora from 'ora';

@@ -1,6 +1,6 @@
 // Publishes a load at a rate, and keeps count of what the broker has acknowledged.
 //
-// Bounds: the producer's batches in flight. A generator that was held up goes on at its rate; it makes up for
+// Bounds: the producer's batches in flight. A delayed generator continues at its rate; it makes up for
 // `CATCH_UP_MS` at most.
 
 import type { Producer } from '@pulses/broker-client';
@@ -39,7 +39,7 @@ export interface PublishOptions {
   readonly totals: Totals;
   /** Pulses a second; Infinity for as fast as the broker acknowledges. */
   readonly rate: number;
-  /** Stops after so many; may be Infinity. */
+  /** Number of pulses to stop after; may be Infinity. */
   readonly count: number;
   readonly clock: Clock;
   /** Stops the making of pulses; what was sent is still waited for. */

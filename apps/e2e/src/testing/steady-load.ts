@@ -7,7 +7,7 @@ import { pulseLine } from '@pulses/testing-system';
 import { readLines } from './line-client';
 
 export interface LineShape {
-  /** Bytes of a key that nobody reads, to fill the journal. */
+  /** Bytes of an ignored key, to fill the journal. */
   readonly padBytes?: number;
   /** Instead of one of the few. */
   readonly tenant?: string;

@@ -1,8 +1,8 @@
 // A keyed hash of three byte ranges: multilinear hashing, one secret coefficient for each byte position.
 //
 // Guarantees: two different keys of up to `POSITIONS` bytes in all collide in the top 23 bits with a chance of at most
-// 2^-22 over the seeds, whoever chose them, as long as the seed is secret. So nobody can flood one chain of the
-// key table. Longer keys use the coefficients again and have no such bound.
+// 2^-22 over the seeds, also for keys chosen by an attacker, as long as the seed is secret. So no client can flood one
+// chain of the key table. Longer keys use the coefficients again and have no such bound.
 // Costs what FNV-1a costs here, two thirds of HalfSipHash-1-3.
 // Source: Dietzfelbinger, "Universal hashing and k-wise independent random variables via integer arithmetic without
 // primes" (1996); the sum of (32-bit coefficient * word), of which the top bits are taken.

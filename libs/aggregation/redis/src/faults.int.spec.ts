@@ -217,7 +217,7 @@ describe(`a window in Redis (${SCALE.note})`, () => {
             copy = await startRedis({ own: true, args: AOF });
             await replicate(admin(copy.port), server.port);
           }
-          // The copy hears no more, the server goes on for a while.
+          // The copy hears no more, the server continues for a while.
           if (adds === 3) await admin(copy?.port).replicaof('NO', 'ONE');
           if (adds !== 5 || copy === undefined) return;
           changes += 1;

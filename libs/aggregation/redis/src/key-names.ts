@@ -20,12 +20,12 @@ export function bucketOf(id: number): number {
   return Math.floor(id / BUCKET_KEYS);
 }
 
-/** Buckets that so many keys fill. */
+/** Number of buckets that `keyCount` keys fill. */
 export function bucketsOf(keyCount: number): number {
   return Math.ceil(keyCount / BUCKET_KEYS);
 }
 
-/** How many of so many keys are in a bucket. */
+/** How many of `keyCount` keys are in a bucket. */
 export function keysInBucket(keyCount: number, bucket: number): number {
   return Math.max(0, Math.min(BUCKET_KEYS, keyCount - bucket * BUCKET_KEYS));
 }
@@ -40,7 +40,7 @@ export interface WindowKeys {
   readonly window: string;
   rows(bucket: number): string;
   keys(bucket: number): string;
-  /** Every key of a window of so many keys. */
+  /** Every Redis key of a window with `keyCount` keys. */
   all(keyCount: number): string[];
 }
 

@@ -1,7 +1,7 @@
 // One connection to the Redis node that has a source's keys.
 //
 // Guarantees: a command is sent once. The client neither keeps commands for a later connection nor opens one by itself, so
-// what a lost connection leaves open ends as a failure, and whoever owns the connection decides.
+// what a lost connection leaves open ends as a failure, and the connection's owner decides.
 
 // Other projects see this file and not the declaration beside it.
 // eslint-disable-next-line @typescript-eslint/triple-slash-reference

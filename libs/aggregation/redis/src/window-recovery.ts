@@ -1,4 +1,4 @@
-// What of a source's windows in Redis can be gone on with.
+// Which of a source's windows in Redis can be taken over.
 //
 // Guarantees: a window is taken over only when it starts where the source is read from, no delta of it is added in part,
 // and rows and keys are all there; any doubt drops it, since the log can rebuild it. Every other window is dropped.
@@ -47,7 +47,7 @@ export async function recoverWindow(
   return recovered;
 }
 
-/** The window, or why it can't be gone on with. */
+/** The window, or why it cannot be taken over. */
 async function examine(
   store: WindowStore,
   { startMs, name }: WindowName,
@@ -77,7 +77,7 @@ async function examine(
   return { window, isSealed, state: { windowStartMs: startMs, fromOffset, nextOffset, keys } };
 }
 
-/** Appends `count` keys that stand back to back; false when they are not so many, or not all different. */
+/** Appends `count` keys that stand back to back; false when their number differs, or two are equal. */
 function readKeys(table: KeyTable, bytes: Buffer, count: number): boolean {
   const sizeAfter = table.size + count;
   let at = 0;

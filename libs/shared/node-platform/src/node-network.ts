@@ -35,7 +35,7 @@ export const nodeNetwork: Network = {
           port: address !== null && typeof address === 'object' ? address.port : port,
           close: () =>
             new Promise((done) => {
-              // Waits for nobody: open connections are their owner's to end.
+              // Does not wait for open connections: their owner ends them.
               server.close();
               done();
             }),
@@ -123,7 +123,7 @@ class OpenSocket implements Socket {
 
   constructor(private readonly socket: NodeSocket) {
     this.peer = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? '?'}`;
-    // Until somebody handles the socket its data waits, and an error must not end the process.
+    // Until the socket has an owner its data waits, and an error must not end the process.
     socket.pause();
     socket.on('error', (error) => {
       this.failure = error;

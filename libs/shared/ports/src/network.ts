@@ -55,6 +55,6 @@ export interface Network {
     options: { host: string; port: number; tls?: TlsServerOptions; connectionsMax: number },
     onConnection: (socket: Socket) => void,
   ): Promise<Listener>;
-  /** @throws PulsesError CONNECTION_LOST when nobody answers, TIMED_OUT after `timeoutMs` */
+  /** @throws PulsesError CONNECTION_LOST when no peer answers, TIMED_OUT after `timeoutMs` */
   connect(options: { host: string; port: number; tls?: TlsClientOptions; timeoutMs: number }): Promise<Socket>;
 }

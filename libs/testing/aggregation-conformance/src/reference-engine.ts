@@ -1,4 +1,4 @@
-// The plainest engine: the suite's own reference, and what the pipeline is tested with. With a store its sums survive.
+// A minimal engine: the suite's own reference, and what the pipeline is tested with. With a store its sums survive.
 //
 // Guarantees: those of the interface; the store is shared by every engine over it. Loses nothing, bounds nothing.
 

@@ -1,4 +1,4 @@
-// Pulses made beforehand, so that whoever publishes them costs the machine as little as can be.
+// Pulses made beforehand, so that publishing them costs the machine little.
 //
 // Guarantees: the same options give the same bytes; every batch comes with the exact sum of its amounts.
 

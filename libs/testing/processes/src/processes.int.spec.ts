@@ -96,7 +96,7 @@ describe('processes under test', () => {
   });
 });
 
-/** That systems give to outgoing connections, where nobody has changed it: Linux. */
+/** First port that Linux gives to outgoing connections by default. */
 const FIRST_PORT_OF_CLIENTS = 32_768;
 
 describe('places for processes under test', () => {

@@ -11,7 +11,7 @@ import type { Network, Random, Socket, SocketHandlers } from '@pulses/shared-por
 export interface LinkPlan {
   /** Chunks have 1 to this many bytes, at random; the default delivers what is there. */
   readonly chunkBytesMax?: number;
-  /** Breaks the connection for both sides once so many bytes were delivered to the listening side. */
+  /** Breaks the connection for both sides once this number of bytes was delivered to the listening side. */
   readonly cutAfterBytesToServer?: number;
   /** The same for the connecting side. */
   readonly cutAfterBytesToClient?: number;
@@ -254,7 +254,7 @@ function createLink(random: Random, plan: LinkPlan, number: number): Link {
       end.isDestroyed = true;
       end.outgoing = [];
       end.outgoingBytes = 0;
-      // Bytes that nobody will read are answered with a reset.
+      // Bytes that no side will read are answered with a reset.
       if (end.incoming.length > 0) setImmediate(cut);
       schedule();
     },

@@ -76,7 +76,7 @@ async function comeBack({ port, clients }: Hostility): Promise<void> {
   }
 }
 
-/** So many connections at a time that say a byte now and then. */
+/** Keeps `clients` connections that send a byte now and then. */
 async function dawdle({ port, clients }: Hostility): Promise<void> {
   const openings = [Buffer.alloc(0), PREAMBLE, Buffer.from('source-connector_a-topic-whose-name-never-ends')];
   const one = async (index: number): Promise<void> => {

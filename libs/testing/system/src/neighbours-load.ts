@@ -99,7 +99,7 @@ function comparison(load: Load, fromMessage: number, close: () => void) {
     }),
     close,
   };
-  // Whoever waits for it hears of the failure, at once or later.
+  // A failure reaches the caller when it awaits this, at once or later.
   reader.complete.catch(() => undefined);
   return {
     reader,

@@ -6,7 +6,7 @@ export interface CuttingProxy {
   readonly port: number;
   /** Port on loopback of the server behind; for new connections. */
   target: number;
-  /** Lets so many bytes of replies pass, then swallows them and cuts the connection as soon as the next arrives. */
+  /** Lets `replyBytes` bytes of replies pass, then swallows them and cuts the connection as soon as the next arrives. */
   cutAfter(replyBytes: number): void;
   /** Cuts every connection now. */
   cut(): void;

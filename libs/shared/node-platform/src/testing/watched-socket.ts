@@ -11,7 +11,7 @@ export interface WatchedSocket {
   /** Resolves to the error that the connection broke with, if any. */
   readonly closed: Promise<Error | undefined>;
   readonly drained: Promise<void>;
-  /** Resolves once so many bytes have come. */
+  /** Resolves once `bytes` bytes have come. */
   untilReceived(bytes: number): Promise<void>;
 }
 
