@@ -13,7 +13,7 @@ export default {
   testPathIgnorePatterns: ['/node_modules/', '\\.docs\\.spec\\.ts$'],
   transform: {
     '\\.lua$': join(workspaceRoot, 'tools/src/lua-text.cjs'),
-    '^.+\\.ts$': [
+    '^.+\\.m?ts$': [
       '@swc/jest',
       {
         jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },

@@ -6,13 +6,13 @@
 //   fault     x.fault.spec.ts    what measures time or memory, and each random suite at its full size
 //   torture   -                  each random suite at the nightly size
 //
-// A random suite is a spec whose size depends on the scale (see spec-kinds.ts). Samples and the nightly run start from a seed that changes each
+// A random suite is a spec whose size depends on the scale (see spec-kinds.mts). Samples and the nightly run start from a seed that changes each
 // day; PULSES_TEST_SEED overrides it, PULSES_TEST_SCALE the size.
 
 import { globSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, resolve } from 'node:path';
-import { kindOf, seedOfDay, type SpecKind } from './spec-kinds.ts';
+import { kindOf, seedOfDay, type SpecKind } from './spec-kinds.mts';
 
 type Target = 'test' | 'int' | 'e2e' | 'fault' | 'torture';
 type Choice = (kind: SpecKind, isRandom: boolean, name: string) => boolean;
@@ -50,5 +50,8 @@ console.log(
   `scale ${scale}, ${seed === undefined ? 'seeds from 1' : `seed ${seed} (PULSES_TEST_SEED=${seed} repeats it)`}`,
 );
 
+// Guards against a hang. Where servers are started, one may have to be downloaded first.
+const timeoutMs = target === 'test' ? 60_000 : 150_000;
 const jest = createRequire(import.meta.url)('jest') as { run(args: readonly string[]): Promise<void> };
-await jest.run(['--config', 'jest.config.mjs', '--rootDir', projectRoot, ...rest, '--runTestsByPath', ...specs]);
+const how = ['--config', 'jest.config.mjs', '--rootDir', projectRoot, `--testTimeout=${timeoutMs}`];
+await jest.run([...how, ...rest, '--runTestsByPath', ...specs]);

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { scopes, types } from './boundaries.json';
-import { kindOf } from './spec-kinds';
+import { kindOf } from './spec-kinds.mts';
 import { WORKSPACE_ROOT, workspaceFiles } from './testing/scratch-workspace';
 
 interface Target {

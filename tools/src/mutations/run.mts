@@ -24,6 +24,8 @@ function runNode(scratch: ScratchWorkspace, args: readonly string[]): { status: 
     cwd: scratch.root,
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
+    // A sample may miss a bug.
+    env: { ...process.env, PULSES_TEST_SCALE: 'fault' },
   });
   return { status, output: `${stdout}${stderr}` };
 }
