@@ -1,5 +1,6 @@
 // How many pulses a second does one core read, and read and write again as grouped lines, beside JSON.parse of the same?
 
+import { createSimRandom } from '@pulses/testing-sim';
 import { cpus } from 'node:os';
 import {
   addAmountAt,
@@ -28,19 +29,8 @@ interface Lines {
   readonly sum: string;
 }
 
-/** Mulberry32: a small generator of numbers in [0, 1). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 function makeLines(shape: (tenant: string, sku: string, amount: string, index: number) => string): Lines {
-  const random = seeded(SEED);
+  const random = createSimRandom(SEED).fraction;
   const ends = new Int32Array(LINES);
   const parts: string[] = [];
   let position = 0;

@@ -2,6 +2,8 @@
 //
 // Guarantees: the same options give the same bytes; every batch comes with the exact sum of its amounts.
 
+import { createSimRandom } from '@pulses/testing-sim';
+
 /** Lines, each ended by a line feed. */
 export interface PulseBatch {
   readonly payload: Buffer;
@@ -34,7 +36,8 @@ const REVERSAL_ONE_IN = 100;
 
 export function createPulsePool(options: PulsePoolOptions): PulsePool {
   const { tenants, skus, batchCount, batchPulses, isDense = false, seed = 1 } = options;
-  const below = createRandom(seed);
+  const random = createSimRandom(seed);
+  const below = (bound: number): number => Math.floor(random.fraction() * bound);
   let made = 0;
   const batchOf = (): PulseBatch => {
     const lines: string[] = [];
@@ -78,15 +81,4 @@ function amountText(micros: number): string {
     .padStart(6, '0')
     .replace(/0+$/, '');
   return `${micros < 0 ? '-' : ''}${Math.floor(size / 1_000_000)}${fraction === '' ? '' : `.${fraction}`}`;
-}
-
-/** Whole numbers below a bound, by Mulberry32. */
-function createRandom(seed: number): (bound: number) => number {
-  let state = seed;
-  return (bound) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * bound);
-  };
 }

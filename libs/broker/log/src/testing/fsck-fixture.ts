@@ -1,6 +1,7 @@
 // Data directories of several shapes, what they hold by plain arrays, and ways to damage them.
 
 import { until } from '@pulses/testing-processes';
+import { createSimRandom } from '@pulses/testing-sim';
 import { createHash } from 'node:crypto';
 import { cp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -160,11 +161,8 @@ export async function sizeOf(path: string): Promise<number> {
   return (await stat(path)).size;
 }
 
-/** Whole numbers below `end`, by a seed. */
+/** Integers from 0 to below `end`. */
 export function seededNumbers(seed: number): (end: number) => number {
-  let state = seed >>> 0;
-  return (end) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 0x1_0000_0000) * end);
-  };
+  const random = createSimRandom(seed);
+  return (end) => Math.floor(random.fraction() * end);
 }
