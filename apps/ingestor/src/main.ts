@@ -1,9 +1,9 @@
-import { useMemorySettings } from '@pulses/shared-process';
+import { reexecWithMemoryFlags } from '@pulses/shared-process';
 import { runService } from '@pulses/shared-service-host';
 import { ingestorSettings } from './settings';
 import { startIngestor } from './start-ingestor';
 
-useMemorySettings();
+reexecWithMemoryFlags();
 void runService({
   name: 'ingestor',
   summary:

@@ -1,4 +1,4 @@
 export { errorLine, exitCodeOf } from './exit-code';
-export { useMemorySettings } from './memory-settings';
+export { reexecWithMemoryFlags } from './memory-flags';
 export { nodeProcess, type ErrorTerminal, type ProcessPort } from './process-port';
 export { version } from './version';

@@ -22,7 +22,7 @@ const V8_FLAGS = [
 const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: '69632', MALLOC_ARENA_MAX: '2' };
 
 /** Starts the program again with the settings, unless it has them. Call it first: earlier work is lost. */
-export function useMemorySettings(): void {
+export function reexecWithMemoryFlags(): void {
   const { execArgv, execPath, argv, env, channel } = process;
   // A parent would lose its channel to the child, and a debugger its connection.
   if (V8_FLAGS.every((flag) => execArgv.includes(flag)) || channel !== undefined || inspectorUrl() !== undefined)
