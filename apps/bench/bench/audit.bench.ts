@@ -5,7 +5,7 @@ import {
   cpuSeconds,
   createPulsePool,
   isSmoke,
-  jsonParseYardstick,
+  jsonParseBaseline,
   report,
   sized,
   type Measure,
@@ -89,14 +89,14 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async ({ system, untilClos
 
   const { rate, cpu, brokerCpu } = rounds.reduce((one, other) => (other.rate > one.rate ? other : one));
   const pool = createPulsePool({ tenants: TENANTS, skus: SKUS, batchCount: 20, batchPulses: 1_000 });
-  const yardstick = jsonParseYardstick(pool.batches);
+  const baseline = jsonParseBaseline(pool.batches);
   const micros = (seconds: number) => ((seconds * 1e6) / PULSES).toFixed(2);
   const measure: Measure = {
     question: 'audit of everything, from the source log',
     rate,
     detail: `best of ${ROUNDS}; CPU a pulse: audit ${micros(cpu)} µs, broker ${micros(brokerCpu)} µs`,
     targets: [{ about: 'rate', atLeast: 500_000 }],
-    yardstick: yardstick(rate),
+    baseline: baseline(rate),
     checked: 'counts; a line that was forged afterwards is found and named',
   };
   report('audit', { pulses: PULSES, tenants: TENANTS, skus: SKUS }, [measure]);

@@ -2,7 +2,7 @@
 // unbroken load, compared between its start and its end. With the check that every pulse is in one window sum, and that
 // the sums are exact.
 
-import { createPulsePool, isSmoke, jsonParseYardstick, report, sized } from '@pulses/testing-benches';
+import { createPulsePool, isSmoke, jsonParseBaseline, report, sized } from '@pulses/testing-benches';
 import { exactUnits } from '@pulses/testing-system';
 import { CHECKED, startGenerator, withBenchSystem } from './bench-system';
 
@@ -54,7 +54,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
   const early = between(SLICES_SKIPPED, SLICES_SKIPPED + SLICES_COMPARED);
   const recent = between(SLICES - SLICES_COMPARED, SLICES);
   const { batches } = createPulsePool({ tenants: TENANTS, skus: SKUS, batchCount: 20, batchPulses: 1_000 });
-  const yardstick = jsonParseYardstick(batches);
+  const baseline = jsonParseBaseline(batches);
   report('growth', { pulses: PULSES, slice: SLICE_PULSES, tenants: TENANTS, skus: SKUS, window: WINDOW }, [
     {
       question: `cost of a pulse, start → end of ${PULSES.toLocaleString('en-US')}`,
@@ -63,7 +63,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
       figure: { value: recent.micros / early.micros, unit: '×' },
       detail: `CPU a pulse: ${early.micros.toFixed(2)} µs, then ${recent.micros.toFixed(2)} µs`,
       targets: [{ about: 'figure', atMost: COST_RATIO_MAX }],
-      yardstick: yardstick(recent.rate),
+      baseline: baseline(recent.rate),
       checked: CHECKED,
     },
   ]);

@@ -1,7 +1,7 @@
 // How many pulses a second get from a client of the line protocol to a durable grouped line? With the check that every
 // pulse is in one window sum, and that the sums are exact.
 
-import { createPulsePool, isSmoke, jsonParseYardstick, report, sized } from '@pulses/testing-benches';
+import { createPulsePool, isSmoke, jsonParseBaseline, report, sized } from '@pulses/testing-benches';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { CHECKED, UNITS_A_MICRO, withBenchSystem } from './bench-system';
@@ -31,7 +31,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
   const commit = await bench.commitPercentilesMs();
   await bench.checkOutputs({ pulses: PULSES, units: pool.microsOfFirst(BATCHES) * UNITS_A_MICRO });
 
-  const yardstick = jsonParseYardstick(pool.batches);
+  const baseline = jsonParseBaseline(pool.batches);
   const rate = PULSES / seconds;
   report('ingest-lines', { pulses: PULSES, tenants: TENANTS, skus: SKUS, window: WINDOW }, [
     {
@@ -39,7 +39,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
       rate,
       latency: { of: 'commit, at most', p50Ms: commit.p50, p99Ms: commit.p99 },
       targets: [{ about: 'rate', atLeast: 500_000 }],
-      yardstick: yardstick(rate),
+      baseline: baseline(rate),
       checked: CHECKED.replace('acknowledged', 'sent'),
     },
   ]);

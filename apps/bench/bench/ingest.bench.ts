@@ -2,7 +2,7 @@
 // machine, and how much memory does that take? With the check that every pulse is in one window sum, and that the sums are
 // exact.
 
-import { createPulsePool, isSmoke, jsonParseYardstick, report, sized, type Measure } from '@pulses/testing-benches';
+import { createPulsePool, isSmoke, jsonParseBaseline, report, sized, type Measure } from '@pulses/testing-benches';
 import { exactUnits } from '@pulses/testing-system';
 import { CHECKED, startGenerator, withBenchSystem } from './bench-system';
 
@@ -25,7 +25,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
   await bench.checkOutputs({ pulses: PULSES, units: exactUnits(sent.amount_acked) });
 
   const pool = createPulsePool({ tenants: TENANTS, skus: SKUS, batchCount: 20, batchPulses: 1_000 });
-  const yardstick = jsonParseYardstick(pool.batches);
+  const baseline = jsonParseBaseline(pool.batches);
   const rate = PULSES / seconds;
   const microsOf = (part: 'broker' | 'ingestor') => (((after[part] - before[part]) * 1e6) / PULSES).toFixed(2);
   const memoryOf = (part: 'broker' | 'ingestor'): Measure => ({
@@ -44,7 +44,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
         { about: 'rate', atLeast: 600_000 },
         { about: 'ratio', atLeast: 0.3 },
       ],
-      yardstick: yardstick(rate),
+      baseline: baseline(rate),
       checked: CHECKED,
     },
     memoryOf('broker'),

@@ -31,7 +31,7 @@ const READ_TENANTS = Math.min(TENANTS, 200);
 const BATCH_PULSES = (RATE * INTERVAL_MS) / 1000;
 const BATCHES = (SECONDS * 1000) / INTERVAL_MS;
 const WARM_UP_BATCHES = (WARM_UP_SECONDS * 1000) / INTERVAL_MS;
-const YARDSTICK_ROUNDS = sized(2_000, 50);
+const BASELINE_ROUNDS = sized(2_000, 50);
 
 const pool = createPulsePool({
   tenants: TENANTS,
@@ -99,9 +99,9 @@ await withBenchSystem([`--flush-interval=${isSmoke ? '1s' : '5s'}`], async (benc
 
   const percentOf = (part: keyof typeof after) => (((after[part] - before[part]) * 100) / SECONDS).toFixed(0);
   const { payload } = pool.at(0);
-  const echo = (await echoRoundTrips(payload, YARDSTICK_ROUNDS)).at(0.5);
-  const write = syncedWrites(directory.path, [payload], YARDSTICK_ROUNDS).times.at(0.5);
-  const yardstick = (p50Ms: number, journeys: number) => {
+  const echo = (await echoRoundTrips(payload, BASELINE_ROUNDS)).at(0.5);
+  const write = syncedWrites(directory.path, [payload], BASELINE_ROUNDS).times.at(0.5);
+  const baseline = (p50Ms: number, journeys: number) => {
     const value = journeys * (echo + write);
     return { value, unit: 'ms p50', ratio: p50Ms / value };
   };
@@ -119,7 +119,7 @@ await withBenchSystem([`--flush-interval=${isSmoke ? '1s' : '5s'}`], async (benc
           { about: 'p50', atMost: 1 },
           { about: 'p99', atMost: 5 },
         ],
-        yardstick: { name: 'loopback echo + write + fdatasync of a batch', ...yardstick(acknowledged.at(0.5), 1) },
+        baseline: { name: 'loopback echo + write + fdatasync of a batch', ...baseline(acknowledged.at(0.5), 1) },
         checked: CHECKED,
       },
       {
@@ -127,7 +127,7 @@ await withBenchSystem([`--flush-interval=${isSmoke ? '1s' : '5s'}`], async (benc
         rate: RATE,
         latency: latencyOf('visible', visible),
         targets: [{ about: 'p99', atMost: 20 }],
-        yardstick: { name: 'two of these', ...yardstick(visible.at(0.5), 2) },
+        baseline: { name: 'two of these', ...baseline(visible.at(0.5), 2) },
         checked: 'every line once, in order',
       },
     ],

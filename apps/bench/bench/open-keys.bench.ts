@@ -1,15 +1,7 @@
 // How much memory do broker and ingestor need for a window of a million keys, until its sums are published? With the check
 // that every key is in the window sums, and that the sums are exact.
 
-import {
-  check,
-  createPulsePool,
-  jsonParseYardstick,
-  report,
-  sized,
-  until,
-  type Measure,
-} from '@pulses/testing-benches';
+import { check, createPulsePool, jsonParseBaseline, report, sized, until, type Measure } from '@pulses/testing-benches';
 import { CHECKED, UNITS_A_MICRO, withBenchSystem } from './bench-system';
 
 const BATCH_PULSES = 1_000;
@@ -42,7 +34,7 @@ await withBenchSystem([`--flush-interval=${WINDOW_S}s`], async (bench) => {
   const [memory, commit] = [bench.peakMemory(), await bench.commitPercentilesMs()];
   await bench.checkOutputs({ pulses: KEYS, units: pool.microsOfFirst(pool.batches.length) * UNITS_A_MICRO });
 
-  const yardstick = jsonParseYardstick(pool.batches);
+  const baseline = jsonParseBaseline(pool.batches);
   const rate = KEYS / seconds;
   const measureOf = (part: 'broker' | 'ingestor'): Measure => ({
     question: `memory with ${KEYS.toLocaleString('en-US')} open keys, ${part}`,
@@ -50,7 +42,7 @@ await withBenchSystem([`--flush-interval=${WINDOW_S}s`], async (bench) => {
     latency: { of: 'commit, at most', p50Ms: commit.p50, p99Ms: commit.p99 },
     figure: { value: memory[part], unit: 'MiB' },
     targets: [{ about: 'figure', atMost: MEMORY_MIB_MAX }],
-    yardstick: yardstick(rate),
+    baseline: baseline(rate),
     checked: `${CHECKED}; a sum of every key`,
   });
   report('open-keys', { keys: KEYS, tenants: TENANTS, skus: SKUS, window: `${WINDOW_S}s` }, [

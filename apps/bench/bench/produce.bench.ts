@@ -84,7 +84,7 @@ try {
       rate,
       latency: latencyOf('acknowledgement of a batch', latency),
       targets: [{ about: 'rate', atLeast: 1_000_000 }],
-      yardstick: {
+      baseline: {
         name: 'write + fdatasync of the same batches',
         value: bareRate,
         unit: 'pulses/s',

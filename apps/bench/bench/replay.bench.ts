@@ -1,7 +1,7 @@
 // How fast is the open window made again after the ingestor was killed? With the check that every key has its exact sum
 // again, and that nothing was grouped a second time.
 
-import { check, createPulsePool, jsonParseYardstick, report, sized, until } from '@pulses/testing-benches';
+import { check, createPulsePool, jsonParseBaseline, report, sized, until } from '@pulses/testing-benches';
 import { exactUnits } from '@pulses/testing-system';
 import { UNITS_A_MICRO, withBenchSystem } from './bench-system';
 
@@ -47,7 +47,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
   check(units, pool.microsOfFirst(BATCHES) * UNITS_A_MICRO, 'the sum of the window, in 10^-30,');
   check(await bench.groupedLines(), PULSES, 'the count of grouped lines');
 
-  const yardstick = jsonParseYardstick(pool.batches);
+  const baseline = jsonParseBaseline(pool.batches);
   const rate = PULSES / seconds;
   report('replay', { pulses: PULSES, tenants: TENANTS, skus: SKUS, window: WINDOW }, [
     {
@@ -56,7 +56,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
       figure: { value: seconds, unit: 's from the kill until caught up' },
       detail: `of which ${readySeconds.toFixed(2)} s until ready`,
       targets: [{ about: 'rate', atLeast: 1_000_000 }],
-      yardstick: yardstick(rate),
+      baseline: baseline(rate),
       checked: 'all pulses in the window, sums exact, none grouped again',
     },
   ]);

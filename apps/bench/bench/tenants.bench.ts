@@ -72,7 +72,7 @@ report('tenants', { pulses: PULSES, tenants: TENANT_COUNTS.join(' '), skus: SKUS
     figure: { value: most.micros / fewest.micros, unit: '×' },
     detail: `CPU a pulse: ${costs.map(({ tenants, micros }) => `${tenants} tenants ${micros.toFixed(2)} µs`).join(', ')}`,
     targets: [{ about: 'figure', atMost: COST_RATIO_MAX }],
-    yardstick: {
+    baseline: {
       name: 'open, write and close a file for each line',
       value: appends,
       unit: 'lines/s',

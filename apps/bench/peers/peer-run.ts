@@ -4,7 +4,7 @@ import {
   check,
   createPulsePool,
   createSamples,
-  jsonParseYardstick,
+  jsonParseBaseline,
   latencyOf,
   sized,
   type Measure,
@@ -114,13 +114,13 @@ export function checkPeer(pool: PulsePool, batches: number, total: PeerTotal, gr
 }
 
 export function peerMeasures(name: string, pool: PulsePool, produced: PeerResult, grouped: PeerResult): Measure[] {
-  const yardstick = jsonParseYardstick(pool.batches);
+  const baseline = jsonParseBaseline(pool.batches);
   const measureOf = (question: string, { rate, times }: PeerResult, checked: string): Measure => ({
     question: `${name}: ${question}`,
     rate,
     latency: latencyOf(`acknowledgement of ${PEER_BATCH_PULSES} messages`, times),
     targets: [],
-    yardstick: yardstick(rate),
+    baseline: baseline(rate),
     checked,
   });
   return [

@@ -20,7 +20,7 @@ const rowOf = (measure: Measure) => {
 };
 
 describe('the page', () => {
-  it('tells of each question the rate, the latency, the targets, the yardstick and the check', () => {
+  it('tells of each question the rate, the latency, the targets, the baseline and the check', () => {
     const measure: Measure = {
       question: 'how fast',
       rate: 600_000,
@@ -32,7 +32,7 @@ describe('the page', () => {
         { about: 'p50', atMost: 1 },
         { about: 'p99', atMost: 20 },
       ],
-      yardstick: { name: 'parse', value: 2_400_000, unit: 'lines/s', ratio: 0.25 },
+      baseline: { name: 'parse', value: 2_400_000, unit: 'lines/s', ratio: 0.25 },
       checked: 'counts',
     };
     expect(rowOf(measure)).toEqual([

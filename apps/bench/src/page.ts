@@ -38,14 +38,14 @@ export function pageOf(measured: readonly Measurement[], { profile, date, isSmok
 }
 
 function rowOf(measure: Measure): string[] {
-  const { question, latency, targets, yardstick, checked } = measure;
+  const { question, latency, targets, baseline, checked } = measure;
   return [
     question,
     measuredText(measure),
     latency === undefined ? '–' : `${latency.p50Ms} / ${latency.p99Ms} ms (${latency.of})`,
     targets.length === 0 ? '–' : targets.map((target) => targetText(measure, target)).join(', '),
-    yardstick === undefined ? '–' : `${yardstick.name}: ${numberText(yardstick.value)} ${yardstick.unit}`,
-    yardstick === undefined ? '–' : String(yardstick.ratio),
+    baseline === undefined ? '–' : `${baseline.name}: ${numberText(baseline.value)} ${baseline.unit}`,
+    baseline === undefined ? '–' : String(baseline.ratio),
     checked,
   ];
 }
@@ -71,7 +71,7 @@ function targetText(measure: Measure, { about, atLeast, atMost }: Target): strin
   return `${about === 'figure' ? '' : `${about} `}${bounds.join(' ')} ${isMet ? '✓' : '✗'}`;
 }
 
-function valueOf({ rate, latency, figure, yardstick }: Measure, about: Target['about']): number | undefined {
+function valueOf({ rate, latency, figure, baseline }: Measure, about: Target['about']): number | undefined {
   switch (about) {
     case 'rate':
       return rate;
@@ -82,7 +82,7 @@ function valueOf({ rate, latency, figure, yardstick }: Measure, about: Target['a
     case 'figure':
       return figure?.value;
     case 'ratio':
-      return yardstick?.ratio;
+      return baseline?.ratio;
   }
 }
 

@@ -4,4 +4,4 @@ export { sendPaced } from './pacer';
 export { cpuSeconds, mainThreadCpuSeconds, peakMemoryMiB } from './process-figures';
 export { createPulsePool, microsOf, type PulseBatch, type PulsePool } from './pulse-pool';
 export { createSamples, histogramPercentiles, type Percentiles, type Samples } from './samples';
-export { echoRoundTrips, jsonParseYardstick, lineAppends, syncedWrites } from './yardsticks';
+export { echoRoundTrips, jsonParseBaseline, lineAppends, syncedWrites } from './baselines';

@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { check, until } from './checks';
 import { sendPaced } from './pacer';
 import { cpuSeconds, mainThreadCpuSeconds, peakMemoryMiB } from './process-figures';
-import { echoRoundTrips, jsonParseRate, syncedWrites } from './yardsticks';
+import { echoRoundTrips, jsonParseRate, syncedWrites } from './baselines';
 
 describe('what benches ask of the machine', () => {
   let directory: TempDirectory;

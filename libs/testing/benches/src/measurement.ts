@@ -34,7 +34,7 @@ const measureSchema = z.strictObject({
   detail: z.string().optional(),
   targets: z.array(targetSchema),
   /** What the machine can do, measured in the same run. `ratio` is the result over it. */
-  yardstick: z.strictObject({ name: z.string(), value: z.number(), unit: z.string(), ratio: z.number() }).optional(),
+  baseline: z.strictObject({ name: z.string(), value: z.number(), unit: z.string(), ratio: z.number() }).optional(),
   /** What was counted and summed, so that the result is one of work that was done. */
   checked: z.string(),
 });
@@ -78,7 +78,7 @@ const machineText = () => `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'},
 
 /** To digits that the measurement is good for. */
 function rounded(measure: Measure): Measure {
-  const { rate, latency, figure, yardstick } = measure;
+  const { rate, latency, figure, baseline } = measure;
   return {
     ...measure,
     ...(rate === undefined ? {} : { rate: Math.round(rate) }),
@@ -86,9 +86,9 @@ function rounded(measure: Measure): Measure {
       ? {}
       : { latency: { ...latency, p50Ms: round(latency.p50Ms), p99Ms: round(latency.p99Ms) } }),
     ...(figure === undefined ? {} : { figure: { ...figure, value: round(figure.value) } }),
-    ...(yardstick === undefined
+    ...(baseline === undefined
       ? {}
-      : { yardstick: { ...yardstick, value: round(yardstick.value), ratio: round(yardstick.ratio, RATIO_SCALE) } }),
+      : { baseline: { ...baseline, value: round(baseline.value), ratio: round(baseline.ratio, RATIO_SCALE) } }),
   };
 }
 

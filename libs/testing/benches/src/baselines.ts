@@ -28,10 +28,8 @@ export function jsonParseRate(payloads: readonly Buffer[], count: number): numbe
 
 const PARSED_LINES = sized(1_000_000, 2_000);
 
-/** Measures JSON.parse of the lines of batches, and makes it the yardstick of a rate in pulses a second. */
-export function jsonParseYardstick(
-  batches: readonly PulseBatch[],
-): (rate: number) => NonNullable<Measure['yardstick']> {
+/** Measures JSON.parse of the lines of batches, and makes it the baseline of a rate in pulses a second. */
+export function jsonParseBaseline(batches: readonly PulseBatch[]): (rate: number) => NonNullable<Measure['baseline']> {
   const parsed = jsonParseRate(
     batches.map(({ payload }) => payload),
     PARSED_LINES,
@@ -47,7 +45,7 @@ export interface SyncedWrites {
 
 /** Writes payloads one after the other into a file of the directory, each followed by fdatasync; and removes the file. */
 export function syncedWrites(directory: string, payloads: readonly Uint8Array[], count: number): SyncedWrites {
-  const path = join(directory, 'yardstick');
+  const path = join(directory, 'baseline');
   const file = openSync(path, 'w', 0o600);
   const times = createSamples();
   const start = performance.now();
