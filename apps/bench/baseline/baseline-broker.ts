@@ -13,7 +13,7 @@ import {
   createMessageReader,
   forEachSection,
   LINE_FEED,
-  PLAIN_ROLES,
+  BASELINE_ROLES,
   sendMessage,
 } from './baseline-messages';
 
@@ -22,7 +22,7 @@ const WRITERS = 8;
 /** With more for the reader to take, producers are not listened to; its own commits are, or both would wait for each other. */
 const READER_BYTES_MAX = 16 * 1024 * 1024;
 
-export interface PlainBroker {
+export interface BaselineBroker {
   readonly directory: string;
   readonly tenants: number;
   /** Time that the main thread is kept busy for each grouped line, beside moving its bytes. */
@@ -66,7 +66,7 @@ function workOn(message: Buffer, lineWorkMicros: number): void {
 }
 
 /** Prints its port; at SIGTERM it writes what is left, and ends. */
-export async function runPlainBroker({ directory, tenants, lineWorkMicros }: PlainBroker): Promise<void> {
+export async function runBaselineBroker({ directory, tenants, lineWorkMicros }: BaselineBroker): Promise<void> {
   const journal = await open(join(directory, 'journal'), 'w');
   const files: LineFile[] = [];
   for (let index = 0; index <= tenants; index += 1) {
@@ -150,11 +150,11 @@ export async function runPlainBroker({ directory, tenants, lineWorkMicros }: Pla
     from.on('data', (chunk: Buffer) => {
       if (role === undefined) {
         role = chunk[0];
-        if (role === PLAIN_ROLES.reader) reader = from.on('drain', resume).on('close', forgetReader);
-        if (role === PLAIN_ROLES.watcher) watcher = from.on('close', () => (watcher = undefined));
+        if (role === BASELINE_ROLES.reader) reader = from.on('drain', resume).on('close', forgetReader);
+        if (role === BASELINE_ROLES.watcher) watcher = from.on('close', () => (watcher = undefined));
         chunk = chunk.subarray(1);
       }
-      for (const bytes of take(chunk)) waiting.push({ from, bytes, isGrouped: role === PLAIN_ROLES.committer });
+      for (const bytes of take(chunk)) waiting.push({ from, bytes, isGrouped: role === BASELINE_ROLES.committer });
       if (waiting.length > 0) storing ??= store();
     });
   };

@@ -13,13 +13,13 @@ const TENANT_STARTS = '{"tenant_id":"tenant-'.length;
 const QUOTE = 0x22;
 const ZERO = 0x30;
 
-export interface PlainIngestor {
+export interface BaselineIngestor {
   readonly port: number;
   readonly tenants: number;
 }
 
 /** Prints how many lines are stored, each time that a commit was; ends with the broker. */
-export async function runPlainIngestor({ port, tenants }: PlainIngestor): Promise<void> {
+export async function runBaselineIngestor({ port, tenants }: BaselineIngestor): Promise<void> {
   const [reader, committer] = [await joinBroker(port, 'reader'), await joinBroker(port, 'committer')];
   const lines = Buffer.allocUnsafe(COMMIT_BYTES);
   const lineEnds = new Int32Array(COMMIT_BYTES / LINE_BYTES_MIN);

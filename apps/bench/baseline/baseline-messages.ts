@@ -6,16 +6,16 @@ import { connect, type Socket } from 'node:net';
 const LENGTH_BYTES = 4;
 
 /** What a connection says first: who it is. */
-export const PLAIN_ROLES = { producer: 1, reader: 2, committer: 3, watcher: 4 } as const;
+export const BASELINE_ROLES = { producer: 1, reader: 2, committer: 3, watcher: 4 } as const;
 /** Each message that is stored is answered by one. */
 export const ACKNOWLEDGEMENT = Buffer.from([6]);
 /** Ends each pulse, and each grouped line. */
 export const LINE_FEED = 0x0a;
 
-export async function joinBroker(port: number, role: keyof typeof PLAIN_ROLES): Promise<Socket> {
+export async function joinBroker(port: number, role: keyof typeof BASELINE_ROLES): Promise<Socket> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   await once(socket, 'connect');
-  socket.write(Buffer.from([PLAIN_ROLES[role]]));
+  socket.write(Buffer.from([BASELINE_ROLES[role]]));
   return socket;
 }
 

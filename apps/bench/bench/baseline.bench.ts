@@ -21,8 +21,8 @@ import {
   type Samples,
 } from '@pulses/testing-benches';
 import { makeTempDirectory, startApp, stopAll } from '@pulses/testing-processes';
-import { lineFilePath, runPlainBroker, type PlainBroker } from '../baseline/baseline-broker';
-import { GROUPED_EXTRA_BYTES, runPlainIngestor, type PlainIngestor } from '../baseline/baseline-ingestor';
+import { lineFilePath, runBaselineBroker, type BaselineBroker } from '../baseline/baseline-broker';
+import { GROUPED_EXTRA_BYTES, runBaselineIngestor, type BaselineIngestor } from '../baseline/baseline-ingestor';
 import { createMessageReader, forEachSection, joinBroker, sendMessage } from '../baseline/baseline-messages';
 
 const TENANTS = sized(1_000, 20);
@@ -55,7 +55,7 @@ interface Pipeline {
 
 async function startPipeline(lineWorkMicros = 0): Promise<Pipeline> {
   const directory = await makeTempDirectory();
-  const program = (role: string, what: PlainBroker | PlainIngestor) =>
+  const program = (role: string, what: BaselineBroker | BaselineIngestor) =>
     startApp({ app: 'program', mainPath: process.argv[1] ?? '', args: [role, JSON.stringify(what)] });
   const broker = program('broker', { directory: directory.path, tenants: TENANTS, lineWorkMicros });
   await broker.waitForOutput(/listening \d+\n/);
@@ -91,7 +91,7 @@ async function startPipeline(lineWorkMicros = 0): Promise<Pipeline> {
     async finish({ pulses, sourceBytes }) {
       socket.destroy();
       const { code } = await broker.stop();
-      check(code, 0, 'the exit code of the plain broker');
+      check(code, 0, 'the exit code of the baseline broker');
       let bytes = 0;
       for (let tenant = 1; tenant <= TENANTS; tenant += 1) bytes += statSync(lineFilePath(directory.path, tenant)).size;
       check(statSync(lineFilePath(directory.path, 0)).size, sourceBytes, 'the bytes of the source');
@@ -276,6 +276,6 @@ async function bench(): Promise<void> {
 }
 
 const [role, what = ''] = process.argv.slice(2);
-if (role === 'broker') await runPlainBroker(JSON.parse(what) as PlainBroker);
-else if (role === 'ingestor') await runPlainIngestor(JSON.parse(what) as PlainIngestor);
+if (role === 'broker') await runBaselineBroker(JSON.parse(what) as BaselineBroker);
+else if (role === 'ingestor') await runBaselineIngestor(JSON.parse(what) as BaselineIngestor);
 else await bench();
