@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { BrokerLogFactory, BrokerLogHarness } from './harness';
 import { append, change, codeOf, joinGroup, namesOf, positionsOf, publish, stamp, textsOf } from './probe';
 
-/** A log whose disk was full may need some time to see that there is room again. */
+/** A log whose disk was full may need some time to see the new room. */
 const TRIES_MAX = 100;
 
 async function storedAtLast({ settle }: BrokerLogHarness, store: () => Promise<unknown>): Promise<void> {
