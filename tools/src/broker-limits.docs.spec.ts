@@ -18,7 +18,7 @@ const declared = new Map(
 describe('the limits of a connection in docs/formats/broker-protocol.md', () => {
   const rows = [...read('docs/formats/broker-protocol.md').matchAll(/^\| `([a-z]\w+)` \| (\d+) \|/gm)];
 
-  it('are there', () => {
+  it('are found', () => {
     expect(rows.length).toBeGreaterThanOrEqual(11);
   });
 

@@ -17,7 +17,7 @@ const sources = workspaceFiles().filter((path) => /\.[cm]?ts$/.test(path) && !is
 const linesOf = (path: string) => readFileSync(join(WORKSPACE_ROOT, path), 'utf8').split('\n').length - 1;
 
 describe('the sources', () => {
-  it('are there', () => {
+  it('are found', () => {
     expect(sources.length).toBeGreaterThan(300);
   });
 

@@ -33,7 +33,7 @@ describe('the workflows', () => {
     expect(lint(read(path), path)).toEqual([]);
   });
 
-  it('check what is affected since the merge base, with every target', () => {
+  it('check what a change affects since the merge base', () => {
     const { jobs } = parse(read('.github/workflows/ci.yml')) as Workflow;
     const commands = Object.values(jobs).flatMap(({ steps }) => steps.map(({ run }) => run ?? ''));
     const affected = commands.find((command) => command.startsWith('npx nx affected'));

@@ -63,7 +63,7 @@ describe('the thread of an audit', () => {
     });
   });
 
-  it('says why it can not', async () => {
+  it('says why it cannot', async () => {
     directory = await makeTempDirectory();
     const tokenFile = join(directory.path, 'token');
     await writeFile(tokenFile, 'a-token-of-some-length');

@@ -65,7 +65,7 @@ describe('pulses dead-letters', () => {
     });
   });
 
-  it('publishes them again, each once however often it is told to', async () => {
+  it('publishes them again, each once, however often it is asked to', async () => {
     await publishBad();
     await system.ingestor.stop();
     expect(await redrive('--from=1', '--to=2')).toEqual({ code: 0, stdout: counts(1, 1, 0), stderr: '' });
@@ -79,7 +79,7 @@ describe('pulses dead-letters', () => {
     expect((await letters()).map(({ redriven }) => redriven)).toEqual([true, true, true]);
   });
 
-  it('publishes messages mended by hand in their place, and the outputs stay what the source says', async () => {
+  it('publishes corrected messages in their place, and the outputs still equal the source', async () => {
     await publishBad();
     const directory = await makeTempDirectory();
     const file = join(directory.path, 'mended');
@@ -99,7 +99,7 @@ describe('pulses dead-letters', () => {
     expect((await run(['audit', at()])).code).toBe(0);
   });
 
-  it('gives what is still no pulse a dead letter of its own, which can be redriven in turn', async () => {
+  it('writes a new dead letter for what is still no pulse, which can be redriven in turn', async () => {
     await publishBad();
     expect((await redrive('--reason=not_object')).stdout).toBe(counts(1, 1, 0));
     await readLines(system.port, DEAD, 4);
@@ -110,7 +110,7 @@ describe('pulses dead-letters', () => {
     expect((await redrive('--reason=not_object')).stdout).toBe(counts(2, 1, 1));
   });
 
-  it('publishes each once when several are at it, are killed, and the broker is killed under them', async () => {
+  it('publishes each once when several run, are killed, and the broker is killed too', async () => {
     const count = 20_000;
     const bad = Array.from({ length: count }, (_, index) => `bad ${index} ${'x'.repeat(200)}`);
     await publishLines(system.port, 'source.pulses', bad);

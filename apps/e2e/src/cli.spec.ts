@@ -70,7 +70,7 @@ describe('pulses', () => {
     expect(await run(['cat', 't', at(), '--from=20000'])).toEqual({ code: 0, stdout: '', stderr: '' });
   });
 
-  it('keeps bytes that are no text', async () => {
+  it('keeps bytes that are not text', async () => {
     const bytes = Buffer.from([0xff, 0x00, 0x1b, 0x0d, 0x41, 0x0a]);
     expect((await run(['produce', 't', at()], bytes)).code).toBe(0);
     const cat = spawn(process.execPath, [bundlePath('cli'), 'cat', 't', at()]);
@@ -131,7 +131,7 @@ describe('pulses', () => {
   });
 
   it.each(['topics', 'cat', 'produce', 'totals', 'audit', 'positions', 'dead-letters', 'dead-letters redrive'])(
-    '%s says where no broker answers',
+    '%s names the address where no broker answers',
     async (command) => {
       const port = await freePort();
       const args = ['cat', 'produce'].includes(command) ? [command, 't'] : command.split(' ');
@@ -207,7 +207,7 @@ describe('pulses beside a whole system', () => {
     expect((await run(['totals', at(), '--tenant=nobody'])).stdout).toBe('');
   });
 
-  it('finds the outputs equal to what the source says, while pulses come', async () => {
+  it('finds the outputs equal to the source while pulses arrive', async () => {
     await publish();
     const generator = startApp({ app: 'stub-generator', args: [at(), '--rate=2000', '--log-level=warn'] });
     await readLines(system.port, 'tenants.tenant-1.aggregated.pulses.amount', 60);
@@ -272,7 +272,7 @@ describe('pulses beside a whole system', () => {
     ['tenants.acme.grouped.pulses', 'is not that of the source offset'],
     ['source.pulses.dead-letter', ''],
     ['tenants.acme.aggregated.pulses.amount', ''],
-  ])('finds a line that somebody else has written to %s', async (topic, problem) => {
+  ])('finds a line that another program has written to %s', async (topic, problem) => {
     await publish();
     expect((await run(['audit', at()])).code).toBe(0);
     const [line = ''] = await readLines(system.port, topic, 1);
@@ -287,7 +287,7 @@ describe('pulses beside a whole system', () => {
     expect(code).toBe(1);
   });
 
-  it('goes on producing when the broker comes back', async () => {
+  it('continues to produce when the broker comes back', async () => {
     const producer = startApp({ app: 'cli', args: ['produce', 't', at()] });
     producer.stdin.write('a\n');
     expect(await readLines(system.port, 't', 1)).toEqual(['a']);

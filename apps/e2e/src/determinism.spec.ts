@@ -69,7 +69,7 @@ describe('one source log', () => {
     directory = await makeTempDirectory();
     const { port } = await startBroker('source');
     const load = await startLoad(port);
-    // In many batches, over many windows.
+    // In many batches, over many windows. The pauses set the pace; nothing waits for them.
     while (load.lines.length < COUNT) {
       load.send(Math.min(40, COUNT - load.lines.length));
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -101,6 +101,7 @@ describe('one source log', () => {
       for (let turn = 0; turn < 20; turn += 1) {
         for (const signal of ['SIGSTOP', 'SIGCONT'] as const) {
           app.signal(signal);
+          // A pause of another length each time, not a wait.
           await new Promise((resolve) => setTimeout(resolve, turn));
         }
       }

@@ -1,4 +1,4 @@
-// Every failpoint kills its process again and again, under load; afterwards nothing is missing and nothing is double.
+// Each failpoint kills its process under load. Afterwards no pulse is missing and none counts twice.
 //
 // Once for each failpoint in every test run, twenty times in the nightly one. The seed decides the hit counts.
 
@@ -17,11 +17,11 @@ const KILLS = SCALE.sizeOf({ sample: 1, fault: 3, torture: 20 });
 const ROUNDS_A_SYSTEM = 3;
 const TIMEOUT_MS = 600_000;
 
-/** What it takes to come by a failpoint. */
+/** How a failpoint is reached. */
 interface Way {
-  /** Reached once in a life of the process, so the first hit has to do. */
+  /** Reached once in the life of a process: the first hit kills. */
   readonly isOnce?: boolean;
-  /** Takes so much journal that it comes by only a few times. */
+  /** Reached only a few times, since it takes much journal. */
   readonly isRare?: boolean;
   readonly shape?: (round: number) => LineShape;
   /** Reached on the way out. */
@@ -140,7 +140,7 @@ describe.each(SYSTEMS)('a system that is killed at every failpoint, from round $
       load.send(5, shape?.(round));
       if (byLines) await sendLines();
       if (isStop && turn === 5) app.signal('SIGTERM');
-      // A pace, not a wait for something.
+      // The pace of the load, not a wait.
       await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 10))]);
     }
     expect([name, await app.exited]).toEqual([name, { code: null, signal: 'SIGKILL' }]);
@@ -168,7 +168,7 @@ describe.each(SYSTEMS)('a system that is killed at every failpoint, from round $
     TIMEOUT_MS,
   );
 
-  it('was killed at each, as often as meant', async () => {
+  it('was killed at each failpoint, once a round', async () => {
     expect(await load.finish()).toBe(load.lines.length);
     expect([...kills].sort()).toEqual(
       [...BROKER_FAILPOINTS, ...INGESTOR_FAILPOINTS].map((name) => [name, rounds.length]).sort(),

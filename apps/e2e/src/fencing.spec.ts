@@ -65,7 +65,7 @@ describe('a standby', () => {
   it('takes over from one that sleeps past its lease, which is fenced when it wakes, and every pulse counts once', async () => {
     await readLines(broker.port, 'tenants.acme.grouped.pulses', 20);
     const sinceMs = performance.now();
-    // In the midst of a load: it has records to write, and commits under way.
+    // Under load: it has records to write, and commits in progress.
     active.app.signal('SIGSTOP');
     const tookMs = await standby.untilRole('active', sinceMs);
     process.stdout.write(`takeover from one that sleeps: ${tookMs} ms\n`);
@@ -76,7 +76,7 @@ describe('a standby', () => {
     await active.app.waitForOutput(/"code":"FENCED"/);
     await active.untilRole('standby');
     expect(await standby.role()).toBe('active');
-    // The one that was fenced is as good as any: it takes over again.
+    // The fenced one takes over again.
     standby.app.signal('SIGKILL');
     await active.untilRole('active');
     await expectSound();

@@ -52,7 +52,7 @@ describe('a broker that is killed under load', () => {
       expect(lines.reduce((units, line) => units + exactUnits(numberText(line, 'used_ammount')), 0n)).toBe(
         exactUnits(totals.amount_acked),
       );
-      // The same seed gives the same pulses: what an undisturbed load leaves is what has to be there.
+      // The same seed gives the same pulses, so an undisturbed load shows what is expected.
       const undisturbed = startApp({
         app: 'stub-generator',
         args: [`--port=${broker.port}`, '--source-topic=undisturbed', '--rate=max', `--count=${lines.length}`, ...load],

@@ -30,7 +30,7 @@ describe('the open window', () => {
     };
 
   it.each(['memory', 'redis'])(
-    'is told exactly while it is open by the engine %s, also after a crash',
+    'has exact totals from the engine %s while it is open, also after a crash',
     async (engine) => {
       const redis = engine === 'redis' ? await startRedis({ own: true }) : undefined;
       const system = await startSystem({
@@ -65,7 +65,7 @@ describe('the open window', () => {
     },
   );
 
-  it('can not be told where no ingestor answers', async () => {
+  it('has no totals where no ingestor answers', async () => {
     const port = await freePort();
     const { code, stderr } = await live(port);
     expect(code).toBe(1);

@@ -69,7 +69,7 @@ describe('the main path', () => {
     }
   });
 
-  it('sends what is not a pulse to the dead letters with its bytes, and goes on', async () => {
+  it('writes what is not a pulse to the dead letters, bytes unchanged, and continues', async () => {
     const bad: [string, Buffer][] = [
       ['not_json', Buffer.from('not json')],
       ['invalid_utf8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d])],
@@ -108,7 +108,7 @@ describe('the main path', () => {
     expect(other.stderr).toMatch(/^ingestor: --group: 'day' .*'ingestor'.*\n$/);
   });
 
-  it('starts anew, with nothing of before, when all topics are deleted under load', async () => {
+  it('starts from nothing when all topics are deleted under load', async () => {
     const generate = (args: readonly string[]) =>
       startApp({ app: 'stub-generator', args: [`--port=${system.port}`, ...args] });
     const load = generate(['--rate=5000', '--tenants=200']);

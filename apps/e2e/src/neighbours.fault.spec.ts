@@ -1,6 +1,6 @@
-// Clients that are slow, many, or hostile, beside one that is none of it.
+// Slow, numerous and hostile clients beside a well-behaved one.
 //
-// The counts are those that the broker is meant for. The nightly run does it twenty times.
+// The broker is made for these counts. The nightly run repeats them twenty times.
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { SCALE } from '@pulses/testing-scale';
@@ -192,7 +192,7 @@ describe('a broker with slow and hostile neighbours', () => {
   );
 
   it(
-    'closes those above its limit of connections, who come again, until everybody has had an answer',
+    'refuses connections above its limit, until every client has come again and been answered',
     async () => {
       await broker.stop();
       broker = await startBrokerProcess(['--log-level=warn', '--connections-max=200']);
@@ -204,7 +204,7 @@ describe('a broker with slow and hostile neighbours', () => {
   );
 
   it(
-    'drops clients that dawdle over their opening, and nobody else',
+    'drops clients that are slow to open, and no other',
     async () => {
       const openings = [
         Buffer.alloc(0),
@@ -238,7 +238,7 @@ describe('a broker with slow and hostile neighbours', () => {
       await Promise.all(closed);
       clearInterval(dripping);
       expect(await metric('pulses_connections_refused_total{reason="opening"}')).toBe(SLOW_OPENERS);
-      // Those who came as early, and said who they are, are still there.
+      // The clients that opened in time are still connected.
       expect(await metric('pulses_connections')).toBe(3);
       for (const reader of readers) reader.close();
       publisher.close();
@@ -246,7 +246,7 @@ describe('a broker with slow and hostile neighbours', () => {
     TIMEOUT_MS,
   );
 
-  it('cuts lines that do not end, keeps what came before them, and says so', async () => {
+  it('drops lines that never end, keeps the lines before them, and logs it', async () => {
     const endings = Array.from({ length: ENDLESS_LINES }, async (_, index) => {
       const text = Buffer.concat([
         Buffer.from(`sink-connector_endless\nbefore ${index}\n`),

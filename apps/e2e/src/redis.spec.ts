@@ -98,7 +98,7 @@ describe('an ingestor that keeps its sums in Redis', () => {
     expect(await audit.exited).toEqual({ code: 0, signal: null });
   });
 
-  it('is not ready while Redis is away, says why, and goes on when it is back', async () => {
+  it('is not ready while Redis is away, says why, and continues when it is back', async () => {
     const before = pulses(0, 100);
     await publish(before, 100);
     await readLines(system.port, grouped('acme'), 50);
@@ -112,7 +112,7 @@ describe('an ingestor that keeps its sums in Redis', () => {
     expect(sumsOfLines(sums, 'total_amount')).toEqual(sumsOf([...before, ...during]));
   });
 
-  it('waits for a Redis that is not there yet', async () => {
+  it('waits for a Redis that starts later', async () => {
     await redis.kill();
     await system.ingestor.stop();
     const late = await startIngestor(...args());
@@ -140,7 +140,7 @@ describe('an ingestor that keeps its sums in Redis', () => {
     expect(await other.stop()).toEqual({ code: 0, signal: null });
   });
 
-  it('ends when Redis refuses the password, without a word of it', async () => {
+  it('ends when Redis refuses the password, and never prints it', async () => {
     await redis.restart(['--requirepass', 'right']);
     const refused = await startIngestor(...args(), '--group=refused', '--redis-password=wrong-secret');
     expect(await refused.exited).toEqual({ code: 1, signal: null });

@@ -114,7 +114,7 @@ describe('settings', () => {
       await broker.stop();
     });
 
-    it('name a file that can not be read', async () => {
+    it('name a file that cannot be read', async () => {
       directory = await makeTempDirectory();
       await mkdir(join(directory.path, 'sub'));
       const { code, stderr } = await run('broker', ['--auth-token-file', join(directory.path, 'none')]);

@@ -31,7 +31,7 @@ describe('the stub generator', () => {
     return JSON.parse(lines[0] ?? '') as Totals;
   }
 
-  it('sends as many pulses as asked, and tells their exact sum', async () => {
+  it('sends the requested number of pulses, and prints their exact sum', async () => {
     const totals = await generate('exact', ['--count=5000', '--rate=max', '--tenants=3', '--skus=4', '--seed=7']);
     expect([totals.pulses_sent, totals.pulses_acked]).toEqual([5000, 5000]);
     const lines = await readLines(broker.port, 'exact', 5000);

@@ -24,9 +24,9 @@ export interface Edit {
   readonly replace: string;
 }
 
-/** The text with the edit made. @throws Error when the place is not there exactly once */
+/** The text with the edit made. @throws Error when the text to replace does not occur exactly once */
 export function applyEdit(text: string, { file, find, replace }: Edit): string {
   const parts = text.split(find);
-  if (parts.length !== 2) throw new Error(`${file}: the place is there ${parts.length - 1} times, not once:\n${find}`);
+  if (parts.length !== 2) throw new Error(`${file}: found ${parts.length - 1} times, expected once:\n${find}`);
   return parts.join(replace);
 }

@@ -8,7 +8,7 @@ import { MUTATIONS } from './mutations';
 const read = (path: string) => readFileSync(join(WORKSPACE_ROOT, path), 'utf8');
 
 describe('the list of mutations', () => {
-  it('has every bug that the tests have to notice', () => {
+  it('has every bug that the tests must notice', () => {
     expect([...new Set(MUTATIONS.map(({ number }) => number))].sort((left, right) => left - right)).toEqual([
       1, 2, 3, 4, 5, 11, 12, 13, 15,
     ]);
@@ -18,7 +18,7 @@ describe('the list of mutations', () => {
     for (const edit of edits) expect(applyEdit(read(edit.file), edit)).not.toBe(read(edit.file));
   });
 
-  it.each(MUTATIONS)('names a test that is there: $number, $bug', ({ test }) => {
+  it.each(MUTATIONS)('names a test that exists: $number, $bug', ({ test }) => {
     expect(existsSync(join(WORKSPACE_ROOT, test.project, 'project.json'))).toBe(true);
     const files = globSync(`${test.project}/src/**/*${test.files}*.spec.ts`, { cwd: WORKSPACE_ROOT });
     expect(files.filter((file) => read(file).includes(test.name))).toHaveLength(1);
@@ -28,11 +28,11 @@ describe('the list of mutations', () => {
 describe('an edit', () => {
   const edit = { file: 'f', find: 'a$b', replace: '$&' };
 
-  it('replaces its place by its text, whatever that looks like', () => {
+  it('inserts its text as it stands', () => {
     expect(applyEdit('x a$b y', edit)).toBe('x $& y');
   });
 
-  it.each(['x', 'a$b a$b'])('refuses %j, where its place is not there once', (text) => {
-    expect(() => applyEdit(text, edit)).toThrow(/not once/);
+  it.each(['x', 'a$b a$b'])('refuses %j, where the text does not occur once', (text) => {
+    expect(() => applyEdit(text, edit)).toThrow(/expected once/);
   });
 });

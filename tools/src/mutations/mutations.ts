@@ -13,7 +13,7 @@ const SEND_BATCH = `    await this.flow.send(commit, (isStored) => {
 export const MUTATIONS: readonly Mutation[] = [
   {
     number: 1,
-    bug: 'outputs are stored first, their position in a commit of its own: a crash between the two doubles them',
+    bug: 'outputs are stored first, and their position in a second commit: a crash in between doubles them',
     edits: [
       {
         file: SESSION_RUN,
@@ -114,7 +114,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     number: 11,
-    bug: 'a member that slept past its lease goes on, if it wakes before the timer has run',
+    bug: 'a member that slept past its lease continues, if it wakes before the timer has run',
     edits: [
       {
         file: 'libs/broker/server/src/groups/groups.ts',
@@ -130,7 +130,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     number: 11,
-    bug: 'the lease of a sleeping member never passes: nobody takes over',
+    bug: 'the lease of a sleeping member never expires, so no standby takes over',
     edits: [
       {
         file: 'libs/broker/server/src/groups/groups.ts',
@@ -178,7 +178,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     number: 15,
-    bug: 'a commit without an answer is taken for failed: the next session goes on from the positions that were answered',
+    bug: 'a commit without an answer counts as failed: the next session continues from the acknowledged positions',
     edits: [
       {
         file: SESSION_RUN,

@@ -2,14 +2,14 @@ import { describe, expect, it } from '@jest/globals';
 import { until, untilAnswered } from './until';
 
 describe('waiting', () => {
-  it('ends once the condition has come about', async () => {
+  it('ends once the condition holds', async () => {
     let asked = 0;
     await until(() => (asked += 1) === 3);
     await until(async () => Promise.resolve((asked += 1) === 5));
     expect(asked).toBe(5);
   });
 
-  it('does not go on for ever, and names what never came', async () => {
+  it('gives up after its limit, and names the condition', async () => {
     let asked = 0;
     await expect(until(() => (asked += 1) < 0, 20)).rejects.toThrow(/^waited 0.02 s in vain: .*asked/);
     const askedThen = asked;
@@ -21,7 +21,7 @@ describe('waiting', () => {
     await expect(until(() => Promise.reject(new Error('gone')))).rejects.toThrow('gone');
   });
 
-  it('ends with the first answer, or with the last reason why there is none', async () => {
+  it('resolves to the first answer, or rejects with the last failure', async () => {
     let asked = 0;
     const ask = async () => {
       asked += 1;
