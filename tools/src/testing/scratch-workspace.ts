@@ -31,7 +31,9 @@ export interface ScratchWorkspace {
   write(path: string, text: string): void;
   /** Commits everything and answers the commit's id. */
   commit(message: string): string;
-  /** Runs a program of node_modules/.bin; answers its standard output, also when it exits with a failure. */
+  /** Paths that differ from the last commit, new files too, in order. */
+  changed(): string[];
+  /** Runs a program of node_modules/.bin, or Node itself; answers its standard output, also after a failure. */
   run(program: string, args: readonly string[]): string;
   remove(): void;
 }
@@ -60,9 +62,16 @@ export function createScratchWorkspace(): ScratchWorkspace {
       git('commit', '--quiet', '--message', message);
       return git('rev-parse', 'HEAD');
     },
+    changed() {
+      return git('status', '--porcelain', '--untracked-files=all')
+        .split('\n')
+        .map((line) => line.trim().replace(/^\S+ /, ''))
+        .sort();
+    },
     run(program, args) {
+      const script = program === 'node' ? [] : [join(root, 'node_modules/.bin', program)];
       try {
-        return execFileSync(process.execPath, [join(root, 'node_modules/.bin', program), ...args], {
+        return execFileSync(process.execPath, [...script, ...args], {
           cwd: root,
           encoding: 'utf8',
           stdio: ['ignore', 'pipe', 'ignore'],

@@ -8,7 +8,7 @@ const logger = { debug: ignore, info: ignore, warn: ignore, error: ignore, fatal
 
 describe('the registry of engines', () => {
   it('has memory and redis', () => {
-    expect(engineNames).toEqual(['memory', 'redis']);
+    expect(engineNames).toEqual(expect.arrayContaining(['memory', 'redis']));
   });
 
   it.each(engineNames)('makes %s from its settings, without connecting', async (name) => {

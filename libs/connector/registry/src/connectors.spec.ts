@@ -5,7 +5,7 @@ import { connectorNames, connectorSettings, openConnector } from './connectors';
 
 describe('the registry of connectors', () => {
   it('has fs', () => {
-    expect(connectorNames).toEqual(['fs']);
+    expect(connectorNames).toContain('fs');
   });
 
   it.each(connectorNames)('makes %s from its settings, without connecting', async (name) => {
@@ -18,7 +18,7 @@ describe('the registry of connectors', () => {
     };
     const { connector, peer } = await openConnector(name, values, context);
     expect(connector.name).toBe(name);
-    expect(peer).toBe('127.0.0.1:7');
+    expect(peer).toEqual(name === 'fs' ? '127.0.0.1:7' : expect.stringMatching(/./));
     await connector.close();
   });
 });

@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createScratchWorkspace, type ScratchWorkspace } from '../testing/scratch-workspace';
+
+interface TestReport {
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly message: string;
+    readonly assertionResults: readonly { readonly status: string }[];
+  }[];
+}
+
+const CONNECTOR = 'libs/connector/stone-tablet';
+const ENGINE = 'libs/aggregation/abacus';
+const LIBRARY = 'libs/shared/plain-text';
+const APP = 'apps/invoicer';
+const MADE = [CONNECTOR, ENGINE, LIBRARY, APP];
+const REGISTRIES = ['libs/connector/registry', 'libs/aggregation/registry'];
+
+describe('the generators', () => {
+  let scratch: ScratchWorkspace;
+  const read = (path: string) => readFileSync(join(scratch.root, path), 'utf8');
+
+  beforeAll(() => {
+    scratch = createScratchWorkspace();
+    const generate = (generator: string, name: string) =>
+      scratch.run('nx', ['generate', `./tools:${generator}`, name, '--no-interactive']);
+    generate('connector', 'stone-tablet');
+    generate('engine', 'abacus');
+    generate('lib', 'shared/plain-text');
+    generate('app', 'invoicer');
+  });
+  afterAll(() => {
+    scratch.remove();
+  });
+
+  it('write projects with the tags of their kind', () => {
+    const tagsOf = (root: string) => (JSON.parse(read(join(root, 'project.json'))) as { tags: unknown }).tags;
+    expect(MADE.map(tagsOf)).toEqual([
+      ['scope:connector', 'type:adapter'],
+      ['scope:aggregation', 'type:adapter'],
+      ['scope:shared', 'type:util'],
+      ['scope:invoicer', 'type:app'],
+    ]);
+  });
+
+  it('change nothing of the workspace but names and registries', () => {
+    const changed = scratch.changed();
+    expect(changed.filter((path) => !MADE.some((root) => path.startsWith(`${root}/`)))).toEqual([
+      'libs/aggregation/registry/src/engines.ts',
+      'libs/connector/registry/src/connectors.ts',
+      'tools/src/boundaries.json',
+      'tsconfig.base.json',
+    ]);
+  });
+
+  it('refuse a project that exists, and leave it as it is', () => {
+    const before = read(join(CONNECTOR, 'src/registration.ts'));
+    scratch.write(join(CONNECTOR, 'src/registration.ts'), `${before}// mine\n`);
+    scratch.run('nx', ['generate', './tools:connector', 'stone-tablet', '--no-interactive']);
+    expect(read(join(CONNECTOR, 'src/registration.ts'))).toBe(`${before}// mine\n`);
+    scratch.write(join(CONNECTOR, 'src/registration.ts'), before);
+    scratch.run('nx', ['generate', './tools:lib', 'nowhere/text', '--no-interactive']);
+    expect(existsSync(join(scratch.root, 'libs/nowhere'))).toBe(false);
+  });
+
+  it('make code that compiles, is formatted, and keeps the rules of lint', () => {
+    scratch.write(
+      'tmp/tsconfig.made.json',
+      JSON.stringify({
+        extends: '../tsconfig.base.json',
+        include: [...MADE, ...REGISTRIES].map((root) => `../${root}/**/*.ts`),
+      }),
+    );
+    expect(scratch.run('tsc', ['-p', 'tmp/tsconfig.made.json'])).toBe('');
+    expect(scratch.run('prettier', ['--list-different', ...scratch.changed()])).toBe('');
+    // Lint reads the project graph that Nx has stored.
+    scratch.run('nx', ['show', 'projects']);
+    expect(scratch.run('eslint', ['--max-warnings=0', ...MADE, ...REGISTRIES])).toBe('');
+  });
+
+  it('make projects of which only the conformance suites fail', () => {
+    const { testResults } = JSON.parse(
+      scratch.run('jest', [
+        ...['--config', 'jest.config.mjs', '--rootDir', '.', '--json', '--silent', '--runInBand'],
+        ...[...MADE, ...REGISTRIES].map((root) => `${root}/`),
+        'tools/src/workspace.spec.ts',
+      ]),
+    ) as TestReport;
+    const failed = testResults.filter(({ assertionResults }) =>
+      assertionResults.some((one) => one.status === 'failed'),
+    );
+    expect(testResults).toHaveLength(7);
+    expect(failed.map(({ name }) => name.slice(scratch.root.length + 1)).sort()).toEqual([
+      `${ENGINE}/src/conformance.int.spec.ts`,
+      `${CONNECTOR}/src/conformance.int.spec.ts`,
+    ]);
+    // Each fails because it is not written yet, and none is stopped by a time-out.
+    for (const { message } of failed) expect(message).toMatch(/yet/);
+    for (const { message } of failed) expect(message).not.toMatch(/Exceeded timeout/);
+  });
+
+  it('name a bundle that starts', () => {
+    scratch.run('node', ['tools/src/bundle.mts', APP]);
+    expect(scratch.run('node', [join('dist', APP, 'main.js'), '--help'])).toContain('Usage: invoicer [flags]');
+  });
+});
