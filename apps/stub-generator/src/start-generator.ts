@@ -10,7 +10,7 @@ import { version } from '@pulses/shared-process';
 import type { Service } from '@pulses/shared-service-host';
 import type { SettingsOf } from '@pulses/shared-settings';
 import { createLoadModel } from './load-model';
-import { startProgress } from './progress';
+import { startProgress } from './publish-progress';
 import { createTotals, publishLoad, secondsOf, type Totals } from './publish-load';
 import type { generatorSettings } from './settings';
 

@@ -1,9 +1,9 @@
 // The audit: what the outputs must be, from the source log, against what they are, byte for byte.
 //
 //   1. positions and topics: what can be compared on a running system           scope
-//   2. what the source alone does not tell: window lengths, lost lines          output-reading, output-topic, quick-lines
+//   2. what the source alone does not tell: window lengths, lost lines          output-reading, output-topic, output-lines.fast
 //   3. side by side, so that neither waits for the broker; in two threads when there is much to read
-//      the source, once: the lines that each topic must hold, digested          source-replay, message-reader, line-writer
+//      the source, once: the lines that each topic must hold, digested          source-replay, message-parser, line-writer
 //      the other output topics, once: their lines counted, digested             skim, skim-thread, output-reading, line-digest
 //   4. only topics that differ: their lines one by one, the first difference    output-reading, first-difference
 //

@@ -21,7 +21,7 @@ import { createSums, type KeySum } from '../sums';
 import { timeKind } from '../time-kind';
 import { visibleJson } from '../visible-text';
 
-const TOPICS_AT_ONCE = 8;
+const CONCURRENT_TOPICS = 8;
 const CREDIT_BYTES = 1024 * 1024;
 
 const COLUMNS: readonly Column[] = [
@@ -107,7 +107,7 @@ async function sumTopics(
     only === undefined ? topicKindOf(topic) === 'grouped' : topic === only,
   );
   const sums = createSums();
-  await mapConcurrent(topics, TOPICS_AT_ONCE, async (info) => {
+  await mapConcurrent(topics, CONCURRENT_TOPICS, async (info) => {
     for await (const pulses of groupedPulses(client, info))
       for (const pulse of pulses)
         if (counts(pulse)) sums.add(pulse.tenant_id, pulse.product_sku, pulse.use_unit, pulse.used_amount);

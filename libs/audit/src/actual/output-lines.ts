@@ -16,7 +16,7 @@ import {
 } from '@pulses/shared-pulse-model';
 import { keyBytes } from '../expected/keys';
 import { deadLetterText, type WindowRange } from '../expected/line-writer';
-import { aggregatedIds, groupedIds } from '../expected/object-ids';
+import { aggregatedIds, groupedIds } from '../expected/expected-ids';
 
 /** A line of the source: `sourceOffset` decides whether it is compared. */
 export interface OutputLine {

@@ -13,7 +13,7 @@ import { openOutputTopic } from './output-topic';
 import type { ComparedLines } from '../compare/scope';
 import { createWindowLengths, type WindowLengths } from './window-lengths';
 
-const TOPICS_AT_ONCE_A_CLIENT = 4;
+const TOPICS_PER_CLIENT = 4;
 
 export interface FoundCounts {
   grouped: number;
@@ -110,7 +110,7 @@ export function createOutputReading(clients: readonly BrokerReader[], scope: Com
       return readCount;
     },
     async read(infos, manner, onProgress) {
-      const idle = Array.from({ length: TOPICS_AT_ONCE_A_CLIENT }, () => clients).flat();
+      const idle = Array.from({ length: TOPICS_PER_CLIENT }, () => clients).flat();
       await mapConcurrent(infos, idle.length, async (info) => {
         const client = idle.pop() as BrokerReader;
         await readTopic(client, info, manner === 'skimming', onProgress);

@@ -14,7 +14,7 @@ import {
   type LineReading,
   type OutputLine,
 } from './output-lines';
-import { groupedOffsetReader, windowReader } from './quick-lines';
+import { groupedOffsetReader, windowReader } from './output-lines.fast';
 import type { ComparedLines } from '../compare/scope';
 
 const CREDIT_BYTES = 512 * 1024;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { PulseFields } from './common-pulse';
+import { PulseFields } from './pulse-parser.fast';
 import { keyBytes, Keys, labelsOf } from './keys';
-import { createMessage } from './message-reader';
+import { createMessage } from './message-parser';
 
 function fieldsOf(labels: readonly string[]): PulseFields {
   const [tenant = 0, sku = 0, unit = 0] = labels.map((label) => Buffer.byteLength(label));

@@ -7,8 +7,8 @@
 //
 // Bounds: for each key its labels and a few numbers. `clear` forgets all of them.
 
-import type { PulseFields } from './common-pulse';
-import type { Message } from './message-reader';
+import type { PulseFields } from './pulse-parser.fast';
+import type { Message } from './message-parser';
 
 const SLOTS_MIN = 4096;
 const ARENA_BYTES_MIN = 64 * 1024;

@@ -3,10 +3,10 @@
 // Of the model it uses the exact amounts alone: digits of an amount and of whole numbers.
 
 import { AMOUNT_BYTES_MAX, formatAmount, writeAmount, writeInteger, type SourceId } from '@pulses/shared-pulse-model';
-import { STANDS_FOR_ITSELF, type PulseFields } from './common-pulse';
+import { STANDS_FOR_ITSELF, type PulseFields } from './pulse-parser.fast';
 import type { ExpectedLines } from './expected-lines';
 import { keyBytes, labelsOf } from './keys';
-import { aggregatedIds, groupedIds, ID_BYTES, writeIdOffset } from './object-ids';
+import { aggregatedIds, groupedIds, ID_BYTES, writeIdOffset } from './expected-ids';
 
 const OBJECT_ID = Buffer.from('{"object_id":"');
 const TENANT = Buffer.from('","tenant_id":"');

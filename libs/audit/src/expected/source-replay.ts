@@ -1,6 +1,6 @@
 // What the outputs must be, worked out from the source log alone.
 //
-// Reads the source once, in order. Bounds: one batch, MESSAGES_AT_ONCE messages of it as fields, the keys and sums of one
+// Reads the source once, in order. Bounds: one batch, MESSAGE_BLOCK messages of it as fields, the keys and sums of one
 // window, and the tenants.
 
 import type { RecordBatch } from '@pulses/broker-wire';
@@ -10,7 +10,7 @@ import type { ExpectedLines } from './expected-lines';
 import type { Findings } from '../compare/findings';
 import { Keys } from './keys';
 import { addLine, createGroupedWriter, createSumWriter, deadLetterText, type GroupedWriter } from './line-writer';
-import { createMessage, createMessageReader, type Message, type Refusal } from './message-reader';
+import { createMessage, createMessageParser, type Message, type Refusal } from './message-parser';
 import type { AuditScope } from '../compare/scope';
 import type { Stretch } from '../actual/window-lengths';
 import { openWindow, WindowSums, type OpenWindow } from './window-sums';
@@ -19,7 +19,7 @@ const CREDIT_BYTES = 2 * 1024 * 1024;
 /** Keys kept from one window to the next; more are found anew. */
 const KEYS_KEPT_MAX = 200_000;
 /** Messages that are read before the first of them is dealt with. */
-const MESSAGES_AT_ONCE = 64;
+const MESSAGE_BLOCK = 64;
 
 export interface ReplayOptions {
   readonly client: BrokerReader;
@@ -71,16 +71,16 @@ export async function replaySource(options: ReplayOptions): Promise<ReplayCounts
 
 class Replay {
   readonly counts: ReplayCounts = { messages: 0, pulses: 0, deadLetters: 0, windows: 0, sums: 0 };
-  private readonly reader = createMessageReader();
-  private readonly messages = Array.from({ length: MESSAGES_AT_ONCE }, createMessage);
+  private readonly reader = createMessageParser();
+  private readonly messages = Array.from({ length: MESSAGE_BLOCK }, createMessage);
   private readonly tenants: Tenant[] = [];
   private readonly tenantNumbers = new Map<string, number>();
   private readonly keys: Keys;
   private readonly writer: GroupedWriter;
   private readonly deadLetters: ExpectedLines | undefined;
   private readonly sums = new WindowSums();
-  private readonly hashes = new Int32Array(MESSAGES_AT_ONCE);
-  private readonly likelyIds = new Int32Array(MESSAGES_AT_ONCE);
+  private readonly hashes = new Int32Array(MESSAGE_BLOCK);
+  private readonly likelyIds = new Int32Array(MESSAGE_BLOCK);
   private window: OpenWindow | undefined;
   /** Index of the next stretch to come. */
   private nextStretch = 0;
@@ -94,8 +94,8 @@ class Replay {
 
   take({ baseOffset, recordCount, timestampMs, payload }: RecordBatch): void {
     this.reader.open(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength));
-    for (let taken = 0; taken < recordCount; taken += MESSAGES_AT_ONCE)
-      this.takeMessages(Math.min(MESSAGES_AT_ONCE, recordCount - taken), baseOffset + taken, timestampMs);
+    for (let taken = 0; taken < recordCount; taken += MESSAGE_BLOCK)
+      this.takeMessages(Math.min(MESSAGE_BLOCK, recordCount - taken), baseOffset + taken, timestampMs);
     this.counts.messages += recordCount;
   }
 
@@ -104,7 +104,7 @@ class Replay {
     if (this.window !== undefined) this.closeWindow(this.options.windowsTo);
   }
 
-  /** Takes the next messages, at most MESSAGES_AT_ONCE. */
+  /** Takes the next messages, at most MESSAGE_BLOCK. */
   private takeMessages(count: number, firstOffset: number, timestampMs: number): void {
     const { reader, messages, keys, sums, hashes, likelyIds } = this;
     const timestampS = Math.floor(timestampMs / 1000);

@@ -2,8 +2,8 @@
 
 import { isUtf8 } from 'node:buffer';
 import type { DeadLetterReason } from '@pulses/shared-pulse-model';
-import { CommonPulseReader, PulseFields } from './common-pulse';
-import { readSourceMessage, type SourcePulse } from './source-message';
+import { FastPulseParser, PulseFields } from './pulse-parser.fast';
+import { parsePulse, type SourcePulse } from './pulse-parser';
 
 const LINE_FEED = 10;
 
@@ -26,15 +26,15 @@ export function createMessage(): Message {
 }
 
 /** Reads the messages of one block after the other. */
-export interface MessageReader {
+export interface MessageParser {
   /** Goes to the start of a block of whole messages. */
   open(block: Buffer): void;
   /** Reads the next message, which refers to the block. */
   read(message: Message): void;
 }
 
-export function createMessageReader(): MessageReader {
-  const common = new CommonPulseReader();
+export function createMessageParser(): MessageParser {
+  const common = new FastPulseParser();
   let bytes: Buffer = Buffer.alloc(0);
   let isText = true;
   let start = 0;
@@ -58,7 +58,7 @@ export function createMessageReader(): MessageReader {
 }
 
 function readThoroughly(raw: Buffer, message: Message): void {
-  const reading = readSourceMessage(raw);
+  const reading = parsePulse(raw);
   if (typeof reading === 'string') message.refusal = { reason: reading, raw };
   else setFields(message.pulse, reading);
 }

@@ -4,7 +4,7 @@
 // not plainly of the usual form is left to output-lines.ts.
 
 import type { SourceId } from '@pulses/shared-pulse-model';
-import { groupedIds, GROUPED_ID_PREFIX_BYTES } from '../expected/object-ids';
+import { groupedIds, GROUPED_ID_PREFIX_BYTES } from '../expected/expected-ids';
 import { windowLengthMs, type OutputLine } from './output-lines';
 
 const ZERO = 48;

@@ -1,8 +1,8 @@
 // Source messages of the common shape, from their bytes, at the speed at which an audit reads.
 //
-// Like source-message.ts it is none of the code that the ingestor reads pulses with. It decides nothing about a message
+// Like pulse-parser.ts it is none of the code that the ingestor reads pulses with. It decides nothing about a message
 // that is not plainly a pulse: escapes, nested values, many unknown keys, numbers with an exponent or out of range, doubtful
-// characters and everything invalid is left to source-message.ts, and its spec holds the two together.
+// characters and everything invalid is left to pulse-parser.ts, and its spec holds the two together.
 
 import {
   createAmount,
@@ -71,7 +71,7 @@ export const STANDS_FOR_ITSELF = Uint8Array.from({ length: 256 }, (_, byte) =>
   Number(byte >= SPACE && byte < DELETE && byte !== QUOTE && byte !== BACKSLASH),
 );
 
-export class CommonPulseReader {
+export class FastPulseParser {
   private readonly timestamp = createAmount();
   /** The key that the n-th member had the last time. */
   private readonly usual: Key[] = [...KEYS];

@@ -35,7 +35,7 @@ const KEYS = [
 ];
 
 /** The pulse, or why it is none. */
-export function readSourceMessage(bytes: Buffer): SourcePulse | DeadLetterReason {
+export function parsePulse(bytes: Buffer): SourcePulse | DeadLetterReason {
   if (bytes.byteLength > PULSE_BYTES_MAX) return 'line_too_long';
   if (!isUtf8(bytes)) return 'invalid_utf8';
   const members = membersOf(bytes.toString('utf8'));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { aggregatedIds as pipelineIds, createGroupedIds } from '@pulses/shared-pulse-model';
 import fc from 'fast-check';
-import { aggregatedIds, groupedIds, writeIdOffset } from './object-ids';
+import { aggregatedIds, groupedIds, writeIdOffset } from './expected-ids';
 
 const source = fc.record({ topic: fc.string(), incarnation: fc.stringMatching(/^[0-9a-f]{32}$/) });
 const offset = fc.oneof(fc.nat(), fc.maxSafeNat(), fc.constantFrom(0, 2 ** 24, 2 ** 48 - 1, 2 ** 48, 2 ** 53 - 1));

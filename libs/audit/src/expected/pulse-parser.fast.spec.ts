@@ -4,10 +4,10 @@ import { isUtf8 } from 'node:buffer';
 import { formatAmount } from '@pulses/shared-pulse-model';
 import fc from 'fast-check';
 import { textOf, unitsOf } from '../testing/decimal';
-import { CommonPulseReader, PulseFields } from './common-pulse';
-import { readSourceMessage } from './source-message';
+import { FastPulseParser, PulseFields } from './pulse-parser.fast';
+import { parsePulse } from './pulse-parser';
 
-const reader = new CommonPulseReader();
+const reader = new FastPulseParser();
 const common = new PulseFields();
 
 /** The fields that the quick reader finds; undefined when it leaves the message to the thorough one. */
@@ -26,7 +26,7 @@ function quickly(message: Buffer): unknown {
 }
 
 function thoroughly(message: Buffer): unknown {
-  const reading = readSourceMessage(message);
+  const reading = parsePulse(message);
   if (typeof reading === 'string') return reading;
   return [reading.tenantId, reading.productSku, reading.useUnit, formatAmount(reading.usedAmount)];
 }

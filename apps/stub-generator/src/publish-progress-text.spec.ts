@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { progressText } from './progress-text';
+import { progressText } from './publish-progress-text';
 
 describe('the progress line', () => {
   it('tells what is acknowledged, the rate and the time', () => {

@@ -2,7 +2,7 @@
 
 import type { Clock, Timer } from '@pulses/shared-ports';
 import ora from 'ora';
-import { progressText } from './progress-text';
+import { progressText } from './publish-progress-text';
 import { secondsOf, type Totals } from './publish-load';
 
 const REFRESH_MS = 500;

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { SCALE } from '@pulses/testing-scale';
 import { createPulseReader, DEAD_LETTER_REASONS, formatAmount } from '@pulses/shared-pulse-model';
 import fc from 'fast-check';
-import { readSourceMessage } from './source-message';
+import { parsePulse } from './pulse-parser';
 
 const reader = createPulseReader();
 
@@ -19,7 +19,7 @@ function ofPipeline(bytes: Buffer): unknown {
 }
 
 function ofAudit(bytes: Buffer): unknown {
-  const reading = readSourceMessage(bytes);
+  const reading = parsePulse(bytes);
   if (typeof reading === 'string') return reading;
   return [reading.tenantId, reading.productSku, reading.useUnit, formatAmount(reading.usedAmount)];
 }
