@@ -526,7 +526,7 @@ describe('the audit', () => {
     expect(await findingsOf(moving([earlier, later.positions]))).toEqual([]);
     const found = await findingsOf(moving([earlier, earlier]));
     expect(new Set(found.map(({ topic }) => topic))).toEqual(new Set([ACME_GROUPED, ACME_SUMS]));
-    expect(found[0]?.problem).toContain('nobody has stored');
+    expect(found[0]?.problem).toContain('no commit has reached');
   });
 
   it('passes over the sums of a window of which only some are stored', async () => {

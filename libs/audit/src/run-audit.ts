@@ -1,16 +1,16 @@
 // The audit: what the outputs must be, from the source log, against what they are, byte for byte.
 //
-//   1. positions and topics: what can be compared on a running system           scope
-//   2. what the source alone does not tell: window lengths, lost lines          output-reading, output-topic, output-lines.fast
-//   3. side by side, so that neither waits for the broker; in two threads when there is much to read
-//      the source, once: the lines that each topic must hold, digested          source-replay, message-parser, line-writer
-//      the other output topics, once: their lines counted, digested             skim, skim-thread, output-reading, line-digest
-//   4. only topics that differ: their lines one by one, the first difference    output-reading, first-difference
+//   1. positions and topics: what can be compared on a running system           compare/scope
+//   2. what the source alone does not tell: window lengths, lost lines          actual/output-reading, output-topic, output-lines
+//   3. side by side, so neither waits for the broker; in two threads when there is much to read:
+//      the source, once: the lines that each topic must hold, digested          expected/source-replay, message-parser, line-writer
+//      the other output topics, once: their lines counted and digested          actual/skim, skim-thread, compare/line-digest
+//   4. only topics that differ: line by line, up to the first difference        compare/first-difference
 //
-// Guarantees: shares no code with the pipeline that wrote the outputs, beyond the schemas and exact amounts of the model;
-// ids, windows and the bytes of lines are worked out anew. Memory grows with tenants and with the keys of one window, not
-// with messages: beside those it is what may be on its way of the source and of the topics read at once, and twice the bound
-// of line-digest.
+// Guarantees: shares no code with the pipeline that wrote the outputs, beyond the schemas and exact amounts of the model.
+// Ids, windows and the bytes of lines are computed anew.
+// Bounds: memory grows with tenants and with the keys of one window, not with messages. To that come the read-ahead of the
+// source and of the topics that are read at the same time, and twice the bound of line-digest.
 
 import type { TopicInfo } from '@pulses/broker-wire';
 import type { Clock, Random } from '@pulses/shared-ports';
@@ -19,32 +19,33 @@ import type { BrokerReader } from '@pulses/broker-client';
 import { findFirstDifferences } from './compare/first-difference';
 import { Findings, type FindingsSummary } from './compare/findings';
 import { LineDigest, type DigestMemory } from './compare/line-digest';
-import { createOutputReading, type FoundCounts, type TopicReading } from './actual/output-reading';
+import { OutputReader, type FoundCounts, type TopicReading } from './actual/output-reading';
 import { readScope, type AuditScope, type AuditSelection } from './compare/scope';
 import { skimOver, type Skim } from './actual/skim';
 import { replaySource, type ReplayCounts } from './expected/source-replay';
 
 const EXPLAINED_TOPICS_MAX = 5;
-/** Below it, to begin elsewhere takes as long as it saves. */
+/** With fewer messages, starting a thread takes as long as it saves. */
 const SKIMMED_ELSEWHERE_MIN = 500_000;
 
 export interface AuditOptions extends AuditSelection {
   /** At least one; the output topics are read over all of them. */
   readonly clients: readonly BrokerReader[];
-  /** Reads topics beside the replay when there is much in them; over `clients` when it is not given. */
+  /** Reads topics beside the replay when they hold many messages. Without it, `clients` are used. */
   readonly skimElsewhere?: Skim | undefined;
-  /** So many messages are much. */
+  /** From this number of messages on `skimElsewhere` is used. */
   readonly skimElsewhereMin?: number;
   readonly clock: Clock;
   readonly random: Random;
-  /** What is being done, for a person who waits. */
+  /** Called often: it has to be quick. */
   onProgress(progress: AuditProgress): void;
 }
 
 export interface AuditProgress {
   readonly doing: 'reading the outputs' | 'replaying the source' | 'looking for the first differences';
-  /** Messages read of so many. */
+  /** Messages read. */
   readonly done: number;
+  /** Messages to read. */
   readonly of: number;
 }
 
@@ -69,7 +70,7 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   if (scope.windowedOffset > scope.groupedOffset)
     findings.add({ topic: sourceTopic, problem: 'the position windowed is beyond the position grouped' });
 
-  const outputs = createOutputReading(clients, scope);
+  const outputs = new OutputReader(clients, scope);
   const [first, others] = [scope.outputs.filter(tellsMore), scope.outputs.filter((info) => !tellsMore(info))];
   const ofFirst = messagesOf(first);
   await outputs.read(first, 'line by line', () => {
@@ -99,7 +100,7 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
       scope,
       findings,
       linesOf(topic) {
-        if (!scope.isLookedAt(topic)) return undefined;
+        if (!scope.isInScope(topic)) return undefined;
         const digest = new LineDigest(memory, comparedFrom(topic));
         expected.set(topic, digest);
         return digest;
@@ -115,7 +116,7 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
       tellProgress();
     }),
   ]);
-  outputs.adopt(skimmed);
+  outputs.addReadings(skimmed);
 
   const mustHold = new Map([...expected].map(([topic, digest]) => [topic, digest.result()]));
   const doubtful = differingTopics(mustHold, outputs.topics).flatMap(({ topic }) => outputs.topics.get(topic) ?? []);
@@ -127,7 +128,7 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
     'line by line',
     tellLast,
   );
-  for (const reading of outputs.topics.values()) findings.adopt(reading.findings);
+  for (const reading of outputs.topics.values()) findings.addAll(reading.findings);
   const differing = differingTopics(mustHold, outputs.topics);
   if (differing.length > 0) tellLast();
   const explained = differing.slice(0, EXPLAINED_TOPICS_MAX).map(({ topic }) => topic);
@@ -138,7 +139,7 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   return { scope, replayed, found: outputs.counts(), findings, seconds: (clock.monotonicMs() - startMs) / 1000 };
 }
 
-/** True for a topic that tells the replay what the source does not: window lengths, or where to begin after a loss. */
+/** True for a topic that the replay needs: it states window lengths, or where to begin after a loss. */
 function tellsMore({ topic, startOffset }: TopicInfo): boolean {
   return topicKindOf(topic) === 'aggregated' || startOffset > 0;
 }

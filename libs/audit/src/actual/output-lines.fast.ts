@@ -1,7 +1,7 @@
-// The offsets of output lines of the usual form, without reading the rest of them.
+// The fast path: offsets of output lines of the usual form, without reading the rest of the line.
 //
-// A line that is read here as one of the source need not be sound: its bytes are compared with what they must be. What is
-// not plainly of the usual form is left to output-lines.ts.
+// A line accepted here need not be valid: its bytes are compared with the expected ones. Any other line is left to
+// output-lines.ts.
 
 import type { SourceId } from '@pulses/shared-pulse-model';
 import { groupedIds, GROUPED_ID_PREFIX_BYTES } from '../expected/expected-ids';
@@ -18,7 +18,7 @@ const WINDOW = Buffer.from(',"window":"');
 const WINDOW_START = Buffer.from(',"window_start":');
 const WINDOW_END = Buffer.from(',"window_end":');
 
-/** Answers the source offset of the line `bytes[start, end)`, or -1 when it is not plainly of the source. */
+/** Answers the source offset of the line `bytes[start, end)`, or -1 to leave it to the full reader. */
 export function groupedOffsetReader(source: SourceId): (bytes: Buffer, start: number, end: number) => number {
   const prefix = Buffer.from(ID_START + groupedIds(source)(0).slice(0, GROUPED_ID_PREFIX_BYTES));
   return (bytes, start, end) => {
@@ -28,7 +28,7 @@ export function groupedOffsetReader(source: SourceId): (bytes: Buffer, start: nu
   };
 }
 
-/** Answers the window of an aggregated line, or undefined when it is not plainly of the source. */
+/** Answers the window of an aggregated line, or undefined to leave it to the full reader. */
 export function windowReader(source: SourceId): (bytes: Buffer, start: number, end: number) => OutputLine | undefined {
   const sourceStart = Buffer.from(`,"source":{"topic":${JSON.stringify(source.topic)},"from_offset":`);
   const toOffsetStart = Buffer.from(',"to_offset":');
@@ -46,7 +46,7 @@ export function windowReader(source: SourceId): (bytes: Buffer, start: number, e
     const lengthAt = line.indexOf(WINDOW) + WINDOW.length;
     const windowMs = windowLengthMs(line.toString('latin1', lengthAt, line.indexOf(QUOTE, lengthAt)));
     const startMs = timeBehind(line, WINDOW_START);
-    // What the windows of other lines are measured by has to be right in itself.
+    // The stated window decides which lines are expected, so it must be consistent.
     if (windowMs === undefined || startMs % windowMs !== 0 || timeBehind(line, WINDOW_END) !== startMs + windowMs)
       return undefined;
     last = { kind: 'ours', sourceOffset: fromOffset, window: { startMs, windowMs, fromOffset, toOffset } };
@@ -54,14 +54,14 @@ export function windowReader(source: SourceId): (bytes: Buffer, start: number, e
   };
 }
 
-/** Milliseconds of the Unix seconds behind a name; NaN when there are none. */
+/** Milliseconds of the Unix seconds after a name; NaN when there are none. */
 function timeBehind(line: Buffer, name: Buffer): number {
   const start = line.indexOf(name) + name.length;
   const [, text] = /^(\d{1,12}(?:\.\d{1,3})?),/.exec(line.toString('latin1', start, start + 20)) ?? [];
   return Math.round(Number(text) * 1000);
 }
 
-/** The whole number that ends before `end`, behind a colon; -1 when there is none. */
+/** The whole number that ends before `end` and follows a colon; -1 when there is none. */
 function numberBefore(bytes: Buffer, end: number): number {
   let value = 0;
   let scale = 1;

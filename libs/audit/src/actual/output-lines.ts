@@ -1,7 +1,8 @@
-// One output line: whether it is of the source under audit, and of which offsets. What it says is compared byte by byte.
+// One output line, read in full: whether it belongs to the source under audit, and to which offsets. Its bytes are
+// compared elsewhere.
 //
-// A line's id is a pure function of its source and offset, or window and key. A line whose id is of no source that the
-// broker knows is nobody's, and is a finding.
+// A line's id is a pure function of its source and offset, or of window and key. A line whose id fits no source that the
+// broker knows is a finding.
 
 import { isPulsesError } from '@pulses/shared-errors';
 import {
@@ -18,7 +19,7 @@ import { keyBytes } from '../expected/keys';
 import { deadLetterText, type WindowRange } from '../expected/line-writer';
 import { aggregatedIds, groupedIds } from '../expected/expected-ids';
 
-/** A line of the source: `sourceOffset` decides whether it is compared. */
+/** A line of the source; `sourceOffset` decides whether it is compared. */
 export interface OutputLine {
   readonly kind: 'ours';
   /** For an aggregated line the first one of its window. */
@@ -90,7 +91,7 @@ function readable(read: LineReader): LineReader {
   };
 }
 
-/** Whether a tenant's lines belong into a topic. All lines of a sound topic have one tenant, so the last answer is kept. */
+/** Whether a tenant's lines belong to a topic. Caches the last tenant: all lines of a sound topic have the same. */
 function tenantCheck(topic: string, topicOf: (tenant: string) => string): (tenantId: string) => boolean {
   let known: string | undefined;
   return (tenantId) => {
@@ -114,14 +115,14 @@ function windowOf(sum: AggregatedPulse): WindowRange | string {
   return { startMs, windowMs, fromOffset, toOffset };
 }
 
-/** Milliseconds of a length as it stands in lines: whole seconds as `5s`, others as `250ms`. */
+/** Milliseconds of a window length as lines state it: whole seconds as `5s`, others as `250ms`. */
 export function windowLengthMs(text: string): number | undefined {
   const [, count = '', unit = ''] = /^([1-9]\d{0,11})(ms|s)$/.exec(text) ?? [];
   if (unit === 's') return Number(count) * 1000;
   return unit === 'ms' && Number(count) % 1000 !== 0 ? Number(count) : undefined;
 }
 
-/** Seconds of an output line have at most three decimals, which a double tells apart. */
+/** Seconds in an output line have at most three decimals, so a double is exact enough. */
 function millisecondsOf(seconds: number): number {
   return Math.round(seconds * 1000);
 }

@@ -1,17 +1,18 @@
 // What the output topics hold: counted and digested, several topics at a time.
 //
-// Bounds: for each connection TOPICS_AT_ONCE topics' credit, and a digest for each of these; afterwards a few numbers and a
-// line of text for each topic.
+// Bounds: for each connection the credit and the digest of TOPICS_PER_CLIENT topics; afterwards a few numbers and a line of
+// text for each topic.
 
+import type { BrokerReader } from '@pulses/broker-client';
 import type { TopicInfo } from '@pulses/broker-wire';
 import { mapConcurrent } from '@pulses/shared-async';
 import { topicKindOf } from '@pulses/shared-pulse-model';
-import type { BrokerReader } from '@pulses/broker-client';
 import { Findings, type FindingsSummary } from '../compare/findings';
 import { LineDigest, type DigestMemory } from '../compare/line-digest';
-import { openOutputTopic } from './output-topic';
 import type { ComparedLines } from '../compare/scope';
-import { createWindowLengths, type WindowLengths } from './window-lengths';
+import type { WindowRange } from '../expected/line-writer';
+import { OutputTopic } from './output-topic';
+import { WindowLengths } from './window-lengths';
 
 const TOPICS_PER_CLIENT = 4;
 
@@ -38,97 +39,109 @@ export interface TopicReading {
   readonly findings: FindingsSummary;
 }
 
-export interface OutputReading {
-  /** By topic. */
-  readonly topics: ReadonlyMap<string, TopicReading>;
-  readonly lengths: WindowLengths;
-  /** The source offsets of windows that lie wholly within the scope. */
-  readonly windowsFrom: number;
-  readonly windowsTo: number;
-  /** Messages of the topics read so far, and of those that are being read. */
-  readonly readCount: number;
-  /** Reads topics; what is known of them from before is replaced. `onProgress` is called now and then. */
-  read(topics: readonly TopicInfo[], manner: 'skimming' | 'line by line', onProgress: () => void): Promise<void>;
-  /** Takes over what somebody else has read. */
-  adopt(readings: readonly TopicReading[]): void;
-  counts(): FoundCounts;
-}
+/** `skimming` looks at the first and last line of a batch where that is enough; see OutputTopic.isSkimmed. */
+export type Manner = 'skimming' | 'line by line';
 
-export function createOutputReading(clients: readonly BrokerReader[], scope: ComparedLines): OutputReading {
-  const topics = new Map<string, TopicReading>();
-  const memory: DigestMemory = { bytes: 0 };
-  const lengths = createWindowLengths();
-  let [windowsFrom, windowsTo] = [scope.startOffset, scope.windowedOffset];
-  let readCount = 0;
+export class OutputReader {
+  readonly lengths = new WindowLengths();
+  readonly #clients: readonly BrokerReader[];
+  readonly #scope: ComparedLines;
+  readonly #topics = new Map<string, TopicReading>();
+  readonly #memory: DigestMemory = { bytes: 0 };
+  #windowsFrom: number;
+  #windowsTo: number;
+  #readCount = 0;
 
-  const readTopic = async (client: BrokerReader, info: TopicInfo, maySkim: boolean, onProgress: () => void) => {
+  constructor(clients: readonly BrokerReader[], scope: ComparedLines) {
+    this.#clients = clients;
+    this.#scope = scope;
+    this.#windowsFrom = scope.startOffset;
+    this.#windowsTo = scope.windowedOffset;
+  }
+
+  /** Readings by topic. */
+  get topics(): ReadonlyMap<string, TopicReading> {
+    return this.#topics;
+  }
+
+  /** First source offset of the windows that lie wholly within the scope. */
+  get windowsFrom(): number {
+    return this.#windowsFrom;
+  }
+
+  /** Source offset behind the last of these windows. */
+  get windowsTo(): number {
+    return this.#windowsTo;
+  }
+
+  /** Messages read so far. */
+  get readCount(): number {
+    return this.#readCount;
+  }
+
+  /** Reads topics; replaces earlier readings of them. Calls `onProgress` now and then. */
+  async read(infos: readonly TopicInfo[], manner: Manner, onProgress: () => void): Promise<void> {
+    const idle = Array.from({ length: TOPICS_PER_CLIENT }, () => this.#clients).flat();
+    await mapConcurrent(infos, idle.length, async (info) => {
+      const client = idle.pop() as BrokerReader;
+      this.#topics.set(info.topic, await this.#readTopic(client, info, manner, onProgress));
+      idle.push(client);
+    });
+  }
+
+  /** Adds readings that were made elsewhere. */
+  addReadings(readings: readonly TopicReading[]): void {
+    for (const reading of readings) this.#topics.set(reading.info.topic, reading);
+  }
+
+  counts(): FoundCounts {
+    const counts: FoundCounts = { grouped: 0, deadLetters: 0, sums: 0, ofOtherSources: 0 };
+    for (const [topic, { comparedCount, otherLineCount }] of this.#topics) {
+      counts[countOf(topic)] += comparedCount;
+      counts.ofOtherSources += otherLineCount;
+    }
+    return counts;
+  }
+
+  async #readTopic(
+    client: BrokerReader,
+    info: TopicInfo,
+    manner: Manner,
+    onProgress: () => void,
+  ): Promise<TopicReading> {
     const findings = new Findings();
-    const output = openOutputTopic({
+    const output = new OutputTopic({
       client,
-      scope,
+      scope: this.#scope,
       info,
-      maySkim,
+      maySkim: manner === 'skimming',
       findings,
-      onWindow: lengths.add,
-      onCutWindow: ({ fromOffset, toOffset }) => {
-        if (fromOffset < scope.startOffset) windowsFrom = Math.max(windowsFrom, toOffset + 1);
-        else windowsTo = Math.min(windowsTo, fromOffset);
+      onWindow: (window) => {
+        this.lengths.add(window);
+      },
+      onCutWindow: (window) => {
+        this.#leaveOut(window);
       },
     });
-    const digest = new LineDigest(memory);
+    const digest = new LineDigest(this.#memory);
     for await (const batches of output.batches()) {
       for (const batch of batches) {
         output.takeBatch(batch, (bytes, start, end, count) => {
           digest.take(bytes, start, end, count);
         });
-        readCount += batch.recordCount;
+        this.#readCount += batch.recordCount;
       }
       onProgress();
     }
     const { comparedFrom, comparedCount, otherLineCount, isSkimmed } = output;
-    topics.set(info.topic, {
-      info,
-      digest: digest.result(),
-      comparedFrom,
-      comparedCount,
-      otherLineCount,
-      isSkimmed,
-      findings,
-    });
-  };
+    return { info, digest: digest.result(), comparedFrom, comparedCount, otherLineCount, isSkimmed, findings };
+  }
 
-  return {
-    topics,
-    lengths,
-    get windowsFrom() {
-      return windowsFrom;
-    },
-    get windowsTo() {
-      return windowsTo;
-    },
-    get readCount() {
-      return readCount;
-    },
-    async read(infos, manner, onProgress) {
-      const idle = Array.from({ length: TOPICS_PER_CLIENT }, () => clients).flat();
-      await mapConcurrent(infos, idle.length, async (info) => {
-        const client = idle.pop() as BrokerReader;
-        await readTopic(client, info, manner === 'skimming', onProgress);
-        idle.push(client);
-      });
-    },
-    adopt(readings) {
-      for (const reading of readings) topics.set(reading.info.topic, reading);
-    },
-    counts() {
-      const counts: FoundCounts = { grouped: 0, deadLetters: 0, sums: 0, ofOtherSources: 0 };
-      for (const [topic, { comparedCount, otherLineCount }] of topics) {
-        counts[countOf(topic)] += comparedCount;
-        counts.ofOtherSources += otherLineCount;
-      }
-      return counts;
-    },
-  };
+  /** A window that lies only partly within the scope is not compared. */
+  #leaveOut({ fromOffset, toOffset }: WindowRange): void {
+    if (fromOffset < this.#scope.startOffset) this.#windowsFrom = Math.max(this.#windowsFrom, toOffset + 1);
+    else this.#windowsTo = Math.min(this.#windowsTo, fromOffset);
+  }
 }
 
 function countOf(topic: string): 'grouped' | 'sums' | 'deadLetters' {

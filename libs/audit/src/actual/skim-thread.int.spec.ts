@@ -22,7 +22,7 @@ describe('skimming in a thread', () => {
   });
   afterAll(() => directory.remove());
 
-  /** Skims by a thread that does this; the counts of messages that it tells. */
+  /** Skims by a thread that runs this text; answers the counts of messages that it reports. */
   async function skimBy(text: string): Promise<{ answer: Promise<unknown>; read: number[] }> {
     const program = join(directory.path, 'program.cjs');
     await writeFile(program, `const { parentPort, workerData } = require('node:worker_threads');\n${text}`);
@@ -31,7 +31,7 @@ describe('skimming in a thread', () => {
     return { answer: skimInThread(program, address, 3)(compared, [], (messages) => read.push(messages)), read };
   }
 
-  it('gives the thread all that it needs, and its answer back', async () => {
+  it('passes the thread its job, and returns its answer', async () => {
     const { answer, read } = await skimBy(`
       parentPort.postMessage({ kind: 'read', messages: 5 });
       parentPort.postMessage({ kind: 'done', readings: [workerData] });
@@ -48,14 +48,14 @@ describe('skimming in a thread', () => {
       { code: 'TOPIC_UNKNOWN', message: 'gone' },
     ],
     ['throws', `throw new Error('oops');`, { message: 'oops' }],
-    ['ends', 'process.exit(7);', { message: 'the thread that reads the outputs has ended with 7' }],
-    ['ends without a word', '', { message: 'the thread that reads the outputs has ended with 0' }],
+    ['ends', 'process.exit(7);', { message: 'the thread that reads the outputs ended with exit code 7' }],
+    ['ends without an answer', '', { message: 'the thread that reads the outputs ended with exit code 0' }],
   ])('fails when the thread %s', async (_how, text, error) => {
     const { answer } = await skimBy(text);
     await expect(answer).rejects.toMatchObject(error);
   });
 
-  it('is done in this thread when there can be no other', async () => {
+  it('runs in the calling thread when no other can be started', async () => {
     const address = { host: '127.0.0.1', port: await freePort(), clientName: 'test' };
     const answer = skimInThread('-', address, 1)(compared, [], () => undefined);
     await expect(answer).rejects.toMatchObject({ code: 'CONNECTION_LOST' });

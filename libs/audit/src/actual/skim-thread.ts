@@ -1,6 +1,6 @@
-// A thread of this program that reads output topics, while the main thread replays the source.
+// A thread that reads output topics while the main thread replays the source.
 //
-// Guarantees: it has ended, or is about to, when it has answered. Bounds: as those of output-reading, in a heap of its own.
+// Guarantees: the thread is being terminated once it has answered. Bounds: those of output-reading, in a heap of its own.
 
 import { constants, getPriority, setPriority } from 'node:os';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
@@ -12,7 +12,7 @@ import type { TopicReading } from './output-reading';
 import { comparedLinesOf, type ComparedLines } from '../compare/scope';
 import { skimOver, type Skim } from './skim';
 
-/** So many messages are read between two words of progress. */
+/** Messages read between two reports of progress. */
 const PROGRESS_MESSAGES = 20_000;
 
 /** A broker and how to greet it, as data that can go to a thread. */
@@ -31,7 +31,7 @@ type Answer =
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
 /**
- * A Skim over connections of its own, in a thread of its own where one can be had.
+ * A Skim over connections of its own, in a thread where one can be started.
  *
  * @param program the file of the program, which calls `runSkimThread` when it is not the main thread
  */
@@ -42,7 +42,7 @@ export function skimInThread(program: string, address: SkimAddress, connections:
     try {
       thread = new Worker(program, { workerData: job });
     } catch {
-      // It is not allowed, or the program came from standard input.
+      // Threads are not allowed, or the program came from standard input.
       return perform(job, onRead);
     }
     return answerOf(thread, onRead).finally(() => thread.terminate());
@@ -58,7 +58,8 @@ function answerOf(thread: Worker, onRead: (messages: number) => void): Promise<r
     });
     thread.on('error', reject);
     thread.on('exit', (code) => {
-      reject(new Error(`the thread that reads the outputs has ended with ${code}`)); // heard by nobody when it has answered
+      // Without effect once it has answered.
+      reject(new Error(`the thread that reads the outputs ended with exit code ${code}`));
     });
   });
 }
@@ -73,25 +74,25 @@ function perform(
 
 /** What the thread does. */
 export async function runSkimThread(): Promise<void> {
-  const tell = (answer: Answer) => parentPort?.postMessage(answer);
-  let toldCount = 0;
-  stepBack();
+  const report = (answer: Answer) => parentPort?.postMessage(answer);
+  let reportedCount = 0;
+  lowerPriority();
   try {
     const readings = await perform(workerData as Job, (messages) => {
-      if (messages - toldCount < PROGRESS_MESSAGES) return;
-      toldCount = messages;
-      tell({ kind: 'read', messages });
+      if (messages - reportedCount < PROGRESS_MESSAGES) return;
+      reportedCount = messages;
+      report({ kind: 'read', messages });
     });
-    tell({ kind: 'done', readings });
+    report({ kind: 'done', readings });
   } catch (error) {
     if (!isPulsesError(error)) throw error;
-    tell({ kind: 'failed', code: error.code, message: error.message });
+    report({ kind: 'failed', code: error.code, message: error.message });
   }
 }
 
-/** Lets the replay, which takes longer, have the core first. */
-function stepBack(): void {
-  // Elsewhere it would be the whole program.
+/** Gives the core to the replay first, which takes longer. */
+function lowerPriority(): void {
+  // On other systems the priority is that of the whole process.
   if (process.platform !== 'linux') return;
   const { PRIORITY_BELOW_NORMAL } = constants.priority;
   if (getPriority() < PRIORITY_BELOW_NORMAL) setPriority(PRIORITY_BELOW_NORMAL);

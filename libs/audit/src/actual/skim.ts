@@ -1,14 +1,14 @@
-// Reading output topics that tell the replay nothing, so that it can be done elsewhere.
+// Reading the output topics that tell the replay nothing; this can run beside it.
 
-import type { TopicInfo } from '@pulses/broker-wire';
 import type { BrokerReader } from '@pulses/broker-client';
-import { createOutputReading, type TopicReading } from './output-reading';
+import type { TopicInfo } from '@pulses/broker-wire';
 import type { ComparedLines } from '../compare/scope';
+import { OutputReader, type TopicReading } from './output-reading';
 
 /**
  * Reads the topics.
  *
- * @param onRead called now and then with the count of messages read so far
+ * @param onRead called now and then with the number of messages read so far
  */
 export type Skim = (
   compared: ComparedLines,
@@ -19,7 +19,7 @@ export type Skim = (
 /** A Skim over these connections. @throws PulsesError of the connections */
 export function skimOver(clients: readonly BrokerReader[]): Skim {
   return async (compared, topics, onRead) => {
-    const outputs = createOutputReading(clients, compared);
+    const outputs = new OutputReader(clients, compared);
     await outputs.read(topics, 'skimming', () => {
       onRead(outputs.readCount);
     });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { createWindowLengths, type Stretch } from './window-lengths';
+import { WindowLengths, type Stretch } from './window-lengths';
 
 const window = (fromOffset: number, toOffset: number, windowMs = 1000) => ({
   startMs: 0,
@@ -10,7 +10,7 @@ const window = (fromOffset: number, toOffset: number, windowMs = 1000) => ({
 });
 
 function stretchesOf(windows: readonly ReturnType<typeof window>[]) {
-  const lengths = createWindowLengths(3);
+  const lengths = new WindowLengths(3);
   for (const one of windows) lengths.add(one);
   const overlaps: [Stretch, Stretch][] = [];
   return { stretches: lengths.stretches((one, other) => overlaps.push([one, other])), overlaps };
@@ -36,7 +36,7 @@ describe('the lengths of windows', () => {
   });
 
   it('stay few however many windows there are', () => {
-    const lengths = createWindowLengths();
+    const lengths = new WindowLengths();
     for (let step = 0; step < 3; step += 1)
       for (let index = step; index < 200_000; index += 3) lengths.add(window(index, index));
     expect(lengths.stretches(() => undefined)).toEqual([{ windowMs: 1000, fromOffset: 0, toOffset: 199_999 }]);

@@ -1,11 +1,10 @@
 // How long the windows were, over the offsets of the source.
 //
-// An ingestor that was started again with another --flush-interval cuts its windows otherwise from there on. The lines
-// tell each window's length; everything else about a window follows from the source. So only the places where the length
-// changes are kept, not the windows.
+// An ingestor restarted with another --flush-interval makes windows of another length from there on. The lines state each
+// window's length; everything else about a window follows from the source. So this keeps only where the length changes.
 //
-// Bounds: adjacent windows of one length become one stretch, so memory grows with the changes of length, and while
-// sparse tenants are read, with at most `pendingMax` windows more at a time.
+// Bounds: adjacent windows of one length become one stretch, so memory grows with the changes of length. While sparse
+// tenants are read, at most `pendingMax` more windows wait.
 
 import type { WindowRange } from '../expected/line-writer';
 
@@ -18,43 +17,44 @@ export interface Stretch {
   toOffset: number;
 }
 
-export interface WindowLengths {
-  add(window: WindowRange): void;
-  /** In order of offsets. `overlap` is called for each two of different lengths that share an offset. */
-  stretches(overlap: (one: Stretch, other: Stretch) => void): Stretch[];
-}
+export class WindowLengths {
+  readonly #pendingMax: number;
+  #merged: Stretch[] = [];
+  #pending = new Map<string, Stretch>();
+  #last: WindowRange | undefined;
 
-/** @param pendingMax windows gathered before neighbours among them are looked for */
-export function createWindowLengths(pendingMax = PENDING_MAX): WindowLengths {
-  let merged: Stretch[] = [];
-  let pending = new Map<string, Stretch>();
-  let last: WindowRange | undefined;
+  /** @param pendingMax windows gathered before neighbours among them are joined */
+  constructor(pendingMax = PENDING_MAX) {
+    this.#pendingMax = pendingMax;
+  }
 
-  const compact = () => {
-    merged = join([...merged, ...pending.values()], (before, after) => after.fromOffset <= before.toOffset + 1);
-    pending = new Map();
-  };
+  add(window: WindowRange): void {
+    const { windowMs, fromOffset, toOffset } = window;
+    const last = this.#last;
+    if (last?.fromOffset === fromOffset && last.toOffset === toOffset && last.windowMs === windowMs) return;
+    this.#last = window;
+    if (isWithin(this.#merged, window)) return;
+    this.#pending.set(`${fromOffset} ${toOffset} ${windowMs}`, { windowMs, fromOffset, toOffset });
+    if (this.#pending.size >= this.#pendingMax) this.#compact();
+  }
 
-  return {
-    add(window) {
-      const { windowMs, fromOffset, toOffset } = window;
-      if (last?.fromOffset === fromOffset && last.toOffset === toOffset && last.windowMs === windowMs) return;
-      last = window;
-      if (isWithin(merged, window)) return;
-      pending.set(`${fromOffset} ${toOffset} ${windowMs}`, { windowMs, fromOffset, toOffset });
-      if (pending.size >= pendingMax) compact();
-    },
-    stretches(overlap) {
-      compact();
-      // Between two windows of one length stand only messages that are no pulses: nobody told a length for them.
-      const joined = join(merged, () => true);
-      for (const [index, stretch] of joined.entries()) {
-        const before = joined[index - 1];
-        if (before !== undefined && stretch.fromOffset <= before.toOffset) overlap(before, stretch);
-      }
-      return joined;
-    },
-  };
+  /** In order of offsets. Calls `overlap` for each two of different lengths that share an offset. */
+  stretches(overlap: (one: Stretch, other: Stretch) => void): Stretch[] {
+    this.#compact();
+    // Between two windows of one length stand only messages that are no pulses, which have no window.
+    const joined = join(this.#merged, () => true);
+    for (const [index, stretch] of joined.entries()) {
+      const before = joined[index - 1];
+      if (before !== undefined && stretch.fromOffset <= before.toOffset) overlap(before, stretch);
+    }
+    return joined;
+  }
+
+  #compact(): void {
+    const stretches = [...this.#merged, ...this.#pending.values()];
+    this.#merged = join(stretches, (before, after) => after.fromOffset <= before.toOffset + 1);
+    this.#pending = new Map();
+  }
 }
 
 /** Sorts, and joins neighbours of one length when `touch` says that they may be. */

@@ -10,9 +10,9 @@ export interface Finding {
   readonly found?: string;
 }
 
-/** How many there are, and the first of them. */
 export interface FindingsSummary {
   readonly count: number;
+  /** The first of them. */
   readonly first: readonly Finding[];
 }
 
@@ -23,11 +23,11 @@ export class Findings implements FindingsSummary {
   readonly first: Finding[] = [];
 
   add(finding: Finding): void {
-    this.adopt({ count: 1, first: [finding] });
+    this.addAll({ count: 1, first: [finding] });
   }
 
-  /** Takes over what somebody else has found. */
-  adopt({ count, first }: FindingsSummary): void {
+  /** Adds what another reader has found. */
+  addAll({ count, first }: FindingsSummary): void {
     this.count += count;
     this.first.push(...first.slice(0, KEPT_MAX - this.first.length));
   }

@@ -1,14 +1,14 @@
-// The first difference of a few topics, once their digests have told that they differ.
+// The first difference of a few topics whose digests differ.
 //
-// The source is replayed again, and each topic's expected lines are held against its own, one by one. Bounds: what one
-// batch of the source expects, and one batch of each topic.
+// Replays the source again and holds each topic's expected lines against its own, one by one.
+// Bounds: the lines that one batch of the source leads to, and one batch of each topic.
 
 import type { TopicInfo } from '@pulses/broker-wire';
 import { NumberText, parseJsonExactly } from '@pulses/shared-pulse-model';
 import type { BrokerReader } from '@pulses/broker-client';
 import type { ExpectedLines } from '../expected/expected-lines';
 import type { Findings } from './findings';
-import { openOutputTopic } from '../actual/output-topic';
+import { OutputTopic } from '../actual/output-topic';
 import type { AuditScope } from './scope';
 import { replaySource, type ReplayOptions } from '../expected/source-replay';
 
@@ -19,28 +19,28 @@ export interface DifferenceOptions {
   readonly scope: AuditScope;
   readonly topics: readonly string[];
   readonly findings: Pick<Findings, 'add'>;
-  /** As it was for the digests. */
+  /** The same as for the digests. */
   readonly replay: Pick<ReplayOptions, 'windowsFrom' | 'windowsTo' | 'stretches' | 'hashSeed'>;
   /** First source offset whose outputs a topic still keeps. */
   comparedFrom(topic: string): number;
 }
 
-/** Everything but the difference itself was told before. */
-const UNHEARD: Pick<Findings, 'add'> = { add: () => undefined };
+/** Everything but the difference itself is reported already. */
+const IGNORED: Pick<Findings, 'add'> = { add: () => undefined };
 
 export async function findFirstDifferences(options: DifferenceOptions): Promise<void> {
   const { client, scope, topics, findings, replay, comparedFrom } = options;
   const comparisons = new Map(
     topics.map((topic) => {
       const info = scope.outputs.find((output) => output.topic === topic);
-      return [topic, comparisonOf(topic, linesOf(client, scope, info), findings, comparedFrom(topic))];
+      return [topic, new LineComparison(topic, linesOf(client, scope, info), findings, comparedFrom(topic))];
     }),
   );
   await replaySource({
     ...replay,
     client,
     scope,
-    findings: UNHEARD,
+    findings: IGNORED,
     linesOf: (topic) => comparisons.get(topic)?.expected,
     async settle() {
       for (const comparison of comparisons.values()) await comparison.settle();
@@ -60,7 +60,7 @@ async function* linesOf(
   info: TopicInfo | undefined,
 ): AsyncGenerator<StoredLine, void, undefined> {
   if (info === undefined) return;
-  const output = openOutputTopic({ client, scope, info, findings: UNHEARD });
+  const output = new OutputTopic({ client, scope, info, findings: IGNORED });
   for await (const batches of output.batches())
     for (const batch of batches) {
       const lines: StoredLine[] = [];
@@ -76,75 +76,89 @@ async function* linesOf(
     }
 }
 
-interface Comparison {
+/** Holds expected lines against the stored ones until the first difference. */
+class LineComparison {
   readonly expected: ExpectedLines;
-  settle(): Promise<void>;
+  readonly #topic: string;
+  readonly #stored: AsyncGenerator<StoredLine, void, undefined>;
+  readonly #findings: Pick<Findings, 'add'>;
+  /** Written since the last `settle`. */
+  #pending: Buffer[] = [];
+  #isDecided = false;
+
+  constructor(
+    topic: string,
+    stored: AsyncGenerator<StoredLine, void, undefined>,
+    findings: Pick<Findings, 'add'>,
+    fromOffset: number,
+  ) {
+    this.#topic = topic;
+    this.#stored = stored;
+    this.#findings = findings;
+    this.expected = new SeparateLines(fromOffset, (line) => {
+      if (!this.#isDecided) this.#pending.push(line);
+    });
+  }
+
+  async settle(): Promise<void> {
+    const due = this.#pending;
+    this.#pending = [];
+    for (const expected of due) {
+      if (this.#isDecided) return;
+      const found = await this.#stored.next();
+      if (found.done === true) await this.#decide(expected, undefined);
+      else if (!expected.equals(found.value.bytes)) await this.#decide(expected, found.value);
+    }
+  }
+
   /** No further line is expected. */
-  end(): Promise<void>;
-}
+  async end(): Promise<void> {
+    if (this.#isDecided) return;
+    const extra = await this.#stored.next();
+    if (extra.done !== true) await this.#decide(undefined, extra.value);
+  }
 
-function comparisonOf(
-  topic: string,
-  stored: AsyncGenerator<StoredLine, void, undefined>,
-  findings: Pick<Findings, 'add'>,
-  fromOffset: number,
-): Comparison {
-  let line: Buffer = Buffer.alloc(0);
-  let pending: Buffer[] = [];
-  let isDecided = false;
-
-  const decide = async (expected: Buffer | undefined, found: StoredLine | undefined) => {
-    isDecided = true;
-    pending = [];
+  async #decide(expected: Buffer | undefined, found: StoredLine | undefined): Promise<void> {
+    this.#isDecided = true;
+    this.#pending = [];
     const [expectedText, foundText] = [textOf(expected), textOf(found?.bytes)];
-    findings.add({
-      topic,
+    this.#findings.add({
+      topic: this.#topic,
       problem: `the first difference: ${describeDifference(expectedText, foundText)}`,
       ...(found === undefined ? {} : { offset: found.offset }),
       ...(expectedText === undefined ? {} : { expected: expectedText }),
       ...(foundText === undefined ? {} : { found: foundText }),
     });
-    await stored.return();
-  };
+    await this.#stored.return();
+  }
+}
 
-  return {
-    expected: {
-      fromOffset,
-      position: 0,
-      get buffer() {
-        return line;
-      },
-      // A buffer for each line: those of a batch are kept until it is settled.
-      reserve(bytes) {
-        line = Buffer.alloc(bytes);
-      },
-      wrote(end) {
-        if (!isDecided) pending.push(line.subarray(0, end));
-      },
-    },
-    async settle() {
-      const due = pending;
-      pending = [];
-      for (const expected of due) {
-        if (isDecided) return;
-        const found = await stored.next();
-        if (found.done === true) await decide(expected, undefined);
-        else if (!expected.equals(found.value.bytes)) await decide(expected, found.value);
-      }
-    },
-    async end() {
-      if (isDecided) return;
-      const extra = await stored.next();
-      if (extra.done !== true) await decide(undefined, extra.value);
-    },
-  };
+/** A buffer for each line: those of a batch are kept until it is settled. */
+class SeparateLines implements ExpectedLines {
+  buffer: Buffer = Buffer.alloc(0);
+  readonly position = 0;
+  readonly fromOffset: number;
+  readonly #onLine: (line: Buffer) => void;
+
+  constructor(fromOffset: number, onLine: (line: Buffer) => void) {
+    this.fromOffset = fromOffset;
+    this.#onLine = onLine;
+  }
+
+  reserve(bytes: number): void {
+    this.buffer = Buffer.alloc(bytes);
+  }
+
+  wrote(end: number): void {
+    this.#onLine(this.buffer.subarray(0, end));
+  }
 }
 
 function textOf(line: Buffer | undefined): string | undefined {
   return line?.toString('utf8', 0, line.length - 1);
 }
 
-/** What differs, for people. */
+/** What differs, in words. */
 export function describeDifference(expected: string | undefined, found: string | undefined): string {
   if (expected === undefined) return 'a line too many';
   if (found === undefined) return 'a line is missing';
@@ -163,7 +177,7 @@ export function describeDifference(expected: string | undefined, found: string |
   return isOtherKey ? 'another line comes first' : names.join(', ');
 }
 
-/** The members of the line and of `source` in it, each as the JSON text that it stands as. */
+/** The members of the line, and of `source` in it, each as its JSON text. */
 function membersOf(line: string): Map<string, string> | undefined {
   let value: unknown;
   try {

@@ -2,16 +2,16 @@
 //
 // Two topics with one result hold the same bytes in the same order.
 //
-// Bounds: `GATHERED_BYTES_MAX` for each topic while all of them together hold less than `ALL_GATHERED_BYTES_MAX`; beyond
-// it, what one line needs.
+// Bounds: `GATHERED_BYTES_MAX` for each topic while all together hold less than `ALL_GATHERED_BYTES_MAX`; beyond that,
+// the longest line.
 
 import { createHash, hash, type Hash } from 'node:crypto';
 import type { ExpectedLines } from '../expected/expected-lines';
 
-/** Bytes that are hashed at once: a call for each line costs more than the hashing. */
+/** Bytes hashed in one call: a call for each line costs more than the hashing. */
 const GATHERED_BYTES_MAX = 4 * 1024;
 const ALL_GATHERED_BYTES_MAX = 64 * 1024 * 1024;
-/** Longer pieces are hashed as they are. */
+/** Longer pieces are hashed without a copy. */
 const PIECE_BYTES_MIN = 1024;
 
 /** Bytes that all digests of an audit hold. */

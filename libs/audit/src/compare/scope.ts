@@ -1,8 +1,8 @@
 // What an audit of a running system can compare: what was stored before it began.
 //
-// The positions are read first, then the list of topics, then the positions again. Outputs that belong to offsets below the
-// first reading are all stored, and are compared. Outputs at or beyond the second reading can't be there yet: they are
-// nobody's. What lies between came while the audit began, and is passed over.
+// The positions are read first, then the list of topics, then the positions again. Outputs of offsets below the first
+// reading are all stored, and are compared. Outputs at or beyond the second reading can't exist yet: they are findings.
+// Outputs in between came while the audit began, and are skipped.
 //
 //   grouped    next source offset whose grouped line or dead letter is not stored
 //   windowed   first source offset of the oldest window whose sums are not all stored; with metadata when some are
@@ -35,15 +35,15 @@ export interface ComparedLines {
 }
 
 export interface AuditScope extends ComparedLines {
-  /** The output topics looked at, as they were after the first reading. */
+  /** The output topics to compare, as they were after the first reading. */
   readonly outputs: readonly TopicInfo[];
-  /** True for the output topics that are looked at, whether they exist or not. */
-  isLookedAt(topic: string): boolean;
+  /** True for the output topics to compare, whether they exist or not. */
+  isInScope(topic: string): boolean;
   /** The group has committed positions on this source. */
   readonly hasPositions: boolean;
 }
 
-/** Which part of the source and of its outputs is asked for; all of it when nothing is given. */
+/** Which part of the source and of its outputs to compare; all of it by default. */
 export interface AuditSelection {
   readonly sourceTopic: string;
   readonly group: string;
@@ -62,9 +62,9 @@ export async function readScope(client: BrokerReader, selection: AuditSelection)
   const source = { topic: sourceTopic, incarnation: info.incarnation };
   const before = positionsOf(await client.readPositions('', ''), source, group, info.startOffset);
   const startOffset = Math.max(info.startOffset, from);
-  const isLookedAt = lookedAt(sourceTopic, tenant);
+  const isInScope = inScope(sourceTopic, tenant);
   const ofSource = await client.listTopics(deadLetterTopic(sourceTopic));
-  const outputs = [...ofSource, ...(await client.listTopics('tenants.'))].filter(({ topic }) => isLookedAt(topic));
+  const outputs = [...ofSource, ...(await client.listTopics('tenants.'))].filter(({ topic }) => isInScope(topic));
   const everyPosition = await client.readPositions('', '');
   const after = positionsOf(everyPosition, source, group, info.startOffset);
   return {
@@ -76,18 +76,18 @@ export async function readScope(client: BrokerReader, selection: AuditSelection)
     groupedLimit: after.grouped,
     windowedLimit: after.windowed + (after.isPartlyEmitted ? 1 : 0),
     outputs,
-    isLookedAt,
+    isInScope,
     hasPositions: before.areStored,
   };
 }
 
-/** These alone: a scope can't be sent to a thread. */
+/** The part of a scope that can be sent to a thread. */
 export function comparedLinesOf(scope: ComparedLines): ComparedLines {
   const { source, otherSources, startOffset, groupedOffset, windowedOffset, groupedLimit, windowedLimit } = scope;
   return { source, otherSources, startOffset, groupedOffset, windowedOffset, groupedLimit, windowedLimit };
 }
 
-function lookedAt(sourceTopic: string, tenant: string | undefined): (topic: string) => boolean {
+function inScope(sourceTopic: string, tenant: string | undefined): (topic: string) => boolean {
   if (tenant === undefined)
     return (topic) => topic === deadLetterTopic(sourceTopic) || ['grouped', 'aggregated'].includes(topicKindOf(topic));
   const encoded = encodeTenant(Buffer.from(tenant));

@@ -1,6 +1,6 @@
-// The ids of output objects, by the audit's own recipe: it shares no code with the one that writes them.
+// The ids of output objects, computed without any code of the pipeline that writes them.
 //
-// Both are UUIDs of version 8 over SHA-256 of a domain and parts, each behind its length as u32le:
+// Both are UUIDs of version 8 over SHA-256 of a domain and parts, each prefixed by its length as u32le:
 //
 //   grouped      48 + 12 bits of the digest of (topic, incarnation), then the source offset in the low 62 bits
 //   aggregated   the first 122 free bits of the digest of (topic, incarnation, window start, window length, key)
@@ -11,7 +11,7 @@ import type { SourceId } from '@pulses/shared-pulse-model';
 export const ID_BYTES = 36;
 /** Characters of a grouped id that all offsets share: three groups, a dash, and the digit of the variant. */
 export const GROUPED_ID_PREFIX_BYTES = 20;
-/** Digits of an offset in a grouped id: three behind the variant, and the last group. */
+/** Digits of an offset in a grouped id: three after the variant, and the last group. */
 const OFFSET_DIGITS = 15;
 const LENGTH_BYTES = 4;
 const HEX = Buffer.from('0123456789abcdef');
@@ -48,7 +48,7 @@ export function aggregatedIds(source: SourceId, startMs: number, windowMs: numbe
     part(`${windowMs}`),
   ];
   const keyAt = Buffer.concat(window).length + LENGTH_BYTES;
-  // Everything that is hashed: the window's parts, then one key after the other in the same place.
+  // The hashed bytes: the window's parts, then the key, overwritten for each key.
   let hashed = Buffer.concat(window, keyAt);
   return (key) => {
     if (keyAt + key.byteLength > hashed.length) hashed = Buffer.concat([hashed], keyAt + key.byteLength);

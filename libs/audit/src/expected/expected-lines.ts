@@ -1,4 +1,4 @@
-// Where the lines go that a topic must hold.
+// Where the lines that a topic must hold are written.
 
 /** The lines of one topic, written in place one after the other. */
 export interface ExpectedLines {
@@ -7,7 +7,7 @@ export interface ExpectedLines {
   /** The next line starts at `position` of `buffer`. */
   readonly buffer: Buffer;
   readonly position: number;
-  /** Makes sure that a line of so many bytes fits; `buffer` and `position` may change. */
+  /** Makes room for a line of this length; `buffer` and `position` may change. */
   reserve(bytes: number): void;
   /** A line was written; its line feed stands before `end`. */
   wrote(end: number): void;

@@ -1,14 +1,14 @@
 // The members of a message that is one JSON object, without duplicate keys.
 //
-// JSON.parse keeps the last of two equal keys and turns numbers into doubles, so the members are cut out of the text here.
-// Values of keys that are not a pulse's are not looked at: they may be nested as deeply as they like.
+// JSON.parse keeps the last of two equal keys and turns numbers into doubles, so this cuts the members out of the text.
+// Values under unknown keys are not read: they may be nested to any depth.
 
 import { NumberText, type DeadLetterReason } from '@pulses/shared-pulse-model';
 
-/** Numbers as NumberText; null stands for everything that is neither a string nor a number. */
+/** Numbers as NumberText; null for everything that is neither a string nor a number. */
 export type Members = ReadonlyMap<string, string | NumberText | null>;
 
-/** The members, or why there are none. */
+/** The members, or the reason why there are none. */
 export function membersOf(
   text: string,
 ): Members | Extract<DeadLetterReason, 'not_json' | 'not_object' | 'duplicate_key'> {
@@ -33,7 +33,7 @@ function scalarOf(valueText: string): string | NumberText | null {
   return first === '-' || (first >= '0' && first <= '9') ? new NumberText(valueText) : null;
 }
 
-/** A string, a bracket, or a comma or colon; what stands between is space, numbers and words. */
+/** A string, bracket, comma or colon. Between tokens stand white space, numbers and words. */
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]/g;
 
 /** Cuts the outermost object of a valid JSON text into its members. */

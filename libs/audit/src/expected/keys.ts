@@ -1,11 +1,10 @@
 // The keys (tenant, SKU, unit) of a source, found by their bytes.
 //
-// What is known of a key stands behind each other in one buffer: a pulse of one of many keys waits for memory more than for
-// anything else.
+// All data of a key is adjacent in one buffer: with many keys, a lookup is bound by memory latency.
 //
 //   entry = id:i32 tenant:i32, then u16le length and bytes of tenant, SKU and unit
 //
-// Bounds: for each key its labels and a few numbers. `clear` forgets all of them.
+// Bounds: the labels and a few numbers of each key. `clear` forgets all keys.
 
 import type { PulseFields } from './pulse-parser.fast';
 import type { Message } from './message-parser';
@@ -14,14 +13,14 @@ const SLOTS_MIN = 4096;
 const ARENA_BYTES_MIN = 64 * 1024;
 const MULTIPLIER = 0x01000193;
 
-/** An entry starts at a multiple of it. */
+/** Entries are aligned to it. */
 const WORD_BYTES = 4;
 /** Bytes before the labels. */
 const NUMBERS_BYTES = 2 * WORD_BYTES;
 
 export class Keys {
   count = 0;
-  /** Pairs of hash and entry + 1; entry + 1 is 0 in a free one. */
+  /** Pairs of hash and entry + 1, which is 0 in a free slot. */
   private slots = new Int32Array(2 * SLOTS_MIN);
   /** By id. */
   private entries = new Int32Array(SLOTS_MIN);
@@ -31,7 +30,7 @@ export class Keys {
   private arenaEnd = 0;
 
   /**
-   * @param seed secret, so that nobody can choose keys that collide
+   * @param seed secret, so that keys can't be chosen to collide
    * @param tenantNumberOf a number for the tenant of a new key, kept with the key
    */
   constructor(
@@ -40,7 +39,7 @@ export class Keys {
   ) {}
 
   /**
-   * The entry of the pulse's key, as its place in `words`, which is valid until `clear`; it is made if there is none.
+   * The entry of the pulse's key, as an index of `words` that is valid until `clear`. Adds the key when it is new.
    * @param hash as `load` gave it
    */
   entryOf(pulse: PulseFields, hash = this.hashOf(pulse)): number {
@@ -77,14 +76,14 @@ export class Keys {
   }
 
   /**
-   * Loads what `entryOf` is going to look at. Fills in each pulse's hash, and the id of the key that it is likely to be of: 0
-   * when its key is new. A message that is no pulse has some hash and some key.
+   * Prefetches what `entryOf` will read. Fills in each pulse's hash and the likely id of its key, 0 for a new key. A
+   * message that is no pulse gets any hash and key.
    */
   load(messages: readonly Message[], count: number, hashes: Int32Array, likelyIds: Int32Array): void {
     const { slots, words } = this;
     const mask = slots.length / 2 - 1;
     for (let index = 0; index < count; index += 1) hashes[index] = this.hashOf((messages[index] as Message).pulse);
-    // A loop for each step: its loads do not depend on each other, so that the processor waits for all of them at once.
+    // A loop for each step: its loads are independent, so the processor overlaps them.
     for (let index = 0; index < count; index += 1)
       likelyIds[index] = Math.max(0, (slots[2 * ((hashes[index] as number) & mask) + 1] as number) - 1);
     for (let index = 0; index < count; index += 1) likelyIds[index] = words[likelyIds[index] as number] as number;
@@ -158,9 +157,9 @@ export class Keys {
   private isSame(entry: number, pulse: PulseFields): boolean {
     const { text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd } = pulse;
     const { arena } = this;
-    const skuAt = labelBehind(arena, entry * WORD_BYTES + NUMBERS_BYTES, text, tenantStart, tenantEnd);
-    const unitAt = skuAt < 0 ? -1 : labelBehind(arena, skuAt, text, skuStart, skuEnd);
-    return unitAt >= 0 && labelBehind(arena, unitAt, text, unitStart, unitEnd) >= 0;
+    const skuAt = endOfEqualLabel(arena, entry * WORD_BYTES + NUMBERS_BYTES, text, tenantStart, tenantEnd);
+    const unitAt = skuAt < 0 ? -1 : endOfEqualLabel(arena, skuAt, text, skuStart, skuEnd);
+    return unitAt >= 0 && endOfEqualLabel(arena, unitAt, text, unitStart, unitEnd) >= 0;
   }
 }
 
@@ -201,8 +200,8 @@ function finish(hash: number): number {
   return mixed ^ (mixed >>> 13);
 }
 
-/** Behind the label at `at` of key bytes when it is the one of the text; else -1. */
-function labelBehind(bytes: Buffer, at: number, text: Uint8Array, start: number, end: number): number {
+/** The position after the label at `at` of key bytes when it equals the range of the text; else -1. */
+function endOfEqualLabel(bytes: Buffer, at: number, text: Uint8Array, start: number, end: number): number {
   const length = end - start;
   if (bytes[at] !== (length & 0xff) || bytes[at + 1] !== length >>> 8) return -1;
   const shift = at + 2 - start;

@@ -1,9 +1,9 @@
-// The bytes of the lines that a source must have led to, by the audit's own hand (contract section 2).
+// The bytes of the lines that a source must have led to, written by the audit's own code.
 //
 // Of the model it uses the exact amounts alone: digits of an amount and of whole numbers.
 
 import { AMOUNT_BYTES_MAX, formatAmount, writeAmount, writeInteger, type SourceId } from '@pulses/shared-pulse-model';
-import { STANDS_FOR_ITSELF, type PulseFields } from './pulse-parser.fast';
+import { NEEDS_NO_ESCAPE, type PulseFields } from './pulse-parser.fast';
 import type { ExpectedLines } from './expected-lines';
 import { keyBytes, labelsOf } from './keys';
 import { aggregatedIds, groupedIds, ID_BYTES, writeIdOffset } from './expected-ids';
@@ -28,7 +28,7 @@ const SECONDS_BYTES_MAX = INTEGER_BYTES_MAX + '.000'.length;
 
 /** Writes grouped lines. */
 export interface GroupedWriter {
-  /** Adds the line of a pulse whose labels stand in JSON as they are. */
+  /** Adds the line of a pulse whose labels need no escapes. */
   writePlain(lines: ExpectedLines, pulse: PulseFields, timestampS: number, offset: number): void;
   /** Adds the line of any pulse. */
   write(lines: ExpectedLines, pulse: PulseFields, timestampS: number, offset: number): void;
@@ -57,7 +57,7 @@ export function createGroupedWriter(source: SourceId): GroupedWriter {
       offset,
     ) {
       if (timestampS !== tailTimestampS) {
-        // The same for all messages of a batch.
+        // All messages of a batch share it.
         tail = Buffer.from(`${TIMESTAMP}${timestampS}${OFFSET}`);
         tailTimestampS = timestampS;
       }
@@ -103,28 +103,28 @@ function quoted(label: Uint8Array): string {
   return JSON.stringify(Buffer.from(label.buffer, label.byteOffset, label.byteLength).toString('utf8'));
 }
 
-/** True when each label stands in JSON as it is. */
-function standForThemselves(labels: Buffer): boolean {
+/** True when no label needs an escape in JSON. */
+function needNoEscape(labels: Buffer): boolean {
   for (let at = 0; at < labels.length;) {
     const end = at + 2 + labels.readUInt16LE(at);
-    for (at += 2; at < end; at += 1) if (STANDS_FOR_ITSELF[labels[at] as number] !== 1) return false;
+    for (at += 2; at < end; at += 1) if (NEEDS_NO_ESCAPE[labels[at] as number] !== 1) return false;
   }
   return true;
 }
 
-/** Labels as they stand in JSON, each behind its length as before. */
+/** The labels with their JSON escapes, each after its length. */
 function escaped(labels: Buffer): Buffer {
   return keyBytes(labelsOf(labels).map((label) => Buffer.from(quoted(label).slice(1, -1))));
 }
 
-/** A loop: for so few bytes a call of `copy` or `set` costs more than the copying. */
+/** A loop: for a few bytes a call of `copy` or `set` costs more than the copying. */
 function copy(from: Uint8Array, start: number, end: number, to: Uint8Array, position: number): number {
   const shift = position - start;
   for (let at = start; at < end; at += 1) to[at + shift] = from[at] as number;
   return end + shift;
 }
 
-/** A window and the source offsets that it read, both ends included. */
+/** A window and its source offsets, both ends included. */
 export interface WindowRange {
   readonly startMs: number;
   readonly windowMs: number;
@@ -163,7 +163,7 @@ export function createSumWriter(
     INTEGER_BYTES_MAX +
     2 * SECONDS_BYTES_MAX;
   return (lines, labels, { limbs, limbIndex, pulseCount, firstSeenMs, lastSeenMs }) => {
-    const written = standForThemselves(labels) ? labels : escaped(labels);
+    const written = needNoEscape(labels) ? labels : escaped(labels);
     lines.reserve(restBytesMax + written.length);
     const { buffer, position } = lines;
     let at = copy(OBJECT_ID, 0, OBJECT_ID.length, buffer, position);

@@ -1,4 +1,4 @@
-// Messages of the source: the quick way where it decides, else the thorough one.
+// Messages of the source: by the fast path where it decides, else in full.
 
 import { isUtf8 } from 'node:buffer';
 import type { DeadLetterReason } from '@pulses/shared-pulse-model';
@@ -7,12 +7,12 @@ import { parsePulse, type SourcePulse } from './pulse-parser';
 
 const LINE_FEED = 10;
 
-/** A message; to be used again for another one. */
+/** A message; used again for the next one. */
 export interface Message {
   readonly pulse: PulseFields;
-  /** The labels stand in JSON as they are. */
+  /** The labels need no escapes in JSON. */
   isPlain: boolean;
-  /** Set when it is no pulse; `pulse` then means nothing. */
+  /** Set when it is no pulse; `pulse` is undefined data then. */
   refusal: Refusal | undefined;
 }
 
@@ -25,45 +25,40 @@ export function createMessage(): Message {
   return { pulse: new PulseFields(), isPlain: false, refusal: undefined };
 }
 
-/** Reads the messages of one block after the other. */
-export interface MessageParser {
+/** Parses the messages of one block after the other. */
+export class MessageParser {
+  readonly #fast = new FastPulseParser();
+  #bytes: Buffer = Buffer.alloc(0);
+  #isText = true;
+  #start = 0;
+
   /** Goes to the start of a block of whole messages. */
-  open(block: Buffer): void;
-  /** Reads the next message, which refers to the block. */
-  read(message: Message): void;
+  open(block: Buffer): void {
+    this.#bytes = block;
+    this.#isText = isUtf8(block);
+    this.#start = 0;
+  }
+
+  /** Parses the next message, which refers to the block. */
+  next(message: Message): void {
+    let end = this.#fast.parse(this.#bytes, this.#start, this.#isText, message.pulse);
+    message.isPlain = end >= 0;
+    message.refusal = undefined;
+    if (end < 0) {
+      end = this.#bytes.indexOf(LINE_FEED, this.#start);
+      parseInFull(this.#bytes.subarray(this.#start, end), message);
+    }
+    this.#start = end + 1;
+  }
 }
 
-export function createMessageParser(): MessageParser {
-  const common = new FastPulseParser();
-  let bytes: Buffer = Buffer.alloc(0);
-  let isText = true;
-  let start = 0;
-  return {
-    open(block) {
-      bytes = block;
-      isText = isUtf8(block);
-      start = 0;
-    },
-    read(message) {
-      let end = common.read(bytes, start, isText, message.pulse);
-      message.isPlain = end >= 0;
-      message.refusal = undefined;
-      if (end < 0) {
-        end = bytes.indexOf(LINE_FEED, start);
-        readThoroughly(bytes.subarray(start, end), message);
-      }
-      start = end + 1;
-    },
-  };
-}
-
-function readThoroughly(raw: Buffer, message: Message): void {
+function parseInFull(raw: Buffer, message: Message): void {
   const reading = parsePulse(raw);
   if (typeof reading === 'string') message.refusal = { reason: reading, raw };
   else setFields(message.pulse, reading);
 }
 
-/** The same as ranges of bytes. */
+/** The pulse as ranges of bytes. */
 function setFields(pulse: PulseFields, { tenantId, productSku, useUnit, usedAmount }: SourcePulse): void {
   const [tenant, sku, unit] = [Buffer.from(tenantId), Buffer.from(productSku), Buffer.from(useUnit)];
   pulse.text = Buffer.concat([tenant, sku, unit]);

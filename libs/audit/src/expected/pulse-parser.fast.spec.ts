@@ -7,13 +7,13 @@ import { textOf, unitsOf } from '../testing/decimal';
 import { FastPulseParser, PulseFields } from './pulse-parser.fast';
 import { parsePulse } from './pulse-parser';
 
-const reader = new FastPulseParser();
+const parser = new FastPulseParser();
 const common = new PulseFields();
 
-/** The fields that the quick reader finds; undefined when it leaves the message to the thorough one. */
+/** The fields that the quick parser finds; undefined when it leaves the message to the thorough one. */
 function quickly(message: Buffer): unknown {
   const bytes = Buffer.concat([message, Buffer.from('\nrest')]);
-  const end = reader.read(bytes, 0, isUtf8(bytes), common);
+  const end = parser.parse(bytes, 0, isUtf8(bytes), common);
   if (end < 0) return undefined;
   expect(end).toBe(message.byteLength);
   const text = Buffer.from(common.text);

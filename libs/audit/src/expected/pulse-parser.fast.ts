@@ -1,8 +1,8 @@
-// Source messages of the common shape, from their bytes, at the speed at which an audit reads.
+// The fast path: parses source messages of the common shape from their bytes.
 //
-// Like pulse-parser.ts it is none of the code that the ingestor reads pulses with. It decides nothing about a message
-// that is not plainly a pulse: escapes, nested values, many unknown keys, numbers with an exponent or out of range, doubtful
-// characters and everything invalid is left to pulse-parser.ts, and its spec holds the two together.
+// Shares no code with the ingestor's reader. Leaves every message of another shape to pulse-parser.ts: escapes, nested
+// values, many unknown keys, numbers with an exponent or out of range, control characters, and everything invalid. The
+// spec compares the two parsers.
 
 import {
   createAmount,
@@ -13,7 +13,7 @@ import {
   type Amount,
 } from '@pulses/shared-pulse-model';
 
-/** A pulse; the ranges refer to `text`, which is UTF-8. To be used again for the next one. */
+/** A pulse; the ranges refer to `text`, which is UTF-8. Used again for the next one. */
 export class PulseFields {
   text: Uint8Array = new Uint8Array(0);
   tenantStart = 0;
@@ -37,7 +37,7 @@ const BACKSLASH = 92;
 const OPEN_BRACE = 123;
 const CLOSE_BRACE = 125;
 const DELETE = 127;
-/** First byte of U+0080 to U+00BF, of which the first half are control characters. */
+/** First byte of U+0080 to U+00BF; the first half of these are control characters. */
 const CONTROL_LEAD = 0xc2;
 
 const TENANT = 1;
@@ -61,29 +61,28 @@ const KEYS = [
 type Key = (typeof KEYS)[number];
 
 const UNKNOWN_KEYS_MAX = 4;
-/** Digits that fit a limb of an amount. */
+/** Digits that fit in a limb of an amount. */
 const LIMB_DIGITS = 15;
 const SCALES = Float64Array.from({ length: LIMB_DIGITS + 1 }, (_, digits) => 10 ** (LIMB_DIGITS - digits));
 const WORDS = [Buffer.from('true'), Buffer.from('false'), Buffer.from('null')];
 
-/** 1 for a byte that stands for itself within a string of JSON. */
-export const STANDS_FOR_ITSELF = Uint8Array.from({ length: 256 }, (_, byte) =>
+/** 1 for a byte that needs no escape in a JSON string. */
+export const NEEDS_NO_ESCAPE = Uint8Array.from({ length: 256 }, (_, byte) =>
   Number(byte >= SPACE && byte < DELETE && byte !== QUOTE && byte !== BACKSLASH),
 );
 
 export class FastPulseParser {
   private readonly timestamp = createAmount();
-  /** The key that the n-th member had the last time. */
+  /** Prediction: the key of the n-th member in the last message. */
   private readonly usual: Key[] = [...KEYS];
   private readonly unknownStarts = new Int32Array(UNKNOWN_KEYS_MAX);
   private readonly unknownEnds = new Int32Array(UNKNOWN_KEYS_MAX);
 
   /**
-   * Reads the message that starts at `start` and ends at the next line feed; `isUtf8` tells that all of `bytes` is UTF-8.
-   * Answers where its line feed stands; -1 when the message is not of the common shape, and nothing is decided: `pulse` may
-   * then hold anything.
+   * Parses the message that starts at `start` and ends at the next line feed. `isUtf8`: all of `bytes` is UTF-8.
+   * Answers the position of its line feed, or -1 to leave the message to the full parser; `pulse` is undefined data then.
    */
-  read(bytes: Uint8Array, start: number, isUtf8: boolean, pulse: PulseFields): number {
+  parse(bytes: Uint8Array, start: number, isUtf8: boolean, pulse: PulseFields): number {
     let at = skipSpace(bytes, start);
     if (bytes[at] !== OPEN_BRACE) return -1;
     let seen = 0;
@@ -123,7 +122,7 @@ export class FastPulseParser {
     return at;
   }
 
-  /** Answers the position behind the value, or -1. */
+  /** Answers the position after the value, or -1. */
   private readValue(field: number, bytes: Uint8Array, start: number, isUtf8: boolean, pulse: PulseFields): number {
     if (bytes[start] !== QUOTE) {
       if (field === AMOUNT) return readNumber(bytes, start, pulse.amount);
@@ -168,7 +167,7 @@ export class FastPulseParser {
   }
 }
 
-/** JSON's white space but the line feed, which ends the message. */
+/** JSON's white space except the line feed, which ends the message. */
 function skipSpace(bytes: Uint8Array, start: number): number {
   let at = start;
   while (bytes[at] === SPACE || bytes[at] === 9 || bytes[at] === 13) at += 1;
@@ -184,26 +183,26 @@ function keyNamed(bytes: Uint8Array, start: number, end: number): Key | undefine
   return KEYS.find(({ name }) => name.length === end - start && standsAt(name, bytes, start));
 }
 
-/** Behind the closing quote of a string without escapes and control characters; -1 when it is not plainly one. */
+/** The position after a string without escapes and control characters; -1 for anything else. */
 function plainStringEnd(bytes: Uint8Array, start: number, isUtf8: boolean): number {
   if (bytes[start] !== QUOTE) return -1;
   for (let at = start + 1; at < bytes.length; at += 1) {
     const byte = bytes[at] as number;
-    if (STANDS_FOR_ITSELF[byte] === 1) continue;
+    if (NEEDS_NO_ESCAPE[byte] === 1) continue;
     if (byte === QUOTE) return at + 1;
     if (!isUtf8 || byte <= DELETE || (byte === CONTROL_LEAD && (bytes[at + 1] as number) < 0xa0)) return -1;
   }
   return -1;
 }
 
-/** Behind a string, number or word; -1 when it is not plainly one. */
+/** The position after a simple string, number or word; -1 for anything else. */
 function scalarEnd(bytes: Uint8Array, start: number, isUtf8: boolean, scratch: Amount): number {
   if (bytes[start] === QUOTE) return plainStringEnd(bytes, start, isUtf8);
   const word = WORDS.find((candidate) => standsAt(candidate, bytes, start));
   return word === undefined ? readNumber(bytes, start, scratch) : start + word.length;
 }
 
-/** Reads a number into `amount`; answers the position behind it, or -1 when it is not plainly an amount. */
+/** Reads a number into `amount`; answers the position after it, or -1 when it is not a simple amount. */
 function readNumber(bytes: Uint8Array, start: number, amount: Amount): number {
   let at = bytes[start] === MINUS ? start + 1 : start;
   const sign = at === start ? 1 : -1;
@@ -237,7 +236,7 @@ function readNumber(bytes: Uint8Array, start: number, amount: Amount): number {
   return at;
 }
 
-/** The value of the digit, or something negative. */
+/** The value of the digit, or a negative number. */
 function digitAt(bytes: Uint8Array, at: number): number {
   const digit = (bytes[at] as number) - ZERO;
   return digit <= 9 ? digit : -1;

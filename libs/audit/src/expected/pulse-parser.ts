@@ -1,6 +1,6 @@
-// A message of the source as contract section 2 defines it, read the slow and obvious way: JSON.parse and the schema.
+// The definition of a source message: JSON.parse and the schema. Slow, and obviously right.
 //
-// Deliberately none of the code that the ingestor reads pulses with, so that the two can disagree.
+// Deliberately shares no code with the ingestor's reader, so the two can disagree.
 
 import { isUtf8 } from 'node:buffer';
 import {
@@ -22,7 +22,7 @@ export interface SourcePulse {
   readonly usedAmount: Amount;
 }
 
-/** What the schema looks at; a message may have any other keys. */
+/** The keys that the schema knows; a message may have others. */
 const KEYS = [
   'tenant_id',
   'product_sku',
@@ -34,7 +34,7 @@ const KEYS = [
   'timestamp',
 ];
 
-/** The pulse, or why it is none. */
+/** The pulse, or the reason why the message is none. */
 export function parsePulse(bytes: Buffer): SourcePulse | DeadLetterReason {
   if (bytes.byteLength > PULSE_BYTES_MAX) return 'line_too_long';
   if (!isUtf8(bytes)) return 'invalid_utf8';
@@ -43,11 +43,11 @@ export function parsePulse(bytes: Buffer): SourcePulse | DeadLetterReason {
   const result = pulseSchema.safeParse(Object.fromEntries(KEYS.map((key) => [key, members.get(key)])));
   if (!result.success) return reasonOf(members);
   const { tenantId, productSku, useUnit, usedAmount } = result.data;
-  // The schema has found exactly one of each spelling.
+  // The schema accepts exactly one spelling of each.
   return { tenantId, productSku, useUnit: useUnit as string, usedAmount: usedAmount as Amount };
 }
 
-/** Why an object that the schema refuses is no pulse: the first rule that it breaks, field by field. */
+/** Why the schema refuses an object: the first rule that it breaks, field by field. */
 function reasonOf(members: Members): DeadLetterReason {
   for (const [one, other] of [
     ['use_unity', 'use_unit'],

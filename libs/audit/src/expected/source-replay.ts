@@ -1,4 +1,4 @@
-// What the outputs must be, worked out from the source log alone.
+// What the outputs must be, computed from the source log alone.
 //
 // Reads the source once, in order. Bounds: one batch, MESSAGE_BLOCK messages of it as fields, the keys and sums of one
 // window, and the tenants.
@@ -10,15 +10,15 @@ import type { ExpectedLines } from './expected-lines';
 import type { Findings } from '../compare/findings';
 import { Keys } from './keys';
 import { addLine, createGroupedWriter, createSumWriter, deadLetterText, type GroupedWriter } from './line-writer';
-import { createMessage, createMessageParser, type Message, type Refusal } from './message-parser';
+import { createMessage, MessageParser, type Message, type Refusal } from './message-parser';
 import type { AuditScope } from '../compare/scope';
 import type { Stretch } from '../actual/window-lengths';
 import { openWindow, WindowSums, type OpenWindow } from './window-sums';
 
 const CREDIT_BYTES = 2 * 1024 * 1024;
-/** Keys kept from one window to the next; more are found anew. */
+/** With more keys the table is cleared between two windows. */
 const KEYS_KEPT_MAX = 200_000;
-/** Messages that are read before the first of them is dealt with. */
+/** Messages that are parsed before the first of them is processed, so that lookups overlap. */
 const MESSAGE_BLOCK = 64;
 
 export interface ReplayOptions {
@@ -28,15 +28,15 @@ export interface ReplayOptions {
   readonly windowsFrom: number;
   /** Source offset behind the last window that is. */
   readonly windowsTo: number;
-  /** How long the windows are, in order of offsets. */
+  /** The windows' lengths, in order of offsets. */
   readonly stretches: readonly Stretch[];
-  /** Told of what no line can show. */
+  /** Gets what no line can show. */
   readonly findings: Pick<Findings, 'add'>;
-  /** Secret of the key table; it changes no result. */
+  /** Secret of the key table; has no influence on the result. */
   readonly hashSeed: number;
-  /** Where the lines of a topic go; undefined when they are not looked at. Asked once for each topic. */
+  /** Where the lines of a topic go; undefined when they are not compared. Called once for each topic. */
   linesOf(topic: string): ExpectedLines | undefined;
-  /** After each batch; the next one waits for a promise. */
+  /** Called after each batch; the next one waits for the promise. */
   settle?(counts: ReplayCounts): Promise<void> | undefined;
 }
 
@@ -71,7 +71,7 @@ export async function replaySource(options: ReplayOptions): Promise<ReplayCounts
 
 class Replay {
   readonly counts: ReplayCounts = { messages: 0, pulses: 0, deadLetters: 0, windows: 0, sums: 0 };
-  private readonly reader = createMessageParser();
+  private readonly parser = new MessageParser();
   private readonly messages = Array.from({ length: MESSAGE_BLOCK }, createMessage);
   private readonly tenants: Tenant[] = [];
   private readonly tenantNumbers = new Map<string, number>();
@@ -82,7 +82,7 @@ class Replay {
   private readonly hashes = new Int32Array(MESSAGE_BLOCK);
   private readonly likelyIds = new Int32Array(MESSAGE_BLOCK);
   private window: OpenWindow | undefined;
-  /** Index of the next stretch to come. */
+  /** Index of the next stretch. */
   private nextStretch = 0;
 
   constructor(private readonly options: ReplayOptions) {
@@ -93,23 +93,23 @@ class Replay {
   }
 
   take({ baseOffset, recordCount, timestampMs, payload }: RecordBatch): void {
-    this.reader.open(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength));
+    this.parser.open(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength));
     for (let taken = 0; taken < recordCount; taken += MESSAGE_BLOCK)
       this.takeMessages(Math.min(MESSAGE_BLOCK, recordCount - taken), baseOffset + taken, timestampMs);
     this.counts.messages += recordCount;
   }
 
   end(): void {
-    // When the source goes on beyond the last window, it is closed already.
+    // Open only when the source ends with the last window.
     if (this.window !== undefined) this.closeWindow(this.options.windowsTo);
   }
 
   /** Takes the next messages, at most MESSAGE_BLOCK. */
   private takeMessages(count: number, firstOffset: number, timestampMs: number): void {
-    const { reader, messages, keys, sums, hashes, likelyIds } = this;
+    const { parser, messages, keys, sums, hashes, likelyIds } = this;
     const timestampS = Math.floor(timestampMs / 1000);
-    for (let index = 0; index < count; index += 1) reader.read(messages[index] as Message);
-    // A pulse of one of many keys waits for memory more than for anything else.
+    for (let index = 0; index < count; index += 1) parser.next(messages[index] as Message);
+    // Prefetch: with many keys, lookups are bound by memory latency.
     keys.load(messages, count, hashes, likelyIds);
     sums.load(likelyIds, count);
     for (let index = 0; index < count; index += 1) {
@@ -165,11 +165,11 @@ class Replay {
     );
   }
 
-  /** Closes the window that is over at this message, and opens the one of this message. */
+  /** Closes the window that ends before this message, and opens the one of this message. */
   private changeWindow(offset: number, timestampMs: number): void {
     const { windowsTo, stretches } = this.options;
     if (this.window !== undefined) this.closeWindow(offset, timestampMs);
-    // No window is open, so nothing refers to a key.
+    // No window is open, so no sum refers to a key.
     if (this.keys.count > KEYS_KEPT_MAX) this.keys.clear();
     const coming = stretches[this.nextStretch];
     if (coming !== undefined && coming.fromOffset <= offset) this.nextStretch += 1;
@@ -177,7 +177,7 @@ class Replay {
     if (offset < windowsTo && stretch !== undefined) this.window = openWindow(stretch.windowMs, offset, timestampMs);
   }
 
-  /** @param nextTimestampMs of the message behind it, which must be beyond the window's end */
+  /** @param nextTimestampMs of the message after it, which must be beyond the window's end */
   private closeWindow(nextOffset: number, nextTimestampMs = Infinity): void {
     const { scope, findings } = this.options;
     const { keys, sums } = this;
@@ -205,7 +205,7 @@ class Replay {
   }
 
   private tenantNumberOf(name: Buffer): number {
-    // One character a byte: two tenants share it only when their bytes are the same.
+    // latin1 maps each byte to one character, so different bytes give different names.
     const bytes = name.toString('latin1');
     let number = this.tenantNumbers.get(bytes);
     if (number === undefined) {

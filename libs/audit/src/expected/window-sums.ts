@@ -1,4 +1,4 @@
-// The sums of the window that is being replayed, and its end.
+// The sums of the window that is replayed, and its bounds.
 //
 // Bounds: a row of numbers for each key of the window.
 
@@ -20,19 +20,19 @@ export function openWindow(windowMs: number, fromOffset: number, firstTimestampM
   return { windowMs, startMs, endMs: startMs + windowMs, fromOffset };
 }
 
-/** A row is a cache line: the limbs, then these. */
+/** A row fills a cache line: the limbs, then these. */
 const ROW = 8;
 const COUNT = 4;
 const FIRST_SEEN = 5;
 const LAST_SEEN = 6;
-/** Number of the window that the row is of. */
+/** Number of the window that the row belongs to. */
 const WINDOW = 7;
 
-/** Sums by key id; used again for each window. */
+/** Sums by key id; reused for each window. */
 export class WindowSums {
   /** Keys of the window. */
   count = 0;
-  /** Means nothing; see Keys. */
+  /** Keeps the loads of `load` from being optimised away. */
   loaded = 0;
   private rows = new Float64Array(ROW * KEYS_MIN);
   private windowNumber = 1;
@@ -49,7 +49,7 @@ export class WindowSums {
     rows[row + LAST_SEEN] = timestampMs;
   }
 
-  /** Loads the rows of keys; see Keys. */
+  /** Prefetches the rows of keys; see Keys.load. */
   load(ids: Int32Array, count: number): void {
     const { rows } = this;
     let loaded = 0;
