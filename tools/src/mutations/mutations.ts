@@ -5,9 +5,12 @@
 import type { Mutation } from './mutation.ts';
 
 const SESSION_RUN = 'libs/stream/pipeline/src/session-run.ts';
+const STEP_HANDLER = 'libs/stream/pipeline/src/step-handler.ts';
+const GROUPED_WRITER = 'libs/stream/pipeline/src/grouped-writer.ts';
+const PULSE_INTAKE = 'libs/stream/pipeline/src/pulse-intake.ts';
 
-const SEND_BATCH = `    await this.flow.send(commit, (isStored) => {
-      if (isStored) this.countStored(batch);
+const SEND_BATCH = `    await flow.send(commit, (isStored) => {
+      if (isStored) this.#countStored(batch);
 `;
 
 export const MUTATIONS: readonly Mutation[] = [
@@ -16,11 +19,11 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: 'outputs are stored first, and their position in a second commit: a crash in between doubles them',
     edits: [
       {
-        file: SESSION_RUN,
+        file: GROUPED_WRITER,
         find: SEND_BATCH,
-        replace: `    await this.flow.send({ ...commit, positions: new Map() }, () => undefined);
-    await this.flow.send({ ...commit, grouped: [], deadLetters: undefined }, (isStored) => {
-      if (isStored) this.countStored(batch);
+        replace: `    await flow.send({ ...commit, positions: new Map() }, () => undefined);
+    await flow.send({ ...commit, grouped: [], deadLetters: undefined }, (isStored) => {
+      if (isStored) this.#countStored(batch);
 `,
       },
     ],
@@ -35,11 +38,11 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: 'the position is stored before the outputs: a crash between the two loses them',
     edits: [
       {
-        file: SESSION_RUN,
+        file: GROUPED_WRITER,
         find: SEND_BATCH,
-        replace: `    await this.flow.send({ ...commit, grouped: [], deadLetters: undefined }, () => undefined);
-    await this.flow.send({ ...commit, positions: new Map() }, (isStored) => {
-      if (isStored) this.countStored(batch);
+        replace: `    await flow.send({ ...commit, grouped: [], deadLetters: undefined }, () => undefined);
+    await flow.send({ ...commit, positions: new Map() }, (isStored) => {
+      if (isStored) this.#countStored(batch);
 `,
       },
     ],
@@ -145,9 +148,9 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: "grouped lines carry the ingestor's wall clock",
     edits: [
       {
-        file: SESSION_RUN,
+        file: PULSE_INTAKE,
         find: 'const timestampS = Math.floor(timestampMs / 1000);',
-        replace: 'const timestampS = Math.floor(this.options.clock.nowMs() / 1000);',
+        replace: 'const timestampS = Math.floor(Date.now() / 1000);',
       },
     ],
     test: { project: 'libs/stream/pipeline', files: 'determinism', name: 'are the same bytes' },
@@ -169,7 +172,7 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: 'a message that is no pulse is skipped',
     edits: [
       {
-        file: SESSION_RUN,
+        file: PULSE_INTAKE,
         find: '} else if (offset >= groupedOffset) {',
         replace: '} else if (offset < groupedOffset) {',
       },
@@ -182,19 +185,24 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: SESSION_RUN,
+        find: "import { StepHandler } from './step-handler';\n",
+        replace: "import { answered, StepHandler } from './step-handler';\n",
+      },
+      {
+        file: SESSION_RUN,
         find: '  const stored = readPositions(session);\n',
         replace:
           '  const stored = readPositions({ ...session, positions: answered.get(options.connector) ?? session.positions });\n',
       },
       {
-        file: SESSION_RUN,
-        find: 'class SessionRun {\n',
-        replace: 'const answered = new WeakMap();\n\nclass SessionRun {\n',
+        file: STEP_HANDLER,
+        find: '/** Calls never overlap.',
+        replace: 'export const answered = new WeakMap();\n\n/** Calls never overlap.',
       },
       {
-        file: SESSION_RUN,
-        find: '    this.flow = createCommitFlow({\n      session,\n',
-        replace: `    this.flow = createCommitFlow({
+        file: STEP_HANDLER,
+        find: '    this.#flow = new CommitFlow({\n      session,\n',
+        replace: `    this.#flow = new CommitFlow({
       session: {
         ...session,
         commit: async (commit) => {

@@ -6,38 +6,62 @@ import type { OutputCommit, Session } from '@pulses/connector-api';
 import { Condition } from '@pulses/shared-async';
 import type { Clock } from '@pulses/shared-ports';
 
-export interface CommitFlow {
-  /**
-   * Hands a commit on, waiting first until fewer than `underWayMax` are under way. `settled` runs when it is stored, or
-   * is not known to be. @throws the flow's failure
-   */
-  send(commit: OutputCommit, settled: (isStored: boolean) => void): Promise<void>;
-  /** Waits until a `send` would not. @throws the flow's failure */
-  room(): Promise<void>;
-  /** True when no commit is under way. */
-  readonly isIdle: boolean;
-  /** Waits until nothing is under way. @throws the flow's failure */
-  drain(): Promise<void>;
-}
-
 export interface CommitFlowOptions {
-  readonly session: Session;
+  readonly session: Pick<Session, 'commit'>;
   readonly clock: Clock;
   readonly underWayMax: number;
+  /** A commit was stored; `seconds` is how long it took. */
   stored(seconds: number): void;
 }
 
-export function createCommitFlow({ session, clock, underWayMax, stored }: CommitFlowOptions): CommitFlow {
-  let underWay = 0;
-  let failure: { readonly error: unknown } | undefined;
-  const settlement = new Condition();
+export class CommitFlow {
+  readonly #options: CommitFlowOptions;
+  readonly #settlement = new Condition();
+  #underWay = 0;
+  #failure: { readonly error: unknown } | undefined;
 
-  const untilFewerThan = async (bound: number): Promise<void> => {
-    await settlement.until(() => failure !== undefined || underWay < bound);
-    if (failure !== undefined) throw failure.error;
-  };
+  constructor(options: CommitFlowOptions) {
+    this.#options = options;
+  }
 
-  const store = async (commit: OutputCommit, settled: (isStored: boolean) => void): Promise<void> => {
+  /** True when no commit is under way. */
+  get isIdle(): boolean {
+    return this.#underWay === 0;
+  }
+
+  /**
+   * Hands a commit on, once fewer than `underWayMax` are under way; commits are sent in the order of the calls. Resolves
+   * then, not when it is stored. `settled` runs when it is stored, or is not known to be. @throws the flow's failure
+   */
+  async send(commit: OutputCommit, settled: (isStored: boolean) => void): Promise<void> {
+    await this.#settlement.until(() => {
+      if (this.#failure !== undefined) return true;
+      if (this.#underWay >= this.#options.underWayMax) return false;
+      // Within the predicate: no other call can take the same room.
+      this.#underWay += 1;
+      void this.#store(commit, settled);
+      return true;
+    });
+    this.#throwFailure();
+  }
+
+  /** Waits until a `send` would not. @throws the flow's failure */
+  room(): Promise<void> {
+    return this.#untilFewerThan(this.#options.underWayMax);
+  }
+
+  /** Waits until no commit is under way. @throws the flow's failure */
+  drain(): Promise<void> {
+    return this.#untilFewerThan(1);
+  }
+
+  async #untilFewerThan(bound: number): Promise<void> {
+    await this.#settlement.until(() => this.#failure !== undefined || this.#underWay < bound);
+    this.#throwFailure();
+  }
+
+  async #store(commit: OutputCommit, settled: (isStored: boolean) => void): Promise<void> {
+    const { session, clock, stored } = this.#options;
     const startMs = clock.monotonicMs();
     let isStored = false;
     try {
@@ -45,24 +69,15 @@ export function createCommitFlow({ session, clock, underWayMax, stored }: Commit
       isStored = true;
       stored((clock.monotonicMs() - startMs) / 1000);
     } catch (error) {
-      failure ??= { error };
+      this.#failure ??= { error };
     } finally {
-      underWay -= 1;
+      this.#underWay -= 1;
       settled(isStored);
-      settlement.notifyAll();
+      this.#settlement.notifyAll();
     }
-  };
+  }
 
-  return {
-    async send(commit, settled) {
-      await untilFewerThan(underWayMax);
-      underWay += 1;
-      void store(commit, settled);
-    },
-    room: () => untilFewerThan(underWayMax),
-    get isIdle() {
-      return underWay === 0;
-    },
-    drain: () => untilFewerThan(1),
-  };
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
 }

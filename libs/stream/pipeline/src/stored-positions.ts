@@ -30,8 +30,28 @@ export interface StoredPositions {
   readonly progress: WindowProgress | undefined;
 }
 
+/** Where a session starts, and what earlier ones have done of it. */
+export interface ResumePoint {
+  readonly readFrom: number;
+  /** Messages below it have their grouped line or dead letter. */
+  readonly groupedOffset: number;
+  /** Messages below it are in the engine's sums. */
+  readonly summedOffset: number;
+}
+
+/** @param keptOffset everything below it is in the window that the engine has kept; undefined when it has kept none */
+export function resumePointOf(
+  { groupedOffset, windowedOffset }: StoredPositions,
+  keptOffset: number | undefined,
+): ResumePoint {
+  const grouped = Math.max(groupedOffset, windowedOffset);
+  return keptOffset === undefined
+    ? { readFrom: windowedOffset, groupedOffset: grouped, summedOffset: windowedOffset }
+    : { readFrom: Math.min(grouped, keptOffset), groupedOffset: grouped, summedOffset: keptOffset };
+}
+
 /** @throws PulsesError PROTOCOL_VIOLATION when the metadata is not ours */
-export function readPositions({ positions, startOffset }: Session): StoredPositions {
+export function readPositions({ positions, startOffset }: Pick<Session, 'positions' | 'startOffset'>): StoredPositions {
   const windowed = positions.get(WINDOWED);
   return {
     groupedOffset: positions.get(GROUPED)?.offset ?? startOffset,

@@ -21,19 +21,11 @@ interface Gathering {
   bytes: number;
 }
 
-/**
- * Seals a window and emits what is left of it through `send`, at most `sumsMax` lines at a time. Yields after every
- * `keysPerStep` keys, true when the next step begins with a commit, and ends when the last one was sent.
- * @param send the last one has `isLast`
- * @throws PulsesError PROTOCOL_VIOLATION when the engine does not have the window's keys
- */
-export async function* emitWindow(
-  engine: AggregationEngine,
-  source: SourceIdentity,
-  window: OpenWindow,
-  { sumsMax, keysPerStep }: Pick<PipelineLimits, 'sumsMax' | 'keysPerStep'>,
-  send: (commit: OutputCommit, lineCount: number, isLast: boolean) => Promise<void>,
-): AsyncGenerator<boolean, void> {
+/** Answers after each step whether the next one begins with a commit. */
+export type WindowEmission = AsyncGenerator<boolean, void>;
+
+/** Makes the engine take no more adds. @throws PulsesError PROTOCOL_VIOLATION when it does not have the window's keys */
+export async function sealWindow(engine: AggregationEngine, window: OpenWindow): Promise<void> {
   failpoint('window.before-seal');
   const keyCount = await engine.seal(window.startMs);
   failpoint('window.after-seal');
@@ -42,6 +34,21 @@ export async function* emitWindow(
       'PROTOCOL_VIOLATION',
       `the window from ${window.startMs} ms on has ${window.keys.size} keys, the engine ${keyCount}; ${window.emittedKeys} are emitted`,
     );
+}
+
+/**
+ * Emits what is left of a sealed window through `send`, at most `sumsMax` lines at a time. Yields after every `keysPerStep`
+ * keys, true when the next step begins with a commit, and ends when the last one was sent.
+ * @param send the last one has `isLast`; there is one also for a window without keys
+ */
+export async function* emitWindow(
+  engine: AggregationEngine,
+  source: SourceIdentity,
+  window: OpenWindow,
+  { sumsMax, keysPerStep }: Pick<PipelineLimits, 'sumsMax' | 'keysPerStep'>,
+  send: (commit: OutputCommit, lineCount: number, isLast: boolean) => Promise<void>,
+): WindowEmission {
+  const keyCount = window.keys.size;
   const { startMs: windowStartMs, windowMs, fromOffset, nextOffset } = window;
   const lineOf = aggregatedLines(
     { source, windowStartMs, windowMs, fromOffset, toOffset: nextOffset - 1 },

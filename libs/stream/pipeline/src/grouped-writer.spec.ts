@@ -1,0 +1,116 @@
+import { describe, expect, it } from '@jest/globals';
+import { createSimClock } from '@pulses/testing-sim';
+import { CommitFlow } from './commit-flow';
+import { GroupedWriter } from './grouped-writer';
+import { COMMIT_BYTES_MIN } from './options';
+import { PulseIntake } from './pulse-intake';
+import { recordsOf, resumeAt, SOURCE, windowAt } from './testing/filled-window';
+import { HeldCommits } from './testing/held-commits';
+import { line } from './testing/rig';
+
+const INTERVAL_MS = 5;
+
+function start(underWayMax = 2) {
+  const clock = createSimClock();
+  const commits = new HeldCommits();
+  const flow = new CommitFlow({ session: commits.session, clock, underWayMax, stored: () => undefined });
+  const counts = { grouped: 0, deadLettered: 0 };
+  const writer = new GroupedWriter({
+    flow,
+    clock,
+    observer: { grouped: (count) => (counts.grouped += count), deadLettered: () => (counts.deadLettered += 1) },
+    limits: { commitBytes: COMMIT_BYTES_MIN, commitIntervalMs: INTERVAL_MS },
+  });
+  const window = windowAt(1_700_000_000_000);
+  const intake = new PulseIntake(SOURCE, resumeAt(0), 1_000);
+  intake.delta.startWindow(window.startMs, window.keys, 0);
+  const add = (...lines: string[]): void => {
+    intake.take(recordsOf(intake.nextOffset, window.startMs, lines), 0, window, writer.batch);
+  };
+  const flush = (): Promise<boolean> => writer.flush(window.tenants, intake.nextOffset);
+  return { clock, commits, flow, counts, writer, add, flush };
+}
+
+describe('the writer of grouped lines', () => {
+  it('sends lines, dead letters and the position behind them as one commit', async () => {
+    const { commits, add, flush } = start();
+    add(line('a', 's', 1), 'no pulse', line('b', 's', 2), line('a', 's', 3));
+    expect(await flush()).toBe(true);
+    expect(commits.sent).toHaveLength(1);
+    expect(commits.sent[0]).toMatchObject({
+      grouped: [
+        { tenant: 'a', recordCount: 2 },
+        { tenant: 'b', recordCount: 1 },
+      ],
+      aggregated: [],
+      deadLetters: { recordCount: 1 },
+    });
+    expect([...(commits.sent[0]?.positions ?? [])]).toEqual([['grouped', { offset: 4, metadata: '' }]]);
+  });
+
+  it('sends nothing for an empty batch, so no position moves without outputs', async () => {
+    const { commits, flush } = start();
+    expect(await flush()).toBe(false);
+    expect(commits.sent).toEqual([]);
+  });
+
+  it('is due once the interval is over and no commit is under way', async () => {
+    const { clock, commits, writer, add, flush } = start();
+    add(line('a', 's', 1));
+    expect(writer.isDue).toBe(false);
+    await clock.advance(INTERVAL_MS);
+    expect(writer.isDue).toBe(true);
+    await flush();
+    expect(writer.isDue).toBe(false);
+    await clock.advance(INTERVAL_MS);
+    expect(writer.isDue).toBe(false);
+    await commits.answer();
+    expect(writer.isDue).toBe(true);
+    await flush();
+    expect(writer.isDue).toBe(false);
+  });
+
+  it('uses a batch again after its commit has settled, stored or not, and never before', async () => {
+    const { commits, writer, add, flush } = start();
+    const first = writer.batch;
+    add(line('a', 's', 1));
+    await flush();
+    const second = writer.batch;
+    add(line('a', 's', 2));
+    await flush();
+    const third = writer.batch;
+    expect(new Set([first, second, third]).size).toBe(3);
+    expect(Buffer.from(commits.sent[0]?.grouped[0]?.payload ?? []).toString()).toContain('"used_amount":1,');
+    await commits.answer();
+    await commits.answer(new Error('refused'));
+    expect([first.isEmpty, second.isEmpty]).toEqual([true, true]);
+    add(line('a', 's', 3));
+    await expect(flush()).rejects.toThrow('refused');
+    expect([first, second]).toContain(writer.batch);
+  });
+
+  it('waits for room before it sends', async () => {
+    const { commits, add, flush } = start(1);
+    add(line('a', 's', 1));
+    await flush();
+    add(line('a', 's', 2));
+    const flushed = flush();
+    expect(commits.sent).toHaveLength(1);
+    await commits.answer();
+    expect(await flushed).toBe(true);
+    expect(commits.sent).toHaveLength(2);
+  });
+
+  it('counts lines and dead letters when they are stored, and not when it is not known that they are', async () => {
+    const { commits, counts, add, flush } = start();
+    add(line('a', 's', 1), 'no pulse');
+    await flush();
+    expect(counts).toEqual({ grouped: 0, deadLettered: 0 });
+    await commits.answer();
+    expect(counts).toEqual({ grouped: 1, deadLettered: 1 });
+    add(line('a', 's', 2), 'no pulse');
+    await flush();
+    await commits.answer(new Error('no answer'));
+    expect(counts).toEqual({ grouped: 1, deadLettered: 1 });
+  });
+});

@@ -1,0 +1,150 @@
+// What a session does with each step: takes what was read, hands it on, and emits the sums of windows that are over.
+
+import type { EngineState } from '@pulses/aggregation-api';
+import type { Session, SourceRecords } from '@pulses/connector-api';
+import { PulsesError } from '@pulses/shared-errors';
+import { failpoint } from '@pulses/shared-failpoints';
+import { CommitFlow } from './commit-flow';
+import type { Emission, Step } from './fair-merge';
+import { GroupedWriter } from './grouped-writer';
+import type { LiveWindow } from './live-window';
+import type { PipelineLimits, PipelineOptions } from './options';
+import { PulseIntake } from './pulse-intake';
+import { readLiveWindow } from './read-live-window';
+import { resumePointOf, type StoredPositions } from './stored-positions';
+import { WindowSequence } from './window-sequence';
+
+/** Calls never overlap. After a rejection only `drain` may be called. */
+export class StepHandler {
+  /** Where the log is read from. */
+  readonly readFrom: number;
+  readonly #options: PipelineOptions;
+  readonly #limits: PipelineLimits;
+  readonly #flow: CommitFlow;
+  readonly #intake: PulseIntake;
+  readonly #writer: GroupedWriter;
+  readonly #windows: WindowSequence;
+
+  constructor(
+    session: Session,
+    options: PipelineOptions,
+    limits: PipelineLimits,
+    stored: StoredPositions,
+    kept: EngineState | undefined,
+  ) {
+    const { engine, clock, observer, random, windowMs } = options;
+    const { source } = session;
+    const resume = resumePointOf(stored, kept?.nextOffset);
+    this.#options = options;
+    this.#limits = limits;
+    this.readFrom = resume.readFrom;
+    this.#flow = new CommitFlow({
+      session,
+      clock,
+      underWayMax: limits.commitsUnderWayMax,
+      stored: (seconds) => {
+        observer.committed(seconds);
+      },
+    });
+    this.#intake = new PulseIntake(source, resume, limits.deltaRowsMax);
+    this.#writer = new GroupedWriter({ flow: this.#flow, clock, observer, limits });
+    const { delta } = this.#intake;
+    this.#windows = new WindowSequence({
+      session: { engine, source, limits, flow: this.#flow, aggregated: (count) => observer.aggregated(count) },
+      stored,
+      windowMs,
+      openKeysMax: limits.openKeysMax,
+      random,
+      flush: async () => {
+        await this.#flushDelta();
+        await this.#flushBatch();
+      },
+      opened: ({ startMs, keys, fromOffset }) => {
+        delta.startWindow(startMs, keys, fromOffset);
+      },
+      closed: () => {
+        observer.openKeys(0);
+      },
+    });
+    if (kept !== undefined) {
+      const { startMs, keys } = this.#windows.resume(kept, this.readFrom);
+      delta.startWindow(startMs, keys, resume.summedOffset);
+    }
+    observer.readUpTo(this.readFrom);
+    this.#countOpenKeys();
+  }
+
+  /** For the merge with what is read. */
+  get emission(): Emission {
+    return this.#windows;
+  }
+
+  async handle(step: Step): Promise<void> {
+    if (step.kind === 'records') await this.#takeRecords(step);
+    else if (step.kind === 'head') await this.#takeHead(step.clockMs);
+    else await this.#windows.emit();
+    await this.#windows.dropStored();
+  }
+
+  /** The open window's sums so far, of one tenant or of all. */
+  async liveWindow(tenantId: string | undefined): Promise<LiveWindow | undefined> {
+    const window = this.#windows.open;
+    if (window === undefined) return undefined;
+    await this.#flushDelta();
+    await this.#options.engine.flushed?.();
+    return await readLiveWindow(this.#options.engine, window, tenantId, this.#limits.sumsMax);
+  }
+
+  /** Waits until no commit is under way. @throws what the first failed commit was refused with */
+  drain(): Promise<void> {
+    return this.#flow.drain();
+  }
+
+  /** The same; then the engine forgets what is stored. */
+  settle(): Promise<void> {
+    return this.#windows.settle();
+  }
+
+  async #takeRecords(records: SourceRecords): Promise<void> {
+    const intake = this.#intake;
+    if (records.baseOffset !== intake.nextOffset)
+      throw new PulsesError('PROTOCOL_VIOLATION', `offset ${records.baseOffset} came, ${intake.nextOffset} was next`);
+    const window = await this.#windows.enter(records.timestampMs, intake.nextOffset);
+    for (let index = 0; index < records.recordCount;) {
+      index = intake.take(records, index, window, this.#writer.batch);
+      if (intake.delta.isFull) await this.#flushDelta();
+      if (index < records.recordCount) await this.#flushBatch();
+    }
+    if (this.#writer.isDue) await this.#flushBatch();
+    failpoint('pipeline.after-records');
+    this.#options.observer.readUpTo(intake.nextOffset);
+  }
+
+  /** Everything stored was read: what waits can go, and a window that ends at `clockMs` or earlier is over. */
+  async #takeHead(clockMs: number): Promise<void> {
+    this.#options.engine.check?.();
+    if (!(await this.#windows.closeIfOver(clockMs))) await this.#flushBatch();
+    // A rebuilt window has keys before it has anything to commit.
+    this.#countOpenKeys();
+  }
+
+  async #flushDelta(): Promise<void> {
+    const { delta } = this.#intake;
+    if (delta.length === 0) return;
+    const added = this.#options.engine.add(delta);
+    if (added !== undefined) await added;
+    delta.clear();
+  }
+
+  async #flushBatch(): Promise<void> {
+    const tenants = this.#windows.open?.tenants ?? [];
+    if (!(await this.#writer.flush(tenants, this.#intake.nextOffset))) return;
+    this.#countOpenKeys();
+    // What survives should not be far behind what is committed.
+    if (this.#options.engine.supports.survivesRestart) await this.#flushDelta();
+  }
+
+  #countOpenKeys(): void {
+    this.#options.observer.openKeys(this.#windows.open?.keys.size ?? 0);
+  }
+}
