@@ -89,6 +89,24 @@ describe('documents', () => {
   });
 });
 
+describe('docs/performance.md', () => {
+  const rows = [...read('docs/performance.md').matchAll(/^\| (`BENCH_[^|]*) \| ([^|]*) \|/gm)];
+  const wordsIn = (cell = '') => [...cell.matchAll(/`([\w-]+)`/g)].map(([, word = '']) => word);
+  const benches = files.filter((path) => /^apps\/bench\/.*\.ts$/.test(path));
+
+  it('names the variables that benches read', () => {
+    const documented = rows.flatMap(([, variables]) => wordsIn(variables));
+    const declared = benches.flatMap((path) => [...read(path).matchAll(/'(BENCH_\w+)'/g)].map(([, name = '']) => name));
+    expect(documented.sort()).toEqual([...new Set(declared)].filter((name) => name !== 'BENCH_DIR').sort());
+  });
+
+  it('names benches that exist', () => {
+    const named = rows.flatMap(([, , names]) => wordsIn(names)).filter((name) => !name.startsWith('BENCH_'));
+    expect(named.filter((name) => !benches.includes(`apps/bench/bench/${name}.bench.ts`))).toEqual([]);
+    expect(named).toContain('ingest');
+  });
+});
+
 describe('the check of calls', () => {
   it.each([
     ['serve ingestor --stub', undefined],
