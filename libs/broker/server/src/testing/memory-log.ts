@@ -232,7 +232,7 @@ export class MemoryLog implements BrokerLog {
         try {
           resolve(apply(timestampMs));
         } catch (error) {
-          reject(error);
+          reject(error instanceof Error ? error : new Error(String(error)));
         }
       };
       this.#pending.push({ bytes, timestampMs, settle, refuse: reject });
