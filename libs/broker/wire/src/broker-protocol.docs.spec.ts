@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createFrameAssembler, type Frame } from './frame';
 import * as limits from './limits';
-import { decodeRequest, decodeResponse, encodeRequest, encodeResponse } from './message-codec';
-import type { Request, RequestType, Response, ResponseType } from './messages';
+import { decodeRequest, decodeResponse, encodeRequest, encodeResponse } from './messages/messages';
+import type { Request, RequestType, Response, ResponseType } from './messages/messages';
 
 const DOCUMENT = 'docs/formats/broker-protocol.md';
 const text = readFileSync(join(__dirname, '../../../..', DOCUMENT), 'utf8');

@@ -4,7 +4,7 @@ import { isPulsesError } from '@pulses/shared-errors';
 import fc from 'fast-check';
 import { createFrameAssembler, sealFrame, type Frame } from './frame';
 import { FRAME_BYTES_MAX } from './limits';
-import { decodeRequest, encodeRequest } from './message-codec';
+import { decodeRequest, encodeRequest } from './messages/messages';
 import { anyRequest } from './testing/arbitraries';
 
 const bytesOf = (parts: readonly Uint8Array[]) => Buffer.concat(parts);

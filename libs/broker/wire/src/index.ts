@@ -17,20 +17,21 @@ export {
   TOPICS_PER_COMMIT_MAX,
 } from './limits';
 export { freeMemory } from './memory';
-export type {
-  Incarnation,
-  PositionChange,
-  ProducerStamp,
-  RecordBatch,
-  Request,
-  RequestType,
-  Response,
-  ResponseType,
-  StoredPosition,
-  TopicAppend,
-  TopicInfo,
-} from './messages';
+export type { PositionChange, StoredPosition } from './messages/commit';
+export type { Incarnation, TopicAppend } from './messages/common-fields';
+export type { RecordBatch } from './messages/fetch';
+export {
+  decodeRequest,
+  decodeResponse,
+  encodeRequest,
+  encodeResponse,
+  type Request,
+  type RequestType,
+  type Response,
+  type ResponseType,
+} from './messages/messages';
+export type { ProducerStamp } from './messages/produce';
+export type { TopicInfo } from './messages/topics';
 export { createLineReader, type LineBlock, type LineReader } from './line-reader';
-export { decodeRequest, decodeResponse, encodeRequest, encodeResponse } from './message-codec';
 export { createOpeningReader, type Opening } from './opening';
 export { checkPayload, checkTopicName, recordEnds, skipRecords } from './payload';

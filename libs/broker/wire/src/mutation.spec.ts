@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { crc32 } from 'node:zlib';
 import { createFrameAssembler, type Frame } from './frame';
 import { FRAME_BYTES_MAX } from './limits';
-import { decodeRequest, decodeResponse, encodeRequest, encodeResponse } from './message-codec';
+import { decodeRequest, decodeResponse, encodeRequest, encodeResponse } from './messages/messages';
 import { anyRequest, anyResponse } from './testing/arbitraries';
 
 const CODES = ['PROTOCOL_VIOLATION', 'MESSAGE_TOO_LARGE', 'TOPIC_INVALID'];

@@ -1,7 +1,7 @@
 // Messages for property tests.
 
 import fc from 'fast-check';
-import type { Request, Response } from '../messages';
+import type { Request, Response } from '../messages/messages';
 
 const name = fc.stringMatching(/^[a-zä-ü._%-]{1,20}$/);
 const id = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => Buffer.from(bytes).toString('hex'));

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { createFrameAssembler, type Frame } from './frame';
-import { decodeRequest, decodeResponse, encodeRequest, encodeResponse } from './message-codec';
-import { anyRequest, anyResponse } from './testing/arbitraries';
+import { createFrameAssembler, type Frame } from '../frame';
+import { decodeRequest, decodeResponse, encodeRequest, encodeResponse } from './messages';
+import { anyRequest, anyResponse } from '../testing/arbitraries';
 
 const frameOf = (parts: readonly Uint8Array[]): Frame => {
   const [frame, ...others] = createFrameAssembler().push(Buffer.concat(parts));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { isPulsesError } from '@pulses/shared-errors';
-import { createFrameAssembler, type Frame } from './frame';
+import { createFrameAssembler, type Frame } from '../frame';
 import {
   FRAME_BYTES_MAX,
   GROUP_NAME_BYTES_MAX,
@@ -8,9 +8,9 @@ import {
   METADATA_BYTES_MAX,
   POSITIONS_PER_COMMIT_MAX,
   TOPICS_PER_COMMIT_MAX,
-} from './limits';
-import { decodeRequest, decodeResponse, encodeRequest, encodeResponse } from './message-codec';
-import type { PositionChange, Request } from './messages';
+} from '../limits';
+import { decodeRequest, decodeResponse, encodeRequest, encodeResponse, type Request } from './messages';
+import type { PositionChange } from './commit';
 
 const ID = '00112233445566778899aabbccddeeff';
 

@@ -1,0 +1,53 @@
+// Atomic commits of consumer groups, and their positions.
+
+import { POSITIONS_PER_COMMIT_MAX, TOPICS_PER_COMMIT_MAX } from '../limits';
+import { groupName, metadata, topicAppend, topicName } from './common-fields';
+import { id, list, message, str, struct, u64, type ValueOf } from './schema';
+
+const positionChange = struct({
+  name: str,
+  /** 0: the position must not exist yet. */
+  expectedRevision: u64,
+  offset: u64,
+  metadata,
+});
+
+/** The change of one position: refused with POSITION_CONFLICT unless the stored revision is `expectedRevision`. */
+export type PositionChange = ValueOf<typeof positionChange>;
+
+const storedPosition = struct({
+  group: str,
+  topic: str,
+  incarnation: id,
+  name: str,
+  /** Next offset to read. */
+  offset: u64,
+  /** Counts the changes of this position, from 1. A commit names the revision that it replaces. */
+  revision: u64,
+  /** Opaque to the broker; at most `METADATA_BYTES_MAX` bytes of UTF-8. */
+  metadata: str,
+});
+
+/** A consumer group's named position in one incarnation of a topic. */
+export type StoredPosition = ValueOf<typeof storedPosition>;
+
+export const COMMIT_REQUESTS = {
+  /** All of it becomes durable and visible at once, or nothing does. */
+  commit: message(7, {
+    group: groupName,
+    /** From `group-joined`; a commit of another epoch than the group's current one is FENCED. */
+    groupEpoch: u64,
+    /** The topic of the positions. */
+    topic: topicName,
+    incarnation: id,
+    positions: list(positionChange, POSITIONS_PER_COMMIT_MAX),
+    appends: list(topicAppend, TOPICS_PER_COMMIT_MAX),
+  }),
+  /** '' for `group` or `topic` matches every one. */
+  'read-positions': message(8, { group: str, topic: str }),
+};
+
+export const COMMIT_RESPONSES = {
+  committed: message(134, { timestampMs: u64 }),
+  positions: message(135, { positions: list(storedPosition) }),
+};

@@ -1,0 +1,54 @@
+// Messages of readers.
+
+import { incarnationOrAny, topicName } from './common-fields';
+import { bytes, id, list, message, u32, u64, type Field } from './schema';
+
+/** A run of stored messages with consecutive offsets and one broker timestamp (milliseconds since the Unix epoch). */
+export interface RecordBatch {
+  readonly baseOffset: number;
+  readonly recordCount: number;
+  readonly timestampMs: number;
+  readonly payload: Uint8Array;
+}
+
+/** Written by hand: a response holds hundreds. */
+const recordBatch: Field<RecordBatch> = {
+  bytesMin: u64.bytesMin + u32.bytesMin + u64.bytesMin + bytes.bytesMin,
+  write: (writer, { baseOffset, recordCount, timestampMs, payload }) => {
+    writer.u64(baseOffset);
+    writer.u32(recordCount);
+    writer.u64(timestampMs);
+    writer.bytes(payload);
+  },
+  read: (reader) => ({
+    baseOffset: reader.u64(),
+    recordCount: reader.u32(),
+    timestampMs: reader.u64(),
+    payload: reader.bytes(),
+  }),
+};
+
+export const FETCH_REQUESTS = {
+  /**
+   * Opens a stream: `fetch-started`, then `records` while credit lasts and `head` each time everything durable was
+   * sent (at once, then every `HEAD_INTERVAL_MS` while idle). Ends with `error`, or `done` after `stop-fetch`.
+   */
+  fetch: message(4, {
+    topic: topicName,
+    /** '' accepts any; else the stream fails with TOPIC_UNKNOWN when the topic was made again. */
+    incarnation: incarnationOrAny,
+    fromOffset: u64,
+    /** Payload bytes that the broker may send before it waits for `credit`; a batch may overdraw it once. */
+    creditBytes: u32,
+  }),
+  /** More credit for the fetch stream of the same correlation id. */
+  credit: message(5, { bytes: u32 }),
+  'stop-fetch': message(6, {}),
+};
+
+export const FETCH_RESPONSES = {
+  'fetch-started': message(131, { incarnation: id, startOffset: u64, nextOffset: u64 }),
+  records: message(132, { batches: list(recordBatch) }),
+  /** Every message with an offset below `nextOffset` was sent, and no later one has a timestamp before `clockMs`. */
+  head: message(133, { nextOffset: u64, clockMs: u64 }),
+};
