@@ -123,6 +123,8 @@ function readAndWrite(frame: Frame): Buffer | undefined {
   }
 }
 
+const MUTANTS = SCALE.sizeOf({ sample: 1_500, fault: 5_000 });
+
 describe('mutated streams', () => {
   it('give exactly the frames whose checksums are right, then an error of a peer or nothing', () => {
     fc.assert(
@@ -194,9 +196,9 @@ describe('mutated streams', () => {
         expect(written.subarray(16).toString('hex')).toBe(body.toString('hex'));
         expect(written.readUInt8(8)).toBe(type);
       }),
-      { numRuns: SCALE.sizeOf({ sample: 1_500, fault: 5_000 }) },
+      { numRuns: MUTANTS },
     );
     // Else the property would hold for a decoder that refuses everything.
-    expect(decoded).toBeGreaterThan(100);
+    expect(decoded).toBeGreaterThan(MUTANTS / 50);
   });
 });
