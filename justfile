@@ -1,0 +1,41 @@
+# The everyday commands; `just` lists them. sink and sink-before take a tenant as in topic names: a.b is a%2Eb.
+
+# Lists the recipes.
+default:
+    @just --list
+
+# Starts broker, ingestor and a stub generator; flags go to the ingestor: just serve --watch
+serve *flags:
+    npx nx serve ingestor --stub {{ flags }}
+
+# Shows which tenants, SKUs and units have pulses, and their exact totals.
+source:
+    npx pulses totals
+
+# Prints the grouped pulses of a tenant's SKU. `cat` has no filter by SKU; jq chooses the lines.
+sink tenant sku:
+    npx pulses cat {{ quote('tenants.' + tenant + '.grouped.pulses') }} | jq -c --arg sku {{ quote(sku) }} 'select(.product_sku == $sku)'
+
+# The same, stored before a time in Unix seconds. `cat` has no filter by time either.
+sink-before tenant sku epoch:
+    npx pulses cat {{ quote('tenants.' + tenant + '.grouped.pulses') }} | jq -c --arg sku {{ quote(sku) }} --arg epoch {{ quote(epoch) }} 'select(.product_sku == $sku and .timestamp < ($epoch | tonumber))'
+
+# Sums a tenant's SKU exactly, up to and including a time in whole Unix seconds; --until is exclusive.
+sink-aggr tenant sku epoch:
+    npx pulses totals --tenant={{ quote(tenant) }} --sku={{ quote(sku) }} --until=$(({{ epoch }} + 1))
+
+# Publishes lines of pulses: just publish < pulses.ndjson
+publish:
+    npx pulses produce source.pulses
+
+# Proves that the outputs are exactly what the source says.
+audit:
+    npx pulses audit
+
+# Writes the API reference from the doc comments.
+docs:
+    npm run docs
+
+# Runs lint, type check and tests.
+test:
+    npm test
