@@ -39,7 +39,7 @@ export const CATEGORIES: readonly (readonly [name: string, paths: readonly strin
       'libs/shared/pulse-model/src/pulse-keys',
     ],
   ],
-  ['key lookup', ['libs/aggregation/api/src/key-', 'libs/stream/pipeline/src/open-window']],
+  ['key lookup', ['libs/aggregation/api/src/key-', 'libs/stream/pipeline/src/windows/open-window']],
   [
     'sums',
     [
@@ -57,8 +57,8 @@ export const CATEGORIES: readonly (readonly [name: string, paths: readonly strin
       'libs/shared/pulse-model/src/amount-writing',
       'libs/shared/pulse-model/src/object-ids',
       'libs/shared/pulse-model/src/topic-names',
-      'libs/stream/pipeline/src/output-',
-      'libs/stream/pipeline/src/window-emitter',
+      'libs/stream/pipeline/src/commits/output-',
+      'libs/stream/pipeline/src/windows/window-emitter',
     ],
   ],
   [

@@ -6,7 +6,7 @@ import type { Mutation } from './mutation.ts';
 
 const SESSION_RUN = 'libs/stream/pipeline/src/session-run.ts';
 const STEP_HANDLER = 'libs/stream/pipeline/src/step-handler.ts';
-const GROUPED_WRITER = 'libs/stream/pipeline/src/grouped-writer.ts';
+const GROUPED_WRITER = 'libs/stream/pipeline/src/commits/grouped-writer.ts';
 const PULSE_INTAKE = 'libs/stream/pipeline/src/pulse-intake.ts';
 
 const SEND_BATCH = `    await flow.send(commit, (isStored) => {

@@ -5,5 +5,11 @@ export {
   type PipelineOptions,
   type PipelineState,
 } from './options';
-export { createLiveWindows, LIVE_SUMS_MAX, type LiveSum, type LiveWindow, type LiveWindows } from './live-window';
+export {
+  createLiveWindows,
+  LIVE_SUMS_MAX,
+  type LiveSum,
+  type LiveWindow,
+  type LiveWindows,
+} from './windows/live-window';
 export { runPipeline } from './run-pipeline';

@@ -1,7 +1,7 @@
 // What the pipeline is given.
 
 import type { AggregationEngine } from '@pulses/aggregation-api';
-import type { LiveWindows } from './live-window';
+import type { LiveWindows } from './windows/live-window';
 import type { Connector } from '@pulses/connector-api';
 import type { Clock, Logger, Random } from '@pulses/shared-ports';
 import { GROUPED_LINE_OVERHEAD_BYTES, KEY_FIELDS_BYTES_MAX, type DeadLetterReason } from '@pulses/shared-pulse-model';

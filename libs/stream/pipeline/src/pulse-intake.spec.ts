@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { COMMIT_BYTES_MIN } from './options';
-import { OutputBatch } from './output-batch';
+import { OutputBatch } from './commits/output-batch';
 import { PulseIntake } from './pulse-intake';
 import type { ResumePoint } from './stored-positions';
 import { recordsOf, resumeAt, SOURCE, windowAt } from './testing/filled-window';

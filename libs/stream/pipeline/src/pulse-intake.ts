@@ -5,8 +5,8 @@
 import type { SourceIdentity, SourceRecords } from '@pulses/connector-api';
 import { createGroupedIds, createPulseReader, deadLetterLine } from '@pulses/shared-pulse-model';
 import { DeltaAccumulator } from './delta-accumulator';
-import type { OpenWindow } from './open-window';
-import type { OutputBatch } from './output-batch';
+import type { OpenWindow } from './windows/open-window';
+import type { OutputBatch } from './commits/output-batch';
 import type { ResumePoint } from './stored-positions';
 
 export class PulseIntake {

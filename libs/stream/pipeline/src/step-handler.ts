@@ -4,15 +4,15 @@ import type { EngineState } from '@pulses/aggregation-api';
 import type { Session, SourceRecords } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
-import { CommitFlow } from './commit-flow';
+import { CommitFlow } from './commits/commit-flow';
 import type { Emission, Step } from './fair-merge';
-import { GroupedWriter } from './grouped-writer';
-import type { LiveWindow } from './live-window';
+import { GroupedWriter } from './commits/grouped-writer';
+import type { LiveWindow } from './windows/live-window';
 import type { PipelineLimits, PipelineOptions } from './options';
 import { PulseIntake } from './pulse-intake';
-import { readLiveWindow } from './read-live-window';
+import { readLiveWindow } from './windows/read-live-window';
 import { resumePointOf, type StoredPositions } from './stored-positions';
-import { WindowSequence } from './window-sequence';
+import { WindowSequence } from './windows/window-sequence';
 
 /** Calls never overlap. After a rejection only `drain` may be called. */
 export class StepHandler {

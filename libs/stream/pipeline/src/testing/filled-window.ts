@@ -2,8 +2,8 @@
 
 import type { AggregationEngine } from '@pulses/aggregation-api';
 import type { SourceRecords } from '@pulses/connector-api';
-import { OpenWindow } from '../open-window';
-import { OutputBatch } from '../output-batch';
+import { OpenWindow } from '../windows/open-window';
+import { OutputBatch } from '../commits/output-batch';
 import { COMMIT_BYTES_MIN } from '../options';
 import { PulseIntake } from '../pulse-intake';
 import type { ResumePoint } from '../stored-positions';

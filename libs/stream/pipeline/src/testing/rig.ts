@@ -3,7 +3,7 @@
 import type { AggregationEngine } from '@pulses/aggregation-api';
 import { createReferenceEngine } from '@pulses/testing-aggregation-conformance';
 import { createSimClock, createSimRandom, type SimClock } from '@pulses/testing-sim';
-import { createLiveWindows, type LiveWindows } from '../live-window';
+import { createLiveWindows, type LiveWindows } from '../windows/live-window';
 import type { PipelineLimits, PipelineState } from '../options';
 import { runPipeline } from '../run-pipeline';
 import type { SimLog } from './sim-log';

@@ -7,9 +7,9 @@
 import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock } from '@pulses/shared-ports';
 import type { CommitFlow } from './commit-flow';
-import type { PipelineLimits, PipelineObserver } from './options';
+import type { PipelineLimits, PipelineObserver } from '../options';
 import { OutputBatch } from './output-batch';
-import { GROUPED, groupedPosition } from './stored-positions';
+import { GROUPED, groupedPosition } from '../stored-positions';
 
 export interface GroupedWriterOptions {
   readonly flow: CommitFlow;

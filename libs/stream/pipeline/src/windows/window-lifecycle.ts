@@ -13,9 +13,9 @@
 import type { AggregationEngine } from '@pulses/aggregation-api';
 import type { SourceIdentity } from '@pulses/connector-api';
 import { failpoint } from '@pulses/shared-failpoints';
-import type { CommitFlow } from './commit-flow';
+import type { CommitFlow } from '../commits/commit-flow';
 import type { OpenWindow } from './open-window';
-import type { PipelineLimits } from './options';
+import type { PipelineLimits } from '../options';
 import { emitWindow, sealWindow, type WindowEmission } from './window-emitter';
 
 export type WindowState =

@@ -2,11 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import { createSimClock } from '@pulses/testing-sim';
 import { CommitFlow } from './commit-flow';
 import { GroupedWriter } from './grouped-writer';
-import { COMMIT_BYTES_MIN } from './options';
-import { PulseIntake } from './pulse-intake';
-import { recordsOf, resumeAt, SOURCE, windowAt } from './testing/filled-window';
-import { HeldCommits } from './testing/held-commits';
-import { line } from './testing/rig';
+import { COMMIT_BYTES_MIN } from '../options';
+import { PulseIntake } from '../pulse-intake';
+import { recordsOf, resumeAt, SOURCE, windowAt } from '../testing/filled-window';
+import { HeldCommits } from '../testing/held-commits';
+import { line } from '../testing/rig';
 
 const INTERVAL_MS = 5;
 

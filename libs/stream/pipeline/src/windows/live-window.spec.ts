@@ -3,8 +3,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { createSimRandom } from '@pulses/testing-sim';
 import type { LiveWindow } from './live-window';
-import { line, startRig, WINDOW_MS } from './testing/rig';
-import { SimLog } from './testing/sim-log';
+import { line, startRig, WINDOW_MS } from '../testing/rig';
+import { SimLog } from '../testing/sim-log';
 
 const T0 = 1_700_000_000_000;
 const start = () => {

@@ -6,9 +6,9 @@
 import { windowStartOf, type EngineState } from '@pulses/aggregation-api';
 import { PulsesError } from '@pulses/shared-errors';
 import type { Random } from '@pulses/shared-ports';
-import type { Emission } from './fair-merge';
+import type { Emission } from '../fair-merge';
 import { OpenWindow } from './open-window';
-import type { StoredPositions } from './stored-positions';
+import type { StoredPositions } from '../stored-positions';
 import { WindowLifecycle, type WindowSession } from './window-lifecycle';
 
 export interface WindowSequenceOptions {

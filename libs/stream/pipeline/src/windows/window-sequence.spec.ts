@@ -2,11 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import type { AggregationEngine } from '@pulses/aggregation-api';
 import { createReferenceEngine } from '@pulses/testing-aggregation-conformance';
 import { createSimClock, createSimRandom } from '@pulses/testing-sim';
-import { CommitFlow } from './commit-flow';
-import type { StoredPositions } from './stored-positions';
-import { fill, SOURCE } from './testing/filled-window';
-import { HeldCommits } from './testing/held-commits';
-import { line } from './testing/rig';
+import { CommitFlow } from '../commits/commit-flow';
+import type { StoredPositions } from '../stored-positions';
+import { fill, SOURCE } from '../testing/filled-window';
+import { HeldCommits } from '../testing/held-commits';
+import { line } from '../testing/rig';
 import { WindowSequence } from './window-sequence';
 
 const T0 = 1_700_000_000_000;

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { createReferenceEngine } from '@pulses/testing-aggregation-conformance';
 import { createSimClock } from '@pulses/testing-sim';
-import { CommitFlow } from './commit-flow';
-import { fill, SOURCE, windowAt } from './testing/filled-window';
-import { HeldCommits } from './testing/held-commits';
-import { line } from './testing/rig';
+import { CommitFlow } from '../commits/commit-flow';
+import { fill, SOURCE, windowAt } from '../testing/filled-window';
+import { HeldCommits } from '../testing/held-commits';
+import { line } from '../testing/rig';
 import { WINDOW_TRANSITIONS, WindowLifecycle, type WindowState } from './window-lifecycle';
 
 type Kind = WindowState['kind'];

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { OutputCommit } from '@pulses/connector-api';
 import { createSimClock, settle } from '@pulses/testing-sim';
 import { CommitFlow } from './commit-flow';
-import { HeldCommits } from './testing/held-commits';
+import { HeldCommits } from '../testing/held-commits';
 
 const commit = (offset: number): OutputCommit => ({
   grouped: [],

@@ -9,8 +9,8 @@ import { PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import { aggregatedLines, AMOUNT_LIMBS, formatAmount } from '@pulses/shared-pulse-model';
 import type { OpenWindow } from './open-window';
-import type { PipelineLimits } from './options';
-import { WINDOWED, windowedPosition } from './stored-positions';
+import type { PipelineLimits } from '../options';
+import { WINDOWED, windowedPosition } from '../stored-positions';
 
 /** Above it a commit is sent although it has fewer keys: they may be kilobytes long. */
 const BYTES_A_COMMIT_MAX = 4 * 1024 * 1024;
