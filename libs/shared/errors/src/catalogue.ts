@@ -2,13 +2,13 @@
 //
 // Programmer errors (a broken precondition) are TypeErrors and are not listed here.
 
-/** What a code means, and what it asks of the caller and of the operator. */
+/** The meaning of a code, and what the caller and the operator should do. */
 export interface ErrorRow {
   /** What happened, as a full sentence. */
   readonly meaning: string;
   /** True when the same request can succeed later without a change. */
   readonly retriable: boolean;
-  /** What the operator does about it. */
+  /** What the operator should do. */
   readonly action: string;
 }
 

@@ -10,16 +10,16 @@ const rows = [...text.matchAll(/^\| `([A-Z_]+)` \| (.*?) \| (.*?) \| (.*?) \|$/g
 );
 
 describe(DOCUMENT, () => {
-  it('has the columns that its rows are read by', () => {
+  it('has the expected columns', () => {
     expect(text).toContain('| code | meaning | retriable | what to do |');
   });
 
-  it('has one row for each code of the catalogue, in its order, and no other', () => {
+  it('has exactly the rows of the catalogue, in its order', () => {
     expect(rows.map(({ code }) => code)).toEqual(Object.keys(ERROR_CATALOGUE));
   });
 
   it.each(Object.entries(ERROR_CATALOGUE))(
-    'says of %s what the catalogue says',
+    'describes %s as the catalogue does',
     (code, { meaning, retriable, action }) => {
       const row = rows.find((one) => one.code === code);
       expect(row).toEqual({ code, meaning, retriable: retriable ? 'yes' : 'no', action });

@@ -5,18 +5,18 @@ import { isPulsesError, PulsesError } from './pulses-error';
 const CODES = Object.keys(ERROR_CATALOGUE) as ErrorCode[];
 
 describe('the error catalogue', () => {
-  it.each(CODES)('says of %s in full sentences what happened and what to do', (code) => {
+  it.each(CODES)('describes the meaning and the action of %s in full sentences', (code) => {
     const { meaning, action } = ERROR_CATALOGUE[code];
     expect(code).toMatch(/^[A-Z]+(_[A-Z]+)*$/);
     for (const sentence of [meaning, action]) expect(sentence).toMatch(/^[A-Z][^|\n]*\.$/);
   });
 
-  it('knows its own codes and no property of objects', () => {
+  it('contains its own codes and no inherited property', () => {
     expect(CODES.every(isErrorCode)).toBe(true);
     expect(['', 'FENCED ', 'fenced', 'toString', '__proto__', 'constructor'].filter(isErrorCode)).toEqual([]);
   });
 
-  it('asks to retry exactly what can succeed without a change', () => {
+  it('marks as retriable exactly the failures that can pass by themselves', () => {
     expect(CODES.filter((code) => ERROR_CATALOGUE[code].retriable)).toEqual([
       'STORAGE_FULL',
       'CONNECTION_LOST',
@@ -42,7 +42,7 @@ describe('a Pulses error', () => {
     expect(error.stack).toContain('PulsesError: no space for 5 bytes');
   });
 
-  it('has the meaning of its code for a message when nothing else is known', () => {
+  it('has the meaning of its code as its default message', () => {
     const error = new PulsesError('FENCED');
     expect(error.message).toBe(ERROR_CATALOGUE.FENCED.meaning);
     expect(error.retriable).toBe(false);
@@ -58,7 +58,7 @@ describe('a Pulses error', () => {
     expect(() => new Lasting('OVERLOADED')).toThrow(TypeError);
   });
 
-  it('is told from other errors, and by its code', () => {
+  it('is distinguished from other errors and by its code', () => {
     const error: unknown = new PulsesError('FENCED');
     expect(isPulsesError(error)).toBe(true);
     expect(isPulsesError(error, 'FENCED')).toBe(true);

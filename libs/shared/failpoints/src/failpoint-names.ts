@@ -1,6 +1,6 @@
-// Every failpoint. The end-to-end tests kill a process at each, in this order.
+// All failpoints. The end-to-end tests kill a process at each one, in this order.
 
-/** Of the broker; a file is cut only after a checkpoint that knows it. */
+/** Failpoints of the broker. A file is truncated only after a checkpoint that knows it. */
 export const BROKER_FAILPOINTS = [
   'recovery.after-replay',
   'recovery.before-segment',
@@ -36,7 +36,7 @@ export const BROKER_FAILPOINTS = [
   'stop.before-attestation',
 ] as const;
 
-/** Of the ingestor. */
+/** Failpoints of the ingestor. */
 export const INGESTOR_FAILPOINTS = [
   'session.after-connect',
   'session.after-join',

@@ -1,13 +1,13 @@
-// Places where a test can kill the process, as a power failure of that process alone would.
+// Places where a test can kill the process abruptly.
 //
-// Guarantees: in a normal bundle a call of `failpoint` is nothing, not even its name; outside bundles it does nothing.
-// In the test build the variable PULSES_FAILPOINT, `name` or `name:hit`, says where the process kills itself with
-// SIGKILL: nothing is flushed, nothing is closed, no handler runs.
+// Guarantees: a normal bundle contains no trace of a `failpoint` call, and outside of bundles the call does nothing.
+// In the test build the variable PULSES_FAILPOINT (`name` or `name:hit`) selects where the process sends itself SIGKILL.
+// Then nothing is flushed or closed, and no handler runs.
 
 import type { Failpoint } from './failpoint-names';
 import { createTrap } from './trap';
 
-/** Written into the bundle when it is built: false in the normal one, so that all of this falls away. */
+/** Set when the bundle is built; false in the normal one, where the calls are removed. */
 declare const PULSES_FAILPOINTS: boolean | undefined;
 
 let trap: ((name: Failpoint) => void) | undefined;

@@ -11,7 +11,7 @@ function sprung(setting: string | undefined, hits: readonly Failpoint[]): Failpo
 }
 
 describe('a failpoint', () => {
-  it('springs at its n-th hit and at no other failpoint', () => {
+  it('triggers at its n-th hit and at no other failpoint', () => {
     expect(
       sprung('journal.after-write:2', ['journal.after-write', 'journal.after-sync', 'journal.after-sync']),
     ).toEqual([]);
@@ -20,11 +20,11 @@ describe('a failpoint', () => {
     ).toEqual(['journal.after-write']);
   });
 
-  it('springs at the first hit when no count is given, and once only', () => {
+  it('triggers once, at the first hit unless a count is given', () => {
     expect(sprung('head.before-send', ['head.before-send', 'head.before-send'])).toEqual(['head.before-send']);
   });
 
-  it('does nothing when it is not armed, or not in a test build', () => {
+  it('does nothing when not armed or outside of a test build', () => {
     expect(sprung(undefined, [...BROKER_FAILPOINTS, ...INGESTOR_FAILPOINTS])).toEqual([]);
     process.env['PULSES_FAILPOINT'] = 'head.before-send';
     failpoint('head.before-send');
@@ -32,13 +32,13 @@ describe('a failpoint', () => {
   });
 
   it.each(['', 'nowhere', 'head.before-send:', 'head.before-send:0', 'head.before-send:1.5', 'head.before-send:x'])(
-    'refuses to be armed by %j',
+    'rejects the setting %j',
     (setting) => {
       expect(() => createTrap(setting, () => undefined)).toThrow(TypeError);
     },
   );
 
-  it('has a name of its own', () => {
+  it('has a unique name', () => {
     const names = [...BROKER_FAILPOINTS, ...INGESTOR_FAILPOINTS];
     expect(new Set(names).size).toBe(names.length);
     expect(names.length).toBeGreaterThanOrEqual(30);

@@ -13,7 +13,7 @@ import { nodeFileSystem } from './node-file-system';
 
 const { lockDirectory } = nodeFileSystem;
 
-/** Locks the directory of its argument, says so, and holds it until it is ended or told to give it back. */
+/** Locks the directory of its argument, reports it, and holds the lock until its end or a request to release it. */
 const HOLDER = `
 import { nodeFileSystem } from '@pulses/shared-node-platform';
 
@@ -33,7 +33,7 @@ void nodeFileSystem.lockDirectory(process.argv[2] ?? '').then(
 
 const LOCKED = { code: 'DATA_DIR_LOCKED' };
 
-describe('the lock of a directory', () => {
+describe('a directory lock', () => {
   let programDirectory: TempDirectory;
   let program: Program;
   let directory: TempDirectory;
@@ -57,7 +57,7 @@ describe('the lock of a directory', () => {
     return holder;
   };
 
-  it('keeps another process out', async () => {
+  it('excludes another process', async () => {
     const lock = await lockDirectory(directory.path);
     expect((await startHolder()).stdout).toBe('refused DATA_DIR_LOCKED\n');
     await lock.release();
@@ -65,14 +65,14 @@ describe('the lock of a directory', () => {
     await expect(lockDirectory(directory.path)).rejects.toMatchObject(LOCKED);
   });
 
-  it('names the directory when it is taken', async () => {
+  it('names the directory that is locked', async () => {
     await startHolder();
     await expect(lockDirectory(directory.path)).rejects.toThrow(
       `the data directory ${directory.path} is open in another broker`,
     );
   });
 
-  it('ends with a process that is killed', async () => {
+  it('ends when its process is killed', async () => {
     const holder = await startHolder();
     await expect(lockDirectory(directory.path)).rejects.toMatchObject(LOCKED);
     holder.signal('SIGKILL');
@@ -80,14 +80,14 @@ describe('the lock of a directory', () => {
     await (await lockDirectory(directory.path)).release();
   });
 
-  it('stays with a process that is stopped', async () => {
+  it('outlasts a SIGSTOP of its process', async () => {
     const holder = await startHolder();
     holder.signal('SIGSTOP');
     await expect(lockDirectory(directory.path)).rejects.toMatchObject(LOCKED);
     holder.signal('SIGCONT');
   });
 
-  it('is given back by a process that lives on', async () => {
+  it('can be released by a process that continues', async () => {
     const holder = await startHolder();
     holder.stdin.write('\n');
     await holder.waitForOutput(/released/);
@@ -95,19 +95,19 @@ describe('the lock of a directory', () => {
     await lock.release();
   });
 
-  it('keeps its own process out too, also under another name of the directory', async () => {
+  it('excludes its own process too, also under another path of the directory', async () => {
     const other = join(programDirectory.path, 'other-name');
     await symlink(directory.path, other);
     const lock = await lockDirectory(directory.path);
     for (const path of [directory.path, `${directory.path}/.`, other])
       await expect(lockDirectory(path)).rejects.toMatchObject(LOCKED);
-    // A refusal takes nothing from the holder.
+    // A refused attempt leaves the holder's lock intact.
     expect((await startHolder()).stdout).toBe('refused DATA_DIR_LOCKED\n');
     await lock.release();
     await (await lockDirectory(other)).release();
   });
 
-  it('is of one directory alone, and can be taken again and again', async () => {
+  it('covers one directory alone, and can be taken repeatedly', async () => {
     const elsewhere = await makeTempDirectory();
     const locks = [await lockDirectory(directory.path), await lockDirectory(elsewhere.path)];
     for (const lock of locks) await lock.release();

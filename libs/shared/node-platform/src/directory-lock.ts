@@ -1,7 +1,7 @@
-// One process for each directory, by a lock of the kernel.
+// A lock of the kernel that gives one process a directory.
 //
-// Node offers no flock or fcntl; SQLite, which is built into it, takes an fcntl lock for a transaction. The kernel drops
-// it when the process ends, however it ends, and sees holders in other containers on the same volume.
+// Node offers neither flock nor fcntl, but its built-in SQLite takes an fcntl lock for a transaction. The kernel releases
+// the lock at the end of the process, even after SIGKILL, and enforces it between containers on one volume.
 // Does not survive: file systems without POSIX locks (some network mounts).
 
 import { join } from 'node:path';
@@ -11,14 +11,14 @@ import type { DirectoryLock } from '@pulses/shared-ports';
 const SQLITE_BUSY = 5;
 const LOCK_FILE = 'broker.lock';
 
-/** Locks of this process: an fcntl lock does not keep its own process out. */
+/** Locks of this process, since an fcntl lock does not exclude its own process. */
 const held = new Set<string>();
 
 /** @throws PulsesError DATA_DIR_LOCKED */
 export function lockDirectory(path: string): DirectoryLock {
   const file = join(path, LOCK_FILE);
   if (held.has(file)) throw lockedError(path);
-  // Loaded here, so that a Node without it can still parse the bundle and say which version it needs.
+  // Loaded here, so that an older Node can still load the bundle and report which version it needs.
   const { DatabaseSync } = process.getBuiltinModule('node:sqlite');
   const database = new DatabaseSync(file, { timeout: 0 });
   try {

@@ -1,38 +1,38 @@
-// What the thread of the file writer runs: batches of pieces, each file opened, written and closed by plain calls.
+// The program of the file writer's thread. It opens, writes and closes the file of each piece by synchronous calls.
 //
-// A call that waits costs a few microseconds; one by way of the thread pool, and back into the event loop, some thirty.
+// A synchronous call costs a few microseconds. One through the thread pool and back into the event loop costs about thirty.
 
 import type { MessagePort } from 'node:worker_threads';
 
-/** Pieces of files. It is made of few objects, since each of them is copied between the threads. */
+/** Pieces of files, as few objects as possible, since each one is copied between the threads. */
 export interface Batch {
-  /** Number of the memory that the pieces lie in, back to back. It is the thread's until it has answered. */
+  /** Number of the memory that holds the pieces back to back. It belongs to the thread until the thread answers. */
   readonly memory: number;
-  /** One for each piece, with PATH_END between them. */
+  /** The path of each piece, separated by PATH_END. */
   readonly paths: string;
-  /** Two for each piece: its length, and where it goes; RESET for the start of a file that is made, or emptied. */
+  /** For each piece its length and its position. RESET creates or empties the file and writes at its start. */
   readonly places: Float64Array;
 }
 
 export const PATH_END = '\0';
 export const RESET = -1;
 
-/** What the thread starts with. */
+/** The `workerData` of the thread. */
 export interface ThreadData {
-  /** Memory that batches are put into, by number. */
+  /** Memories of batches, by number. */
   readonly memories: readonly SharedArrayBuffer[];
   readonly pathEnd: string;
   readonly reset: number;
 }
 
-/** One for each piece that failed. */
+/** The pieces that failed. */
 export type BatchDone = readonly {
   readonly index: number;
   readonly code: string | undefined;
   readonly message: string;
 }[];
 
-/** Its text is the program of the thread, so it uses nothing from outside of itself but types. */
+/** The source text of this function is the thread's program, so its body refers to nothing outside but types. */
 export function fileWriterThread(): void {
   const { closeSync, constants, mkdirSync, openSync, writeSync } = process.getBuiltinModule('node:fs');
   const { dirname } = process.getBuiltinModule('node:path');
@@ -68,7 +68,7 @@ export function fileWriterThread(): void {
   };
 
   port.on('message', ({ memory, paths, places }: Batch) => {
-    const bytes = memories[memory] as SharedArrayBuffer; // as many as numbers
+    const bytes = memories[memory] as SharedArrayBuffer; // numbers come from the writer
     const failures: BatchDone[number][] = [];
     let start = 0;
     for (const [index, path] of paths.split(pathEnd).entries()) {

@@ -3,14 +3,14 @@ import { nodeClock } from './node-clock';
 import { nodeRandom } from './node-random';
 
 describe('the clock of the system', () => {
-  it('tells whole milliseconds since the epoch', () => {
+  it('returns whole milliseconds since the epoch', () => {
     const before = Date.now();
     const now = nodeClock.nowMs();
     expect(Number.isInteger(now)).toBe(true);
     expect(now >= before && now <= Date.now()).toBe(true);
   });
 
-  it('never runs backwards on its monotonic side', () => {
+  it('has a monotonic time that never runs backwards', () => {
     let last = nodeClock.monotonicMs();
     for (let reading = 0; reading < 10_000; reading += 1) {
       const now = nodeClock.monotonicMs();
@@ -20,7 +20,7 @@ describe('the clock of the system', () => {
     expect(last).toBeGreaterThan(0);
   });
 
-  it('runs timers in the order of their times, once, and cancelled ones never', async () => {
+  it('runs each timer once in order of due time, and no cancelled one', async () => {
     const ran: string[] = [];
     await new Promise<void>((resolve) => {
       nodeClock.setTimer(20, () => {
@@ -34,7 +34,7 @@ describe('the clock of the system', () => {
     expect(ran).toEqual(['early', 'also early', 'late']);
   });
 
-  it('takes the cancelling of a timer that has run', async () => {
+  it('ignores the cancellation of a timer that has run', async () => {
     const timer = await new Promise<ReturnType<typeof nodeClock.setTimer>>((resolve) => {
       const set = nodeClock.setTimer(0, () => {
         resolve(set);
@@ -48,18 +48,18 @@ describe('the clock of the system', () => {
 });
 
 describe('the randomness of the system', () => {
-  it('gives as many bytes as asked for, other ones each time', () => {
+  it('returns the requested number of bytes, different each time', () => {
     expect([0, 1, 16, 100].map((count) => nodeRandom.bytes(count).byteLength)).toEqual([0, 1, 16, 100]);
     const ids = Array.from({ length: 1000 }, () => Buffer.from(nodeRandom.bytes(16)).toString('hex'));
     expect(new Set(ids).size).toBe(1000);
   });
 
-  it('gives bytes of their own memory, not a view of a pool', () => {
+  it('returns bytes in memory of their own, not a view of a pool', () => {
     const bytes = nodeRandom.bytes(16);
     expect(bytes.buffer.byteLength).toBe(16);
   });
 
-  it('gives fractions from 0 to below 1', () => {
+  it('returns fractions in [0, 1)', () => {
     const fractions = Array.from({ length: 10_000 }, () => nodeRandom.fraction());
     expect(fractions.every((fraction) => fraction >= 0 && fraction < 1)).toBe(true);
     expect(new Set(fractions.map((fraction) => Math.floor(fraction * 10))).size).toBe(10);

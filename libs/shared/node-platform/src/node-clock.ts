@@ -1,4 +1,4 @@
-// The system's clock and timers.
+// The clock and timers of the system.
 
 import type { Clock } from '@pulses/shared-ports';
 

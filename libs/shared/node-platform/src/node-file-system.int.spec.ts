@@ -16,7 +16,7 @@ describe('files of the system', () => {
   });
   afterEach(() => directory.remove());
 
-  it('are made for their owner alone, readable and writable', async () => {
+  it('are created readable and writable for their owner alone', async () => {
     const file = await nodeFileSystem.open(at('new'), 'create');
     expect(await file.write(text('hello'), 0)).toBe(5);
     const into = Buffer.alloc(5);
@@ -26,7 +26,7 @@ describe('files of the system', () => {
     expect(await modeOf(at('new'))).toBe('600');
   });
 
-  it('are not made over another, nor opened when there is none', async () => {
+  it('are neither created over an existing file nor opened when missing', async () => {
     await writeFile(at('old'), 'kept');
     await expect(nodeFileSystem.open(at('old'), 'create')).rejects.toMatchObject({ code: 'EEXIST' });
     expect(await readFile(at('old'), 'utf8')).toBe('kept');
@@ -34,7 +34,7 @@ describe('files of the system', () => {
       await expect(nodeFileSystem.open(at('none'), mode)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it('that are opened for reading can not be written', async () => {
+  it('opened for reading cannot be written', async () => {
     await writeFile(at('f'), 'kept');
     const file = await nodeFileSystem.open(at('f'), 'read');
     await expect(file.write(text('x'), 0)).rejects.toMatchObject({ code: 'EBADF' });
@@ -44,7 +44,7 @@ describe('files of the system', () => {
     expect(await readFile(at('f'), 'utf8')).toBe('kept');
   });
 
-  it('that are opened for writing keep what is in them', async () => {
+  it('opened for writing keep their content', async () => {
     await writeFile(at('f'), 'abcdef');
     const file = await nodeFileSystem.open(at('f'), 'write');
     expect(await file.size()).toBe(6);
@@ -62,7 +62,7 @@ describe('files of the system', () => {
     expect(await readFile(at('f'))).toEqual(text('\0\0\0abcde'));
   });
 
-  it('are read short at their end, and with 0 behind it', async () => {
+  it('are read short at their end, and as 0 bytes beyond it', async () => {
     await writeFile(at('f'), 'abcdef');
     const file = await nodeFileSystem.open(at('f'), 'read');
     const into = Buffer.alloc(4, '.');
@@ -74,7 +74,7 @@ describe('files of the system', () => {
     await file.close();
   });
 
-  it('are cut and grown with zeros', async () => {
+  it('are truncated, and extended with zeros', async () => {
     await writeFile(at('f'), 'abcdef');
     const file = await nodeFileSystem.open(at('f'), 'write');
     await file.truncate(2);
@@ -107,7 +107,7 @@ describe('files of the system', () => {
     await expect(nodeFileSystem.rename(at('a'), at('b'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it('exist, do not, or can not be known', async () => {
+  it('exist, do not exist, or fail the check', async () => {
     await writeFile(at('f'), '');
     expect(await nodeFileSystem.exists(at('f'))).toBe(true);
     expect(await nodeFileSystem.exists(directory.path)).toBe(true);
@@ -125,7 +125,7 @@ describe('directories of the system', () => {
   });
   afterEach(() => directory.remove());
 
-  it('are made with their parents, for their owner alone; one that exists is left as it is', async () => {
+  it('are created with their parents for their owner alone, and left alone when they exist', async () => {
     await nodeFileSystem.makeDirectory(at('a/b/c'));
     for (const path of ['a', 'a/b', 'a/b/c']) expect(((await stat(at(path))).mode & 0o777).toString(8)).toBe('700');
     await mkdir(at('shared'), { mode: 0o755 });
@@ -143,7 +143,7 @@ describe('directories of the system', () => {
     expect(await nodeFileSystem.exists(at('d'))).toBe(false);
   });
 
-  it('are synchronised, and refused when they are none', async () => {
+  it('are synchronised, and anything else is rejected', async () => {
     await writeFile(at('f'), '');
     await expect(nodeFileSystem.syncDirectory(directory.path)).resolves.toBeUndefined();
     await expect(nodeFileSystem.syncDirectory(at('f'))).rejects.toMatchObject({ code: 'ENOTDIR' });

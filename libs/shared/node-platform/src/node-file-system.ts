@@ -1,7 +1,7 @@
 // Files of the operating system.
 //
-// Guarantees: what the FileSystem port says of durability, by fdatasync(2) and fsync(2) of directories; no symbolic link
-// is followed in the last component. Does not survive: a disk that acknowledges what it has not stored.
+// Guarantees: the durability that the FileSystem port promises, by fdatasync(2) and fsync(2) of directories. No symbolic
+// link is followed in the last component. Does not survive: a disk that acknowledges writes before it stores them.
 
 import { close, constants, fdatasync, fstat, ftruncate, open, read, write, writev } from 'node:fs';
 import { access, mkdir, open as openHandle, readdir, rename, rmdir, unlink } from 'node:fs/promises';
@@ -51,7 +51,7 @@ export const nodeFileSystem: FileSystem = {
   lockDirectory: (path) => Promise.resolve().then(() => lockDirectory(path)),
 };
 
-// Callbacks instead of FileHandle: half the cost a call, and no descriptor closed behind our back by the collector.
+// Callbacks instead of FileHandle: they halve the cost of a call, and the collector closes no descriptor.
 function handleOf(descriptor: number): FileHandle {
   return {
     write: (bytes, position) =>

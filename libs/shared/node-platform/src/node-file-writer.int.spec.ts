@@ -1,4 +1,4 @@
-// What it writes, the suite of all writers of pieces says (broker-log). Here: a thread that ends.
+// The suite of all file writers in broker-log covers what it writes. This one covers a thread that ends.
 
 import { describe, expect, it } from '@jest/globals';
 import { startNodeFileWriter } from './node-file-writer';
@@ -6,14 +6,14 @@ import { startNodeFileWriter } from './node-file-writer';
 const bytes = [Buffer.from('x')];
 const AT_THE_FIRST = `require('node:worker_threads').parentPort.once('message', () => `;
 
-describe('a writer of pieces whose thread ends', () => {
+describe('a file writer whose thread ends', () => {
   it.each([
     ['with an error', `${AT_THE_FIRST} { throw new Error('broken'); });`, /ended: Error: broken/],
     ['by itself', `${AT_THE_FIRST} process.exit(3));`, /ended: exit code 3/],
     ['at its start', 'not a program', /ended: SyntaxError/],
-  ])('%s fails all that waits, and all that comes later', async (_, program, message) => {
+  ])('%s fails every pending and every later call', async (_, program, message) => {
     const writer = await startNodeFileWriter(program);
-    // More than go together, so that some are not sent yet.
+    // More than fit into the batches in flight, so that some wait.
     const many = await Promise.allSettled(
       Array.from({ length: 2_000 }, (_unused, index) => writer.write(`/nowhere/${index}`, bytes, 0)),
     );
@@ -23,7 +23,7 @@ describe('a writer of pieces whose thread ends', () => {
     await writer.close();
   });
 
-  it('because it is closed fails what is under way', async () => {
+  it('on close fails the pending calls', async () => {
     const writer = await startNodeFileWriter('setInterval(() => undefined, 1000)');
     const written = writer.write('/nowhere', bytes, 0);
     written.catch(() => undefined);

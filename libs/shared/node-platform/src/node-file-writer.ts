@@ -1,9 +1,12 @@
-// Pieces of many files, written by a thread that does nothing else.
+// Writes pieces of many files in a thread of its own.
 //
-// Guarantees: a piece's promise settles after its bytes were handed to the system, or with the system's error and its `code`;
-// when the thread ends, everything under way fails, and all that comes later. No symbolic link is followed in the last component.
-// Bounds: two batches at a time are copied for the thread, into memory that is used again and again; what else waits, the
-// callers hold. Longer pieces go in parts.
+// Guarantees: the promise of a piece settles after the system took its bytes, or with the system's error and `code`.
+// When the thread ends, every pending and later call fails. No symbolic link is followed in the last component.
+// Bounds: two batches are in flight, in memory that is reused. Callers hold the bytes of all other pieces. Pieces longer
+// than a batch are split.
+//
+// The thread runs a text of its own, not the program's entry file: loading the broker's bundle a second time takes 22 MB
+// of memory and 200 ms of CPU, measured in November 2026.
 
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
@@ -14,17 +17,17 @@ const BATCH_BYTES = 256 * 1024;
 const BATCH_PIECES = 256;
 const BATCHES_UNDER_WAY = 2;
 const PROGRAM = `(${String(fileWriterThread)})()`;
-/** The thread keeps nothing. */
+/** The thread holds next to nothing on its heap. */
 const THREAD_LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32 };
 
 export interface NodeFileWriter extends FileWriter {
-  /** Ends the thread. What is under way then fails, and is written or not. */
+  /** Ends the thread. Pending calls fail; their bytes may or may not be written. */
   close(): Promise<void>;
 }
 
 interface Piece {
   readonly path: string;
-  /** Where it goes, or RESET. */
+  /** Position in the file, or RESET. */
   readonly position: number;
   readonly buffers: readonly Uint8Array[];
   readonly length: number;
@@ -33,15 +36,15 @@ interface Piece {
 }
 
 /**
- * Resolves once the thread runs: later there may be no descriptor left to start it. It keeps the process alive until `close`.
- * @throws the system's error when it can't be started
+ * Resolves once the thread runs, since later no descriptor may be left to start it. Keeps the process alive until `close`.
+ * @throws the system's error when the thread can't start
  */
 export async function startNodeFileWriter(program = PROGRAM): Promise<NodeFileWriter> {
-  // Shared and used again: memory that changes hands counts as new each time, and is collected.
+  // Shared and reused: transferred memory would be new garbage each time.
   const memories = Array.from({ length: BATCHES_UNDER_WAY }, () => new SharedArrayBuffer(BATCH_BYTES));
   let nextMemory = 0;
   let waiting: Piece[] = [];
-  /** In the order in which they are answered. */
+  /** In the order of their answers. */
   let underWay: Piece[][] = [];
   let isScheduled = false;
   let ended: Error | undefined;
@@ -50,7 +53,7 @@ export async function startNodeFileWriter(program = PROGRAM): Promise<NodeFileWr
   const thread = new Worker(program, { eval: true, execArgv: [], workerData, resourceLimits: THREAD_LIMITS });
 
   const onEnded = (reason: unknown): void => {
-    ended ??= new Error(`the thread that writes files has ended: ${String(reason)}`);
+    ended ??= new Error(`the file writer's thread has ended: ${String(reason)}`);
     const failed = [...underWay.flat(), ...waiting];
     underWay = [];
     waiting = [];
@@ -58,25 +61,25 @@ export async function startNodeFileWriter(program = PROGRAM): Promise<NodeFileWr
   };
 
   const onDone = (failures: BatchDone): void => {
-    const pieces = underWay.shift() ?? []; // none when an error has overtaken the answer
+    const pieces = underWay.shift() ?? []; // absent when an error came before the answer
     for (const { index, code, message } of failures) pieces[index]?.reject(Object.assign(new Error(message), { code }));
-    for (const { resolve } of pieces) resolve(); // which the rejected ones do not hear
+    for (const { resolve } of pieces) resolve(); // has no effect on the rejected ones
     schedule();
   };
 
-  /** The first of those that wait, at least one. */
+  /** The oldest waiting pieces that fit into a batch, at least one. */
   const nextPieces = (): Piece[] => {
     let bytes = 0;
     const end = waiting.findIndex(({ length }, index) => {
       bytes += length;
-      return bytes > BATCH_BYTES || index === BATCH_PIECES; // none is longer than a batch
+      return bytes > BATCH_BYTES || index === BATCH_PIECES; // no piece is longer than a batch
     });
     return waiting.splice(0, end === -1 ? waiting.length : end);
   };
 
   const batchOf = (pieces: readonly Piece[]): Batch => {
     const memory = nextMemory;
-    // No more are under way than there are memories, and they are answered in order.
+    // A free memory exists: batches in flight never outnumber the memories, and answers come in order.
     nextMemory = (nextMemory + 1) % BATCHES_UNDER_WAY;
     const into = new Uint8Array(memories[memory] as SharedArrayBuffer);
     const places = new Float64Array(2 * pieces.length);
@@ -101,7 +104,7 @@ export async function startNodeFileWriter(program = PROGRAM): Promise<NodeFileWr
     }
   };
 
-  /** Later in the turn: those who have just had their answers come with more. */
+  /** Sends later in this turn, since callers that just got an answer add more pieces. */
   const schedule = (): void => {
     if (isScheduled) return;
     isScheduled = true;
@@ -142,7 +145,7 @@ export async function startNodeFileWriter(program = PROGRAM): Promise<NodeFileWr
   };
 }
 
-/** The buffers in parts of at most BATCH_BYTES, in order; at least one, which may be empty. */
+/** Splits the buffers into parts of at most BATCH_BYTES, in order. The only part may be empty. */
 function* partsOf(buffers: readonly Uint8Array[]): Generator<Uint8Array[]> {
   let part: Uint8Array[] = [];
   let room = BATCH_BYTES;

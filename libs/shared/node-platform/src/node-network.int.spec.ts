@@ -18,7 +18,7 @@ const TIMEOUT_MS = 20_000;
 
 const text = (content: string) => Buffer.from(content);
 
-/** The kind of timer that runs for each end of the established connections of a port. */
+/** The kind of the running timer at each end of a port's established connections. */
 function timersOf(port: number): number[] {
   const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
   return readFileSync('/proc/net/tcp', 'utf8')
@@ -44,7 +44,7 @@ describe('the network of the system', () => {
     for (const listener of listeners.splice(0)) await listener.close();
   });
 
-  /** Listens; `next` waits for the next connection that comes in. */
+  /** Listens; `next` waits for the next incoming connection. */
   async function listen({ secure = false, connectionsMax = 100 } = {}) {
     const arrived: Socket[] = [];
     const waiting: ((socket: Socket) => void)[] = [];
@@ -80,7 +80,7 @@ describe('the network of the system', () => {
     return { client, server, port };
   }
 
-  /** Turns of the event loop in which a connection of its own has carried bytes both ways. */
+  /** Lets the event loop turn until a separate connection has carried bytes both ways. */
   async function otherTraffic(): Promise<void> {
     const { client, server } = await pair();
     const [left, right] = [watch(client), watch(server)];
@@ -108,7 +108,7 @@ describe('the network of the system', () => {
       expect(right.received.equals(sent)).toBe(true);
     });
 
-    it('lets its owner go once it is closed', async () => {
+    it('releases its owner once it is closed', async () => {
       const { server } = await pair(secure);
       const told = Promise.withResolvers<void>();
       const owner = (() => {
@@ -127,11 +127,11 @@ describe('the network of the system', () => {
       await told.promise;
       await otherTraffic();
       collectGarbage();
-      expect(server.bufferedBytes).toBe(0); // so the socket itself is still there
+      expect(server.bufferedBytes).toBe(0); // the socket itself is still reachable
       expect(owner.deref()).toBeUndefined();
     });
 
-    it('keeps what comes until somebody listens', async () => {
+    it('keeps received bytes until it is handled', async () => {
       const { client, server } = await pair(secure);
       client.write(text('early'));
       client.end();
@@ -141,7 +141,7 @@ describe('the network of the system', () => {
       expect(right.received.toString()).toBe('early');
     });
 
-    it('lets either side end first: the other may still send', async () => {
+    it('lets either side end first while the other still sends', async () => {
       for (const [first, second] of await Promise.all([
         pair(secure).then(({ client, server }) => [client, server] as const),
         pair(secure).then(({ client, server }) => [server, client] as const),
@@ -164,7 +164,7 @@ describe('the network of the system', () => {
       }
     });
 
-    it('says nothing while it is paused, makes the writer wait, and loses nothing', async () => {
+    it('delivers nothing while paused, makes the writer wait, and loses nothing', async () => {
       const { client, server } = await pair(secure);
       const left = watch(client);
       let isSlow = true;
@@ -173,7 +173,7 @@ describe('the network of the system', () => {
       });
       const chunk = Buffer.alloc(64 * 1024, 'abcdefghijk');
       let chunks = 0;
-      // More than the system's buffers hold.
+      // More than the buffers of the system hold.
       while (chunks < 512) {
         client.write(chunk);
         chunks += 1;
@@ -198,13 +198,13 @@ describe('the network of the system', () => {
       expect(right.received.equals(expected)).toBe(true);
     });
 
-    it('probes the peer when nothing goes, on both sides', async () => {
+    it('probes an idle peer from both sides', async () => {
       const { port } = await pair(secure);
-      // Only a timer for probes is left once everything sent was acknowledged: Linux shows it as 2.
+      // Once all sent bytes are acknowledged only the keep-alive timer is left, which Linux shows as 2.
       await until(() => timersOf(port).join() === '2,2');
     });
 
-    it('gathers what is written between cork and uncork', async () => {
+    it('gathers writes between cork and uncork', async () => {
       const { client, server } = await pair(secure);
       const right = watch(server);
       client.cork();
@@ -217,7 +217,7 @@ describe('the network of the system', () => {
       expect(right.received.toString()).toBe('abc');
     });
 
-    it('tells both sides, once, when one drops the connection', async () => {
+    it('notifies both sides once when one of them drops the connection', async () => {
       const { client, server } = await pair(secure);
       const [left, right] = [watch(client), watch(server)];
       client.destroy();
@@ -232,7 +232,7 @@ describe('the network of the system', () => {
     });
   });
 
-  it('tells who listens late that the connection is over', async () => {
+  it('notifies handlers that come late of a closed connection', async () => {
     const { client, server } = await pair();
     client.destroy();
     await watch(server).ended;
@@ -242,10 +242,10 @@ describe('the network of the system', () => {
     expect(late.heard).toEqual(['close']);
   });
 
-  it('tells the writer what broke the connection', async () => {
+  it('passes the cause of a broken connection to the writer', async () => {
     const { client, server } = await pair();
     const left = watch(client);
-    // More than a reader that waits takes: the system answers with a reset when that reader goes.
+    // More than a paused reader takes, so that the system answers its end with a reset.
     client.write(Buffer.alloc(1024 * 1024));
     await otherTraffic();
     server.destroy();
@@ -253,7 +253,7 @@ describe('the network of the system', () => {
     expect(left.heard.at(-1)).toBe('close');
   });
 
-  it('drops what is queued when it is destroyed, and sends it when it is ended', async () => {
+  it('drops queued bytes when destroyed, and sends them when ended', async () => {
     const dropped = await pair();
     const bytes = Buffer.alloc(16 * 1024 * 1024);
     dropped.client.write(bytes);
@@ -270,7 +270,7 @@ describe('the network of the system', () => {
     expect(other.received.byteLength).toBe(bytes.byteLength);
   });
 
-  it('closes connections above the limit at once, and takes new ones when others have gone', async () => {
+  it('closes connections above the limit at once, and accepts new ones when others end', async () => {
     const { port, next } = await listen({ connectionsMax: 1 });
     const first = watch(await connect(port));
     const served = watch(await next());
@@ -285,7 +285,7 @@ describe('the network of the system', () => {
     expect((await next()).peer).toMatch(/^127/);
   });
 
-  it('goes on with open connections when the listener closes, and takes no new one', async () => {
+  it('keeps open connections when the listener closes, and accepts no new one', async () => {
     const { port, next, listener } = await listen();
     const [client, server] = await Promise.all([connect(port), next()]);
     const right = watch(server);
@@ -296,18 +296,18 @@ describe('the network of the system', () => {
     await right.untilReceived(10);
   });
 
-  it('refuses to listen where another does, and on an address that is not ours', async () => {
+  it('rejects an address in use and an address of another machine', async () => {
     const { port } = await listen();
     await expect(nodeNetwork.listen({ host: HOST, port, connectionsMax: 1 }, () => undefined)).rejects.toMatchObject({
       code: 'ADDRESS_IN_USE',
       message: `${HOST}:${port} is in use by another process`,
     });
-    // An address of the range for documents (RFC 5737), which no machine has.
+    // An address of the documentation range (RFC 5737), which no machine has.
     const elsewhere = nodeNetwork.listen({ host: '192.0.2.1', port: 0, connectionsMax: 1 }, () => undefined);
     await expect(elsewhere).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 
-  it('says that a peer which does not listen is out of reach', async () => {
+  it('reports a peer that does not listen as unreachable', async () => {
     const port = await freePort();
     await expect(connect(port)).rejects.toMatchObject({
       code: 'CONNECTION_LOST',
@@ -317,7 +317,7 @@ describe('the network of the system', () => {
     });
   });
 
-  it('gives up on a peer that accepts and then does not answer', async () => {
+  it('times out on a peer that accepts and then does not answer', async () => {
     const { port } = await listen();
     const silent = nodeNetwork.connect({ host: HOST, port, tls: {}, timeoutMs: 50 });
     await expect(silent).rejects.toMatchObject({
@@ -326,7 +326,7 @@ describe('the network of the system', () => {
     });
   });
 
-  it('trusts no certificate that it was not told to', async () => {
+  it('rejects a certificate that is not trusted', async () => {
     const { port } = await listen({ secure: true });
     const distrustful = nodeNetwork.connect({ host: HOST, port, tls: {}, timeoutMs: TIMEOUT_MS });
     await expect(distrustful).rejects.toMatchObject({
@@ -335,7 +335,7 @@ describe('the network of the system', () => {
     });
   });
 
-  it('turns a plain client away from a TLS door, and reaches no plain one with TLS', async () => {
+  it('rejects a plain client on a TLS port, and a TLS client on a plain port', async () => {
     const secure = await listen({ secure: true });
     const plain = watch(await connect(secure.port));
     plain.socket.write(text('sink-connector_source.pulses\nplain\n'));
@@ -352,7 +352,7 @@ describe('the network of the system', () => {
   it.each([
     ['no PEM', 'x', 'x'],
     ['nothing', '', ''],
-  ])('refuses a certificate that is none: %s', async (_name, certificatePem, privateKeyPem) => {
+  ])('rejects an unusable certificate: %s', async (_name, certificatePem, privateKeyPem) => {
     const options = { host: HOST, port: 0, connectionsMax: 1, tls: { certificatePem, privateKeyPem } };
     const listening = nodeNetwork.listen(options, () => undefined).then((listener) => listeners.push(listener));
     await expect(listening).rejects.toMatchObject({ code: 'CONFIG_INVALID' });

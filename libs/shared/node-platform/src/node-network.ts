@@ -1,8 +1,8 @@
 // TCP and TLS sockets of the operating system.
 //
-// Guarantees: a failure of a socket ends in `onClose(error)`, never in an unhandled event; above `connectionsMax` a new
-// connection is closed at once. Both sides may end their sending half first (half-open); a peer that is gone altogether, with
-// its machine or after it has ended its half, is noticed within two minutes, also when nothing is sent to it.
+// Guarantees: a socket failure ends in `onClose(error)`, never in an unhandled event. Above `connectionsMax` a new
+// connection is closed at once. Either side may end its sending half first (half-open). Keep-alive probes detect a dead
+// peer within two minutes, even on an idle connection.
 
 import { createServer, connect as connectTcp, type Server, type Socket as NodeSocket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
@@ -10,7 +10,7 @@ import { PulsesError } from '@pulses/shared-errors';
 import type { Listener, Network, Socket, SocketHandlers, TlsServerOptions } from '@pulses/shared-ports';
 
 const TLS_VERSION_MIN = 'TLSv1.2';
-/** A connection over which nothing goes for so long is probed, once a second and ten times. */
+/** An idle connection is probed after this time: ten times, once a second. */
 const KEEP_ALIVE_MS = 30_000;
 
 export const nodeNetwork: Network = {
@@ -24,11 +24,11 @@ export const nodeNetwork: Network = {
         ? tlsServer(tls, accept)
         : createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept);
       server.maxConnections = connectionsMax;
-      // Stays for good: a connection that could not be accepted is an error of the listener too.
+      // Stays registered: a failed accept is an error of the listener too.
       server.on('error', (error: NodeJS.ErrnoException) => {
         reject(listenError(error, host, port));
       });
-      // Room for a whole crowd that comes at once; the system sets its own limit.
+      // A backlog for a reconnect storm; the system may set a lower limit.
       server.listen({ host, port, backlog: connectionsMax }, () => {
         const address = server.address();
         resolve({
@@ -81,7 +81,7 @@ function tune(socket: NodeSocket): void {
 
 function tlsServer({ certificatePem, privateKeyPem }: TlsServerOptions, accept: (socket: NodeSocket) => void): Server {
   try {
-    // Node takes empty text for "none" and would turn every client away.
+    // Node reads empty text as "no certificate" and would reject every client.
     if (certificatePem === '' || privateKeyPem === '') throw new Error('a file is empty');
     return createTlsServer(
       { cert: certificatePem, key: privateKeyPem, minVersion: TLS_VERSION_MIN, allowHalfOpen: true },
@@ -108,7 +108,7 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
   return new PulsesError('CONFIG_INVALID', `cannot listen on ${host}:${port}: ${describe(error)}`, { cause: error });
 }
 
-/** Whose socket it is before it is handled, and once it is closed. */
+/** Handlers of a socket without an owner: before `handle` and after the close. */
 const NOBODY: SocketHandlers = {
   onData: () => undefined,
   onDrain: () => undefined,
@@ -188,8 +188,8 @@ class OpenSocket implements Socket {
   }
 
   /**
-   * Node gives each stream a function that V8 takes for old at once: it keeps a closed socket, and all that this refers to,
-   * until everything old is collected. So it refers to its owner no longer than it has to.
+   * Drops the reference to the owner. Node gives each stream a function that V8 allocates as old, which keeps a closed
+   * socket and everything it refers to until a full collection.
    */
   private tellClosed(): void {
     const { handlers } = this;

@@ -1,4 +1,4 @@
-// The system's randomness.
+// The randomness of the system.
 
 import { randomBytes } from 'node:crypto';
 import type { Random } from '@pulses/shared-ports';

@@ -1,4 +1,4 @@
-// Time, injected: production code never calls Date.now or setTimeout itself.
+// Time, injected: production code never calls Date.now or setTimeout directly.
 
 /** A pending call of a timer. */
 export interface Timer {

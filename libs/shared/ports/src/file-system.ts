@@ -1,4 +1,4 @@
-// Files, injected: everything the broker stores goes through this port, so that tests can cut the power.
+// Files, injected: all storage of the broker goes through this port, so that tests can simulate power cuts.
 //
 // Failures keep Node's `code` (ENOSPC, EDQUOT, EMFILE, EIO, ENOENT, EEXIST, …) on the thrown Error.
 // Durability is POSIX's: bytes are safe after `datasync`, a new, renamed or removed name after
@@ -7,7 +7,7 @@
 export interface FileHandle {
   /** Writes from `bytes[0]` at `position`; resolves to the count written, which may be short. */
   write(bytes: Uint8Array, position: number): Promise<number>;
-  /** Writes the buffers back to back at `position`; resolves to the count written in all, which may be short. */
+  /** Writes the buffers back to back at `position`; resolves to the total count written, which may be short. */
   writev(buffers: readonly Uint8Array[], position: number): Promise<number>;
   /** Reads into `into` from `position`; resolves to the count read: 0 at the end, may be short. */
   read(into: Uint8Array, position: number): Promise<number>;
@@ -28,7 +28,7 @@ export interface FileHandle {
  */
 export type OpenMode = 'read' | 'create' | 'write';
 
-/** A lock that ends with the process at the latest. */
+/** A lock that the end of the process releases. */
 export interface DirectoryLock {
   release(): Promise<void>;
 }
@@ -49,8 +49,8 @@ export interface FileSystem {
   /** fsync(2) of a directory: makes its names durable. */
   syncDirectory(path: string): Promise<void>;
   /**
-   * Takes the directory for this process alone.
-   * @throws PulsesError DATA_DIR_LOCKED when another process has it
+   * Locks the directory for this process alone.
+   * @throws PulsesError DATA_DIR_LOCKED when another process holds the lock
    */
   lockDirectory(path: string): Promise<DirectoryLock>;
 }
@@ -58,11 +58,11 @@ export interface FileSystem {
 /** Writes pieces of many files, where opening and closing each file costs more than the bytes. */
 export interface FileWriter {
   /**
-   * Writes the buffers back to back at `position` of a file that exists, and keeps no descriptor. The buffers must not change
-   * meanwhile. Pieces of one file are written in order only when each is awaited; nothing is durable.
-   * @throws the system's error; some of the bytes may then be written
+   * Writes the buffers back to back at `position` of an existing file and keeps no descriptor. The buffers must not change
+   * until it settles. Pieces of one file are written in order only when each is awaited. Nothing is durable.
+   * @throws the system's error; some of the bytes may be written
    */
   write(path: string, buffers: readonly Uint8Array[], position: number): Promise<void>;
-  /** The same from the start of a file that is made, with its directory, or emptied when it exists. */
+  /** Like `write` at 0, into a file that is emptied or created with its directory. */
   reset(path: string, buffers: readonly Uint8Array[]): Promise<void>;
 }

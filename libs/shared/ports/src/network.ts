@@ -1,6 +1,6 @@
 // Stream sockets, injected: TCP and TLS in production, a scripted one in tests.
 
-/** What a socket's owner wants to hear. Calls never overlap. */
+/** Callbacks of a socket's owner. Calls never overlap. */
 export interface SocketHandlers {
   /** `bytes` belong to the callee from now on. Not called while paused. */
   onData(bytes: Uint8Array): void;

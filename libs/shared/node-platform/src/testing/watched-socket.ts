@@ -1,11 +1,11 @@
-// A socket whose owner writes down what it hears.
+// A socket whose handlers record their calls.
 
 import type { Socket } from '@pulses/shared-ports';
 
 export interface WatchedSocket {
   readonly socket: Socket;
   readonly received: Buffer;
-  /** Names of the calls so far, each kind once for a run of it: `data`, `drain`, `end`, `close`. */
+  /** Names of the calls so far, repeated ones once: `data`, `drain`, `end`, `close`. */
   readonly heard: readonly string[];
   readonly ended: Promise<void>;
   /** Resolves to the error that the connection broke with, if any. */
