@@ -1,4 +1,4 @@
-// The behaviours that every aggregation engine shows. A scenario is left out only through `supports`.
+// The required behaviour of every aggregation engine. A scenario is skipped only through `supports`.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { AggregationEngine, EngineSource, EngineSupports } from '@pulses/aggregation-api';
@@ -26,8 +26,8 @@ import { createTestWindow, idOf, spoil, type TestKey, type TestMessage, type Tes
  * Declares the suite.
  *
  * @param name the engine, for the title
- * @param start brings up a store with nothing in it
- * @param supports what the engine declares; compared with its own manifest
+ * @param start starts an empty store
+ * @param supports the expected manifest; compared with the engine's own
  */
 export function describeAggregationEngine(
   name: string,
@@ -55,11 +55,11 @@ export function describeAggregationEngine(
       await harness.close();
     });
 
-    it('declares what it supports', () => {
+    it('declares its capabilities', () => {
       expect(engine.supports).toEqual(supports);
     });
 
-    it('sums by key exactly, with counts and first and last times', async () => {
+    it('computes exact sums, counts and first and last times by key', async () => {
       await addNext(engine, window, pulse(SKU_A, 10n ** 30n, 100), pulse(SKU_B, 1n, 200), pulse(SKU_A, -3n, 300));
       await addNext(engine, window, pulse(SKU_B, -(10n ** 49n), 400), undefined, pulse(SKU_A, 5n, 400));
       expect(window.sums).toEqual([
@@ -69,13 +69,13 @@ export function describeAggregationEngine(
       await expectSealed(engine, window);
     });
 
-    it('holds a time of zero for a time', async () => {
+    it('accepts zero as a time', async () => {
       await addNext(engine, window, pulse(SKU_A, 1n, 0));
       await addNext(engine, window, pulse(SKU_A, 1n, 700));
       await expectSealed(engine, window);
     });
 
-    it('answers any slice of a sealed window, and of the open one as far as it is applied', async () => {
+    it('returns any slice of a sealed window, and of the applied part of the open one', async () => {
       const keys = Array.from({ length: 20 }, (_, index): TestKey => ['tenant', `sku-${index}`, 'GB']);
       await addNext(engine, window, ...keys.map((key, index) => pulse(key, BigInt(index), index)));
       await expectSums(engine, window, 5, 9);
@@ -91,7 +91,7 @@ export function describeAggregationEngine(
         await expectSums(engine, window, fromId, toId);
     });
 
-    it('rejects a slice beyond the keys and one of an unknown window', async () => {
+    it('rejects a slice beyond the keys or of an unknown window', async () => {
       await addNext(engine, window, pulse(SKU_A, 1n));
       for (const [fromId, toId] of [
         [0, 2],
@@ -102,14 +102,14 @@ export function describeAggregationEngine(
       await expect(engine.sums(window.startMs + WINDOW_MS, 0, 1)).rejects.toThrow(TypeError);
     });
 
-    it('counts the keys that were added, not those that the table knows already', async () => {
+    it('counts the added keys, not further ones of the table', async () => {
       await addNext(engine, window, pulse(SKU_A, 1n));
       idOf(window.keys, SKU_B);
       await addNext(engine, window, pulse(SKU_A, 1n));
       await expectSealed(engine, window);
     });
 
-    it('changes nothing when a delta comes again, at once or later', async () => {
+    it('ignores a repeated delta, at once or later', async () => {
       const deltas = [1n, 20n, 300n].map((amount) => window.take([pulse(SKU_A, amount), pulse(SKU_B, -amount)]));
       for (const delta of deltas) {
         await add(engine, delta);
@@ -121,7 +121,7 @@ export function describeAggregationEngine(
       await expectSealed(engine, window);
     });
 
-    it('refuses a delta that leaves a gap or holds a part of what is added, and changes nothing', async () => {
+    it('rejects a delta with a gap or an overlap, and changes nothing', async () => {
       await addNext(engine, window, pulse(SKU_A, 1n), pulse(SKU_A, 2n), pulse(SKU_A, 3n));
       const next = window.nextOffset;
       for (const [fromOffset, nextOffset] of [
@@ -136,14 +136,14 @@ export function describeAggregationEngine(
       await expectSealed(engine, window);
     });
 
-    it('refuses an add to a sealed window, and seals again with the same count', async () => {
+    it('rejects an add to a sealed window, and seals again with the same count', async () => {
       await addNext(engine, window, pulse(SKU_A, 1n));
       await expectSealed(engine, window);
       await expectConflict(engine, createTestWindow(0, window.nextOffset).take([pulse(SKU_A, 7n)]));
       await expectSealed(engine, window);
     });
 
-    it('has taken what it needs when add returns', async () => {
+    it('does not read the delta after add has returned', async () => {
       for (const amount of [1n, 20n, 300n]) {
         const delta = window.take([pulse(SKU_A, amount, 1), pulse(SKU_B, -amount, 2)]);
         const added = engine.add(delta);
@@ -153,7 +153,7 @@ export function describeAggregationEngine(
       await expectSealed(engine, window);
     });
 
-    it('lets the next window be added to while the sealed one is read in slices', async () => {
+    it('adds to the next window while the sealed one is read in slices', async () => {
       const keys = Array.from({ length: 50 }, (_, index): TestKey => ['tenant', `sku-${index}`, 'GB']);
       await addNext(engine, window, ...keys.map((key, index) => pulse(key, BigInt(index) - 25n, index)));
       expect(await engine.seal(window.startMs)).toBe(50);
@@ -172,7 +172,7 @@ export function describeAggregationEngine(
       await expectSealed(engine, next);
     });
 
-    it('forgets a dropped window alone, and begins one of the same start anew', async () => {
+    it('forgets only the dropped window, and can begin another one with its start', async () => {
       await addNext(engine, window, pulse(SKU_A, 1n));
       await engine.seal(window.startMs);
       const next = createTestWindow(WINDOW_MS, window.nextOffset);
@@ -186,7 +186,7 @@ export function describeAggregationEngine(
       await expectSealed(engine, again);
     });
 
-    it('seals a window without adds as one of no keys, and drops it', async () => {
+    it('seals a window without adds with a count of 0, and drops it', async () => {
       expect(await engine.seal(0)).toBe(0);
       await engine.drop(0);
       await engine.drop(WINDOW_MS);
@@ -199,7 +199,7 @@ export function describeAggregationEngine(
       ['incarnation', (mine) => ({ ...mine, incarnation: 'f'.repeat(32) })],
       ['group', (mine) => ({ ...mine, group: 'other' })],
       ['window length', (mine) => ({ ...mine, windowMs: 2 * WINDOW_MS })],
-    ])('has nothing of another %s when it opens', async (_what, otherThan) => {
+    ])('opens without any window of another %s', async (_what, otherThan) => {
       await addNext(engine, window, pulse(SKU_A, 1n));
       expect(await engine.open(otherThan(source), 0)).toBeUndefined();
       const fresh = createTestWindow(0, 0);
@@ -215,7 +215,7 @@ export function describeAggregationEngine(
       await expectSealed(engine, fresh);
     });
 
-    it('keeps apart two engines on different sources', async () => {
+    it('isolates two engines on different sources', async () => {
       const other = harness.createEngine();
       expect(await other.open({ ...source, topic: `${source.topic}.other` }, 0)).toBeUndefined();
       const otherWindow = createTestWindow(0, 0);
@@ -229,7 +229,7 @@ export function describeAggregationEngine(
       await other.close();
     });
 
-    it('tells keys of 3 * 256 bytes apart by any byte', async () => {
+    it('distinguishes keys of 3 * 256 bytes by any byte', async () => {
       const long = 'x'.repeat(255);
       const keys: TestKey[] = [
         [`${long}a`, `${long}a`, `${long}a`],
@@ -245,7 +245,7 @@ export function describeAggregationEngine(
       await expectSealed(engine, window);
     });
 
-    it('keeps every digit at the limits, whatever the signs', async () => {
+    it('keeps every digit at the limits, for all signs', async () => {
       const amounts = [AMOUNT_MAX, -AMOUNT_MAX, 1n, -1n, 10n ** 30n, -(10n ** 15n), 10n ** 45n - 1n, 0n];
       const key = (index: number): TestKey => ['tenant', `sku-${index}`, 'GB'];
       for (const left of amounts)
@@ -265,7 +265,7 @@ export function describeAggregationEngine(
       await expectSealed(engine, window);
     }, 180_000);
 
-    it('holds 100,000 keys, and answers them in slices', async () => {
+    it('holds 100,000 keys and returns them in slices', async () => {
       const messageOf = (index: number): TestMessage =>
         pulse(
           [`tenant-${index % 97}`, `sku-${index}`, 'GB'],

@@ -1,4 +1,5 @@
-// What an engine shows whose sums outlive it. "Restarted" is another engine over the same store, after `close` or without.
+// The required behaviour of an engine whose sums survive it. "Restarted" means another engine over the same store, after
+// `close` or without it.
 
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { AggregationEngine, EngineSource, EngineState } from '@pulses/aggregation-api';
@@ -39,7 +40,7 @@ export function describeSurvival(harness: () => EngineHarness): void {
       window = createTestWindow(0, 40);
     });
 
-    it('reports the open window with its keys, and goes on adding to it', async () => {
+    it('reports the open window with its keys, and continues to add to it', async () => {
       await addNext(
         engine,
         window,
@@ -58,7 +59,7 @@ export function describeSurvival(harness: () => EngineHarness): void {
       await expectSealed(engine, window);
     });
 
-    it('still has a sealed window that was not dropped, and forgets the one after it', async () => {
+    it('keeps a sealed window that was not dropped, and forgets the one after it', async () => {
       await addNext(engine, window, pulse(SKU_A, 1n, 10), pulse(SKU_B, 2n, 10));
       await engine.seal(window.startMs);
       const next = createTestWindow(WINDOW_MS, window.nextOffset);
@@ -78,7 +79,7 @@ export function describeSurvival(harness: () => EngineHarness): void {
       await expectSealed(engine, next);
     });
 
-    it('forgets what does not start where the source is read from', async () => {
+    it('forgets windows that do not start at the read offset of the source', async () => {
       await addNext(engine, window, pulse(SKU_A, 1n, 10));
       expect(await restart(source, 39)).toBeUndefined();
       expect(await restart(source, 40)).toBeUndefined();
@@ -92,7 +93,7 @@ export function describeSurvival(harness: () => EngineHarness): void {
       expect(await restart(source, 40)).toBeUndefined();
     });
 
-    it('reports nothing to another source, and leaves what belongs to the first', async () => {
+    it('reports nothing to another source, and keeps the windows of the first', async () => {
       await addNext(engine, window, pulse(SKU_A, 1n, 10));
       expect(await restart({ ...source, topic: `${source.topic}.other` }, 40)).toBeUndefined();
       await addNext(engine, createTestWindow(0, 40), pulse(SKU_B, 9n, 10));

@@ -1,4 +1,5 @@
-// A random life of an engine, against the suite's oracle: adds, repeats, refusals, seals, slices, drops and restarts.
+// A random history of an engine, checked against the suite's oracle: adds, repeats, rejections, seals, slices, drops and
+// restarts.
 
 import { expect } from '@jest/globals';
 import type { AggregationEngine } from '@pulses/aggregation-api';
@@ -15,7 +16,7 @@ export type Step =
   | { readonly kind: 'repeat' | 'overlap'; readonly pick: number }
   | { readonly kind: 'slice'; readonly from: number; readonly to: number }
   | { readonly kind: 'seal' | 'drop' }
-  /** `cut`: how many messages a delta of the rebuilt window holds. */
+  /** `cut`: messages per delta of the rebuilt window. */
   | { readonly kind: 'restart'; readonly closes: boolean; readonly cut: number };
 
 const label = fc.oneof(
@@ -66,14 +67,14 @@ export const steps: fc.Arbitrary<Step[]> = fc.array(
   { maxLength: 40 },
 );
 
-/** What the history knows of a window. */
+/** The history's model of a window. */
 interface Told {
   window: TestWindow;
   messages: TestMessage[];
   deltas: TestDelta[];
 }
 
-/** Lives a history on a fresh source, and compares at every step and at the end. */
+/** Runs a history on a new source and compares at every step and at the end. */
 export async function liveHistory(harness: EngineHarness, history: readonly Step[], topic: string): Promise<void> {
   const source = { ...SOURCE, topic };
   let engine: AggregationEngine = harness.createEngine();

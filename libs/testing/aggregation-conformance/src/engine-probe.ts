@@ -1,4 +1,4 @@
-// Small steps that the scenarios are written in.
+// Steps shared by the scenarios.
 
 import { expect } from '@jest/globals';
 import type { AggregationEngine, EngineSource, WindowDelta } from '@pulses/aggregation-api';
@@ -21,7 +21,7 @@ export function pulse(key: TestKey, amount: bigint, timestampMs = 0): TestMessag
   return { key, amount, timestampMs };
 }
 
-/** Adds a copy of the delta and spoils the copy as soon as `add` has returned. */
+/** Adds a copy of the delta and overwrites the copy as soon as `add` has returned. */
 export async function add(engine: AggregationEngine, delta: WindowDelta): Promise<void> {
   const copy: WindowDelta = {
     ...delta,
@@ -41,7 +41,7 @@ export function addNext(engine: AggregationEngine, window: TestWindow, ...messag
   return add(engine, window.take(messages));
 }
 
-/** Expects that a delta is refused. */
+/** Expects the rejection of a delta. */
 export async function expectConflict(engine: AggregationEngine, delta: WindowDelta): Promise<void> {
   const failure: unknown = await add(engine, delta).catch((error: unknown) => error);
   expect(isPulsesError(failure, 'POSITION_CONFLICT')).toBe(true);

@@ -1,6 +1,6 @@
-// A minimal engine: the suite's own reference, and what the pipeline is tested with. With a store its sums survive.
+// A minimal engine: the reference of the suite, also used to test the pipeline. With a store its sums survive.
 //
-// Guarantees: those of the interface; the store is shared by every engine over it. Loses nothing, bounds nothing.
+// Guarantees: those of the interface. All engines over one store share it. Bounds: none.
 
 import {
   createKeyTable,
@@ -18,18 +18,18 @@ interface StoredWindow {
   readonly fromOffset: number;
   nextOffset: number;
   isSealed: boolean;
-  /** By key id: the key's bytes and its sum. */
+  /** Bytes and sum of each key, by id. */
   readonly rows: { readonly key: Uint8Array; sum: ExpectedSum }[];
 }
 
-/** What survives: the windows of every source, by their start. */
+/** The surviving state: the windows of every source, by their start. */
 export type EngineStore = Map<string, Map<number, StoredWindow>>;
 
 export function createEngineStore(): EngineStore {
   return new Map();
 }
 
-/** @param store absent: the sums end with the engine */
+/** @param store without it the sums end with the engine */
 export function createReferenceEngine(store?: EngineStore): AggregationEngine {
   let windows = new Map<number, StoredWindow>();
 

@@ -1,4 +1,4 @@
-// A window as the suite keeps it: what was added, and what an engine must answer.
+// The suite's model of a window: the added messages and the expected sums.
 
 import { createKeyTable, type KeyTable, type WindowDelta, type WindowSums } from '@pulses/aggregation-api';
 import { amountAt, columnOf, setAmount } from './exact-sums';
@@ -6,7 +6,7 @@ import { amountAt, columnOf, setAmount } from './exact-sums';
 /** Tenant, SKU and unit. */
 export type TestKey = readonly [string, string, string];
 
-/** One message of the source: a pulse, or a message that is none and takes an offset only. */
+/** One message of the source: a pulse, or another message that only takes an offset. */
 export type TestMessage = { readonly key: TestKey; readonly amount: bigint; readonly timestampMs: number } | undefined;
 
 /** The sum of a key, in the suite's terms. */
@@ -28,9 +28,9 @@ export interface TestWindow {
   readonly fromOffset: number;
   readonly nextOffset: number;
   readonly keys: KeyTable;
-  /** By key id: everything taken so far. */
+  /** The expected sums so far, by key id. */
   readonly sums: readonly ExpectedSum[];
-  /** Takes the next messages and answers them as a delta. */
+  /** Takes the next messages and returns them as a delta. */
   take(messages: readonly TestMessage[]): TestDelta;
 }
 
@@ -61,7 +61,7 @@ export function createTestWindow(startMs: number, fromOffset: number): TestWindo
   };
 }
 
-/** The sums of a slice as an engine answers them, in the suite's terms. */
+/** The sums of a slice from an engine, in the suite's terms. */
 export function readSums({ fromId, toId, limbs, counts, firstSeenMs, lastSeenMs }: WindowSums): ExpectedSum[] {
   return Array.from({ length: toId - fromId }, (_, row) => ({
     amount: amountAt(limbs, row),
@@ -71,7 +71,7 @@ export function readSums({ fromId, toId, limbs, counts, firstSeenMs, lastSeenMs 
   }));
 }
 
-/** Spoils every column: an engine that still reads them shows it. */
+/** Overwrites every column, to expose an engine that still reads them. */
 export function spoil(delta: WindowDelta): void {
   delta.ids.fill(0);
   for (const column of [delta.limbs, delta.counts, delta.firstSeenMs, delta.lastSeenMs]) column.fill(7);
@@ -97,7 +97,7 @@ function deltaOf(
   rows: ReadonlyMap<number, ExpectedSum>,
 ): TestDelta {
   const sums = [...rows.values()];
-  // Longer than needed, as the columns of the pipeline are.
+  // Longer than needed, like the columns of the pipeline.
   const capacity = sums.length + 3;
   const limbs = columnOf(capacity).fill(9);
   sums.forEach(({ amount }, row) => {

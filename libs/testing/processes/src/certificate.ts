@@ -1,4 +1,4 @@
-// A certificate for TLS on loopback, fresh for each test.
+// A new certificate for TLS on loopback.
 
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -15,8 +15,8 @@ export interface Certificate {
 }
 
 /**
- * Makes a self-signed certificate for 127.0.0.1 and localhost in `directory`.
- * @throws Error when the `openssl` program is missing: Node can't sign certificates by itself
+ * Creates a self-signed certificate for 127.0.0.1 and localhost in `directory`.
+ * @throws Error when the `openssl` program is missing, since Node can't sign certificates
  */
 export async function makeCertificate(directory: string): Promise<Certificate> {
   const [certificatePath, privateKeyPath] = [join(directory, 'certificate.pem'), join(directory, 'private-key.pem')];
@@ -26,7 +26,7 @@ export async function makeCertificate(directory: string): Promise<Certificate> {
     await run('openssl', [...request, ...names, '-keyout', privateKeyPath, '-out', certificatePath]);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new Error('the tests of TLS need the openssl program on the PATH', { cause: error });
+    throw new Error('the TLS tests need the openssl program on the PATH', { cause: error });
   }
   const [certificatePem, privateKeyPem] = await Promise.all(
     [certificatePath, privateKeyPath].map((path) => readFile(path, 'utf8')),

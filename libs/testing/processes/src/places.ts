@@ -7,20 +7,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Below the ports that systems give to outgoing connections: one of those may be taken before it is listened on, even by a
- * client that looks for its server and so finds itself.
+ * Below the ephemeral ports: an outgoing connection could take one of these before the server listens on it, even a
+ * client that looks for its server and so connects to itself.
  */
 const [FIRST_PORT, PORTS] = [10_000, 20_000];
 let nextPort = Math.floor(Math.random() * PORTS);
 
-/** A port of loopback that was free a moment ago; not the same twice in a row. */
+/** A port of loopback that was just free; consecutive calls return different ones. */
 export async function freePort(): Promise<number> {
   for (let tried = 0; tried < PORTS; tried += 1) {
     const port = FIRST_PORT + (nextPort % PORTS);
     nextPort += 1;
     if (await isFree(port)) return port;
   }
-  throw new Error(`none of the ports from ${FIRST_PORT} on is free`);
+  throw new Error(`no free port from ${FIRST_PORT} on`);
 }
 
 function isFree(port: number): Promise<boolean> {
@@ -45,8 +45,8 @@ export interface TempDirectory {
 }
 
 /**
- * With `TEMP_DIRECTORIES_STAY=1` in the environment `remove` leaves the files, empty, and who has set it removes them all: ext4
- * makes files slowly for minutes after many were removed.
+ * With `TEMP_DIRECTORIES_STAY=1` in the environment `remove` truncates the files but leaves them to the caller, since
+ * ext4 creates files slowly for minutes after many removals.
  */
 export async function makeTempDirectory(): Promise<TempDirectory> {
   const path = await mkdtemp(join(tmpdir(), 'pulses-'));

@@ -42,7 +42,7 @@ describe('processes under test', () => {
     expect(existsSync(directory.path)).toBe(false);
   });
 
-  it('see a small environment and what the test adds', async () => {
+  it('see a minimal environment plus the additions of the test', async () => {
     const app = program.start({ args: ['serve'], env: { PULSES_PORT: '1' } });
     await app.waitForOutput(/listening/);
     expect(Object.keys(JSON.parse(app.stdout.split('\n')[0] ?? '') as object).sort()).toEqual([
@@ -54,7 +54,7 @@ describe('processes under test', () => {
     expect(await app.stop()).toEqual({ code: 0, signal: null });
   });
 
-  it('get options of Node that are for them alone, as for a profile', async () => {
+  it('get Node options that do not apply to the test, as for a profile', async () => {
     process.env['APP_NODE_OPTIONS'] = '--no-warnings';
     try {
       const app = program.start({ args: ['serve'] });
@@ -66,7 +66,7 @@ describe('processes under test', () => {
     }
   });
 
-  it('are waited for until they are ready', async () => {
+  it('can be awaited until they are ready', async () => {
     const port = await freePort();
     const app = program.start({ args: ['serve', `--http-port=${port}`] });
     await app.waitForReady();
@@ -81,7 +81,7 @@ describe('processes under test', () => {
     expect(await app.exited).toEqual({ code: 7, signal: null });
   });
 
-  it('are all ended at the end', async () => {
+  it('are all ended by stopAll', async () => {
     const apps = [program.start({ args: ['serve'] }), program.start({ args: ['serve'] })];
     await Promise.all(apps.map((app) => app.waitForOutput(/listening/)));
     await stopAll();
@@ -91,16 +91,16 @@ describe('processes under test', () => {
     }
   });
 
-  it('need a script when they are no app', () => {
+  it('need a script unless they are an app', () => {
     expect(() => startApp({ app: 'program' })).toThrow(TypeError);
   });
 });
 
-/** First port that Linux gives to outgoing connections by default. */
+/** First ephemeral port of Linux by default. */
 const FIRST_PORT_OF_CLIENTS = 32_768;
 
-describe('places for processes under test', () => {
-  it('are free ports and directories of their own', async () => {
+describe('ports and directories for processes under test', () => {
+  it('are free and distinct', async () => {
     const server = createServer().listen(await freePort(), '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const ports = await Promise.all([freePort(), freePort()]);

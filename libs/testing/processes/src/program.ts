@@ -1,19 +1,19 @@
-// Small programs of a test's own as processes: for what only shows between two of them.
+// Small programs that a test writes and runs as processes, for behaviour between processes.
 
 import { build } from 'esbuild';
 import { join } from 'node:path';
 import { startApp, workspaceRoot, type RunningApp, type StartOptions } from './running-app';
 
-/** A program that can be started any number of times. */
+/** A program that can be started repeatedly. */
 export interface Program {
-  /** The script, which runs with plain `node`. */
+  /** Path of the script, which plain `node` runs. */
   readonly path: string;
   start(options?: Omit<StartOptions, 'app' | 'mainPath'>): RunningApp;
 }
 
 /**
- * Makes a program of TypeScript source, which may import the workspace's libraries.
- * @param directory where the script goes; the caller removes it
+ * Bundles TypeScript source, which may import the libraries of the workspace.
+ * @param directory for the script; the caller removes it
  */
 export async function makeProgram(directory: string, source: string): Promise<Program> {
   const path = join(directory, 'program.js');

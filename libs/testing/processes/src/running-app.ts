@@ -1,7 +1,7 @@
-// The built bundles as processes, the way a user runs them.
+// The built bundles as processes, as a user runs them.
 //
-// Guarantees: every process started here is known by its id until it has ended; `stopAll` ends what is left. Output is
-// kept up to `OUTPUT_BYTES_MAX` a stream.
+// Guarantees: every process started here is tracked by its id until its end, and `stopAll` ends the rest.
+// Bounds: `OUTPUT_BYTES_MAX` of output per stream.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -15,19 +15,19 @@ const READY_POLL_MS = 25;
 export type AppName = 'broker' | 'ingestor' | 'stub-generator' | 'cli';
 
 export interface StartOptions {
-  /** Which bundle; `program` is one that `mainPath` names. */
+  /** The bundle; `program` is the one at `mainPath`. */
   readonly app: AppName | 'program';
   readonly args?: readonly string[];
-  /** Added to a minimal environment (PATH, HOME); nothing else of the test's environment is seen. */
+  /** Additions to a minimal environment (PATH, HOME). The process sees nothing else of the test's environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** The Node to run it with instead of the test's own. */
+  /** The Node that runs it, instead of the test's own. */
   readonly nodePath?: string;
   /** The bundle to run instead of the workspace's. */
   readonly mainPath?: string;
   readonly uid?: number;
   readonly gid?: number;
-  /** A process group of its own, so that a test can signal all of it. */
+  /** Runs it in a process group of its own, which a test can signal. */
   readonly detached?: boolean;
 }
 
@@ -42,18 +42,18 @@ export interface RunningApp {
   readonly stdout: string;
   readonly stderr: string;
   readonly exited: Promise<ExitState>;
-  /** Polls GET /readyz of the app's `--http-port` until it answers 200. @throws Error with stderr when the app ends or 30 s pass */
+  /** Polls `GET /readyz` until it answers 200. @throws Error with stderr when the app ends, or after 30 s */
   waitForReady(): Promise<void>;
   /** Resolves once stdout or stderr matches. */
   waitForOutput(pattern: RegExp): Promise<void>;
   signal(signal: NodeJS.Signals): void;
-  /** SIGTERM, then waits; SIGKILL after 15 s, which throws. Does nothing when it has ended. */
+  /** Sends SIGTERM and waits; after 15 s it sends SIGKILL and throws. Does nothing after the end. */
   stop(): Promise<ExitState>;
 }
 
 const running = new Set<RunningApp>();
 
-/** Directory that holds nx.json: the working directory, or the nearest above it. */
+/** The directory with nx.json: the working directory or the nearest one above it. */
 export function workspaceRoot(): string {
   let directory = process.cwd();
   while (!existsSync(join(directory, 'nx.json'))) {
@@ -69,7 +69,7 @@ export function bundlePath(app: AppName): string {
   return join(workspaceRoot(), 'dist/apps', app, 'main.js');
 }
 
-/** Ends every process that is still running; call it after the tests of a file. */
+/** Ends every process that still runs; call it after the tests of a file. */
 export async function stopAll(): Promise<void> {
   await Promise.all([...running].map((app) => app.stop()));
 }
@@ -176,7 +176,7 @@ export function startApp(options: StartOptions): RunningApp {
   return app;
 }
 
-/** `APP_NODE_OPTIONS`, as `--cpu-prof`, is for every process started here and not for the one that starts them. */
+/** `APP_NODE_OPTIONS`, such as `--cpu-prof`, applies to every process started here but not to the starting one. */
 function profilerEnv(): Readonly<Record<string, string>> {
   const nodeOptions = process.env['APP_NODE_OPTIONS'];
   return nodeOptions === undefined || nodeOptions === '' ? {} : { NODE_OPTIONS: nodeOptions };

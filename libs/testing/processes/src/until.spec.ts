@@ -17,7 +17,7 @@ describe('waiting', () => {
     expect(asked).toBe(askedThen);
   });
 
-  it('ends with what the condition throws', async () => {
+  it('passes on an error of the condition', async () => {
     await expect(until(() => Promise.reject(new Error('gone')))).rejects.toThrow('gone');
   });
 

@@ -1,11 +1,11 @@
-// Waiting for what comes about by itself.
+// Waiting for a condition by polling.
 
-/** A guard against what never comes, not a measure: machines and disks are slow at times. */
+/** A guard against a condition that never holds, not a measure: machines and disks are slow at times. */
 const PATIENCE_MS = 120_000;
 const POLL_MS = 5;
 
 /**
- * Asks again and again until it is so. One question that is never answered is the caller's to end.
+ * Polls until the condition holds. A single call that never settles is the caller's to end.
  *
  * @throws Error that shows the condition when it has not come about in time: who asks for ever keeps a test run from ending
  */
@@ -18,7 +18,7 @@ export async function until(condition: () => boolean | Promise<boolean>, patienc
   }
 }
 
-/** Asks again and again until there is an answer. @throws the last reason why there is none when none comes in time */
+/** Polls until `ask` resolves. @throws its last rejection when it does not resolve in time */
 export async function untilAnswered<Answer>(ask: () => Promise<Answer>, patienceMs = PATIENCE_MS): Promise<Answer> {
   const deadlineMs = performance.now() + patienceMs;
   for (;;) {

@@ -1,4 +1,4 @@
-// A real NATS server with JetStream, for comparison: from the PATH, else built by the Go toolchain where there is one.
+// A real NATS server with JetStream, for comparison: from the PATH, else built by the Go toolchain if present.
 
 import { freePort, makeTempDirectory } from '@pulses/testing-processes';
 import { execFile, spawn } from 'node:child_process';
@@ -15,15 +15,15 @@ const BUILD_MS_MAX = 900_000;
 
 export interface NatsServer {
   readonly port: number;
-  /** Ends it and removes its files. */
+  /** Ends the server and removes its files. */
   stop(): Promise<void>;
 }
 
 /**
- * Brings up a server that keeps its streams on disk.
- * @param syncInterval when they are synced: `always` before each acknowledgement, else a time as `2m`
- * @param mayBuild whether to build the program, which takes minutes and the network, where it is not to be had otherwise
- * @throws Error that says why there is none
+ * Starts a server that keeps its streams on disk.
+ * @param syncInterval `always` syncs before each acknowledgement; otherwise an interval such as `2m`
+ * @param mayBuild whether a missing program may be built, which takes minutes and the network
+ * @throws Error with the reason why no server is available
  */
 export async function startNats({
   syncInterval,

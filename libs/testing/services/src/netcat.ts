@@ -1,8 +1,8 @@
-// The program nc of OpenBSD, which knows -N.
+// The nc program of OpenBSD, which has the option -N.
 
 import { provideProgram, type Program } from './program';
 
-/** @throws Error that says how to get it */
+/** @throws Error with instructions to install it */
 export function provideNetcat(): Promise<Program> {
   return provideProgram({ program: 'nc', packages: ['netcat-openbsd', 'libbsd0', 'libmd0'] });
 }

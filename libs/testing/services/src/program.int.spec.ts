@@ -3,13 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { provideNetcat, provideProgram } from '.';
 
 describe('programs for tests', () => {
-  it('takes one from the PATH as it is', async () => {
+  it('are taken from the PATH', async () => {
     const { path, env } = await provideProgram({ program: 'sh', packages: [] });
     expect(execFileSync(path, ['-c', 'echo here'], { encoding: 'utf8' })).toBe('here\n');
     expect(env).toEqual({});
   });
 
-  it('unpacks one that is not there, also when two ask at once', async () => {
+  it('are unpacked when missing, also for two concurrent callers', async () => {
     const [first, second] = await Promise.all([provideNetcat(), provideNetcat()]);
     expect(second.path).toBe(first.path);
     const help = execFileSync('sh', ['-c', `'${first.path}' -h 2>&1; true`], {
@@ -19,7 +19,7 @@ describe('programs for tests', () => {
     expect(help).toContain('-N');
   });
 
-  it('says how to get one that can not be had', async () => {
+  it('fail with instructions when unavailable', async () => {
     await expect(provideProgram({ program: 'no-such-program', packages: ['no-such-package'] })).rejects.toThrow(
       /no-such-program is needed.*apt-get install no-such-package/,
     );

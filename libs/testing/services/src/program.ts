@@ -1,7 +1,7 @@
-// Programs that tests need and npm does not bring: from the PATH, else unpacked from the distribution's packages.
+// Programs that tests need and npm does not provide: from the PATH, else unpacked from the distribution's packages.
 //
-// Guarantees: needs no root and changes nothing but a cache directory below node_modules; several test processes may ask at
-// once. A program that can't be had is an error that says how to get it, never a skipped test.
+// Guarantees: needs no root and changes only a cache directory below node_modules. Several test processes may ask
+// concurrently. An unavailable program is an error with instructions, never a skipped test.
 
 import { execFile } from 'node:child_process';
 import { constants, globSync } from 'node:fs';
@@ -12,22 +12,22 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const DOWNLOAD_MS_MAX = 120_000;
 
-/** What to look for. */
+/** A program to find. */
 export interface ProgramSource {
   /** Name on the PATH. */
   readonly program: string;
-  /** Packages of Debian that hold it and the libraries it needs beyond the C library. */
+  /** Debian packages with the program and its libraries, except the C library. */
   readonly packages: readonly string[];
 }
 
 /** A program that can be started. */
 export interface Program {
   readonly path: string;
-  /** To be added to its environment. */
+  /** Additions to its environment. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Finds the program, unpacking it first when it has to. @throws Error that says how to get it */
+/** Finds the program and unpacks it if necessary. @throws Error with instructions to install it */
 export async function provideProgram(source: ProgramSource): Promise<Program> {
   const installed = await onPath(source.program);
   if (installed !== undefined) return { path: installed, env: {} };
@@ -40,7 +40,7 @@ export async function provideProgram(source: ProgramSource): Promise<Program> {
   return unpacked(source, root);
 }
 
-/** The path of a program that is installed. */
+/** The path of an installed program. */
 export async function onPath(program: string): Promise<string | undefined> {
   for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
     const path = join(directory, program);
@@ -55,7 +55,7 @@ export async function onPath(program: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** Below the node_modules that Node itself would search from the working directory. */
+/** The cache, below the node_modules that Node would search from the working directory. */
 export function cacheDirectory(): string {
   return join(
     dirname(dirname(require.resolve('nx/package.json', { paths: [process.cwd()] }))),
@@ -65,7 +65,7 @@ export function cacheDirectory(): string {
 
 function unpacked({ program }: ProgramSource, root: string): Program {
   const [path] = globSync(`usr/{bin,sbin}/${program}`, { cwd: root });
-  // Debian's alternatives name the program otherwise, as nc.openbsd.
+  // Debian's alternatives use other names, such as nc.openbsd.
   const [variant] = path === undefined ? globSync(`{usr/,}bin/${program}.*`, { cwd: root }) : [];
   const found = path ?? variant;
   if (found === undefined) throw new Error(`no ${program} in the packages unpacked to ${root}`);
@@ -98,7 +98,7 @@ async function unpack(source: ProgramSource, root: string): Promise<void> {
   }
 }
 
-/** With package lists of its own, so that the system's stay as they are. */
+/** Uses separate package lists and leaves those of the system unchanged. */
 async function download(packages: readonly string[], directory: string): Promise<void> {
   for (const path of ['lists/partial', 'cache/archives/partial'])
     await mkdir(join(directory, path), { recursive: true });

@@ -1,4 +1,4 @@
-// How a redis-server is started and ended: as a program, or in a container.
+// Starts and ends a redis-server, as a program or in a container.
 
 import { spawn, execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -13,14 +13,14 @@ const ANSWER_MS_MAX = 5_000;
 const READY = /Ready to accept connections/;
 const PACKAGES = ['redis-server', 'redis-tools', 'liblzf1', 'libjemalloc2', 'liblua5.1-0', 'lua-cjson', 'lua-bitop'];
 
-/** Starts a server and waits until it takes connections. @throws Error with its output when it ends instead */
+/** Starts a server and waits until it accepts connections. @throws Error with its output when it ends first */
 export type RedisLauncher = (place: {
   port: number;
   directory: string;
   args: readonly string[];
 }) => Promise<ServerProcess>;
 
-/** @throws Error that says how to get the program */
+/** @throws Error with instructions to install the program */
 export async function programLauncher(): Promise<RedisLauncher> {
   const { path, env } = await provideProgram({ program: 'redis-server', packages: PACKAGES });
   return ({ port, directory, args }) =>

@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { startRedis, type RedisOptions, type RedisServer } from '.';
 import { WATCHER_SCRIPT } from './server-process';
 
-/** What a server answers to a command, or 'gone'. */
+/** The answer of a server to a command, or 'gone'. */
 function ask(port: number, command: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
@@ -33,7 +33,7 @@ describe('a Redis for tests', () => {
     for (const server of servers.splice(0)) await server.stop();
   });
 
-  it('has a port, a directory and a prefix to itself, and takes arguments', async () => {
+  it('has its own port, directory and prefix, and takes arguments', async () => {
     const [first, second] = await Promise.all([start({ args: ['--maxmemory', '7mb'] }), start()]);
     expect(
       new Set([first.port, second.port, first.directory, second.directory, first.keyPrefix, second.keyPrefix]).size,
@@ -43,7 +43,7 @@ describe('a Redis for tests', () => {
     expect(await ask(second.port, 'CONFIG GET maxmemory')).not.toContain('7340032');
   });
 
-  it('is gone after kill and stop, and keeps its files over a restart', async () => {
+  it('ends at kill and stop, and keeps its files over a restart', async () => {
     const server = await start({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
     expect(await ask(server.port, 'SET a kept')).toBe('+OK\r\n');
     await server.kill();
@@ -55,20 +55,20 @@ describe('a Redis for tests', () => {
     expect(existsSync(server.directory)).toBe(false);
   });
 
-  it('says why a server does not start', async () => {
+  it('reports why a server does not start', async () => {
     await expect(start({ args: ['--no-such-setting', '1'] })).rejects.toThrow(/no-such-setting/i);
   });
 
-  it('takes the one of REDIS_URL, unless it has to be its own, and never ends it', async () => {
+  it('is the one of REDIS_URL unless it must be its own, and is then never ended', async () => {
     process.env['REDIS_URL'] = 'redis://redis.example:7000';
     const shared = await startRedis();
     expect([shared.url, shared.port]).toEqual(['redis://redis.example:7000', 7000]);
-    await expect(shared.kill()).rejects.toThrow(/not the suite's/);
+    await expect(shared.kill()).rejects.toThrow(/cannot stop the Redis of REDIS_URL/);
     await shared.stop();
     expect((await start()).url).toMatch(/^redis:\/\/127\.0\.0\.1:/);
   });
 
-  it('goes with a test process that is killed', async () => {
+  it('ends with a test process that is killed', async () => {
     const server = await start();
     // Another process holds the pipe of a watcher of this server.
     const holder = spawn(process.execPath, ['-e', HOLDER, WATCHER_SCRIPT, String(await pidOf(server.port))], {

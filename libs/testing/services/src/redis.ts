@@ -1,10 +1,10 @@
-// A real Redis for tests: the one that REDIS_URL names, else a server of the suite's own.
+// A real Redis for tests: the one of REDIS_URL, else a server of the suite's own.
 //
-// A server of its own runs from the PATH, else unpacked from the distribution's packages, else in a container when an
-// engine answers. It has a port of loopback and a temporary directory to itself.
+// The own server comes from the PATH, else from the distribution's packages, else from a container if an engine answers.
+// It has its own loopback port and temporary directory.
 //
-// Guarantees: no server outlives its test process, however that ends: a watcher holds the read end of a pipe whose other
-// end is the test process, and kills the server by its id when the pipe closes.
+// Guarantees: no server outlives its test process, even one that is killed. A watcher reads a pipe from the test process
+// and kills the server by its id when the pipe closes.
 
 import { makeTempDirectory, freePort, type TempDirectory } from '@pulses/testing-processes';
 import { randomBytes } from 'node:crypto';
@@ -12,29 +12,29 @@ import { containerLauncher, programLauncher, type RedisLauncher } from './redis-
 import type { ServerProcess } from './server-process';
 
 export interface RedisOptions {
-  /** More arguments of redis-server. */
+  /** Additional arguments of redis-server. */
   readonly args?: readonly string[];
-  /** True: never the one of REDIS_URL. For suites that kill, flush or change the server. */
+  /** Never uses REDIS_URL. For suites that kill, flush or reconfigure the server. */
   readonly own?: boolean;
 }
 
 export interface RedisServer {
-  /** `redis://127.0.0.1:<port>`, or what REDIS_URL says. */
+  /** `redis://127.0.0.1:<port>`, or the value of REDIS_URL. */
   readonly url: string;
   readonly port: number;
-  /** Of the suite's own, since others may use the same server. */
+  /** Unique to the suite, since others may use the same server. */
   readonly keyPrefix: string;
-  /** Where a server of its own keeps its files; empty for the one of REDIS_URL. */
+  /** Directory of an own server's files; empty for the one of REDIS_URL. */
   readonly directory: string;
-  /** Ends it by SIGKILL, and waits for that; files stay. */
+  /** Kills the server by SIGKILL and waits for its end. Its files stay. */
   kill(): Promise<void>;
-  /** Starts it again on the same port and files, killing it first if it runs; `args` take the place of those before. */
+  /** Restarts the server on the same port and files, after a kill if it runs. `args` replace the previous ones. */
   restart(args?: readonly string[]): Promise<void>;
-  /** Ends it and removes its files. */
+  /** Ends the server and removes its files. */
   stop(): Promise<void>;
 }
 
-/** Brings up a Redis. @throws Error that says how to get one */
+/** Starts or finds a Redis. @throws Error with instructions to get one */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const url = process.env['REDIS_URL'];
   if (url !== undefined && url !== '' && options.own !== true) return sharedRedis(url);
@@ -81,7 +81,7 @@ async function ownRedis(
 
 function sharedRedis(url: string): RedisServer {
   const refuse = () =>
-    Promise.reject(new TypeError("the Redis of REDIS_URL is not the suite's to stop; ask for one of its own"));
+    Promise.reject(new TypeError('the suite cannot stop the Redis of REDIS_URL; ask for a server of its own'));
   return {
     url,
     port: Number(new URL(url).port || 6379),

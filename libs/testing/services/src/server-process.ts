@@ -1,7 +1,7 @@
-// A server that tests have started: ready when it says so, and never left behind.
+// A server process that tests start.
 //
-// Guarantees: it does not outlive its test process, however that ends: a watcher holds the read end of a pipe whose other
-// end is the test process, and kills the server when the pipe closes.
+// Guarantees: it does not outlive its test process, even one that is killed. A watcher reads a pipe from the test process
+// and kills the server when the pipe closes.
 
 import { spawn, execFile, type ChildProcess } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -10,14 +10,14 @@ const run = promisify(execFile);
 const OUTPUT_CHARS_MAX = 64 * 1024;
 
 export interface ServerProcess {
-  /** Ends it by SIGKILL, and waits until it has gone. */
+  /** Kills the server by SIGKILL and waits for its end. */
   kill(): Promise<void>;
 }
 
-/** What a watcher runs with `sh -c`: waits for the end of its pipe, then runs its arguments as a command. */
+/** The watcher's script for `sh -c`: waits for the end of its pipe, then runs its arguments as a command. */
 export const WATCHER_SCRIPT = 'read -r _; exec "$@"';
 
-/** Waits until a server that was just started says that it is ready. @throws Error with its output when it ends instead */
+/** Waits until a new server reports that it is ready. @throws Error with its output when it ends first */
 export async function startedServer(
   name: string,
   ready: RegExp,

@@ -10,7 +10,7 @@ describe('the simulated clock', () => {
     expect([clock.nowMs(), clock.monotonicMs()]).toEqual([1250, 250.5]);
   });
 
-  it('runs timers in the order of their times, those of one time as they were set', async () => {
+  it('runs timers by due time, and by order of creation when due together', async () => {
     const clock = createSimClock();
     const ran: [string, number][] = [];
     const set = (name: string, delayMs: number) => clock.setTimer(delayMs, () => ran.push([name, clock.monotonicMs()]));
@@ -33,7 +33,7 @@ describe('the simulated clock', () => {
     expect(clock.timerCount).toBe(1);
   });
 
-  it('runs timers that timers set, when they fall due on the way', async () => {
+  it('runs timers set by other timers when they fall due within the same step', async () => {
     const clock = createSimClock();
     const atMs: number[] = [];
     const tick = () => {
@@ -59,7 +59,7 @@ describe('the simulated clock', () => {
     expect(order).toEqual(['first', 'promised', 'second']);
   });
 
-  it('drops cancelled timers, also from within another', async () => {
+  it('drops cancelled timers, also when another timer cancels them', async () => {
     const clock = createSimClock();
     const ran: string[] = [];
     const timer = clock.setTimer(5, () => ran.push('cancelled'));
@@ -74,7 +74,7 @@ describe('the simulated clock', () => {
     expect(clock.timerCount).toBe(0);
   });
 
-  it('jumps on the wall either way, and neither timers nor monotonic time notice', async () => {
+  it('jumps the wall clock either way without effect on timers and monotonic time', async () => {
     const clock = createSimClock(1000);
     let ran = 0;
     clock.setTimer(100, () => (ran += 1));

@@ -1,16 +1,16 @@
 // A clock that stands still until a test moves it.
 //
-// Guarantees: timers run in the order of their due times, those of one time in the order they were set; between two
-// timers everything that is ready to run gets its turn.
+// Guarantees: timers run in the order of their due times, and in the order they were set when due together. Between two
+// timers all pending promises and events run.
 
 import type { Clock, Timer } from '@pulses/shared-ports';
 
 export interface SimClock extends Clock {
-  /** Moves both clocks on and runs what falls due on the way. */
+  /** Advances both clocks and runs the timers that fall due. */
   advance(ms: number): Promise<void>;
-  /** Moves the wall clock alone, either way. */
+  /** Moves only the wall clock, in either direction. */
   jumpWall(ms: number): void;
-  /** Timers that wait. */
+  /** Pending timers. */
   readonly timerCount: number;
 }
 
@@ -25,7 +25,7 @@ export function settle(turns = 5): Promise<void> {
   });
 }
 
-/** @param startMs wall clock at the start, milliseconds since the Unix epoch */
+/** @param startMs initial wall clock, in milliseconds since the Unix epoch */
 export function createSimClock(startMs = 1_700_000_000_000): SimClock {
   interface Waiting {
     readonly dueMs: number;

@@ -1,20 +1,18 @@
-// What a disk and the page cache above it hold, and what of it a power cut leaves.
+// The content of a disk and its page cache, and what a power cut leaves of it.
 //
-// Guarantees: bytes that were synchronised, and names whose directory was, are always there afterwards. Everything else
-// may be there or not: pages one by one and torn within, lengths, and each making, renaming or removing of a name
-// independently of the others.
-// Not modelled: a page that keeps a state between the synchronised one and the last; names that move between directories
-// as one step.
+// Guarantees: synchronised bytes, and names in a synchronised directory, survive a power cut. Everything else may survive
+// or not: each page, possibly torn; each length; and each creation, rename or removal of a name on its own.
+// Not modelled: a page with a state between the synchronised one and the last; an atomic move between directories.
 
 import type { Random } from '@pulses/shared-ports';
 
 export interface SimFile {
   readonly kind: 'file';
-  /** What a reader sees: the page cache. */
+  /** The page cache, which readers see. */
   cached: Uint8Array;
-  /** What is on the disk. */
+  /** The content of the disk. */
   stored: Uint8Array;
-  /** Pages of `cached` that the next datasync has to store. */
+  /** Pages of `cached` that the next datasync stores. */
   readonly dirtyPages: Set<number>;
   /** True when the length differs from the stored one and can still be stored. */
   isLengthDirty: boolean;
@@ -24,7 +22,7 @@ export interface SimDirectory {
   readonly kind: 'directory';
   readonly names: Map<string, SimNode>;
   readonly storedNames: Map<string, SimNode>;
-  /** Since the last synchronisation, in order. */
+  /** Changes since the last synchronisation, in order. */
   changes: NameChange[];
 }
 
@@ -44,7 +42,7 @@ export function createSimDirectory(): SimDirectory {
   return { kind: 'directory', names: new Map(), storedNames: new Map(), changes: [] };
 }
 
-/** Makes the change visible, and remembers that it is not durable. */
+/** Makes the change visible and records it as not durable. */
 export function changeNames(directory: SimDirectory, change: NameChange): void {
   applyChange(directory.names, change);
   directory.changes.push(change);
@@ -73,7 +71,7 @@ function applyChange(names: Map<string, SimNode>, change: NameChange): void {
 export function writeBytes(file: SimFile, bytes: Uint8Array, position: number, pageBytes: number): void {
   if (bytes.length === 0) return;
   const end = position + bytes.length;
-  // Whole pages between the old end and the new bytes are zero, and new too.
+  // Whole pages between the old end and the new bytes are zero and also new.
   const from = Math.min(Math.floor(position / pageBytes), Math.ceil(file.cached.length / pageBytes));
   if (end > file.cached.length) setLength(file, end);
   file.cached.set(bytes, position);
@@ -84,7 +82,7 @@ export function truncateBytes(file: SimFile, length: number, pageBytes: number):
   const before = file.cached.length;
   if (length === before) return;
   setLength(file, length);
-  // What lies behind the shorter of the two lengths is zero from now on.
+  // Bytes beyond the shorter of the two lengths read as zero from now on.
   const end = Math.max(length, Math.min(before, length) + 1);
   for (let page = Math.floor(Math.min(before, length) / pageBytes); page * pageBytes < end; page += 1)
     file.dirtyPages.add(page);
@@ -111,7 +109,7 @@ export function syncBytes(file: SimFile, pageBytes: number): void {
   forgetDirty(file);
 }
 
-/** A failed datasync: the pages count as clean from now on, and a later datasync does not store them. */
+/** A failed datasync: it marks the pages as clean, so no later datasync stores them. */
 export function forgetDirty(file: SimFile): void {
   file.dirtyPages.clear();
   file.isLengthDirty = false;
@@ -122,7 +120,7 @@ function copyPage(from: Uint8Array, to: Uint8Array, page: number, pageBytes: num
   if (start < to.length) to.set(from.subarray(start, Math.min(start + count, from.length, to.length)), start);
 }
 
-/** The tree as it stands, with what is durable of it. */
+/** A copy of the tree with its durable state. */
 export function copyTree(root: SimDirectory): SimDirectory {
   const copies = new Map<SimNode, SimNode>();
   const copy = (node: SimNode): SimNode => {
@@ -150,7 +148,7 @@ export function copyTree(root: SimDirectory): SimDirectory {
   return copy(root) as SimDirectory; // a copy has the kind of its original
 }
 
-/** How much of what is not durable a power cut leaves. */
+/** How much of the unsynchronised state survives a power cut. */
 type Mercy = 'none' | 'all' | 'some';
 
 function mercyOf(random: Random): Mercy {
@@ -159,7 +157,7 @@ function mercyOf(random: Random): Mercy {
   return fraction < 0.4 ? 'all' : 'some';
 }
 
-/** What the disk holds after a power cut; everything of it is durable. */
+/** The tree after a power cut, all of it durable. */
 export function treeAfterPowerCut(root: SimDirectory, random: Random, pageBytes: number): SimDirectory {
   const after = new Map<SimNode, SimNode>();
   const survive = (node: SimNode): SimNode => {

@@ -20,7 +20,7 @@ async function put(fileSystem: FileSystem, path: string, content: string, isSync
 
 const contentOf = (fileSystem: SimFileSystem, path: string): string => Buffer.from(fileSystem.bytesOf(path)).toString();
 
-/** What 200 power cuts leave, each state once, in order. */
+/** The distinct states after 200 power cuts, sorted. */
 function remains(fileSystem: SimFileSystem, look: (after: SimFileSystem) => string): string[] {
   return [...new Set(SEEDS.map((seed) => look(fileSystem.afterPowerCut(seed))))].sort();
 }
@@ -28,7 +28,7 @@ function remains(fileSystem: SimFileSystem, look: (after: SimFileSystem) => stri
 const names = (after: SimFileSystem): string => after.files().join(' ');
 
 describe('bytes', () => {
-  it('of a synchronised file with a synchronised name outlive every power cut', async () => {
+  it('of a synchronised file with a synchronised name survive every power cut', async () => {
     const fileSystem = create();
     await put(fileSystem, '/a', 'stored', true);
     await fileSystem.syncDirectory('/');
@@ -54,7 +54,7 @@ describe('bytes', () => {
     expect(pages.filter((state) => state.includes('wrong'))).toEqual([]);
   });
 
-  it('behind a length that was kept without them are zero', async () => {
+  it('are zero where only the length survived', async () => {
     const fileSystem = create();
     await put(fileSystem, '/a', '', true);
     await fileSystem.syncDirectory('/');
@@ -64,7 +64,7 @@ describe('bytes', () => {
     expect(states).toEqual(expect.arrayContaining(['', 'x'.repeat(32), '\0'.repeat(16) + 'x'.repeat(16)]));
   });
 
-  it('cut off by truncate come back unless it was synchronised', async () => {
+  it('cut off by truncate return unless it was synchronised', async () => {
     const fileSystem = create();
     await put(fileSystem, '/a', 'long text', true);
     await fileSystem.syncDirectory('/');
@@ -78,7 +78,7 @@ describe('bytes', () => {
     expect(remains(fileSystem, (after) => contentOf(after, '/a'))).toEqual(['long']);
   });
 
-  it('that a failed datasync should have stored stay readable and are gone after a power cut, whatever succeeds later', async () => {
+  it('of a failed datasync stay readable but never survive a power cut, even after a later datasync', async () => {
     const fileSystem = create();
     await put(fileSystem, '/a', '', true);
     await fileSystem.syncDirectory('/');
@@ -96,7 +96,7 @@ describe('bytes', () => {
 });
 
 describe('names', () => {
-  it('made, renamed and removed are each kept or not, until their directory is synchronised', async () => {
+  it('created, renamed or removed survive each on its own until their directory is synchronised', async () => {
     const fileSystem = create();
     await put(fileSystem, '/old', '', true);
     await put(fileSystem, '/from', '', true);
@@ -117,7 +117,7 @@ describe('names', () => {
     expect(remains(fileSystem, names)).toEqual(['/made /to']);
   });
 
-  it('in a directory whose own name is not durable go with it', async () => {
+  it('disappear with a directory whose own name is not durable', async () => {
     const fileSystem = create();
     await fileSystem.makeDirectory('/a/b');
     await put(fileSystem, '/a/b/c', '', true);
@@ -128,7 +128,7 @@ describe('names', () => {
     expect(remains(fileSystem, names)).toEqual(['/a/b/c']);
   });
 
-  it('replace others in one step', async () => {
+  it('replace others atomically', async () => {
     const fileSystem = create();
     await put(fileSystem, '/a', 'old', true);
     await put(fileSystem, '/a.tmp', 'new', true);
@@ -139,7 +139,7 @@ describe('names', () => {
 });
 
 describe('calls', () => {
-  it('fail at the number asked for, once or for ever, and change nothing', async () => {
+  it('fail from the given number on, once or always, and change nothing', async () => {
     const fileSystem = create();
     fileSystem.setFault({ call: 2, kind: 'ENOSPC', isForEver: false });
     await fileSystem.makeDirectory('/a');
@@ -163,7 +163,7 @@ describe('calls', () => {
     expect(fileSystem.openHandles).toBe(0);
   });
 
-  it('fail only where the fault says', async () => {
+  it('fail only when the fault applies to them', async () => {
     const fileSystem = create();
     fileSystem.setFault({ call: 1, kind: 'EIO', isForEver: true, only: ['datasync'] });
     const file = await fileSystem.open('/a', 'create');
@@ -171,7 +171,7 @@ describe('calls', () => {
     await expect(file.datasync()).rejects.toMatchObject({ code: 'EIO' });
   });
 
-  it('write a part, and say so, when they are short', async () => {
+  it('store and report a part when they are short', async () => {
     const fileSystem = create();
     const file = await fileSystem.open('/a', 'create');
     fileSystem.setFault({ call: 2, kind: 'short', isForEver: false });
@@ -181,7 +181,7 @@ describe('calls', () => {
     expect(contentOf(fileSystem, '/a')).toBe('12345678'.slice(0, count));
   });
 
-  it('write what fits on a full disk, and then nothing, until there is room again', async () => {
+  it('write what fits on a full disk, and then nothing until space is freed', async () => {
     const fileSystem = create({ capacityBytes: 10 });
     const file = await fileSystem.open('/a', 'create');
     expect(await file.write(text('12345678'), 0)).toBe(8);
@@ -193,7 +193,7 @@ describe('calls', () => {
     expect(fileSystem.usedBytes).toBe(8);
   });
 
-  it('have the errors of the system', async () => {
+  it('fail with the error codes of the system', async () => {
     const fileSystem = create();
     await fileSystem.makeDirectory('/a');
     await put(fileSystem, '/a/b', 'x', true);
@@ -211,7 +211,7 @@ describe('calls', () => {
     await expect(file.read(into, 0)).rejects.toMatchObject({ code: 'EBADF' });
   });
 
-  it('never settle once the power is cut', async () => {
+  it('never settle after a power cut', async () => {
     const fileSystem = create();
     fileSystem.cutPowerAt(3);
     const file = await fileSystem.open('/a', 'create');
@@ -227,7 +227,7 @@ describe('calls', () => {
 });
 
 describe('a copy', () => {
-  it('keeps what is not durable, and goes its own way', async () => {
+  it('keeps unsynchronised state and is independent of its original', async () => {
     const fileSystem = create();
     await put(fileSystem, '/a', 'x', false);
     const copy = fileSystem.fork();
@@ -237,7 +237,7 @@ describe('a copy', () => {
     expect(fileSystem.files()).toEqual(['/a']);
   });
 
-  it('is not locked, while a directory is locked once at a time', async () => {
+  it('holds no lock, while one directory has at most one lock', async () => {
     const fileSystem = create();
     await fileSystem.makeDirectory('/a');
     const lock = await fileSystem.lockDirectory('/a');

@@ -1,9 +1,8 @@
-// A file system in memory whose power can be cut and whose calls can be made to fail.
+// A file system in memory with simulated power cuts and failing calls.
 //
-// Guarantees: durability is POSIX's, no more (see sim-disk.ts): bytes are safe after `datasync`, names after
-// `syncDirectory` of their directory. A failed datasync loses what it should have stored while readers go on seeing it.
-// Calls resolve within a few turns of the microtask queue, the same ones for the same seed. Once the power is cut, no
-// call settles any more.
+// Guarantees: durability is that of POSIX and no more (see sim-disk.ts): bytes are safe after `datasync`, names after
+// `syncDirectory` of their directory. A failed datasync loses its bytes, although readers still see them. Calls resolve
+// within a few turns of the microtask queue, the same ones for the same seed. After a power cut no call settles.
 // Not modelled: links, modes, times, more than one process.
 
 import { PulsesError } from '@pulses/shared-errors';
@@ -27,51 +26,51 @@ import { createSimRandom } from './sim-random';
 
 export type FileErrorCode = 'EIO' | 'ENOSPC' | 'EDQUOT' | 'EMFILE';
 
-/** Every call of the port has one of these names. `create` is `open` in that mode. */
+/** Names of the port's calls. `create` is `open` in that mode. */
 export type FileCall = 'write' | 'read' | 'datasync' | 'truncate' | 'size' | 'close' | 'open' | 'create' | PathCall;
 
 type PathCall = Exclude<keyof FileSystem, 'open'>;
 
 export interface FileFault {
-  /** Number of the first call that fails; the first call of all has number 1. */
+  /** Number of the first call that fails, counting all calls from 1. */
   readonly call: number;
-  /** `short` writes a part and says so; other calls are left alone by it. */
+  /** `short` makes a write store and report a part; it does not affect other calls. */
   readonly kind: FileErrorCode | 'short';
   readonly isForEver: boolean;
-  /** Calls that can fail in this way; others pass. The default is all. */
+  /** Calls that the fault applies to. Default: all. */
   readonly only?: readonly FileCall[];
 }
 
 export interface SimFileSystemOptions {
   readonly seed: number;
-  /** What a power cut keeps or drops as a whole, unless it tears it. */
+  /** The unit that a power cut keeps, drops or tears. */
   readonly pageBytes?: number;
-  /** Bytes of all files together; a write beyond is short, then ENOSPC. */
+  /** Capacity for all files together. A write beyond it is short, then fails with ENOSPC. */
   readonly capacityBytes?: number;
 }
 
 export interface SimFileSystem extends FileSystem {
-  /** The calls so far, in order. */
+  /** All calls so far, in order. */
   readonly trace: readonly FileCall[];
   readonly openHandles: number;
   /** Bytes of all files together. */
   readonly usedBytes: number;
   setCapacity(bytes: number): void;
-  /** Undefined ends the fault. */
+  /** Sets the fault; undefined clears it. */
   setFault(fault: FileFault | undefined): void;
-  /** The power goes at the call with this number: it and all later ones never settle. */
+  /** Cuts the power at the call with this number: it and all later ones never settle. */
   cutPowerAt(call: number): void;
-  /** Resolves when the power goes. */
+  /** Resolves at the power cut. */
   readonly powerCut: Promise<void>;
-  /** A machine that starts after a power cut now. Different seeds leave different remains. */
+  /** The file system after a power cut now. Different seeds keep different parts of it. */
   afterPowerCut(seed: number): SimFileSystem;
-  /** A copy in which nothing is open or locked: what a killed process leaves. */
+  /** A copy without open or locked files, as a killed process leaves it. */
   fork(seed?: number): SimFileSystem;
-  /** Every file, by path, in order. */
+  /** Paths of all files, sorted. */
   files(): string[];
   /** Bytes as a reader sees them. */
   bytesOf(path: string): Uint8Array;
-  /** Puts bytes in the place of a file's, on the disk too: damage. */
+  /** Replaces the bytes of a file, also on the disk: simulated damage. */
   replaceBytes(path: string, bytes: Uint8Array): void;
 }
 
@@ -101,7 +100,7 @@ function fileSystemOver(root: SimDirectory, options: SimFileSystemOptions): SimF
     return number === fault.call || (fault.isForEver && number > fault.call) ? fault.kind : undefined;
   };
 
-  /** Runs a call: counts it, lets others have their turn, and fails it as asked. `damage` is what a failure leaves. */
+  /** Runs a call: counts it, yields, and applies the fault. `damage` is the effect of a failing call. */
   const run = async <T>(call: FileCall, work: (isShort: boolean) => T, damage?: () => void): Promise<T> => {
     await turns(random);
     trace.push(call);

@@ -47,7 +47,7 @@ async function pair(plan?: LinkPlan) {
 }
 
 describe('the simulated network', () => {
-  it('carries bytes both ways in order, and gives the receiver bytes of its own', async () => {
+  it('carries bytes both ways in order, and gives the receiver a copy', async () => {
     const { client, server } = await pair();
     const left = watch(client);
     const right = watch(server, (bytes) => server.write(Buffer.from(bytes)));
@@ -93,7 +93,7 @@ describe('the simulated network', () => {
     expect(network.openLinks).toBe(0);
   });
 
-  it('plans each connection on its own', async () => {
+  it('applies a plan to each connection separately', async () => {
     const network = createSimNetwork(createSimRandom(SEED), (connection) =>
       connection === 1 ? { cutAfterBytesToServer: 1 } : {},
     );
@@ -113,7 +113,7 @@ describe('the simulated network', () => {
     expect(ends.map((end) => end.heard.at(-1))).toEqual(['close', 'close', 'close']);
   });
 
-  it('tells who listens late that the connection was cut', async () => {
+  it('notifies handlers that come late of a cut connection', async () => {
     const { network, client, server } = await pair();
     watch(client);
     network.cutAll();
@@ -124,7 +124,7 @@ describe('the simulated network', () => {
     expect(late.errors).toEqual([new Error('ECONNRESET')]);
   });
 
-  it('makes the writer wait for a reader that is paused, and loses nothing', async () => {
+  it('makes the writer wait for a paused reader, and loses nothing', async () => {
     const { client, server } = await pair();
     const left = watch(client);
     const right = watch(server);
@@ -147,7 +147,7 @@ describe('the simulated network', () => {
     expect(left.heard.at(-1)).toBe('drain');
   });
 
-  it('holds corked writes back until they are uncorked as often', async () => {
+  it('holds writes back until each cork has its uncork', async () => {
     const { client, server } = await pair();
     const right = watch(server);
     client.cork();
@@ -196,7 +196,7 @@ describe('the simulated network', () => {
     expect(right.errors).toEqual([undefined]);
   });
 
-  it('counts what is open, not what was, against the limit of connections', async () => {
+  it('counts only open connections against the limit', async () => {
     const network = createSimNetwork(createSimRandom(SEED));
     const { connect, arrived } = await listen(network, 1);
     const first = await connect();

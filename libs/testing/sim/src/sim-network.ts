@@ -1,15 +1,15 @@
-// A network inside the process, whose connections are cut and chopped as a test says.
+// A network inside the process. A test plans where its connections break and into which chunks bytes are split.
 //
-// Guarantees: bytes arrive in order and once, in chunks of the size asked for, or not at all once the connection is cut. Like a
-// real one it has a receive buffer of its own, so a peer that does not read makes the writer's bytes wait.
-// Not modelled: delay. Everything moves one chunk at a time, in turns of the event loop.
+// Guarantees: bytes arrive once and in order, in chunks of the planned size, or not at all after the cut. Each end has a
+// receive buffer like a real one, so a peer that does not read makes the writer wait.
+// Not modelled: delay. One chunk moves in each turn of the event loop.
 
 import { PulsesError } from '@pulses/shared-errors';
 import type { Network, Random, Socket, SocketHandlers } from '@pulses/shared-ports';
 
-/** What is to happen to one connection. */
+/** The plan for one connection. */
 export interface LinkPlan {
-  /** Chunks have 1 to this many bytes, at random; the default delivers what is there. */
+  /** Chunks have a random length of 1 to this many bytes. By default they hold all that is available. */
   readonly chunkBytesMax?: number;
   /** Breaks the connection for both sides once this number of bytes was delivered to the listening side. */
   readonly cutAfterBytesToServer?: number;
@@ -77,7 +77,7 @@ interface Link {
   onceClosed(run: () => void): void;
 }
 
-/** One end: what it has written and the system has not taken, and what has arrived and it has not read. */
+/** One end, with its bytes that wait to be sent and its received bytes that wait to be read. */
 interface End {
   handlers: SocketHandlers | undefined;
   outgoing: Uint8Array[];

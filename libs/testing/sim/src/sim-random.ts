@@ -1,4 +1,4 @@
-// Randomness from a seed: mulberry32 (T. Ettinger), fit for tests alone.
+// Seeded randomness for tests: mulberry32 (T. Ettinger).
 
 import type { Random } from '@pulses/shared-ports';
 
