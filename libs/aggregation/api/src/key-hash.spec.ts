@@ -6,16 +6,16 @@ function topBits(coefficients: Int32Array, key: Uint8Array, bits: number): numbe
   return hashRanges(coefficients, key, 0, key.length, 0, 0, 0, 0) >>> (32 - bits);
 }
 
-describe('hash of keys', () => {
-  it('depends on the ranges alone, not on where they stand', () => {
+describe('the key hash', () => {
+  it('depends on the bytes of the ranges, not on their position', () => {
     const coefficients = hashCoefficients(3, 4);
     const near = Buffer.from('tenantskuunit');
     const far = Buffer.from('..unit..sku..tenant');
     expect(hashRanges(coefficients, near, 0, 6, 6, 9, 9, 13)).toBe(hashRanges(coefficients, far, 13, 19, 8, 11, 2, 6));
   });
 
-  it('spreads keys that differ in few bits about evenly, for each of many seeds', () => {
-    // 4,096 keys over 4,096 cells; chance leaves about 1/e of the cells empty and seldom puts 10 keys into one.
+  it('spreads keys that differ in few bits almost evenly, for each of many seeds', () => {
+    // 4,096 keys over 4,096 cells. At random about 1/e of the cells stay empty, and 10 keys in one cell are rare.
     const keys = Array.from({ length: 4096 }, (_, i) => Buffer.from([i & 15, 0, (i >> 4) & 15, 0, i >> 8, 0, 0]));
     let emptyShare = 0;
     const seeds = 20;
@@ -29,7 +29,7 @@ describe('hash of keys', () => {
     expect(emptyShare).toBeLessThan(0.45);
   });
 
-  it('lets two given keys collide as seldom as chance would, also keys that differ in zeros and length only', () => {
+  it('lets two given keys collide no more than by chance, even when they differ only in zeros and length', () => {
     const pairs = [
       [Buffer.from([0]), Buffer.from([0, 0])],
       [Buffer.from('aaaaaaaa'), Buffer.from('aaaaaaba')],
@@ -43,7 +43,7 @@ describe('hash of keys', () => {
         const coefficients = hashCoefficients(seed, Math.imul(seed, 0x9e3779b1));
         if (topBits(coefficients, one, 6) === topBits(coefficients, other, 6)) collisions++;
       }
-      // 2 * 2^-6 is the bound of universality: 31 of 1,000.
+      // The bound of universality is 2 * 2^-6: 31 of 1,000.
       expect(collisions).toBeLessThan(40);
     }
   });

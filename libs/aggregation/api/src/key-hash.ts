@@ -1,24 +1,24 @@
 // A keyed hash of three byte ranges: multilinear hashing, one secret coefficient for each byte position.
 //
-// Guarantees: two different keys of up to `POSITIONS` bytes in all collide in the top 23 bits with a chance of at most
-// 2^-22 over the seeds, also for keys chosen by an attacker, as long as the seed is secret. So no client can flood one
-// chain of the key table. Longer keys use the coefficients again and have no such bound.
-// Costs what FNV-1a costs here, two thirds of HalfSipHash-1-3.
+// Guarantees: two different keys of up to `POSITIONS` bytes collide in the top 23 bits with a probability of at most
+// 2^-22 over the seeds. This holds for keys chosen by an attacker while the seed is secret, so no client can flood one
+// chain of the key table. Longer keys reuse the coefficients and have no such bound.
+// It costs as much as FNV-1a here and two thirds of HalfSipHash-1-3.
 // Source: Dietzfelbinger, "Universal hashing and k-wise independent random variables via integer arithmetic without
 // primes" (1996); the sum of (32-bit coefficient * word), of which the top bits are taken.
 
 const POSITIONS = 1024;
 
-/** The coefficients that a seed stands for: POSITIONS for bytes, then three for the lengths. */
+/** The coefficients of a seed: POSITIONS for bytes, then three for the lengths. */
 export type HashCoefficients = Int32Array;
 
-/** Spreads a seed of two 32-bit integers; the same seed gives the same coefficients. */
+/** Expands a seed of two 32-bit integers into coefficients, deterministically. */
 export function hashCoefficients(seedLow: number, seedHigh: number): HashCoefficients {
   const coefficients = new Int32Array(POSITIONS + 3);
   let a = seedLow | 0;
   let b = seedHigh | 0;
   for (let i = 0; i < coefficients.length; i++) {
-    // Two Weyl sequences, each finished by the mixer of MurmurHash3.
+    // Two Weyl sequences, each through the finalizer of MurmurHash3.
     a = (a + 0x9e3779b9) | 0;
     b = (b + 0x7f4a7c15) | 0;
     coefficients[i] = mix(a) + Math.imul(mix(b), 0x2c1b3c6d);
@@ -34,8 +34,8 @@ function mix(word: number): number {
 }
 
 /**
- * Hashes three ranges of `text` as one key; equal ranges give equal hashes wherever they stand.
- * @returns a signed 32-bit integer; take its top bits, the low ones are weak
+ * Hashes three ranges of `text` as one key. Equal ranges give equal hashes at any position.
+ * @returns a signed 32-bit integer; use its top bits, since the low ones are weak
  */
 export function hashRanges(
   coefficients: HashCoefficients,

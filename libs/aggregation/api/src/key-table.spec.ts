@@ -5,7 +5,7 @@ import { createKeyTable, type KeyTable } from './key-table';
 
 type Key = readonly [Uint8Array, Uint8Array, Uint8Array];
 
-/** Looks a key up in a text that holds its parts apart and out of order, as a pulse's line does. */
+/** Looks up a key in a text that holds its parts separated and out of order, like a pulse's line. */
 function idOf(table: KeyTable, [tenant, sku, unit]: Key, padding = 0): number {
   const text = new Uint8Array(padding + unit.length + 1 + tenant.length + 1 + sku.length);
   text.fill(0x22);
@@ -32,7 +32,7 @@ const keyOf = (tenant: string, sku: string, unit: string): Key => [
   Buffer.from(unit),
 ];
 
-/** What `bytesOf` promises, written again. */
+/** An independent implementation of `bytesOf`. */
 function layoutOf(key: Key): string {
   return key
     .map((part) => {
@@ -43,7 +43,7 @@ function layoutOf(key: Key): string {
     .join('');
 }
 
-// Few distinct bytes and short parts, so that keys meet again and look alike.
+// Few distinct bytes and short parts, so that keys repeat and resemble each other.
 const part = fc.oneof(
   fc.uint8Array({ min: 0x61, max: 0x62, maxLength: 3 }),
   fc.uint8Array({ maxLength: 9 }),
@@ -52,8 +52,8 @@ const part = fc.oneof(
 const keys = fc.array(fc.tuple(part, part, part), { maxLength: 300 });
 const seed = fc.tuple(fc.integer(), fc.integer());
 
-describe('key table', () => {
-  it('gives the ids of a map of hex strings, whatever the seed', () => {
+describe('the key table', () => {
+  it('assigns the same ids as a map of hex strings, for any seed', () => {
     fc.assert(
       fc.property(keys, seed, fc.nat(8), (history, hashSeed, padding) => {
         const table = createKeyTable({ keysMax: 1000, hashSeed });
@@ -70,7 +70,7 @@ describe('key table', () => {
     );
   });
 
-  it('keeps every id while it grows over many doublings', () => {
+  it('keeps every id through many doublings', () => {
     const table = createKeyTable({ keysMax: 100_000, hashSeed: [7, 9] });
     const key = (i: number): Key => keyOf(`tenant-${i % 997}`, `sku-${i}`, 'GB');
     for (let i = 0; i < 100_000; i++) if (idOf(table, key(i)) !== i) throw new Error(`key ${i} is not new`);
@@ -79,7 +79,7 @@ describe('key table', () => {
     expect(hexOf(table.bytesOf(54_321))).toBe(layoutOf(key(54_321)));
   });
 
-  it('never merges parts that only join to the same bytes', () => {
+  it('keeps keys apart whose parts concatenate to the same bytes', () => {
     const table = createKeyTable({ keysMax: 10 });
     const ids = [
       keyOf('ab', 'c', ''),
@@ -92,7 +92,7 @@ describe('key table', () => {
     expect(ids).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
-  it('refuses one key more than its most with WINDOW_FULL, and goes on knowing the others', () => {
+  it('rejects a key above its limit with WINDOW_FULL, and keeps the others', () => {
     const table = createKeyTable({ keysMax: 2 });
     idOf(table, keyOf('a', 'b', 'c'));
     idOf(table, keyOf('d', 'e', 'f'));
@@ -102,7 +102,7 @@ describe('key table', () => {
     expect(catchCode(() => idOf(table, keyOf('g', 'h', 'i')))).toBe('WINDOW_FULL');
   });
 
-  it('bounds the bytes of its keys', () => {
+  it('bounds the total bytes of its keys', () => {
     const table = createKeyTable({ keysMax: 1000, bytesMax: 1000 });
     const long = 'x'.repeat(254);
     for (const tenant of ['1', '2', '3']) idOf(table, keyOf(tenant, long, 'GB'));
@@ -110,8 +110,8 @@ describe('key table', () => {
     expect(idOf(table, keyOf('3', long, 'GB'))).toBe(2);
   });
 
-  it('fills its bytes to the last one, whatever the doublings, and keeps every key', () => {
-    // 267 bytes a key; the most is no power of two, and the last key ends exactly there.
+  it('fills its bytes completely, even when the limit is no power of two', () => {
+    // 267 bytes per key; the last key ends exactly at the limit.
     const count = 700;
     const table = createKeyTable({ keysMax: 10_000, bytesMax: 267 * count });
     const key = (i: number): Key => keyOf(`${i}`.padStart(6, '0'), 'x'.repeat(250), 'hours');
@@ -121,7 +121,7 @@ describe('key table', () => {
     for (let i = 0; i < count; i++) expect(hexOf(table.bytesOf(i))).toBe(layoutOf(key(i)));
   });
 
-  it('knows each key at every size around its doublings', () => {
+  it('finds each key at every size around its doublings', () => {
     for (const size of [511, 512, 513, 1023, 1024, 1025, 2048, 2049]) {
       const table = createKeyTable({ keysMax: size, hashSeed: [size, 1] });
       const key = (i: number): Key => keyOf('t', `${i}`, 'GB');
@@ -131,7 +131,7 @@ describe('key table', () => {
     }
   });
 
-  it('rejects a senseless bound and an unknown id as programmer errors', () => {
+  it('rejects an invalid bound and an unknown id as programmer errors', () => {
     for (const keysMax of [0, -1, 1.5, Number.NaN, 2 ** 22 + 1]) {
       expect(() => createKeyTable({ keysMax })).toThrow(TypeError);
     }

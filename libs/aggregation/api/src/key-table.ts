@@ -1,7 +1,7 @@
-// The keys of one window: (tenant, SKU, unit) byte strings to dense ids in order of first appearance.
+// Maps the keys of one window, (tenant, SKU, unit) byte strings, to dense ids in order of first appearance.
 //
-// Guarantees: two keys are one when their bytes are, and only then; id `n` is the (n + 1)-th distinct key added. Lookups
-// allocate nothing. Bounds: `keysMax`; growth doubles.
+// Guarantees: keys are equal exactly when their bytes are; id `n` is the (n + 1)-th distinct key. Lookups allocate
+// nothing. Bounds: `keysMax` keys and `bytesMax` bytes; growth doubles.
 
 import { PulsesError } from '@pulses/shared-errors';
 import { hashCoefficients, hashRanges } from './key-hash';
@@ -11,8 +11,8 @@ export interface KeyTable {
   /** Number of keys. */
   readonly size: number;
   /**
-   * The id of the key made of three byte ranges of `text`, added when it is new (then `size` grows by one).
-   * @throws PulsesError WINDOW_FULL when `keysMax` keys are held already
+   * The id of the key in three byte ranges of `text`. Adds a new key, so that `size` grows by one.
+   * @throws PulsesError WINDOW_FULL for a new key beyond a limit
    */
   idOf(
     text: Uint8Array,
@@ -23,22 +23,22 @@ export interface KeyTable {
     unitStart: number,
     unitEnd: number,
   ): number;
-  /** The key's bytes: u16le length and bytes of tenant, then of SKU, then of unit. A view: do not change it. */
+  /** The key's bytes: u16le length and bytes of tenant, SKU and unit, in this order. A view: do not change it. */
   bytesOf(id: number): Uint8Array;
 }
 
 export interface KeyTableOptions {
-  /** Most keys held; at most 2^22. */
+  /** Maximum number of keys, up to 2^22. */
   readonly keysMax: number;
-  /** Most bytes of keys held, WINDOW_FULL beyond; less than 4 GiB, 1 GiB when absent. */
+  /** Maximum bytes of keys, below 4 GiB. Default: 1 GiB. */
   readonly bytesMax?: number;
-  /** Secret of the hash, two 32-bit integers; it changes neither ids nor bytes. */
+  /** Secret seed of the hash, two 32-bit integers. It affects neither ids nor bytes. */
   readonly hashSeed?: readonly [number, number];
 }
 
 const KEYS_MAX_LIMIT = 2 ** 22;
 const BYTES_MAX_DEFAULT = 2 ** 30;
-/** Places in the arena are held in 32 bits. */
+/** Positions in the arena have 32 bits. */
 const BYTES_MAX_LIMIT = 2 ** 32 - 1;
 const LENGTH_BYTES = 2;
 const RANGE_BYTES_MAX = 0xffff;
@@ -46,12 +46,12 @@ const SLOTS_AT_FIRST_LOG2 = 10;
 const ARENA_AT_FIRST = 64 * 1024;
 
 /**
- * An empty table: open addressing with linear probing, at most half full, over typed arrays.
+ * Creates an empty table: open addressing with linear probing over typed arrays, at most half full.
  *
- * A slot is two integers, the key's hash and its id + 1 (0: free), so that a probe reads one cache line and a growing
- * table never reads a key again. A key stands in one arena of bytes, in order of ids.
+ * A slot is two integers, the hash of the key and its id + 1 (0 if free), so a probe reads one cache line and growth
+ * reads no key. One arena holds the bytes of all keys in order of ids.
  *
- * @throws TypeError when `keysMax` is not an integer from 1 to 2^22, or `bytesMax` none from 1 to 2^32 - 1
+ * @throws TypeError unless `keysMax` is an integer from 1 to 2^22 and `bytesMax` one from 1 to 2^32 - 1
  */
 export function createKeyTable(options: KeyTableOptions): KeyTable {
   const { keysMax, bytesMax = BYTES_MAX_DEFAULT, hashSeed = [0, 0] } = options;
@@ -132,19 +132,19 @@ class OpenAddressingTable implements KeyTable {
   ): number {
     const id = this.size;
     if (id === this.keysMax) {
-      throw new PulsesError('WINDOW_FULL', `The key table holds its most, ${this.keysMax} keys.`);
+      throw new PulsesError('WINDOW_FULL', `The key table is full: limit of ${this.keysMax} keys reached.`);
     }
     const start = this.ends[id]!;
     const end = start + 3 * LENGTH_BYTES + (tenantEnd - tenantStart) + (skuEnd - skuStart) + (unitEnd - unitStart);
     if (end > this.bytesMax) {
-      throw new PulsesError('WINDOW_FULL', `The key table holds its most, ${this.bytesMax} bytes of keys.`);
+      throw new PulsesError('WINDOW_FULL', `The key table is full: limit of ${this.bytesMax} bytes of keys reached.`);
     }
     if (end > this.arena.length) this.growArena(end);
     let at = appendRange(this.arena, start, text, tenantStart, tenantEnd);
     at = appendRange(this.arena, at, text, skuStart, skuEnd);
     appendRange(this.arena, at, text, unitStart, unitEnd);
 
-    // Half full is the limit of the slots, and what `ends` was made for.
+    // The slots are at most half full, and `ends` has the same capacity.
     if (2 * (id + 1) > this.slotMask + 1) this.growSlots();
     this.ends[id + 1] = end;
     this.place(hash, id);
@@ -180,7 +180,7 @@ class OpenAddressingTable implements KeyTable {
   }
 }
 
-/** True when `arena` holds at `at` the length and bytes of a range of `text`. */
+/** Whether `arena` holds at `at` the length and bytes of a range of `text`. */
 function rangeIs(arena: Uint8Array, at: number, text: Uint8Array, start: number, end: number): boolean {
   const length = end - start;
   if (arena[at] !== (length & 0xff) || arena[at + 1] !== length >>> 8) return false;

@@ -1,8 +1,8 @@
-// What an engine offers to the registry of engines.
+// The interface between an engine and the registry of engines.
 
 import type { AggregationEngine } from './engine';
 
-/** Whether the engine can take sums. */
+/** Whether the engine can add sums. */
 export type EngineReadiness = { readonly ready: true } | { readonly ready: false; readonly reason: string };
 
 export interface EngineParts {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { windowEndOf, windowStartOf } from './window';
 
-/** Any time a Date can hold. */
+/** Any time that a Date can represent. */
 const timestampMs = fc.integer({ min: -8.64e15, max: 8.64e15 });
 const windowMs = fc.oneof(fc.integer({ min: 1, max: 10 }), fc.integer({ min: 1, max: 86_400_000 * 31 }));
 
@@ -13,13 +13,13 @@ function floorMultiple(time: number, length: number): bigint {
 }
 
 describe('tumbling windows', () => {
-  it('hold their start and not their end', () => {
+  it('include their start and exclude their end', () => {
     expect(windowStartOf(4999, 5000)).toBe(0);
     expect(windowStartOf(5000, 5000)).toBe(5000);
     expect(windowEndOf(5000, 5000)).toBe(10_000);
   });
 
-  it('go on below the epoch without a double or missing window at zero', () => {
+  it('continue before the epoch without a double or missing window at zero', () => {
     expect(windowStartOf(-1, 5000)).toBe(-5000);
     expect(windowStartOf(-5000, 5000)).toBe(-5000);
     expect(windowStartOf(-5001, 5000)).toBe(-10_000);
@@ -27,7 +27,7 @@ describe('tumbling windows', () => {
     expect(windowEndOf(windowStartOf(-1, 5000), 5000)).toBe(0);
   });
 
-  it('are exact for every time a date can hold', () => {
+  it('are exact for every time that a date can represent', () => {
     fc.assert(
       fc.property(timestampMs, windowMs, (time, length) => {
         const start = windowStartOf(time, length);
@@ -38,7 +38,7 @@ describe('tumbling windows', () => {
     );
   });
 
-  it('hold the last millisecond before each boundary, also far from the epoch', () => {
+  it('include the last millisecond before each boundary, also far from the epoch', () => {
     fc.assert(
       fc.property(fc.integer({ min: -1e9, max: 1e9 }), fc.integer({ min: 1, max: 8_000_000 }), (k, length) => {
         const boundary = k * length;

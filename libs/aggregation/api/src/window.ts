@@ -1,6 +1,6 @@
 // Tumbling windows aligned to the Unix epoch: [k * length, (k + 1) * length). All times are whole milliseconds.
 
-/** Start of the window that holds `timestampMs`. */
+/** Start of the window that contains `timestampMs`. */
 export function windowStartOf(timestampMs: number, windowMs: number): number {
   return Math.floor(timestampMs / windowMs) * windowMs;
 }

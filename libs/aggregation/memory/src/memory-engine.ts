@@ -1,7 +1,7 @@
-// Sums of open windows in this process's memory: columns indexed by key id.
+// Keeps the sums of open windows in memory, in columns indexed by key id.
 //
-// Guarantees: a delta is added once, whole. Does not survive the process; the pipeline rebuilds from the log.
-// Bounds: the key table's.
+// Guarantees: a delta is added once and completely. Does not survive the process; the pipeline rebuilds from the log.
+// Bounds: those of the key table.
 
 import type { AggregationEngine, WindowDelta, WindowSums } from '@pulses/aggregation-api';
 import { PulsesError } from '@pulses/shared-errors';
@@ -12,7 +12,7 @@ const KEYS_AT_FIRST = 1024;
 interface WindowColumns {
   keyCount: number;
   isSealed: boolean;
-  /** Everything below this source offset is in the sums. */
+  /** The sums cover the source offsets below this one. */
   nextOffset: number;
   limbs: Float64Array;
   counts: Float64Array;
@@ -103,7 +103,7 @@ function addRows(window: WindowColumns, delta: WindowDelta): void {
   for (let row = 0; row < delta.length; row += 1) {
     const id = delta.ids[row] as number;
     addAmountAt(limbs, id * AMOUNT_LIMBS, delta.limbs, row * AMOUNT_LIMBS);
-    // Log time never falls, so the first delta of a key has its first time and the last delta its last.
+    // Log time never decreases, so the first delta of a key has its first time and the last delta its last.
     if (counts[id] === 0) firstSeenMs[id] = delta.firstSeenMs[row] as number;
     lastSeenMs[id] = delta.lastSeenMs[row] as number;
     counts[id] = (counts[id] as number) + (delta.counts[row] as number);

@@ -12,9 +12,9 @@ import { createRedisEngine, parseRedisUrl, REDIS_ENGINE_DEFAULTS, type RedisEngi
 const isSmoke = process.env['SMOKE'] === '1';
 const KEY_COUNTS = isSmoke ? [1_000, 40_000] : [1_000, 10_000, 50_000, 100_000, 1_000_000];
 const ROWS = isSmoke ? 80_000 : 2_000_000;
-/** As many as the engine gathers before it has to send them. */
+/** The rows that the engine gathers before it must send them. */
 const DELTA_ROWS = REDIS_ENGINE_DEFAULTS.pendingRowsMax;
-/** What others on the machine do lengthens a call now and then; what the call itself takes is in every one of these. */
+/** Other load on the machine prolongs some calls; the minimum of several reads shows the call itself. */
 const READS = 3;
 const SLICE = 8_192;
 const LIMBS = 4;
@@ -33,7 +33,7 @@ function keysOf(count: number): KeyTable {
   return keys;
 }
 
-/** Columns for deltas of keys that follow each other in steps, so that a delta is spread over the window. */
+/** Columns for deltas whose keys advance in strides, so that a delta spreads over the window. */
 function columnsOf(rows: number) {
   return {
     ids: new Int32Array(rows),
@@ -55,14 +55,14 @@ async function callsMs(redis: Redis): Promise<{ p50: number; p99: number; max: n
   return { p50: at(0.5), p99: at(0.99), max: at(1) };
 }
 
-/** Seconds that the thread of Redis that runs commands has computed: unlike the clock, without what others on the machine do. */
+/** CPU seconds of the Redis thread that runs commands, which other load on the machine does not affect. */
 async function computedSeconds(redis: Redis): Promise<number> {
   const info = await redis.info('cpu');
   const of = (mode: string) => Number(new RegExp(`used_cpu_${mode}_main_thread:([0-9.]+)`).exec(info)?.[1]);
   return of('user') + of('sys');
 }
 
-/** Reads every sum: each key has been added so often with its id and 0.999999999999999, whose carries make whole units. */
+/** Checks every sum: each key was added that often with its id and 0.999999999999999, whose carries make whole units. */
 async function checkSums(engine: RedisEngine, keyCount: number, times: number): Promise<void> {
   let [counted, exact] = [0, 0];
   for (let from = 0; from < keyCount; from += SLICE) {
@@ -98,7 +98,7 @@ try {
     const columns = columnsOf(deltaRows);
     let offset = 0;
     const passes = Math.max(1, Math.round(ROWS / keyCount));
-    /** Each key once. */
+    /** Adds each key once. */
     const pass = async (stride: number): Promise<void> => {
       for (let from = 0; from < keyCount; from += deltaRows) {
         const length = Math.min(deltaRows, keyCount - from);
@@ -124,7 +124,7 @@ try {
     const firstMs = performance.now() - startFirst;
     const computedBefore = await computedSeconds(redis);
     const start = performance.now();
-    // A stride without a common divisor with the counts, all of which are 2s and 5s.
+    // A stride coprime with the counts, whose only prime factors are 2 and 5.
     for (let repeat = 0; repeat < passes; repeat += 1) await pass(7_919);
     const addMs = performance.now() - start;
     const computedS = (await computedSeconds(redis)) - computedBefore;

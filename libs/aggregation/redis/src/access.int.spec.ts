@@ -27,7 +27,7 @@ describe('access to Redis', () => {
     plain = await startRedis({ own: true });
     const { certificatePath, privateKeyPath } = certificate;
     const tls = ['--tls-cert-file', certificatePath, '--tls-key-file', privateKeyPath, '--tls-auth-clients', 'no'];
-    // The same port, but TLS alone.
+    // The same port with TLS only.
     encrypted = await startRedis({ own: true });
     await encrypted.restart([
       '--port',
@@ -61,14 +61,14 @@ describe('access to Redis', () => {
     await engine.close();
   };
 
-  it('goes by a user that may run nothing but what the engine needs, on its keys alone', async () => {
+  it('works for a user with only the commands and keys of the engine', async () => {
     await expectExact(withAccess({ username: USER, password: PASSWORD }));
   });
 
   it.each<[string, Partial<RedisAddress>]>([
     ['a wrong password', { username: USER, password: 'wrong-secret' }],
     ['no password', {}],
-  ])('is refused with %s, which no message repeats and no retry mends', async (_what, address) => {
+  ])('is rejected for good with %s, which no message repeats', async (_what, address) => {
     const failure: unknown = await withAccess(address)
       .open(SOURCE, 0)
       .catch((error: unknown) => error);
@@ -76,12 +76,12 @@ describe('access to Redis', () => {
     expect(String(failure)).not.toContain('wrong-secret');
   });
 
-  it('is refused for keys that the user may not touch', async () => {
+  it('is rejected for keys outside of the access list', async () => {
     const engine = withAccess({ username: USER, password: PASSWORD }, { keyPrefix: 'others' });
     await expect(engine.open(SOURCE, 0)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
   });
 
-  it('goes over TLS to a server whose certificate is trusted', async () => {
+  it('uses TLS with a server whose certificate is trusted', async () => {
     const address = {
       ...parseRedisUrl(`rediss://127.0.0.1:${encrypted.port}`),
       tls: { caPem: certificate.certificatePem },
@@ -89,7 +89,7 @@ describe('access to Redis', () => {
     await expectExact(engineOver(encrypted, { address }));
   });
 
-  it('does not talk to a server whose certificate is not trusted', async () => {
+  it('is refused to a server whose certificate is not trusted', async () => {
     for (const tls of [{ caPem: other.certificatePem }, {}]) {
       const engine = engineOver(encrypted, {
         address: { ...parseRedisUrl(`rediss://127.0.0.1:${encrypted.port}`), tls },
@@ -98,7 +98,7 @@ describe('access to Redis', () => {
     }
   });
 
-  it('fails in a way that can be mended when there is only silence, and when nobody listens', async () => {
+  it('fails with a retriable error when the server is silent or absent', async () => {
     const silent: Server = createServer((socket) => socket.resume());
     const port = await new Promise<number>((resolve) => {
       silent.listen(0, '127.0.0.1', () => {

@@ -35,7 +35,7 @@ describe('a cluster of three Redis nodes', () => {
     }
   });
 
-  it('keeps the keys of one source on one node, whichever is asked first, and those of several sources apart', async () => {
+  it('keeps each source on one node, whichever node is asked first, and spreads several sources', async () => {
     const log = createWindowLog({ seed: 3, messages: 4_000, keys: 1_000 });
     const keyPrefix = nodes[0]?.server.keyPrefix ?? '';
     const used = new Set<number>();
@@ -49,7 +49,7 @@ describe('a cluster of three Redis nodes', () => {
         step: 1_000,
         beside: async (call) => {
           if (call !== 'seal') return;
-          // What an open window has more than the sources that were fed before: rows.
+          // Unlike the sources before, an open window has rows.
           const counts = await Promise.all(
             nodes.map(async ({ redis }) => (await redis.keys(`${keyPrefix}:*:r0`)).length),
           );
@@ -64,7 +64,7 @@ describe('a cluster of three Redis nodes', () => {
     expect(used.size).toBeGreaterThan(1);
   });
 
-  it('is followed when it moves the keys to another node', async () => {
+  it('is followed when the keys move to another node', async () => {
     const log = createWindowLog({ seed: 4, messages: 6_000, keys: 1_000 });
     const engine = engineOver(
       { url: nodes[0]?.server.url ?? '', keyPrefix: nodes[0]?.server.keyPrefix ?? '' },
@@ -86,7 +86,7 @@ describe('a cluster of three Redis nodes', () => {
   });
 });
 
-/** Gives the slot that holds keys to another node, without the keys: as after a failover that lost them. */
+/** Moves the slot of the keys to another node without the keys, like a failover that lost them. */
 async function moveSlot(nodes: readonly Redis[]): Promise<void> {
   const owners = await Promise.all(nodes.map((redis) => redis.keys('*')));
   const from = owners.findIndex((keys) => keys.some((key) => key.includes(':0-')));

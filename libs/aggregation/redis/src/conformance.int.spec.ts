@@ -7,7 +7,7 @@ import { engineOver } from './testing/engines';
 
 const HOUR_MS = 3_600_000;
 
-// Writing behind, a crash loses what is gathered: here every other engine is asked to store it before one opens.
+// With write-behind a crash loses gathered deltas, so every other engine stores them before one opens.
 describeAggregationEngine(
   'redis',
   async () => {
@@ -35,7 +35,7 @@ describeAggregationEngine(
   { survivesRestart: true },
 );
 
-// Writing through takes a round trip for each of the suite's adds, so only the nightly run does it.
+// Write-through takes a round trip for each add of the suite, so it runs nightly only.
 if (SCALE.name === 'torture')
   describeAggregationEngine(
     'redis, writing through,',

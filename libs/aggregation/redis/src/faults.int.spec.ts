@@ -1,4 +1,4 @@
-// What happens to a Redis in service, and sums that stay exact.
+// Sums stay exact through the faults of a Redis in service.
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { SCALE } from '@pulses/testing-scale';
@@ -15,10 +15,10 @@ import { copyKeys, createRolls, createWindowLog, SOURCE } from './testing/window
 
 const KILLS = SCALE.sizeOf({ sample: 5, fault: 50, torture: 200 });
 const FAULTS = SCALE.sizeOf({ sample: 2, fault: 6, torture: 200 });
-// Without rewrites the append-only file is one file, so that its end is the end.
+// Without rewrites there is one append-only file, which can be truncated.
 const AOF =
   '--appendonly yes --appendfsync everysec --auto-aof-rewrite-percentage 0 --repl-diskless-sync-delay 0'.split(' ');
-/** Messages, keys and messages of a delta: some chunks a delta, so that a fault finds one of them half added. */
+/** Messages, keys and messages per delta. A delta has several chunks, so that a fault can hit a half-added one. */
 const SIZE = { messages: 20_000, keys: 5_000, step: 2_500 };
 
 describe(`a window in Redis (${SCALE.note})`, () => {
@@ -42,7 +42,7 @@ describe(`a window in Redis (${SCALE.note})`, () => {
   });
 
   const engine = (options?: Partial<RedisEngineOptions>): RedisEngine => {
-    // Writing through and behind in turn.
+    // Write-through and write-behind in turn.
     const lingerMs = roll(2);
     const made = engineOver(
       { url: `redis://127.0.0.1:${proxy.port}`, keyPrefix: server.keyPrefix },
@@ -62,7 +62,7 @@ describe(`a window in Redis (${SCALE.note})`, () => {
     for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   };
 
-  /** Feeds windows until `faults` have happened; each is compared with the oracle. */
+  /** Feeds windows until `faults` have happened, and compares each window with the oracle. */
   const feed = async (
     faults: number,
     options: Partial<RedisEngineOptions>,
@@ -114,7 +114,7 @@ describe(`a window in Redis (${SCALE.note})`, () => {
     });
   }, 600_000);
 
-  it(`is summed exactly through ${FAULTS} replies lost after Redis has done what was asked`, async () => {
+  it(`is summed exactly through ${FAULTS} replies lost after Redis has run the command`, async () => {
     const results = await feed(FAULTS, {}, (left) => {
       let cuts = 0;
       return {
@@ -130,7 +130,7 @@ describe(`a window in Redis (${SCALE.note})`, () => {
     expect(failuresOf(results)).toContain('CONNECTION_LOST');
   }, 600_000);
 
-  it(`goes on without a failure through ${FAULTS} SCRIPT FLUSH`, async () => {
+  it(`continues without a failure through ${FAULTS} SCRIPT FLUSH`, async () => {
     const results = await feed(FAULTS, {}, (left) => {
       let flushes = 0;
       return {
@@ -177,7 +177,7 @@ describe(`a window in Redis (${SCALE.note})`, () => {
           if (adds !== 5 || losses === left) return;
           losses += 1;
           await server.kill();
-          // To what was there some adds ago, or to anywhere behind: most often the middle of a command.
+          // To the length of some adds ago or to any later one, usually in the middle of a command.
           const end = statSync(aof()).size;
           truncateSync(aof(), losses % 2 === 1 ? size : size + roll(Math.max(1, end - size)));
           expect(call).toBe('add');
@@ -189,7 +189,7 @@ describe(`a window in Redis (${SCALE.note})`, () => {
     expect(results.reduce((sum, { resumed }) => sum + resumed, 0)).toBeGreaterThan(0);
   }, 600_000);
 
-  it(`waits and goes on through ${FAULTS} times in which Redis does not answer`, async () => {
+  it(`waits and continues through ${FAULTS} hangs of Redis`, async () => {
     const results = await feed(FAULTS, { commandMsMax: 60, connectMsMax: 60 }, (left) => {
       let pauses = 0;
       return {
@@ -204,7 +204,7 @@ describe(`a window in Redis (${SCALE.note})`, () => {
     expect(failuresOf(results)).toContain('TIMED_OUT');
   }, 600_000);
 
-  it(`is summed exactly through ${FAULTS} changes to a copy that is behind`, async () => {
+  it(`is summed exactly through ${FAULTS} failovers to a replica that is behind`, async () => {
     const results = await feed(FAULTS, {}, () => {
       let adds = 0;
       let changes = 0;
@@ -217,7 +217,7 @@ describe(`a window in Redis (${SCALE.note})`, () => {
             copy = await startRedis({ own: true, args: AOF });
             await replicate(admin(copy.port), server.port);
           }
-          // The copy hears no more, the server continues for a while.
+          // The replica stops replicating while the server continues.
           if (adds === 3) await admin(copy?.port).replicaof('NO', 'ONE');
           if (adds !== 5 || copy === undefined) return;
           changes += 1;
@@ -231,7 +231,7 @@ describe(`a window in Redis (${SCALE.note})`, () => {
     expect(results.reduce((sum, { resumed }) => sum + resumed, 0)).toBeGreaterThan(0);
   }, 600_000);
 
-  it(`says that the memory is full, waits and goes on, ${FAULTS} times`, async () => {
+  it(`reports full memory, waits and continues, ${FAULTS} times`, async () => {
     const results = await feed(FAULTS, {}, (left) => {
       let fills = 0;
       return {
@@ -251,7 +251,7 @@ describe(`a window in Redis (${SCALE.note})`, () => {
     expect(failuresOf(results)).toEqual(new Set(['STORAGE_FULL']));
   }, 600_000);
 
-  it('is not touched by an engine that was overtaken', async () => {
+  it('is not changed by an engine that was fenced', async () => {
     const window = log();
     const slow = engine({ lingerMs: 0 });
     await slow.open(SOURCE, window.fromOffset);
@@ -269,7 +269,7 @@ describe(`a window in Redis (${SCALE.note})`, () => {
   });
 });
 
-/** Makes a server a copy of another, and waits until it has all of it. */
+/** Makes a server the replica of another, and waits until it is in sync. */
 async function replicate(copy: Redis, port: number): Promise<void> {
   await copy.replicaof('127.0.0.1', port);
   await until(async () => (await copy.info('replication')).includes('master_link_status:up'));

@@ -1,18 +1,18 @@
 // Names of the keys of a source in Redis.
 //
 //   <prefix>:v1:{<source>}                          hash: owner and windows
-//   <prefix>:v1:{<source>}:<window>                 hash: how far the window is
+//   <prefix>:v1:{<source>}:<window>                 hash: progress of the window
 //   <prefix>:v1:{<source>}:<window>:r<bucket>       hash: id (i32, little endian) -> row
-//   <prefix>:v1:{<source>}:<window>:k<bucket>       string: keys as the key table has them, in order of ids
+//   <prefix>:v1:{<source>}:<window>:k<bucket>       string: keys in the key table's format, in order of ids
 //
-// The source is what a cluster chooses the node by, so all keys of one source are on one node.
+// The source is the hash tag of a cluster, so all keys of one source are on one node.
 
 import type { EngineSource } from '@pulses/aggregation-api';
 import { createHash } from 'node:crypto';
 
 /**
- * Keys of one bucket. As large as it may be while Redis can free a bucket that has expired at once, which takes it
- * about 10 ms; a row costs more in a chunk that touches many buckets.
+ * Keys per bucket: as many as Redis can free in about 10 ms when a bucket expires. With smaller buckets a chunk touches
+ * more of them, and each row costs more.
  */
 export const BUCKET_KEYS = 32_768;
 
@@ -25,12 +25,12 @@ export function bucketsOf(keyCount: number): number {
   return Math.ceil(keyCount / BUCKET_KEYS);
 }
 
-/** How many of `keyCount` keys are in a bucket. */
+/** Number of `keyCount` keys in a bucket. */
 export function keysInBucket(keyCount: number, bucket: number): number {
   return Math.max(0, Math.min(BUCKET_KEYS, keyCount - bucket * BUCKET_KEYS));
 }
 
-/** Two sources, incarnations, groups or window lengths never share a key. */
+/** Different sources, incarnations, groups or window lengths share no key. */
 export function sourceKeyOf(prefix: string, { topic, incarnation, group, windowMs }: EngineSource): string {
   const identity = JSON.stringify([topic, incarnation, group, windowMs]);
   return `${prefix}:v1:{${createHash('sha256').update(identity).digest('hex').slice(0, 32)}}`;

@@ -6,8 +6,8 @@ import { copyKeys, createWindowLog } from './testing/window-log';
 const idsOf = (rows: Buffer): number[] =>
   Array.from({ length: rows.byteLength / ROW_BYTES }, (_, row) => rows.readInt32LE(row * ROW_BYTES));
 
-describe('rows that wait for Redis', () => {
-  it('are one for each key, however many deltas name it', () => {
+describe('pending rows', () => {
+  it('are one per key for any number of deltas', () => {
     const log = createWindowLog({ seed: 5, messages: 900, keys: 100 });
     const [apart, together] = [copyKeys(undefined), copyKeys(undefined)];
     const pending = new PendingRows(log.fromOffset, 0);
@@ -24,7 +24,7 @@ describe('rows that wait for Redis', () => {
     expect(countOf(atOnce.takeChunks(together, 0, 1_000))).toBe(900);
   });
 
-  it('are cut into chunks of one bucket and so many rows, with new keys in order and each once', () => {
+  it('are cut into bounded chunks of one bucket, with each new key once and in order', () => {
     const log = createWindowLog({ seed: 6, messages: 200_000, keys: 70_000 });
     const keys = copyKeys(undefined);
     const pending = new PendingRows(log.fromOffset, 0);
@@ -53,7 +53,7 @@ describe('rows that wait for Redis', () => {
     }
   });
 
-  it('are still a chunk when there are none, so that the offset moves', () => {
+  it('make a chunk even when there are none, so that the offset advances', () => {
     const pending = new PendingRows(7, 0);
     const log = createWindowLog({ seed: 7, messages: 1, keys: 1 });
     pending.add({

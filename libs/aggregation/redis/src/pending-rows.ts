@@ -1,7 +1,7 @@
-// Rows that Redis has not been told of yet, one for each key, summed; and how they are cut into chunks.
+// Rows that were not sent to Redis yet, one sum per key, and their division into chunks.
 //
-// A row is 64 bytes, as the script add.lua reads it: id (i32), 0 (i32), then as doubles AMOUNT_LIMBS limbs, count, first
-// and last seen (ms). Little endian, as every machine that Node runs on here.
+// A row has 64 bytes, as add.lua reads it: id (i32), 0 (i32), then as doubles AMOUNT_LIMBS limbs, count, first and last
+// seen (ms). All are little-endian, like every supported machine.
 
 import type { KeyTable, WindowDelta } from '@pulses/aggregation-api';
 import { addAmountAt, AMOUNT_LIMBS } from '@pulses/shared-pulse-model';
@@ -17,22 +17,22 @@ const LAST_AT = FIRST_AT + 1;
 const ROWS_AT_FIRST = 1024;
 const NO_ROW = -1;
 
-/** What one call of the script adds. */
+/** The rows of one call of the script. */
 export interface Chunk {
   readonly bucket: number;
   readonly rows: Buffer;
-  /** Keys that no chunk has named before, and their bytes in order of ids. */
+  /** Keys that are new in this chunk, and their bytes in order of ids. */
   readonly newKeys: number;
   readonly newKeyBytes: Buffer;
 }
 
 /** @see takeChunks */
 export class PendingRows {
-  /** Source offsets that the rows are the sums of. */
+  /** Source offsets that the rows cover. */
   fromOffset: number;
   nextOffset: number;
   length = 0;
-  /** Keys that a delta of the window has named, whether they are pending or not. */
+  /** Keys in the deltas of the window so far, pending or not. */
   keyCount: number;
   private doubles = new Float64Array(ROWS_AT_FIRST * ROW_DOUBLES);
   private ints = new Int32Array(this.doubles.buffer);
@@ -45,7 +45,7 @@ export class PendingRows {
     this.keyCount = keyCount;
   }
 
-  /** True: no offset is waiting. */
+  /** Whether no offset is pending. */
   get isEmpty(): boolean {
     return this.nextOffset === this.fromOffset;
   }
@@ -59,13 +59,13 @@ export class PendingRows {
       const doubles = this.doubles;
       addAmountAt(doubles, at + LIMBS_AT, limbs, row * AMOUNT_LIMBS);
       doubles[at + COUNT_AT] = (doubles[at + COUNT_AT] as number) + (counts[row] as number);
-      // Log time never falls, so the last delta of a key has its last time.
+      // Log time never decreases, so the last delta of a key has its last time.
       doubles[at + LAST_AT] = lastSeenMs[row] as number;
     }
     this.nextOffset = delta.nextOffset;
   }
 
-  /** The row of a key, made when it has none. */
+  /** The row of a key, created when missing. */
   private rowAt(id: number, firstSeenMs: number): number {
     if (id >= this.rowOf.length) {
       const grown = new Int32Array(Math.max(id + 1, this.rowOf.length * 2)).fill(NO_ROW);
@@ -93,8 +93,8 @@ export class PendingRows {
   }
 
   /**
-   * Takes every row: as chunks of one bucket and at most `rowsMax` rows each, buckets and within them new keys in order;
-   * at least one chunk, so that offsets without rows are told too. The ids from `firstNewId` on are new.
+   * Takes all rows as chunks of one bucket and at most `rowsMax` rows each. Buckets are in order, and new keys within
+   * them. Returns at least one chunk, so that offsets without rows advance too. Ids from `firstNewId` on are new.
    */
   takeChunks(keys: KeyTable, firstNewId: number, rowsMax: number): Chunk[] {
     const sorted = this.rowsByBucket();
@@ -118,7 +118,7 @@ export class PendingRows {
     return chunks;
   }
 
-  /** A copy of the rows, apart by bucket, in the order in which the keys came: for new ones that of their ids. */
+  /** A copy of the rows, grouped by bucket, in order of their keys' arrival: new keys in order of ids. */
   private rowsByBucket(): Map<number, { bytes: Buffer; ids: number[] }> {
     const bytes = Buffer.from(this.doubles.buffer, 0, this.length * ROW_BYTES);
     const rowsOf = new Map<number, number[]>();

@@ -9,7 +9,7 @@ import { carryOn } from './testing/carry-on';
 import { engineOver } from './testing/engines';
 import { copyKeys, createWindowLog, SOURCE, type WindowLog } from './testing/window-log';
 
-describe('what a restart finds in Redis', () => {
+describe('a window found in Redis after a restart', () => {
   let server: RedisServer;
   let redis: Redis;
   let engine: RedisEngine;
@@ -58,7 +58,7 @@ describe('what a restart finds in Redis', () => {
   const source = () => sourceKeyOf(server.keyPrefix, SOURCE);
   const windowKey = async () => `${source()}:${(await redis.hget(source(), 'w0')) ?? ''}`;
 
-  it('is gone on with when it is whole, and the log says so', async () => {
+  it('is continued and logged when it is complete', async () => {
     await fill();
     expect(await restart()).toMatchObject({ nextOffset: log.fromOffset + 2_000 });
     expect(reasons).toEqual(['window sums taken over from Redis']);
@@ -86,7 +86,7 @@ describe('what a restart finds in Redis', () => {
       async (key) => redis.setrange(`${key}:k0`, 0, twiceTheFirst(await redis.getBuffer(`${key}:k0`))),
     ],
     ['no window', 'Redis has lost it', (key) => redis.del(key)],
-  ])('is dropped and rebuilt with %s, and the log says why', async (_what, reason, damage) => {
+  ])('is dropped and rebuilt with %s, and the reason is logged', async (_what, reason, damage) => {
     await fill();
     await damage(await windowKey());
     expect(await restart()).toBeUndefined();
@@ -128,14 +128,14 @@ describe('what a restart finds in Redis', () => {
     expect(result).toMatchObject({ sums: log.expected(), failures: [] });
   });
 
-  it('is not read when rows are lost after it is sealed', async () => {
+  it('is not read when rows are lost after the seal', async () => {
     await fill();
     const keyCount = await engine.seal(log.startMs);
     await redis.del(`${await windowKey()}:r0`);
     await expect(engine.sums(log.startMs, 0, keyCount)).rejects.toMatchObject({ code: 'POSITION_CONFLICT' });
   });
 
-  it('expires when nobody comes back, and leaves nothing behind when dropped', async () => {
+  it('expires when no ingestor returns, and leaves nothing behind when dropped', async () => {
     await fill();
     const keys = await redis.keys('*');
     expect(keys).toHaveLength(4);
@@ -148,7 +148,7 @@ describe('what a restart finds in Redis', () => {
     expect(await redis.keys('*')).toEqual([source()]);
   });
 
-  it('is spread over buckets beyond 32,768 keys, and taken over whole', async () => {
+  it('spans several buckets beyond 32,768 keys, and is recovered completely', async () => {
     const wide = createWindowLog({ seed, messages: 250_000, keys: 80_000 });
     expect(await engine.open(SOURCE, wide.fromOffset)).toBeUndefined();
     const keys = copyKeys(undefined);
@@ -162,7 +162,7 @@ describe('what a restart finds in Redis', () => {
   });
 });
 
-/** The first key's bytes, laid over the second one of the same length. */
+/** The bytes of the keys, with the first key copied over another one of its length. */
 function twiceTheFirst(bytes: Buffer | null): Buffer {
   const lengthOf = (at: number): number => {
     let end = at;

@@ -1,4 +1,4 @@
-// Where a Redis is and how to talk to it.
+// The address of a Redis server.
 
 import { PulsesError } from '@pulses/shared-errors';
 
@@ -7,18 +7,18 @@ export interface RedisAddress {
   readonly port: number;
   /** Index of the database; 0 on a cluster. */
   readonly db: number;
-  /** User of the access list; absent: the default one. */
+  /** User of the access list. Default: Redis's default user. */
   readonly username?: string;
   readonly password?: string;
-  /** Present: TLS. */
+  /** Enables TLS. */
   readonly tls?: { readonly caPem?: string };
 }
 
 const PORT_DEFAULT = 6379;
 
 /**
- * Reads `redis://[user[:password]@]host[:port][/db]`, or `rediss://…` for TLS.
- * @throws PulsesError CONFIG_INVALID; the text does not repeat the URL, which may hold a password
+ * Parses `redis://[user[:password]@]host[:port][/db]`, or `rediss://…` for TLS.
+ * @throws PulsesError CONFIG_INVALID, without the URL, which may contain a password
  */
 export function parseRedisUrl(text: string): RedisAddress {
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -29,7 +29,7 @@ export function parseRedisUrl(text: string): RedisAddress {
       '--redis-url: the address is not valid: redis://host:port/db, or rediss:// for TLS',
     );
   return {
-    // An IPv6 address stands in brackets in a URL.
+    // A URL has IPv6 addresses in brackets.
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: url.port === '' ? PORT_DEFAULT : Number(url.port),
     db: Number(db),

@@ -1,9 +1,9 @@
-// One connection to the Redis node that has a source's keys.
+// One connection to the Redis node with a source's keys.
 //
-// Guarantees: a command is sent once. The client neither keeps commands for a later connection nor opens one by itself, so
-// what a lost connection leaves open ends as a failure, and the connection's owner decides.
+// Guarantees: a command is sent once. The client neither queues commands for a later connection nor reconnects by
+// itself. Pending commands of a lost connection fail, and the owner decides what to do.
 
-// Other projects see this file and not the declaration beside it.
+// Other projects include this file without the declaration beside it.
 // eslint-disable-next-line @typescript-eslint/triple-slash-reference
 /// <reference path="./scripts/lua.d.ts" />
 
@@ -19,7 +19,7 @@ import { pulsesErrorOf, refusalOf } from './redis-failure';
 
 type Argument = string | number | Buffer;
 
-/** The scripts: keys, then arguments, as each script's header lists them. */
+/** The scripts, with the keys and arguments that their headers list. */
 export interface Scripts {
   open(keys: readonly string[], args: readonly Argument[]): Promise<string[]>;
   add(keys: readonly string[], args: readonly Argument[]): Promise<string>;
@@ -33,14 +33,14 @@ export interface RedisConnection {
   readonly scripts: Scripts;
   /** For logs and errors: host and port. */
   readonly place: string;
-  /** Drops it; commands under way are rejected. */
+  /** Drops the connection and rejects its pending commands. */
   end(): void;
 }
 
 export interface ConnectionLimits {
-  /** Time for a connection to be ready. */
+  /** Time-out of connecting. */
   readonly connectMsMax: number;
-  /** Time for a command to be answered. */
+  /** Time-out of a command. */
   readonly commandMsMax: number;
 }
 
@@ -67,7 +67,7 @@ export async function connectRedis(
     lazyConnect: true,
     connectTimeout: connectMsMax,
     commandTimeout: commandMsMax,
-    // By default the client sends what has no answer again over the next connection: it would be added twice.
+    // By default the client resends unanswered commands over the next connection, which would add twice.
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
@@ -87,7 +87,7 @@ export async function connectRedis(
   });
   const end = () => {
     isEnded = true;
-    // The client would wait for a socket that has gone already.
+    // The client would wait for a socket that is already closed.
     if (!isClosed) redis.disconnect();
   };
   try {
@@ -101,8 +101,8 @@ export async function connectRedis(
 }
 
 /**
- * A script's text goes with each call. By its hash alone it would be refused after SCRIPT FLUSH, and what was sent behind it
- * could then be run before it; the text costs Redis a hundredth of what a full call does.
+ * Sends a script's text with each call. By hash the call would fail after SCRIPT FLUSH, and pipelined later calls could
+ * run first. The text costs Redis 1 % of a full call.
  */
 function scriptsOf(redis: Redis): Scripts {
   return {
@@ -115,8 +115,8 @@ function scriptsOf(redis: Redis): Scripts {
 }
 
 /**
- * Connects and runs `first`, and does the same on the node that a cluster points to instead.
- * @throws PulsesError like `connectRedis` and the command
+ * Connects and runs `first`. Follows a cluster's redirection and repeats both on that node.
+ * @throws PulsesError of `connectRedis` or the command
  */
 export async function connectToOwner<Result>(
   address: RedisAddress,
@@ -135,10 +135,10 @@ export async function connectToOwner<Result>(
       target = { ...target, ...endpointOf(error as Error) };
     }
   }
-  throw new PulsesError('CONNECTION_LOST', `the cluster's nodes point to each other, ${REDIRECTIONS_MAX} times`);
+  throw new PulsesError('CONNECTION_LOST', `the cluster redirected ${REDIRECTIONS_MAX} times in a row`);
 }
 
-/** `MOVED <slot> <host>:<port>`; the host is empty when it is the same. */
+/** `MOVED <slot> <host>:<port>`; an empty host means the same one. */
 function endpointOf({ message }: Error): { host?: string; port?: number } {
   const [, host = '', port = ''] = /^MOVED \d+ (.*):(\d+)$/.exec(message) ?? [];
   return { ...(host === '' ? {} : { host }), ...(port === '' ? {} : { port: Number(port) }) };

@@ -1,15 +1,15 @@
-// Sums of open windows in Redis.
+// Keeps the sums of open windows in Redis.
 //
-// Guarantees: a delta is added once, whole or, when something fails half-way, in a way that the next `open` finds and
-// clears. Redis is a cache: it may lose its last seconds or everything, be flushed, fail over to a copy that is behind; the
-// engine then rejects, never answers a sum that is not the log's, and the next `open` tells from where to rebuild.
-// After the first failure every call rejects with it until `open`. No command is ever sent twice by the client, and the
-// scripts' fence makes a repeat harmless.
+// Guarantees: a delta is added once and completely; the next `open` detects and clears a half-added one. Redis is a
+// cache: it may lose its last seconds or everything, be flushed, or fail over to a replica that is behind. The engine
+// then rejects and never returns a wrong sum, and the next `open` reports from where to rebuild. After the first failure
+// every call rejects with it until `open`. The client sends no command twice, and the scripts' fence makes a repeat
+// harmless.
 //
-// With `lingerMs` the engine writes behind: `add` gathers deltas by key and answers at once; what is gathered goes to
-// Redis together, once `lingerMs` have passed and the delta before is stored. What a crash then costs is to read these
-// messages again. Bounds: `pendingRowsMax` rows gathered, beyond which `add` waits, and as many under way; CALLS_MAX calls
-// under way, of ROWS_A_CALL rows each, so that no call holds Redis up for more than a few milliseconds.
+// With `lingerMs` the engine writes behind: `add` gathers deltas by key and returns at once. The gathered rows go to Redis
+// together, once `lingerMs` have passed and the previous delta is stored. After a crash these messages are read again.
+// Bounds: `pendingRowsMax` gathered rows, beyond which `add` waits, and as many in flight; CALLS_MAX calls in flight of
+// ROWS_A_CALL rows each, so that no call blocks Redis for more than a few milliseconds.
 
 import type { AggregationEngine, EngineSource, WindowSums } from '@pulses/aggregation-api';
 import { PulsesError } from '@pulses/shared-errors';
@@ -21,18 +21,18 @@ import { createRedisSession, type RedisSession } from './redis-session';
 import { recoverWindow } from './window-recovery';
 import { createWindowStore, takeOver } from './window-store';
 
-/** For readiness. */
+/** State of the connection, for readiness. */
 export type RedisState = { readonly isUp: true } | { readonly isUp: false; readonly reason: string };
 
 export interface RedisEngineOptions {
   readonly address: RedisAddress;
-  /** Starts the name of every key. */
+  /** Prefix of every key. */
   readonly prefix: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly onState?: (state: RedisState) => void;
-  /** How long deltas are gathered; 0: each is sent at once, and `add` resolves when it is stored. */
+  /** Time that deltas are gathered. With 0 each is sent at once, and `add` resolves when it is stored. */
   readonly lingerMs?: number;
   readonly pendingRowsMax?: number;
   readonly connectMsMax?: number;
@@ -47,9 +47,9 @@ export const REDIS_ENGINE_DEFAULTS = {
 } as const;
 
 export interface RedisEngine extends AggregationEngine {
-  /** Resolves once every add is stored. @throws the failure of one */
+  /** Resolves once every add is stored. @throws the failure of an add */
   flushed(): Promise<void>;
-  /** @throws the failure of an add that was answered already, so that it is heard of before the next call */
+  /** @throws the failure of an earlier add, so that it is noticed before the next call */
   check(): void;
 }
 
@@ -59,7 +59,7 @@ export function createRedisEngine(options: RedisEngineOptions): RedisEngine {
   const settings = { ...REDIS_ENGINE_DEFAULTS, ...options };
   const { address, prefix, random, logger, onState = () => undefined } = settings;
   let session: RedisSession | undefined;
-  /** What a session has found damaged looked whole when it was taken over: it would again. */
+  /** A window whose damage showed only in a session looks complete to recovery, so the next one trusts none. */
   let isDamaged = false;
 
   const current = (): RedisSession => {
@@ -125,19 +125,19 @@ export function createRedisEngine(options: RedisEngineOptions): RedisEngine {
     async close() {
       const closing = session;
       session = undefined;
-      // What is gathered is worth keeping, but nothing depends on it.
+      // Storing the gathered rows saves reading the messages again, but nothing depends on it.
       await closing?.flushed().catch(() => undefined);
       closing?.end();
     },
   };
 }
 
-/** Columns from rows. */
+/** Converts rows to columns. */
 function sumsOf(fromId: number, toId: number, rows: Buffer): WindowSums {
   const length = toId - fromId;
   const bytes = Uint8Array.from(rows);
   if (bytes.byteLength !== length * DOUBLES_A_ROW * 8)
-    throw new PulsesError('PROTOCOL_VIOLATION', 'Redis answers rows of another length');
+    throw new PulsesError('PROTOCOL_VIOLATION', 'Redis returned rows of an unexpected length');
   const doubles = new Float64Array(bytes.buffer);
   const limbs = new Float64Array(length * AMOUNT_LIMBS);
   const column = (at: number) => Float64Array.from({ length }, (_, row) => doubles[row * DOUBLES_A_ROW + at] as number);

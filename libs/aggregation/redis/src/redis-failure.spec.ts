@@ -17,7 +17,7 @@ describe('a failure of Redis', () => {
     ['MOVED 3999 127.0.0.1:6381', 'CONNECTION_LOST', true],
     ['WRONGTYPE Operation against a key holding the wrong kind of value', 'PROTOCOL_VIOLATION', false],
     ['ERR unknown command', 'PROTOCOL_VIOLATION', false],
-  ])('is told by the code that %j starts with', (message, code, retriable) => {
+  ])('is classified by the code at the start of %j', (message, code, retriable) => {
     const failure = pulsesErrorOf(refusal(message), 'Redis at a:1');
     expect(failure).toMatchObject({ code, retriable });
     expect(failure.message).toContain('Redis at a:1: ');
@@ -30,19 +30,19 @@ describe('a failure of Redis', () => {
     ['Command timed out', undefined, 'TIMED_OUT'],
     ['Connection is closed.', undefined, 'CONNECTION_LOST'],
     ['self-signed certificate', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'CONFIG_INVALID'],
-  ])('below the protocol, %j with %s, is told by what broke', (message, below, code) => {
+  ])('below the protocol, %j with %s, is classified by its cause', (message, below, code) => {
     expect(
       pulsesErrorOf(Object.assign(new Error(message), below === undefined ? {} : { code: below }), 'Redis'),
     ).toMatchObject({ code });
     expect(pulsesErrorOf('no error at all', 'Redis')).toMatchObject({ code: 'CONNECTION_LOST' });
   });
 
-  it('stays what it is when it has a code already', () => {
+  it('keeps a code that it already has', () => {
     const failure = new PulsesError('FENCED', 'overtaken');
     expect(pulsesErrorOf(failure, 'Redis')).toBe(failure);
   });
 
-  it('is no refusal when no reply said so', () => {
+  it('is no rejection without an error reply', () => {
     expect(refusalOf(new Error('OOM'))).toBe('');
     expect(refusalOf(refusal('OOM full'))).toBe('OOM');
     expect(refusalOf(undefined)).toBe('');

@@ -1,6 +1,6 @@
-// What a failure of the Redis client means, in codes of the catalogue.
+// Maps failures of the Redis client to codes of the catalogue.
 //
-// A refusal of Redis starts with a code of its own in capitals; that word is its interface, not its wording.
+// An error reply of Redis starts with a code in capitals. That word is its interface, not the rest of the text.
 
 import { isPulsesError, PulsesError, type ErrorCode } from '@pulses/shared-errors';
 
@@ -33,10 +33,10 @@ const REFUSALS: ReadonlyMap<string, Meaning> = new Map([
   ['ASK', MOVED],
 ]);
 
-/** The code with which Redis starts a refusal; empty when the failure is no refusal. */
+/** The code at the start of an error reply; empty when the failure is no error reply. */
 export function refusalOf(error: unknown): string {
   if (!(error instanceof Error) || error.name !== 'ReplyError') return '';
-  // A script passes on the refusal of a command with words before it in some versions.
+  // Some versions prefix the error reply of a command inside a script with other words.
   return /^(?:ERR .*?-|-)?([A-Z]+)\b/.exec(error.message)?.[1] ?? '';
 }
 
@@ -53,10 +53,10 @@ export function pulsesErrorOf(error: unknown, place: string): PulsesError {
   return new PulsesError(codeOf(error), `${place}: ${message}`, { cause: error });
 }
 
-/** Below the protocol: certificates, time, connections. */
+/** Failures below the protocol: certificates, time-outs, connections. */
 function codeOf(error: unknown): ErrorCode {
   const { code = '', message = '' } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
   if (code.includes('CERT') || code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL')) return 'CONFIG_INVALID';
-  // The client has no codes of its own for these two.
+  // The client has no codes for these two.
   return code === 'ETIMEDOUT' || message === 'Command timed out' ? 'TIMED_OUT' : 'CONNECTION_LOST';
 }

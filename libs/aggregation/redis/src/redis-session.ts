@@ -1,6 +1,6 @@
-// The life of the windows between one `open` and the next: what is gathered, what is under way, what Redis has.
+// The windows between one `open` and the next: gathered rows, the delta in flight, and the state in Redis.
 //
-// Guarantees: deltas reach Redis in order, one at a time, its chunks pipelined. The first failure ends it all.
+// Guarantees: deltas reach Redis in order, one at a time, with pipelined chunks. The first failure ends the session.
 
 import type { KeyTable, WindowDelta } from '@pulses/aggregation-api';
 import { PulsesError, isPulsesError } from '@pulses/shared-errors';
@@ -38,7 +38,7 @@ export function createRedisSession(options: SessionOptions) {
   const windows = new Map<number, LocalWindow>();
   let failure: PulsesError | undefined;
   let isEnded = false;
-  /** Settles when the delta under way is stored; undefined when there is none. */
+  /** Settles when the delta in flight is stored; undefined when there is none. */
   let sending: Promise<void> | undefined;
   let timer: Timer | undefined;
 
@@ -59,7 +59,7 @@ export function createRedisSession(options: SessionOptions) {
     if (failure !== undefined) throw failure;
   };
 
-  /** Runs a call of the store; its failure is the session's. */
+  /** Runs a call of the store. Its failure ends the session. */
   const run = async <Result>(call: () => Promise<Result>): Promise<Result> => {
     check();
     try {
@@ -91,7 +91,7 @@ export function createRedisSession(options: SessionOptions) {
     return { stored, pending: new PendingRows(fromOffset, 0), keys, isSealed: false };
   };
 
-  /** Sends what a window has gathered, as one delta. */
+  /** Sends the gathered rows of a window as one delta. */
   const sendPending = async ({ stored, pending, keys }: LocalWindow): Promise<void> => {
     const { fromOffset, nextOffset } = pending;
     const chunks = pending.takeChunks(keys, stored.keyCount, ROWS_A_CALL);
@@ -107,7 +107,7 @@ export function createRedisSession(options: SessionOptions) {
     await Promise.all(Array.from({ length: Math.min(CALLS_MAX, chunks.length) }, sendSome));
   };
 
-  /** Waits for the delta under way and starts to send the next one; false when nothing is gathered. */
+  /** Waits for the delta in flight and starts to send the next one; false when nothing is gathered. */
   const sendNext = async (): Promise<boolean> => {
     timer?.cancel();
     timer = undefined;
@@ -115,7 +115,7 @@ export function createRedisSession(options: SessionOptions) {
     check();
     const waiting = [...windows.values()].find(({ pending }) => !pending.isEmpty);
     if (waiting === undefined) return false;
-    // A failure is kept, and rejects every later call.
+    // The failure is kept and rejects every later call.
     sending = sendPending(waiting)
       .catch(() => undefined)
       .then(() => {
@@ -124,7 +124,7 @@ export function createRedisSession(options: SessionOptions) {
     return true;
   };
 
-  /** Sends everything gathered; resolves once it is stored, and so is what was under way before. */
+  /** Sends all gathered rows; resolves once they and the delta in flight are stored. */
   const flush = async (): Promise<void> => {
     while (await sendNext()) continue;
   };

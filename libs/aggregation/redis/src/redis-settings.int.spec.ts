@@ -18,12 +18,12 @@ describe('the settings of Redis', () => {
     await directory.remove();
   });
 
-  it('are a Redis on this machine when nothing is said', async () => {
+  it('default to a Redis on this machine', async () => {
     expect(await redisAddressOf(read())).toEqual({ host: '127.0.0.1', port: 6379, db: 0 });
     expect(read().redisPrefix).toBe('pulses');
   });
 
-  it('beat what the URL says of user and password', async () => {
+  it('override user and password of the URL', async () => {
     const passwordFile = join(directory.path, 'password');
     await writeFile(passwordFile, 'from-file\n');
     const settings = read(
@@ -40,7 +40,7 @@ describe('the settings of Redis', () => {
     });
   });
 
-  it('turn TLS on with a file of certificates, which has to be there', async () => {
+  it('enable TLS with a certificate file, which must exist', async () => {
     const caFile = join(directory.path, 'ca.pem');
     await writeFile(caFile, 'certificates');
     expect(await redisAddressOf(read(`--redis-tls-ca-file=${caFile}`))).toMatchObject({
@@ -51,7 +51,7 @@ describe('the settings of Redis', () => {
     });
   });
 
-  it.each(['', '{a}', 'a b', 'x'.repeat(65)])('refuse %j as a prefix', (prefix) => {
+  it.each(['', '{a}', 'a b', 'x'.repeat(65)])('reject %j as a prefix', (prefix) => {
     expect(() => read(`--redis-prefix=${prefix}`)).toThrow(/--redis-prefix/);
   });
 });

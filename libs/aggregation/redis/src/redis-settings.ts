@@ -1,4 +1,4 @@
-// The settings of the Redis engine, and what they come to.
+// The settings of the Redis engine, and the address that they specify.
 
 import { PulsesError } from '@pulses/shared-errors';
 import {
@@ -36,7 +36,7 @@ export const redisSettings = {
   }),
 };
 
-/** Where to connect, and how. @throws PulsesError CONFIG_INVALID when the URL is not one, or the file can't be read */
+/** The address to connect to. @throws PulsesError CONFIG_INVALID for an invalid URL or an unreadable file */
 export async function redisAddressOf(settings: SettingsOf<typeof redisSettings>): Promise<RedisAddress> {
   const { redisUrl, redisUser, redisPassword, redisTlsCaFile } = settings;
   const tls = redisTlsCaFile === undefined ? {} : { tls: { caPem: await readCertificates(redisTlsCaFile) } };

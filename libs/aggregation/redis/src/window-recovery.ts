@@ -1,7 +1,7 @@
-// Which of a source's windows in Redis can be taken over.
+// Recovers a source's window from Redis after a restart.
 //
-// Guarantees: a window is taken over only when it starts where the source is read from, no delta of it is added in part,
-// and rows and keys are all there; any doubt drops it, since the log can rebuild it. Every other window is dropped.
+// Guarantees: a window is recovered only when it starts at the read offset of the source, no delta of it is added in part,
+// and all rows and keys are present. Every other window is dropped, since the log can rebuild it.
 
 import { createKeyTable, type EngineState, type KeyTable } from '@pulses/aggregation-api';
 import type { Logger } from '@pulses/shared-ports';
@@ -15,14 +15,14 @@ export interface RecoveredWindow {
 }
 
 export interface RecoveryOptions {
-  /** Where the source is read from. */
+  /** Offset from which the source is read. */
   readonly fromOffset: number;
-  /** True: no window is taken over, however whole it looks. */
+  /** Recovers no window, even one that looks complete. */
   readonly isDamaged: boolean;
   readonly logger: Logger;
 }
 
-/** Takes the window over that starts at `fromOffset`, when it is whole, and drops every other one. */
+/** Recovers the window that starts at `fromOffset` if it is complete, and drops every other one. */
 export async function recoverWindow(
   store: WindowStore,
   names: readonly WindowName[],
@@ -47,7 +47,7 @@ export async function recoverWindow(
   return recovered;
 }
 
-/** The window, or why it cannot be taken over. */
+/** The window, or the reason why it cannot be recovered. */
 async function examine(
   store: WindowStore,
   { startMs, name }: WindowName,
@@ -77,7 +77,7 @@ async function examine(
   return { window, isSealed, state: { windowStartMs: startMs, fromOffset, nextOffset, keys } };
 }
 
-/** Appends `count` keys that stand back to back; false when their number differs, or two are equal. */
+/** Appends `count` keys that lie back to back; false when their number differs or two are equal. */
 function readKeys(table: KeyTable, bytes: Buffer, count: number): boolean {
   const sizeAfter = table.size + count;
   let at = 0;

@@ -11,7 +11,7 @@ import { createWindowStore, takeOver, type StoredWindow, type WindowStore } from
 
 const LIMITS = { connectMsMax: 5_000, commandMsMax: 5_000 };
 
-/** A call as it was made first, to be made again. */
+/** A recorded call, to be repeated. */
 interface Call {
   readonly window: StoredWindow;
   readonly delta: { fromOffset: number; nextOffset: number; chunkCount: number };
@@ -50,7 +50,7 @@ describe(`the fence of a window in Redis (${SCALE.note})`, () => {
     await server.stop();
   });
 
-  /** Every call that adds the log, in order. */
+  /** All calls that add the log, in order. */
   const callsOf = (): { calls: Call[]; window: StoredWindow } => {
     const window: StoredWindow = {
       startMs: log.startMs,
@@ -88,7 +88,7 @@ describe(`the fence of a window in Redis (${SCALE.note})`, () => {
     await engine.close();
   };
 
-  it('lets a call that comes again change nothing, at once or later', async () => {
+  it('ignores a repeated call, at once or later', async () => {
     const { calls, window } = callsOf();
     for (const [at, call] of calls.entries()) {
       await make(call);
@@ -100,7 +100,7 @@ describe(`the fence of a window in Redis (${SCALE.note})`, () => {
   });
 
   it.each([1_200, 60])(
-    'refuses a call that comes too early, having changed nothing, also when it names no new one of %i keys',
+    'rejects a call that comes too early without a change, also without a new one of %i keys',
     async (keys) => {
       log = createWindowLog({ seed: roll(1_000_000), messages: 4_000, keys });
       const { calls, window } = callsOf();
@@ -113,7 +113,7 @@ describe(`the fence of a window in Redis (${SCALE.note})`, () => {
     },
   );
 
-  it('refuses every call of an owner that was overtaken, also in the middle of a delta', async () => {
+  it('rejects every call of a fenced owner, also in the middle of a delta', async () => {
     const { calls } = callsOf();
     const [first, second, ...rest] = calls;
     await make(first as Call);
@@ -137,7 +137,7 @@ describe(`the fence of a window in Redis (${SCALE.note})`, () => {
     await expect(store.rows(second.window, 0, 1)).rejects.toMatchObject({ code: 'POSITION_CONFLICT' });
   });
 
-  it('turns a sum that outgrows its limbs into none, never into a wrong one', async () => {
+  it('turns an overflowing sum into NaN, never into a wrong number', async () => {
     const keys = createKeyTable({ keysMax: 1 });
     keys.idOf(Buffer.from('tsu'), 0, 1, 1, 2, 2, 3);
     const engine = engineOver({ url: server.url, keyPrefix: prefix }, { lingerMs: 0 });

@@ -1,7 +1,7 @@
-// The windows of one source in Redis, through the scripts: one call here is one call there.
+// The windows of one source in Redis, through the scripts: one call here runs one script.
 //
-// Guarantees: every call names its owner, and does nothing for a caller that is not the owner any more. A window that is not
-// as the caller left it is never added to and never read.
+// Guarantees: every call names its owner, and changes nothing for a former owner. A window that differs from the caller's
+// state is never added to or read.
 
 import type { EngineSource } from '@pulses/aggregation-api';
 import { PulsesError, type ErrorCode } from '@pulses/shared-errors';
@@ -18,29 +18,29 @@ import type { Chunk } from './pending-rows';
 import type { RedisConnection, Scripts } from './redis-connection';
 import { pulsesErrorOf } from './redis-failure';
 
-/** Bytes of keys that one reply brings. */
+/** Bytes of keys per reply. */
 const KEY_BYTES_A_READ = 1024 * 1024;
 const ROWS_A_READ = 2048;
-/** What lives longer than this without an add was left by an ingestor that is gone. */
+/** Windows without an add for this time belong to an ingestor that is gone, and expire. */
 const LEFTOVER_MS = 3_600_000;
 
-/** A window as this process and Redis both know it. */
+/** The state of a window that this process and Redis share. */
 export interface StoredWindow {
   readonly startMs: number;
   readonly name: string;
   readonly keys: WindowKeys;
   /** First source offset. */
   readonly fromOffset: number;
-  /** Everything below is in the sums of Redis, once the chunks under way are. */
+  /** The sums in Redis cover the offsets below this one, once the chunks in flight are added. */
   nextOffset: number;
   keyCount: number;
-  /** By bucket: bytes of its keys. */
+  /** Bytes of keys, by bucket. */
   readonly keyBytes: number[];
   /** False until the first delta is sent. */
   exists: boolean;
 }
 
-/** What Redis tells of a window before anything is believed. */
+/** A window as Redis reports it, before any check. */
 export interface WindowRecord {
   readonly fromOffset: number;
   readonly nextOffset: number;
@@ -54,7 +54,7 @@ export interface WindowName {
   readonly name: string;
 }
 
-/** A delta that is being added, chunk by chunk. */
+/** A delta in flight, chunk by chunk. */
 export interface DeltaRange {
   readonly fromOffset: number;
   readonly nextOffset: number;
@@ -63,7 +63,7 @@ export interface DeltaRange {
 
 export type WindowStore = ReturnType<typeof createWindowStore>;
 
-/** Takes a source over. @throws the client's errors, as they come */
+/** Becomes the owner of a source. @throws errors of the client */
 export async function takeOver(
   scripts: Scripts,
   source: EngineSource,
@@ -83,7 +83,7 @@ function ttlMsOf({ windowMs }: EngineSource): number {
   return 2 * windowMs + LEFTOVER_MS;
 }
 
-/** `onDamage` is called when a window turns out to have lost something. */
+/** `onDamage` is called when a window proves to be incomplete. */
 export function createWindowStore(
   connection: RedisConnection,
   source: EngineSource,
@@ -114,7 +114,7 @@ export function createWindowStore(
   return {
     keysOf,
 
-    /** Undefined when Redis knows the name alone. */
+    /** Undefined when Redis has only the name. */
     async find({ name }: WindowName): Promise<WindowRecord | undefined> {
       const fields = ['from', 'next', 'part', 'sealed', 'keys'];
       const [from, next, part, sealed, keys] = await ask(() => redis.hmget(keysOf(name).window, ...fields));
@@ -128,7 +128,7 @@ export function createWindowStore(
       };
     },
 
-    /** By bucket: how many rows and how many bytes of keys are there. */
+    /** Numbers of rows and bytes of keys, by bucket. */
     sizes(name: string, keyCount: number): Promise<{ rows: number; keyBytes: number }[]> {
       const keys = keysOf(name);
       return Promise.all(
@@ -152,7 +152,7 @@ export function createWindowStore(
       return Buffer.concat(parts);
     },
 
-    /** Adds chunk `index` of a delta, and counts its keys at once: the next chunk may be sent before the answer. */
+    /** Adds chunk `index` of a delta. Counts its keys at once, since the next chunk may be sent before the answer. */
     add(window: StoredWindow, delta: DeltaRange, index: number, chunk: Chunk): Promise<void> {
       const { bucket, rows, newKeys, newKeyBytes } = chunk;
       const rowsBefore = keysInBucket(window.keyCount, bucket);

@@ -11,7 +11,7 @@ describe('the registry of engines', () => {
     expect(engineNames).toEqual(expect.arrayContaining(['memory', 'redis']));
   });
 
-  it.each(engineNames)('makes %s from its settings, without connecting', async (name) => {
+  it.each(engineNames)('creates %s from its settings without connecting', async (name) => {
     const { values } = parseSettings(engineSettings, { argv: [], env: {}, readFile: () => '' });
     const context = { clock: createSimClock(), random: createSimRandom(1), logger };
     const { engine, readiness } = await createEngine(name, values, context);

@@ -1,4 +1,4 @@
-// The engines that an ingestor can keep its sums in, by their name in --engine.
+// The aggregation engines of an ingestor, by their name in --engine.
 //
 // A new engine is one line in ENGINES: its adapter exports its settings, and a call that makes the engine from them.
 // Names of settings are shared by all engines; two different settings of one name fail at the start.
@@ -9,7 +9,7 @@ import { redisEngine } from '@pulses/aggregation-redis';
 import type { Clock, Logger, Random } from '@pulses/shared-ports';
 import { mergeSettings, type SettingsDefinition, type SettingsOf } from '@pulses/shared-settings';
 
-/** What the program lends to any engine. */
+/** The services that the program provides to any engine. */
 export interface EngineContext {
   readonly clock: Clock;
   readonly random: Random;

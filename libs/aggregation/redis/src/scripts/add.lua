@@ -1,10 +1,10 @@
 -- Adds one chunk of a delta to a window, or does nothing.
 --
--- A delta covers the source offsets [from, to) and is cut into chunks; the window's fields say how far it is:
---   next   everything below this source offset is in the sums
---   goal   `to` of the delta of which some chunks are added; empty when none
---   part   how many of its chunks are added; 0 when none: only then are the sums those of [first offset, next)
---   keys   keys that have sums;  sealed  1 when the window takes no more
+-- A delta covers the source offsets [from, to) and is cut into chunks. The fields of the window hold its progress:
+--   next   the sums cover the source offsets below this one
+--   goal   `to` of a delta that is added in part; empty when none
+--   part   number of its added chunks; when 0, the sums are those of [first offset, next)
+--   keys   keys with sums;  sealed  1 when the window accepts no more
 --
 -- KEYS[1]  source (hash)             KEYS[3]  rows of one bucket (hash): id -> row
 -- KEYS[2]  window (hash)             KEYS[4]  keys of the same bucket (string), in order of ids
@@ -20,16 +20,15 @@
 -- ARGV[14] rows to add, 64 bytes each, little endian: id (i32), 0 (i32), then as doubles limbs 0 to 3, count, first and
 --          last seen (ms); a stored row is the same without the first 8 bytes
 --
--- Returns ADDED, or REPEATED when the chunk is added already; or, having changed nothing: FENCED (another owner), LOST
--- (the window is not as the caller left it), CONFLICT (another delta was expected) or SEALED.
+-- Returns ADDED, or REPEATED when the chunk was added before. Returns without a change: FENCED (another owner), LOST (the
+-- window differs from the caller's state), CONFLICT (another delta was expected) or SEALED.
 --
--- Atomic because fence and sums change together: a chunk that is sent again, or by somebody who is late, can't be added
--- twice. Everything is checked before the first write, since Lua does not roll back; and the first write is one that
--- Redis refuses when its memory is full.
+-- Atomic because fence and sums change together, so a repeated chunk or a late owner's chunk can't be added twice. All
+-- checks come before the first write, since Lua does not roll back, and Redis rejects that write when its memory is full.
 --
 -- Exact: limbs 1 to 3 are integers strictly between -10^15 and 10^15, before and after, and limb 0 between -2^53 and 2^53.
--- The sum of two and a carry is below 2^53 in magnitude, where doubles are exact integers; a sum beyond that in limb 0
--- turns into NaN, which no reader takes for a number.
+-- The sum of two and a carry is below 2^53 in magnitude, where doubles are exact integers. A larger sum in limb 0 becomes
+-- NaN, which every reader rejects.
 
 local call, unpack_row, pack_row, sub = redis.call, struct.unpack, struct.pack, string.sub
 local from, to, index, chunks = ARGV[5], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])

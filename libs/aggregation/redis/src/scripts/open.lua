@@ -1,14 +1,14 @@
--- Makes the caller the owner of a source and tells which windows it has.
+-- Makes the caller the owner of a source and returns its windows.
 --
 -- KEYS[1]  source (hash): owner, and for each window `w<start ms>` = its name
 -- ARGV[1]  the new owner's token
 -- ARGV[2]  time to live, ms
--- ARGV[3…] field and value, alternating: what the source is, for people who look
+-- ARGV[3…] alternating field and value: a description of the source for operators
 --
 -- Returns the windows: start (ms), name, start, name, …
 --
--- Atomic because from the moment that the windows are read nobody else may change them: every other script refuses any
--- owner but this one, so an ingestor that was paused and wakes up does nothing.
+-- Atomic because no other owner may change the windows once they are read. Every other script rejects any owner but this
+-- one, so an ingestor that wakes up from a pause changes nothing.
 
 local fields = redis.call('HGETALL', KEYS[1])
 redis.call('HSET', KEYS[1], 'owner', ARGV[1], unpack(ARGV, 3))

@@ -3,13 +3,13 @@
 -- KEYS[1]  source (hash)             KEYS[3]  rows of the bucket (hash): id -> row
 -- KEYS[2]  window (hash)
 -- ARGV[1]  owner's token
--- ARGV[2]  source offset below which everything is in the sums
+-- ARGV[2]  source offset up to which the sums reach
 -- ARGV[3]  first id                  ARGV[4]  id behind the last, at most 4,096 more
 --
--- Returns a list: OK and the rows back to back; or FENCED (another owner) or LOST (the window is not as the caller left it,
--- or a row is missing) alone.
+-- Returns a list: OK and the rows back to back; or only FENCED (another owner) or LOST (the window differs from the
+-- caller's state, or a row is missing).
 --
--- Atomic because rows are worth something only together with the offset that they are the sums up to.
+-- Atomic because rows are valid only together with the offset up to which they sum.
 
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return { 'FENCED' } end
 local window = redis.call('HMGET', KEYS[2], 'next', 'part')

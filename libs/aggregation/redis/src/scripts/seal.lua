@@ -1,13 +1,13 @@
--- Ends a window: from here on its sums do not change.
+-- Seals a window: its sums no longer change.
 --
 -- KEYS[1]  source (hash)             KEYS[2]  window (hash)
 -- ARGV[1]  owner's token             ARGV[2]  time to live, ms
--- ARGV[3]  source offset below which everything is in the sums
--- ARGV[4]  keys that have sums
+-- ARGV[3]  source offset up to which the sums reach
+-- ARGV[4]  keys with sums
 --
--- Returns SEALED; or, having changed nothing: FENCED (another owner) or LOST (the window is not as the caller left it).
+-- Returns SEALED; or without a change FENCED (another owner) or LOST (the window differs from the caller's state).
 --
--- Atomic because the window that is checked has to be the one that is frozen.
+-- Atomic because the checked window must be the sealed one.
 
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 'FENCED' end
 local window = redis.call('HMGET', KEYS[2], 'next', 'part', 'keys')

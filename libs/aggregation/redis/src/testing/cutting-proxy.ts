@@ -1,14 +1,14 @@
-// A proxy before Redis that can swallow replies and cut connections, and be turned to another server.
+// A proxy for Redis that can swallow replies, cut connections and switch to another server.
 
 import { connect, createServer, type Socket } from 'node:net';
 
 export interface CuttingProxy {
   readonly port: number;
-  /** Port on loopback of the server behind; for new connections. */
+  /** Loopback port of the server behind the proxy, for new connections. */
   target: number;
-  /** Lets `replyBytes` bytes of replies pass, then swallows them and cuts the connection as soon as the next arrives. */
+  /** Passes `replyBytes` bytes of replies, then cuts the connection when the next bytes arrive. */
   cutAfter(replyBytes: number): void;
-  /** Cuts every connection now. */
+  /** Cuts all connections. */
   cut(): void;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-// Engines over a Redis of a test.
+// Engines over a test's Redis.
 
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
 import { SILENT_LOGGER } from '@pulses/shared-ports';

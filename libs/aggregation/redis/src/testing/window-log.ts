@@ -1,4 +1,4 @@
-// A stretch of a source log, made from a seed: what an engine is fed with, and what it must answer, by BigInt.
+// A seeded part of a source log: the deltas for an engine and the expected sums, computed with BigInt.
 
 import {
   createKeyTable,
@@ -37,7 +37,7 @@ export interface WindowLog {
   readonly endOffset: number;
   /** The messages `[fromOffset, nextOffset)` as a delta; `keys` are those of all messages before. */
   delta(keys: KeyTable, fromOffset: number, nextOffset: number): WindowDelta;
-  /** The sums of the whole log, by key in the order of ids, as text that shows a difference. */
+  /** The sums of the whole log, by key in order of ids, as text for readable differences. */
   expected(): string[];
 }
 
@@ -114,7 +114,7 @@ function idOf(keys: KeyTable, key: number): number {
   return keys.idOf(text, 0, tenantEnd, tenantEnd, unitAt, unitAt, text.byteLength);
 }
 
-/** An own table with the keys of another, under the same ids. */
+/** A new table with the keys of another under the same ids. */
 export function copyKeys(from: KeyTable | undefined): KeyTable {
   const keys = createKeyTable({ keysMax: 1 << 21 });
   for (let id = 0; id < (from?.size ?? 0); id += 1) {
@@ -126,7 +126,7 @@ export function copyKeys(from: KeyTable | undefined): KeyTable {
   return keys;
 }
 
-/** What an engine answered, as the text of `expected`. */
+/** The sums of an engine, in the format of `expected`. */
 export function textsOf({ fromId, toId, limbs, counts, firstSeenMs, lastSeenMs }: WindowSums): string[] {
   return Array.from({ length: toId - fromId }, (_, row) => {
     let amount = 0n;
