@@ -10,8 +10,8 @@ import { parsePulse } from './pulse-parser';
 const parser = new FastPulseParser();
 const common = new PulseFields();
 
-/** The fields that the quick parser finds; undefined when it leaves the message to the thorough one. */
-function quickly(message: Buffer): unknown {
+/** The fields that the fast path finds; undefined when it leaves the message to the full parser. */
+function byFastPath(message: Buffer): unknown {
   const bytes = Buffer.concat([message, Buffer.from('\nrest')]);
   const end = parser.parse(bytes, 0, isUtf8(bytes), common);
   if (end < 0) return undefined;
@@ -25,7 +25,7 @@ function quickly(message: Buffer): unknown {
   ];
 }
 
-function thoroughly(message: Buffer): unknown {
+function inFull(message: Buffer): unknown {
   const reading = parsePulse(message);
   if (typeof reading === 'string') return reading;
   return [reading.tenantId, reading.productSku, reading.useUnit, formatAmount(reading.usedAmount)];
@@ -123,16 +123,16 @@ const nearlyAPulse = fc
 
 const LINES = SCALE.sizeOf({ sample: 2_000, fault: 10_000 });
 
-describe('the quick reading of the source', () => {
-  it('agrees with the thorough one wherever it decides', () => {
+describe('the fast path of the pulse parser', () => {
+  it('agrees with the full parser wherever it decides', () => {
     let decided = 0;
     fc.assert(
       fc.property(nearlyAPulse, (line) => {
         const message = Buffer.from(line);
-        const quick = quickly(message);
-        if (quick === undefined) return;
+        const fast = byFastPath(message);
+        if (fast === undefined) return;
         decided += 1;
-        expect(quick).toEqual(thoroughly(message));
+        expect(fast).toEqual(inFull(message));
       }),
       { numRuns: LINES },
     );
@@ -144,8 +144,8 @@ describe('the quick reading of the source', () => {
       fc.property(nearlyAPulse, fc.nat(), fc.nat(255), (line, place, byte) => {
         const message = Buffer.from(line);
         if (byte !== 10) message[place % message.byteLength] = byte;
-        const quick = quickly(message);
-        if (quick !== undefined) expect(quick).toEqual(thoroughly(message));
+        const fast = byFastPath(message);
+        if (fast !== undefined) expect(fast).toEqual(inFull(message));
       }),
       { numRuns: LINES },
     );
@@ -157,14 +157,14 @@ describe('the quick reading of the source', () => {
     '{"region":"eu","tenant_id":"t","used_ammount":99999999999999999999.5,"use_unity":"h","product_sku":"s","n":1,"b":true}',
     '{"tenant_id":"t","product_sku":"s","used_ammount":1,"use_unity":"h","pulse_id":"p","timestamp":1700000000.125}',
   ])('decides the common shape %s', (line) => {
-    expect(quickly(Buffer.from(line))).toEqual(thoroughly(Buffer.from(line)));
-    expect(quickly(Buffer.from(line))).not.toBeUndefined();
+    expect(byFastPath(Buffer.from(line))).toEqual(inFull(Buffer.from(line)));
+    expect(byFastPath(Buffer.from(line))).not.toBeUndefined();
   });
 
   it('decides nothing about a line of more than 1 MiB', () => {
     const fits = 1024 * 1024 - pulse('1').byteLength;
-    expect(quickly(Buffer.concat([pulse('1'), Buffer.alloc(fits, ' ')]))).toEqual(['a', 's', 'u', '1']);
-    expect(quickly(Buffer.concat([pulse('1'), Buffer.alloc(fits + 1, ' ')]))).toBeUndefined();
+    expect(byFastPath(Buffer.concat([pulse('1'), Buffer.alloc(fits, ' ')]))).toEqual(['a', 's', 'u', '1']);
+    expect(byFastPath(Buffer.concat([pulse('1'), Buffer.alloc(fits + 1, ' ')]))).toBeUndefined();
   });
 
   it('takes amounts exactly, as BigInt does', () => {
@@ -172,7 +172,7 @@ describe('the quick reading of the source', () => {
     fc.assert(
       fc.property(fc.constantFrom('', '-'), digits(20), fc.option(digits(30)), (sign, whole, fraction) => {
         const amount = `${sign}${whole.replace(/^0+(?=.)/, '')}${fraction === null ? '' : `.${fraction}`}`;
-        expect(quickly(pulse(amount))).toEqual(['a', 's', 'u', textOf(unitsOf(amount))]);
+        expect(byFastPath(pulse(amount))).toEqual(['a', 's', 'u', textOf(unitsOf(amount))]);
       }),
       { numRuns: SCALE.sizeOf({ sample: 1_000, fault: 5000 }) },
     );
