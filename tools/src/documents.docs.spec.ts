@@ -35,7 +35,7 @@ const NOTES = 'docs/internals/performance-notes.md';
 /** Flags of other programs, and of the tools' own scripts. */
 const OTHER_FLAGS = new Set([
   ...['build', 'config', 'runInBand', 'verbose', 'help', 'version', 'cpu-prof', 'cpu-prof-dir'],
-  ...['write', 'smoke', 'watch', 'parallel', 'outputStyle'],
+  ...['write', 'smoke', 'watch', 'type'],
 ]);
 /** Parts of a document that are code: fenced, or between backticks. */
 const codeOf = (markdown: string) =>
