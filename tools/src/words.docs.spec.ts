@@ -11,8 +11,6 @@ const UNCHECKED_COMMENTS = [
   'apps/cli/',
   'libs/audit/',
   'libs/broker/client/',
-  'libs/broker/server/',
-  'libs/broker/wire/',
   'libs/stream/',
   'libs/testing/benches/',
 ];

@@ -3,7 +3,7 @@
 
 export type ConnectionKind = 'binary' | 'sink' | 'source';
 
-/** Why a client was turned away or cut off. */
+/** Why a connection was refused or closed. */
 export type RefusalReason = 'opening' | 'unauthenticated' | 'malformed' | 'overloaded';
 
 export interface ServerObserver {

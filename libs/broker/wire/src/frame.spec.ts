@@ -23,7 +23,7 @@ function assemble(bytes: Uint8Array, chunkSizes: readonly number[]): Frame[] {
   return frames;
 }
 
-/** A frame with a body of so many bytes. */
+/** A frame with a body of `bodyBytes` bytes. */
 function framed(bodyBytes: number): Buffer {
   const body = Buffer.from(Array.from({ length: bodyBytes }, (_, index) => index % 251));
   return bytesOf(sealFrame(1, 7, [Buffer.alloc(16), body]));

@@ -26,7 +26,7 @@ export interface Frame {
   readonly type: number;
   readonly correlation: number;
   readonly body: Uint8Array;
-  /** What the frame has for itself, when that is large: to be freed by who is done with the frame. See memory.ts. */
+  /** The frame's own buffer, when it is large. The consumer frees it after use: see memory.ts. */
   readonly memory?: ArrayBufferLike | undefined;
 }
 
@@ -68,8 +68,8 @@ export interface FrameAssembler {
 /**
  * Cuts a byte stream into frames. A frame that lies whole in one chunk is not copied.
  *
- * @param ownership `ownsChunks`: nobody else looks at a chunk once it was pushed; large ones are then given back at once when
- *   no frame refers to them
+ * @param ownership `ownsChunks`: the assembler owns each pushed chunk, and frees a large one at once when no frame refers
+ *   to it
  */
 export function createFrameAssembler({ ownsChunks = false }: ChunkOwnership = {}): FrameAssembler {
   return new Assembler(ownsChunks);
@@ -111,7 +111,7 @@ class Assembler implements FrameAssembler {
     this.heldFrameBytes = undefined;
   }
 
-  /** Gives the frame that is held, if any, what the chunk has of it; answers where the chunk goes on. */
+  /** Adds the chunk's start to the held frame, if any; answers the position behind that part. */
   private completeHeld(chunk: Buffer, frames: Frame[]): number {
     const { held } = this;
     if (held.length === 0) return 0;

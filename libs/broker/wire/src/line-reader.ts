@@ -32,8 +32,7 @@ export interface LineReader {
 }
 
 /**
- * @param ownership `ownsChunks`: nobody else looks at a chunk once it was pushed; large ones are then given back at once when
- *   no message lies in them
+ * @param ownership `ownsChunks`: the reader owns each pushed chunk, and frees a large one at once when no message lies in it
  */
 export function createLineReader({ ownsChunks = false }: ChunkOwnership = {}): LineReader {
   return new BlockReader(ownsChunks);

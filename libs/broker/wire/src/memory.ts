@@ -1,25 +1,25 @@
-// Memory that is given back at once.
+// Frees large buffers explicitly.
 //
-// The collector frees a buffer when it finds that nothing uses it: of large ones that have lived for a while, hundreds of
-// megabytes come together before it looks. Who knows that a large buffer is done with says so.
+// The collector lets hundreds of megabytes of old large buffers pile up before it runs. Code that knows a buffer is dead
+// frees it.
 
-/** Worth the call: what is smaller is left to the collector. */
+/** From this size on a call is worth it; smaller buffers are left to the collector. */
 export const LARGE_BYTES = 64 * 1024;
-/** Chunks come much more often than what else is large, so that smaller ones are worth the call. */
+/** Chunks come more often than other large buffers, so smaller ones are worth it too. */
 const CHUNK_BYTES_MIN = 16 * 1024;
 
-/** Gives the memory back now, if there is any. Views of it are empty afterwards: nobody may use them any more. */
+/** Frees the memory now, if any. Views of it are empty afterwards and must not be used. */
 export function freeMemory(memory: ArrayBufferLike | undefined): void {
   if (memory instanceof ArrayBuffer) memory.transfer(0);
 }
 
-/** Whose the chunks of a stream are that a reader is given. */
+/** Ownership of the chunks pushed into a reader. */
 export interface ChunkOwnership {
-  /** They are the reader's, which may give their memory back: they are empty then. Else they stay as they are. */
+  /** The reader owns them and may free their memory, which leaves them empty. Else they stay unchanged. */
   readonly ownsChunks?: boolean;
 }
 
-/** Gives back a chunk of a stream that was copied, when it is large and its memory is nobody else's. */
+/** Frees a copied chunk of a stream when it is large and is the only view of its memory. */
 export function freeChunk({ buffer, byteLength }: Uint8Array): void {
   if (byteLength >= CHUNK_BYTES_MIN && byteLength === buffer.byteLength) freeMemory(buffer);
 }

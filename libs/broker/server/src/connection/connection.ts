@@ -134,7 +134,7 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
       connection.finish();
     },
     onClose: () => undefined,
-    // What has arrived is still in the system's buffers: whoever has said by then what it speaks is heard.
+    // An opening that has arrived may still be in the system's buffers: its connection is served.
     onServerClosing: () => {
       quietDeadline.start();
     },

@@ -15,7 +15,7 @@ function turnsOf(perTurn: number, mustRest = false) {
   return { clock, turns: createFairScheduler({ clock, perTurn, restMs: REST_MS, mustRest: () => mustRest }) };
 }
 
-/** So many callers at once; their numbers as they go on. */
+/** Starts `count` callers at once. Answers a list that gets each one's number as it runs. */
 function callers(turns: FairScheduler, count: number): number[] {
   const done: number[] = [];
   for (let index = 0; index < count; index += 1) void turns.take().then(() => done.push(index));

@@ -1,9 +1,8 @@
-// Shares the turns of the event loop: so much of one kind of work in each, so that everybody else gets on between.
+// Limits how much of one kind of work runs in a turn of the event loop, so that other work runs between.
 //
-// Guarantees: first come, first served; everybody who waits has had a turn after about a hundred of them, since a share grows
-// with the queue. Between two whole shares of those who waited the process rests, while there is something that must not wait
-// for a core: its threads are woken on the core of the one that never sleeps, and would stay behind it for a slice of the
-// scheduler's time.
+// Guarantees: first come, first served. The share of a turn grows with the queue, so every caller runs within about a
+// hundred turns. Between two full shares the loop rests while a commit is in progress. The I/O threads wake on the core
+// of the main thread, and would wait behind it for a slice of the scheduler's time.
 
 import type { Clock } from '@pulses/shared-ports';
 
@@ -17,7 +16,7 @@ export interface FairScheduler {
 
 export interface FairSchedulerOptions {
   readonly clock: Clock;
-  /** So many callers go on in one turn of the event loop, when no more than 32 times as many wait. */
+  /** Callers that run in one turn of the event loop; more when over 32 times as many wait. */
   readonly perTurn: number;
   readonly restMs: number;
   readonly mustRest: () => boolean;

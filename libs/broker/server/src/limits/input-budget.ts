@@ -1,11 +1,11 @@
 // Bytes received and not yet stored, over many connections: what bounds the broker's memory towards its clients.
 //
 // Each connection holds two kinds: `partial` (a frame or line that is not complete) and `working` (complete requests
-// that the log has not answered). Over the limit nobody reads, until a quarter is free again: TCP slows the clients
-// down. Working bytes go away by themselves as the log answers; partial bytes do not, since their rest is not read.
-// So when nothing but partial bytes is left over the limit, the connections with most of them are dropped.
+// that the log has not answered). Over the limit no connection reads until a quarter is free again, so TCP slows the
+// clients down. Working bytes are freed as the log answers. Partial bytes are not, since their rest is not read. So when
+// only partial bytes remain over the limit, the connections with the most of them are dropped.
 //
-// Guarantees: the total passes the limit by at most one read; somebody may always read again.
+// Guarantees: the total passes the limit by at most one read; some connection can always read again.
 
 export interface InputAccount {
   /** States what the connection holds now. */
@@ -67,7 +67,7 @@ export function createInputBudget(bytesMax: number): InputBudget {
   const setFull = (value: boolean): void => {
     isFull = value;
     for (const account of [...accounts]) {
-      if (isFull !== value) return; // an owner changed it back, and everybody has been told
+      if (isFull !== value) return; // an owner changed it back and has notified every account
       if (accounts.has(account)) account.owner.onFullChanged();
     }
   };

@@ -3,8 +3,8 @@
 export interface ServerLimits {
   readonly connectionsMax: number;
   /**
-   * New connections that are begun, after a number that may come at once: a crowd must not hold up who is there. Those that
-   * wait are not read.
+   * Rate of new connections, with a burst allowance: a reconnect storm must not delay existing clients. Waiting
+   * connections are not read.
    */
   readonly openingsPerSecond: number;
   readonly openingsBurst: number;
@@ -32,14 +32,14 @@ export interface ServerLimits {
   /** A line-protocol sink's lines go to the log in blocks of about this size, when they come faster than it stores. */
   readonly sinkBlockBytesMax: number;
   /**
-   * A line of the line protocol that is unfinished beyond so many bytes is read on at this pace, a read or two at a time:
-   * the memory of lines without end would otherwise keep the collector busy, and everybody waiting.
+   * An unfinished line beyond this length is read at the pace below, a read or two at a time. Otherwise lines without end
+   * keep the collector busy and delay every client.
    */
   readonly sinkLongLineBytes: number;
   readonly sinkLongLinePaceMs: number;
   /** Connections that are served from the log in one turn of the event loop; more when a round of all that wait would take long. */
   readonly readersPerTurn: number;
-  /** When they were so many, how long the others wait while changes are being stored. */
+  /** Pause after a full share of readers while a commit is in progress. */
   readonly readersRestMs: number;
   /** Reads for one connection in its turn, if they are small; many reads of one leave together. */
   readonly readsPerReader: number;

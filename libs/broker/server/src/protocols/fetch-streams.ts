@@ -2,7 +2,7 @@
 //
 // Each stream pulls `[next, high watermark)` from the log with its own cursor; a change of the topic only wakes it up.
 // Streams take turns, one read of the log at a time, and only while the connection takes what was sent: a slow reader
-// costs one read and what the socket holds, and slows nobody else. The connections take turns too; in one, a few small reads
+// costs one read and what the socket holds, and slows no other client. The connections take turns too; in one, a few small reads
 // are done, which leave together.
 //
 // Guarantees: a stream's messages are gapless, in order and without duplicates. `head` is a proof: everything below

@@ -4,7 +4,7 @@
 // Guarantees: gapless, in order, without duplicates: the stream pulls from the log with its own cursor, and a change of the
 // topic only wakes it up. A topic that does not exist yet is waited for; when it is deleted, the connection ends.
 // What the client sends is thrown away. A client that ends only its sending side (`nc -N` at the end of its input)
-// still receives: the stream goes on until the client closes, which shows as a failed write.
+// still receives: the stream continues until the client closes, which shows as a failed write.
 // Bounds: one read of the log beyond what the socket holds.
 
 import type { Incarnation } from '@pulses/broker-wire';

@@ -1,7 +1,7 @@
 // A network without a system below it: what one side writes is the other side's next call.
 //
 // Guarantees: bytes arrive in the order written, also when the server pauses; a side that is gone hears `onClose` once. For tests
-// that make so many connections that a simulated network would be most of the work.
+// whose many connections would make a simulated network most of the work.
 
 import { createFrameAssembler, decodeResponse, type Response } from '@pulses/broker-wire';
 import type { Network, Socket, SocketHandlers } from '@pulses/shared-ports';

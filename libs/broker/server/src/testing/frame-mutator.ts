@@ -126,7 +126,7 @@ interface StreamContent {
   readonly deletesAll: boolean;
 }
 
-/** What a reader who knows only the document finds: the whole frames, and how it ends. */
+/** What a reader finds by the document alone: the whole frames, and how the stream ends. */
 export function readStream(stream: Buffer): StreamContent {
   const frames: WholeFrame[] = [];
   let deletesAll = false;

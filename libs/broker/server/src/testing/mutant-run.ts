@@ -147,7 +147,7 @@ export async function runMutants(seed: number, count: number): Promise<MutantTal
     return true;
   };
 
-  /** Sound requests, so that there are streams, memberships and changes under way to disturb. */
+  /** Sends valid requests first, so that mutants disturb streams, memberships and changes in progress. */
   const prepare = (mutant: Mutant): void => {
     if (random.fraction() < 0.5) deliver(mutant, Buffer.concat([nextFrame(), nextFrame()]));
   };
