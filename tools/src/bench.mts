@@ -1,7 +1,7 @@
 // Runs the benches of a project: node tools/src/bench.mts <project root> [--smoke] [name …]
 //
-// Guarantees: each bench is a process of its own, so none warms up another; the first that fails ends the run with its exit
-// code. `--smoke` runs a size that takes a second or two and checks results, not times.
+// Guarantees: each bench runs in a new process, so none warms up another. The first failure ends the run with its exit
+// code. `--smoke` runs a size of a second or two, which checks results, not times.
 
 import { globSync } from 'node:fs';
 import { basename, join } from 'node:path';

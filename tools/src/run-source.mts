@@ -1,8 +1,7 @@
 // Runs a TypeScript program of the workspace: node tools/src/run-source.mts <file> [argument …]
 //
-// Guarantees: the program is bundled into a temporary directory, may import the workspace's libraries, runs in the current
-// directory with its arguments, and its exit code is this one's. A signal to end is the program's to obey; nothing of it is left
-// then.
+// Guarantees: the program is bundled into a temporary directory and may import the workspace's libraries. It runs in the
+// current directory with its arguments; its exit code becomes this one's. Signals are passed on, and the bundle is removed.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +12,7 @@ import { build } from 'esbuild';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Answers the exit code; 1 when a signal ended it. */
+/** Returns the exit code; 1 when a signal ended the program. */
 export async function runSource(
   entry: string,
   args: readonly string[],
@@ -24,7 +23,7 @@ export async function runSource(
   let isEnding = false;
   const end = (signal: NodeJS.Signals): void => {
     isEnding = true;
-    // Ctrl-C goes to all that belong to the terminal, the program too.
+    // Ctrl-C reaches the whole process group, the program included.
     if (signal !== 'SIGINT') program?.kill(signal);
   };
   for (const signal of SIGNALS) process.on(signal, end);

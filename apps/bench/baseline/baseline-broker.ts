@@ -1,8 +1,9 @@
-// The least that a broker does with the bytes of pulses and of grouped lines: into one journal, with one fdatasync for all that
-// came meanwhile; then the answer, the way to the reader, or of lines to whoever watches, and half a second later each tenant's
-// file. No checksum, no offset, no producer, no position, no index, no start after a crash: what is left is what the machine has
-// to do. The main thread does all but write and sync; to see what more work there does to latency, it can be kept busy for longer
-// with each line.
+// The broker of the baseline pipeline: the minimum that a broker does with pulses and grouped lines.
+//
+// It writes them to one journal with group commit: one fdatasync for all that arrived meanwhile. Then it acknowledges,
+// forwards pulses to the reader and lines to the watcher, and writes each tenant's file within half a second.
+// It has no checksums, offsets, producers, positions, index or recovery. Writes and syncs run in the thread pool, all
+// else in the main thread, which can be given extra work a line.
 
 import { once } from 'node:events';
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
@@ -19,13 +20,13 @@ import {
 
 const FLUSH_MS = 500;
 const WRITERS = 8;
-/** With more for the reader to take, producers are not listened to; its own commits are, or both would wait for each other. */
+/** Back-pressure: above this, producers are paused. Commits are not, or reader and broker would wait for each other. */
 const READER_BYTES_MAX = 16 * 1024 * 1024;
 
 export interface BaselineBroker {
   readonly directory: string;
   readonly tenants: number;
-  /** Time that the main thread is kept busy for each grouped line, beside moving its bytes. */
+  /** Extra work of the main thread for each grouped line. */
   readonly lineWorkMicros: number;
 }
 
@@ -45,8 +46,7 @@ export const lineFilePath = (directory: string, index: number): string => join(d
 
 async function writeWhole(handle: FileHandle, buffers: Buffer[]): Promise<void> {
   const { bytesWritten } = await handle.writev(buffers);
-  if (bytesWritten !== buffers.reduce((sum, { byteLength }) => sum + byteLength, 0))
-    throw new Error('a write was cut short');
+  if (bytesWritten !== buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)) throw new Error('short write');
 }
 
 function countLines(message: Buffer): number {
@@ -58,14 +58,14 @@ function countLines(message: Buffer): number {
   return count;
 }
 
-/** Keeps the thread busy for all lines of a message together, by the clock: to count them, or to wait for a core, is part of it. */
+/** Busy-waits for the work of all lines of a message. By the clock: counting them, or waiting for a core, is included. */
 function workOn(message: Buffer, lineWorkMicros: number): void {
   const startMs = performance.now();
   const endMs = startMs + (countLines(message) * lineWorkMicros) / 1000;
   while (performance.now() < endMs);
 }
 
-/** Prints its port; at SIGTERM it writes what is left, and ends. */
+/** Prints its port. At SIGTERM it writes what is pending and exits. */
 export async function runBaselineBroker({ directory, tenants, lineWorkMicros }: BaselineBroker): Promise<void> {
   const journal = await open(join(directory, 'journal'), 'w');
   const files: LineFile[] = [];
@@ -74,7 +74,7 @@ export async function runBaselineBroker({ directory, tenants, lineWorkMicros }: 
     files.push({ handle: await open(lineFilePath(directory, index), 'w'), pending: [] });
   }
   let reader: Socket | undefined;
-  /** Is sent the lines that are stored, of all tenants. */
+  /** Receives the stored lines of all tenants. */
   let watcher: Socket | undefined;
   let waiting: Arrived[] = [];
   let storing: Promise<void> | undefined;

@@ -1,14 +1,16 @@
-// The least that an ingestor does with the bytes of pulses: finds each line and its tenant, and sends the lines back by tenant,
-// as much longer as grouped lines are. It reads no amount, looks up no key, sums nothing, and keeps no position.
+// The ingestor of the baseline pipeline: the minimum that an ingestor does with pulses.
+//
+// It finds each line and its tenant, and sends the lines back by tenant, padded to the length of grouped lines. It reads
+// no amount, looks up no key, sums nothing and keeps no position.
 
 import { once } from 'node:events';
 import { createMessageReader, joinBroker, LINE_FEED, SECTION_HEADER_BYTES, sendMessage } from './baseline-messages';
 
-/** What a grouped line is longer by than the pulse: id, time and offset. */
+/** Extra bytes of a grouped line over its pulse: id, time and offset. */
 export const GROUPED_EXTRA_BYTES = 96;
 const COMMIT_BYTES = 4 * 1024 * 1024;
 const LINE_BYTES_MIN = 128;
-const COMMITS_UNDER_WAY_MAX = 2;
+const COMMITS_IN_FLIGHT_MAX = 2;
 const TENANT_STARTS = '{"tenant_id":"tenant-'.length;
 const QUOTE = 0x22;
 const ZERO = 0x30;
@@ -18,7 +20,7 @@ export interface BaselineIngestor {
   readonly tenants: number;
 }
 
-/** Prints how many lines are stored, each time that a commit was; ends with the broker. */
+/** Prints the number of stored lines after each commit. Ends with the broker. */
 export async function runBaselineIngestor({ port, tenants }: BaselineIngestor): Promise<void> {
   const [reader, committer] = [await joinBroker(port, 'reader'), await joinBroker(port, 'committer')];
   const lines = Buffer.allocUnsafe(COMMIT_BYTES);
@@ -26,7 +28,7 @@ export async function runBaselineIngestor({ port, tenants }: BaselineIngestor): 
   const lineTenants = new Int32Array(lineEnds.length);
   const bytesOf = new Int32Array(tenants + 1);
   const waiting: Buffer[] = [];
-  const underWay: number[] = [];
+  const inFlight: number[] = [];
   let [lineCount, usedBytes, stored, at] = [0, 0, 0, 0];
 
   const isFull = (lineBytes: number): boolean => lineCount === lineEnds.length || usedBytes + lineBytes > COMMIT_BYTES;
@@ -58,18 +60,18 @@ export async function runBaselineIngestor({ port, tenants }: BaselineIngestor): 
       bytesOf[tenant] = target + end - start;
       start = end;
     }
-    underWay.push(lineCount);
+    inFlight.push(lineCount);
     sendMessage(committer, message);
     [lineCount, usedBytes] = [0, 0];
   };
 
-  /** Takes lines as long as there is room; commits when none is under way, or the room is used up. */
+  /** Takes lines while the buffer has room. Commits when the buffer is full, or no commit is in flight. */
   const work = (): void => {
     for (let payload = waiting[0]; payload !== undefined; payload = waiting[0]) {
       for (let end = payload.indexOf(LINE_FEED, at); end >= 0; end = payload.indexOf(LINE_FEED, at)) {
         const lineBytes = end + 1 - at + GROUPED_EXTRA_BYTES;
         if (isFull(lineBytes)) {
-          if (underWay.length === COMMITS_UNDER_WAY_MAX) {
+          if (inFlight.length === COMMITS_IN_FLIGHT_MAX) {
             reader.pause();
             return;
           }
@@ -89,12 +91,12 @@ export async function runBaselineIngestor({ port, tenants }: BaselineIngestor): 
       waiting.shift();
       at = 0;
     }
-    if (lineCount > 0 && underWay.length === 0) commit();
+    if (lineCount > 0 && inFlight.length === 0) commit();
     reader.resume();
   };
 
   committer.on('data', (acknowledgements: Buffer) => {
-    for (const _ of acknowledgements) stored += underWay.shift() ?? 0;
+    for (const _ of acknowledgements) stored += inFlight.shift() ?? 0;
     process.stdout.write(`stored ${stored}\n`);
     work();
   });

@@ -1,15 +1,15 @@
-// Messages of the plainest pipeline: a length of 32 bits, then so many bytes, and nothing to check them by.
+// Messages of the baseline pipeline: a 32-bit length and the bytes, without a checksum.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 const LENGTH_BYTES = 4;
 
-/** What a connection says first: who it is. */
+/** The first byte of a connection: its role. */
 export const BASELINE_ROLES = { producer: 1, reader: 2, committer: 3, watcher: 4 } as const;
-/** Each message that is stored is answered by one. */
+/** The answer to each stored message. */
 export const ACKNOWLEDGEMENT = Buffer.from([6]);
-/** Ends each pulse, and each grouped line. */
+/** Ends each pulse and each grouped line. */
 export const LINE_FEED = 0x0a;
 
 export async function joinBroker(port: number, role: keyof typeof BASELINE_ROLES): Promise<Socket> {
@@ -19,10 +19,10 @@ export async function joinBroker(port: number, role: keyof typeof BASELINE_ROLES
   return socket;
 }
 
-/** Before the lines of each tenant in what a committer sends: the tenant's number, and their bytes. */
+/** A committer's message has sections, one for each tenant: tenant number, length, lines. */
 export const SECTION_HEADER_BYTES = 8;
 
-/** What a committer has sent, tenant by tenant: its lines are `message[start, end)`. */
+/** Visits the sections of a committer's message; the lines are `message[start, end)`. */
 export function forEachSection(message: Buffer, use: (tenant: number, start: number, end: number) => void): void {
   for (let at = 0; at < message.byteLength;) {
     const start = at + SECTION_HEADER_BYTES;
@@ -41,7 +41,7 @@ export function sendMessage(socket: Socket, payload: Uint8Array): void {
   socket.uncork();
 }
 
-/** Takes bytes of a stream, answers the messages that are whole. */
+/** Takes bytes of a stream, returns the complete messages. */
 export function createMessageReader(): (chunk: Buffer) => Buffer[] {
   let chunks: Buffer[] = [];
   let heldBytes = 0;

@@ -1,4 +1,4 @@
-// How many pulses a second does an audit prove, broker and audit on a core each? And is a forged line found in all that?
+// How many pulses a second does an audit check, with broker and audit on a core each? Does it find a forged line?
 
 import {
   check,
@@ -32,7 +32,7 @@ interface Summary {
   readonly seconds: number;
 }
 
-/** Runs an audit to its end; `cpu` is what it took, in seconds. */
+/** Runs an audit to its end; `cpu` is its CPU time in seconds. */
 async function audit(port: number): Promise<{ code: number | null; summary: Summary; lines: string[]; cpu: number }> {
   const app = startApp({ app: 'cli', args: ['audit', `--port=${port}`, '--json'] });
   let cpu = NaN;
@@ -40,7 +40,7 @@ async function audit(port: number): Promise<{ code: number | null; summary: Summ
     try {
       cpu = cpuSeconds(app.pid);
     } catch {
-      // It has ended, and the last figure stays.
+      // It has ended; the last figure stays.
     }
   }, POLL_MS);
   const { code } = await app.exited;
@@ -50,7 +50,7 @@ async function audit(port: number): Promise<{ code: number | null; summary: Summ
   return { code, summary: JSON.parse(lines.at(-1) ?? '') as Summary, lines, cpu };
 }
 
-/** Writes a line once more into the outputs, over the line protocol. */
+/** Writes a duplicate line to the outputs, over the line protocol. */
 async function forge(port: number): Promise<void> {
   const first = startApp({ app: 'cli', args: ['cat', FORGED_TOPIC, `--port=${port}`, '--count=1'] });
   await first.exited;
@@ -85,7 +85,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async ({ system, untilClos
   const forged = await audit(port);
   check(forged.code, 1, 'the exit code with a forged line');
   check(forged.summary.differences, 1, 'the count of differences');
-  check(forged.lines[0]?.includes(FORGED_TOPIC), true, 'that the difference names the topic');
+  check(forged.lines[0]?.includes(FORGED_TOPIC), true, 'whether the difference names the topic');
 
   const { rate, cpu, brokerCpu } = rounds.reduce((one, other) => (other.rate > one.rate ? other : one));
   const pool = createPulsePool({ tenants: TENANTS, skus: SKUS, batchCount: 20, batchPulses: 1_000 });
@@ -97,7 +97,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async ({ system, untilClos
     detail: `best of ${ROUNDS}; CPU a pulse: audit ${micros(cpu)} µs, broker ${micros(brokerCpu)} µs`,
     targets: [{ about: 'rate', atLeast: 500_000 }],
     baseline: baseline(rate),
-    checked: 'counts; a line that was forged afterwards is found and named',
+    checked: 'counts; a line forged afterwards is found and named',
   };
   report('audit', { pulses: PULSES, tenants: TENANTS, skus: SKUS }, [measure]);
 });

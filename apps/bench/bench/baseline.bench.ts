@@ -1,7 +1,8 @@
-// What do two cores and this disk leave for a pipeline at all? The same bytes as in `ingest` and `latency` take the same way, from
-// a producer to a synced journal, to a consumer, back to the journal and into each tenant's file, through three processes
-// that do nothing else. And what does it do to latency when the broker's main thread has more to do for each pulse? With the check
-// that the files hold every line.
+// What can any pipeline reach on two cores and this disk?
+//
+// The bytes of `ingest` and `latency` take the same path through three minimal processes: producer, synced journal,
+// consumer, journal again, one file for each tenant. Further runs keep the broker's main thread busier for each line, to
+// show what that does to latency. The bench checks that the files hold every line.
 
 import { statSync } from 'node:fs';
 import {
@@ -35,7 +36,7 @@ const INTERVAL_MS = 1;
 const PACED_PULSES = (RATE * INTERVAL_MS) / 1000;
 const SECONDS = sized(20, 1, 'BENCH_SECONDS');
 const WARM_UP_BATCHES = (sized(5, 1) * 1000) / INTERVAL_MS;
-/** One more run each: time that the broker's main thread is kept busy for each line, beside moving its bytes. */
+/** One more run for each: extra work of the broker's main thread a line. */
 const LINE_WORK_MICROS = isSmoke ? [2] : [2, 4, 8];
 const CHECKED = "bytes of the tenants' files";
 const CHECKED_LINES = 'bytes of the lines seen';
@@ -43,13 +44,13 @@ const CHECKED_LINES = 'bytes of the lines seen';
 interface Pipeline {
   /** Resolves once the message is stored. */
   produce(payload: Uint8Array): Promise<void>;
-  /** Lines that are grouped and stored. */
+  /** Number of grouped lines that are stored. */
   grouped(): number;
-  /** From now on: bytes of lines of a tenant, in order, when they are stored and have come to a reader of all tenants. */
+  /** Calls back with the bytes of stored lines, as a reader of all tenants receives them. */
   watch(onLines: (bytes: number) => void): Promise<void>;
-  /** CPU seconds so far, of all threads and of the broker's main thread alone. */
+  /** CPU seconds so far. */
   cpu(): { broker: number; brokerMainThread: number; ingestor: number };
-  /** Ends all, and compares the size of the tenants' files. @throws Error when a byte is missing */
+  /** Stops everything and compares the size of the tenants' files. @throws Error when a byte is missing */
   finish(expected: { readonly pulses: number; readonly sourceBytes: number }): Promise<void>;
 }
 
@@ -129,18 +130,18 @@ async function flatOut() {
   };
 }
 
-/** How the lines of batches came to a reader of all tenants. */
+/** The lines of batches, as a reader of all tenants receives them. */
 interface SeenLines {
   readonly visible: Samples;
-  /** Lines come in the order in which their batches are expected. */
+  /** Batches must be announced in the order in which their lines arrive. */
   expect(batch: { readonly dueMs: number; readonly lineBytes: number }): void;
-  /** Resolves once the lines of all batches that were expected have come. @throws Error when there are other bytes than theirs */
+  /** Resolves once the lines of all expected batches have arrived. @throws Error when the bytes differ */
   all(): Promise<void>;
 }
 
 async function watchLines(pipeline: Pipeline): Promise<SeenLines> {
   const visible = createSamples();
-  /** Of each batch: when it was due, and how many bytes of lines there are when its own are. */
+  /** Of each batch: when it was due, and the total of bytes once it has arrived. */
   const expected: { readonly dueMs: number; readonly endBytes: number }[] = [];
   let [expectedBytes, seenBytes, seenBatches] = [0, 0, 0];
   await pipeline.watch((bytes) => {
@@ -170,11 +171,11 @@ async function watchLines(pipeline: Pipeline): Promise<SeenLines> {
 interface PacedRun {
   readonly acknowledged: Samples;
   readonly visible: Samples;
-  /** How busy the broker's main thread was, of a core. */
+  /** Load of the broker's main thread, of one core. */
   readonly mainThreadPercent: number;
 }
 
-/** Measures a pipeline of its own, after the warm-up. */
+/** Measures a new pipeline, after a warm-up. */
 async function paced(lineWorkMicros = 0): Promise<PacedRun> {
   const pool = createPulsePool({
     tenants: TENANTS,
@@ -212,7 +213,7 @@ const busyText = ({ mainThreadPercent }: PacedRun) =>
 
 const at = `at ${RATE.toLocaleString('en-US')} pulses/s`;
 
-/** Of the run in which no more is done than has to be. */
+/** Of the run without extra work. */
 function leastMeasures(run: PacedRun): Measure[] {
   return [
     {
@@ -236,7 +237,7 @@ function leastMeasures(run: PacedRun): Measure[] {
 function workMeasure(lineWorkMicros: number, run: PacedRun): Measure {
   const visibleMs = [0.5, 0.99].map((share) => run.visible.at(share).toFixed(2)).join(' / ');
   return {
-    question: `the same ${at}, with ${lineWorkMicros} µs more to do for the broker's main thread for each line`,
+    question: `the same ${at}, with ${lineWorkMicros} µs more work a line for the broker's main thread`,
     rate: RATE,
     latency: latencyOf('acknowledgement', run.acknowledged),
     detail: `visible ${visibleMs} ms; ${busyText(run)}`,
@@ -250,11 +251,11 @@ async function bench(): Promise<void> {
     const least = await paced();
     const busier: Measure[] = [];
     for (const micros of LINE_WORK_MICROS) busier.push(workMeasure(micros, await paced(micros)));
-    // Last: gigabytes on their way to the disk would slow down what comes after.
+    // Last, since gigabytes of pending writes would slow down the other runs.
     const most = await flatOut();
     const measures: Measure[] = [
       {
-        question: 'plainest pipeline of the same bytes: source → durable lines by tenant',
+        question: 'baseline pipeline of the same bytes: source → durable lines by tenant',
         rate: most.rate,
         detail: most.cpu,
         targets: [],

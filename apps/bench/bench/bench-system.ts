@@ -1,4 +1,4 @@
-// A broker and an ingestor under a load, with what the benches ask them, and the check that they lost nothing.
+// A broker and an ingestor under load, what benches read from them, and the check that nothing is lost or doubled.
 
 import {
   check,
@@ -17,46 +17,46 @@ import { BrokerLink } from './broker-link';
 /** The exact value of a millionth, in the oracle's 10^-30. */
 export const UNITS_A_MICRO = 10n ** 24n;
 export const SOURCE_TOPIC = 'source.pulses';
-/** As the connector names it to the broker. */
+/** The group's name, as the connector gives it to the broker. */
 const GROUP = `ingestor@${SOURCE_TOPIC}`;
 /** Fewer than the streams that a connection may have. */
 const READERS = 100;
 const BATCHES_IN_FLIGHT = 32;
-/** What `checkOutputs` has looked at, for the page. */
+/** What `checkOutputs` compares, for the page. */
 export const CHECKED = 'acknowledged = grouped = in window sums; sums exact';
 
 export interface BenchSystem {
   readonly system: System;
   /** Publishes the first `batches` of a pool, and waits until all are acknowledged. */
   publish(pool: PulsePool, batches: number): Promise<void>;
-  /** A number of the ingestor's metrics; NaN when there is none of that name. */
+  /** A value of the ingestor's metrics; NaN when it has no such metric. */
   metric(name: string): Promise<number>;
-  /** Resolves once the grouped lines of so many pulses are stored: asked of the broker, whatever became of the ingestor. */
+  /** Resolves once the grouped lines of this number of pulses are stored. It asks the broker, not the ingestor. */
   untilGrouped(pulses: number): Promise<void>;
-  /** Resolves once so many pulses are in stored window sums. */
+  /** Resolves once this number of pulses is in stored window sums. */
   untilClosed(pulses: number): Promise<void>;
-  /** Resolves once the topics' files hold all that is stored. */
+  /** Resolves once the topic files hold everything stored. */
   untilWritten(): Promise<void>;
-  /** How many pulses have a stored grouped line now. */
+  /** The number of pulses with a stored grouped line. */
   groupedPulses(): Promise<number>;
-  /** How many grouped lines there are over all tenants. */
+  /** The number of grouped lines of all tenants. */
   groupedLines(): Promise<number>;
   commitPercentilesMs(): Promise<Percentiles>;
-  /** CPU seconds so far, of all threads and of the broker's main thread alone. */
+  /** CPU seconds so far. */
   cpu(): { broker: number; brokerMainThread: number; ingestor: number };
   peakMemory(): { broker: number; ingestor: number };
-  /** Waits for the last window, compares all lines and sums, and stops both. @throws Error when anything is lost or doubled */
+  /** Waits for the last window, compares all lines and sums, and stops both. @throws Error when a pulse is lost or doubled */
   checkOutputs(expected: { readonly pulses: number; readonly units: bigint }): Promise<void>;
 }
 
-/** What a stub generator says at its end. */
+/** The summary that a stub generator prints at its end. */
 export interface GeneratorSummary {
   readonly pulses_acked: number;
   readonly amount_acked: string;
   readonly seconds: number;
 }
 
-/** Runs a bench on a system of its own, which is gone afterwards, whatever happens. */
+/** Runs a bench on a new system, and removes the system afterwards, also when the bench fails. */
 export async function withBenchSystem<T>(
   ingestorArgs: readonly string[],
   run: (bench: BenchSystem) => Promise<T>,
@@ -125,7 +125,7 @@ function benchOf(system: System, link: BrokerLink): BenchSystem {
   };
 }
 
-/** Publishes with the stub generator, as fast as the broker acknowledges unless there is a rate in pulses a second. */
+/** Publishes with the stub generator: at `rate` pulses a second, or as fast as the broker acknowledges. */
 export function startGenerator(port: number, load: { pulses: number; tenants: number; skus: number; rate?: number }) {
   const { pulses, tenants, skus, rate = 'max' } = load;
   const generator = startApp({
@@ -145,7 +145,7 @@ export function startGenerator(port: number, load: { pulses: number; tenants: nu
   };
 }
 
-/** Count and exact sum over every published window, as the broker tells them. */
+/** Count and exact sum of every published window, read from the broker. */
 async function windowSums(link: BrokerLink): Promise<{ pulses: number; units: bigint }> {
   let [pulses, units] = [0, 0n];
   const topics = [...(await link.topics('tenants.'))].filter(([topic]) => topic.endsWith('.aggregated.pulses.amount'));

@@ -1,6 +1,7 @@
-// Does a pulse cost more when a hundred million have gone before it? The cost is CPU time of broker and ingestor over one
-// unbroken load, compared between its start and its end. With the check that every pulse is in one window sum, and that
-// the sums are exact.
+// Does a pulse cost more after a hundred million others?
+//
+// The cost is CPU time of broker and ingestor over one unbroken load, compared between its start and its end. The bench
+// checks that every pulse is in one window sum, and that the sums are exact.
 
 import { createPulsePool, isSmoke, jsonParseBaseline, report, sized } from '@pulses/testing-benches';
 import { exactUnits } from '@pulses/testing-system';
@@ -8,13 +9,13 @@ import { CHECKED, startGenerator, withBenchSystem } from './bench-system';
 
 const PULSES = sized(20_000_000, 40_000, 'BENCH_PULSES');
 const SLICE_PULSES = isSmoke ? 5_000 : 1_000_000;
-/** Costs swing with the windows and checkpoints that a slice happens to hold. */
+/** More than one, since costs vary with the windows and checkpoints in a slice. */
 const SLICES_COMPARED = 3;
-/** In which code is still being compiled. */
+/** In these, code is still being compiled. */
 const SLICES_SKIPPED = 1;
 const TENANTS = sized(1_000, 20);
 const SKUS = 50;
-/** A load of a second would be over before it is looked at. */
+/** Without a rate, a load of a second would end before the first look. */
 const RATE = isSmoke ? { rate: 20_000 } : {};
 const WINDOW = isSmoke ? '1s' : '5s';
 const COST_RATIO_MAX = 1.1;
@@ -45,7 +46,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
   const commit = await bench.commitPercentilesMs();
   await bench.checkOutputs({ pulses: PULSES, units: exactUnits(sent.amount_acked) });
 
-  /** From one mark to another, by the pulses that were counted there, not by those that were waited for. */
+  /** Between two marks, by the pulses counted there, which are at least those awaited. */
   const between = (from: number, to: number) => {
     const [start, end] = [marks[from] as Mark, marks[to] as Mark];
     const pulses = end.pulses - start.pulses;

@@ -1,4 +1,4 @@
-// How much of a core do broker and ingestor take while nothing happens? With the check that they are awake afterwards.
+// How much of a core do broker and ingestor use while idle? The bench checks that they process a load afterwards.
 
 import { createPulsePool, isSmoke, report, sized } from '@pulses/testing-benches';
 import { CHECKED, UNITS_A_MICRO, withBenchSystem } from './bench-system';
@@ -6,9 +6,9 @@ import { CHECKED, UNITS_A_MICRO, withBenchSystem } from './bench-system';
 const TENANTS = sized(1_000, 20);
 const BATCH_PULSES = 1_000;
 const SECONDS = sized(15, 1, 'BENCH_SECONDS');
-/** Whoever else is on the machine only ever adds to what a short look at a timer costs: the least of them counts. */
+/** Other programs on the machine only add to the cost: the least of the periods counts. */
 const PERIODS = sized(3, 1);
-/** What closing the last window and compiling leave behind. */
+/** Until the last window is closed and compilation has ended. */
 const SETTLE_MS = isSmoke ? 100 : 5_000;
 const PERCENT_MAX = 1;
 

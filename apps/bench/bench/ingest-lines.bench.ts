@@ -1,5 +1,6 @@
-// How many pulses a second get from a client of the line protocol to a durable grouped line? With the check that every
-// pulse is in one window sum, and that the sums are exact.
+// How many pulses a second become durable grouped lines, from a client of the line protocol?
+//
+// The bench checks that every pulse is in one window sum, and that the sums are exact.
 
 import { createPulsePool, isSmoke, jsonParseBaseline, report, sized } from '@pulses/testing-benches';
 import { once } from 'node:events';

@@ -1,6 +1,7 @@
-// How many pulses a second get from the source to a durable grouped line, while generator, broker and ingestor share this
-// machine, and how much memory does that take? With the check that every pulse is in one window sum, and that the sums are
-// exact.
+// How many pulses a second become durable grouped lines, and with how much memory?
+//
+// Generator, broker and ingestor share the machine. The bench checks that every pulse is in one window sum, and that the
+// sums are exact.
 
 import { createPulsePool, isSmoke, jsonParseBaseline, report, sized, type Measure } from '@pulses/testing-benches';
 import { exactUnits } from '@pulses/testing-system';

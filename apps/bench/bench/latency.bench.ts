@@ -1,7 +1,7 @@
-// At 50,000 pulses a second, how long until a pulse is acknowledged, and until a reader sees its grouped line? With the
-// check that every pulse is in one window sum, that the sums are exact, and that the reader saw each line once, in order.
+// At 50,000 pulses a second, how long until a pulse is acknowledged, and until a reader sees its grouped line?
 //
-// Times count from when a batch was due, not from when the generator came round to it: see sendPaced.
+// Latency counts from the time a batch was due, also when the generator was late: see sendPaced. The bench checks that
+// every pulse is in one window sum, that the sums are exact, and that the reader saw each line once, in order.
 
 import {
   check,
@@ -26,7 +26,7 @@ const SKUS = 50;
 const SECONDS = sized(20, 1, 'BENCH_SECONDS');
 const WARM_UP_SECONDS = sized(5, 1);
 const INTERVAL_MS = 1;
-/** As many of the tenants are read: a connection has room for no more streams. */
+/** At most the streams of one connection. */
 const READ_TENANTS = Math.min(TENANTS, 200);
 const BATCH_PULSES = (RATE * INTERVAL_MS) / 1000;
 const BATCHES = (SECONDS * 1000) / INTERVAL_MS;
@@ -39,7 +39,7 @@ const pool = createPulsePool({
   batchCount: sized(2_000, 100),
   batchPulses: BATCH_PULSES,
 });
-/** Every tenant once, so that all topics exist before they are read. */
+/** Every tenant once: all topics exist before they are read. */
 const first = createPulsePool({ tenants: TENANTS, skus: 1, batchCount: 1, batchPulses: TENANTS, isDense: true });
 const directory = await makeTempDirectory();
 
@@ -134,11 +134,11 @@ await withBenchSystem([`--flush-interval=${isSmoke ? '1s' : '5s'}`], async (benc
   );
 }).finally(() => directory.remove());
 
-/** Of every grouped line of a payload; the number is the last of a line. */
+/** The source offset of each grouped line of a payload: the last number of a line. */
 function* sourceOffsets(payload: Uint8Array): Generator<number> {
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
   for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, end + 1)) {
-    // Before the line feed is a brace.
+    // A brace precedes the line feed.
     let [offset, scale] = [0, 1];
     for (let at = end - 2; (bytes[at] as number) >= 48 && (bytes[at] as number) <= 57; at -= 1) {
       offset += ((bytes[at] as number) - 48) * scale;

@@ -1,6 +1,8 @@
-// How does NATS JetStream answer the same questions? A message is a pulse, each with its own acknowledgement; a consumer
-// publishes the grouped lines of a batch, waits for their acknowledgements, and then acknowledges the batch: at least once,
-// where Pulses is exactly once. With the check of counts and exact sums.
+// How fast is NATS JetStream at the same task?
+//
+// A message is a pulse with its own acknowledgement. A consumer publishes the grouped lines of a batch, waits for their
+// acknowledgements and then acknowledges the batch. That is at least once, where Pulses is exactly once. The bench checks
+// counts and exact sums.
 
 import {
   AckPolicy,
@@ -28,7 +30,7 @@ import {
   type ConsumerData,
 } from '../peers/peer-run';
 
-/** Synced before each acknowledgement, as here; and as the server comes. */
+/** Synced before each acknowledgement, as Pulses does it; then the server's default. */
 const MODES = [
   { syncInterval: 'always', batches: sized(20, 2, 'BENCH_PEER_SYNCED_BATCHES') },
   { syncInterval: '2m', batches: sized(200, 5, 'BENCH_PEER_BATCHES') },

@@ -1,9 +1,8 @@
-// How much longer does a producer wait for its acknowledgement while the broker has slow and hostile neighbours, and how much
-// memory do they cost it? With the check that everything acknowledged is there, in order and once.
+// What do slow and hostile clients do to the latency of other producers, and to the broker's memory?
 //
-// Each kind of neighbour in turn, between two times without any; all of those together are the undisturbed time. The
-// neighbours are processes that get what others leave (SCHED_IDLE; the lowest nice value keeps a core for a slice that others
-// have to wait for): what they cost themselves, on this machine too, is not the broker's.
+// Each kind of client takes its turn between two phases without any; those phases together are the undisturbed time. The
+// clients run at SCHED_IDLE, so their own CPU does not count as the broker's: at the lowest nice value they would still
+// hold a core for a time slice. The bench checks that every acknowledged message is stored once, in order.
 
 import { execFileSync } from 'node:child_process';
 import {
@@ -43,13 +42,13 @@ const CLIENTS: Readonly<Record<HostileKind | 'stopped', number>> = isSmoke
 const STOPPED_LOAD = { messages: sized(12_000, 2_000), padBytes: 1_000 };
 const MEMORY_MIB_MAX = 250;
 const P99_RATIO_MAX = 2;
-/** Connections are closed, and files follow. */
+/** Until the broker has closed connections and files. */
 const AFTERMATH_MS = sized(1_000, 10);
 
 interface SteadyProducer {
   readonly topic: string;
   readonly acknowledged: number;
-  /** Publishes at its pace for so long, and adds how long each acknowledgement took, in milliseconds. */
+  /** Publishes at a fixed pace for `ms`, and adds the latency of each acknowledgement, in milliseconds. */
   run(ms: number, times: Samples): Promise<void>;
 }
 
@@ -106,7 +105,7 @@ async function checkStored(client: WireClient, { topic, acknowledged }: SteadyPr
   check(count, acknowledged, `the count of messages of ${topic}`);
 }
 
-/** This file once more, as a process of neighbours. */
+/** Starts this file again, as a process of such clients. */
 function startNeighbours(role: 'crowd' | 'hostility', what: Crowd | Hostility): RunningApp {
   const app = startApp({ app: 'program', mainPath: process.argv[1] ?? '', args: [role, JSON.stringify(what)] });
   execFileSync('chrt', ['--all-tasks', '--idle', '--pid', '0', String(app.pid)]);
@@ -130,7 +129,7 @@ async function bench(): Promise<void> {
     Array.from({ length: PRODUCERS }, async (_, index) => steadyProducer(await connectWire(port), index)),
   );
 
-  /** The most memory that the broker has held since the last call, in MiB. */
+  /** Peak memory of the broker since the last call, in MiB. */
   const peakMemory = (): number => {
     const peak = peakMemoryMiB(broker.pid);
     writeFileSync(`/proc/${broker.pid}/clear_refs`, '5');
@@ -156,7 +155,7 @@ async function bench(): Promise<void> {
     app.signal('SIGCONT');
     await app.exited;
     const { complete } = JSON.parse(app.stdout.trim().split('\n').at(-1) ?? '') as { complete: number };
-    check(complete, CLIENTS.stopped, 'the count of readers that got everything after all');
+    check(complete, CLIENTS.stopped, 'the count of readers that received everything in the end');
     publisher.close();
     return times;
   }
@@ -169,7 +168,7 @@ async function bench(): Promise<void> {
     app.signal('SIGTERM');
     await app.exited;
     const { done } = JSON.parse(app.stdout.trim().split('\n').at(-1) ?? '') as { done: number };
-    if (done === 0) throw new Error(`no ${kind} neighbour has done anything`);
+    if (done === 0) throw new Error(`no ${kind} client has completed anything`);
     return times;
   }
 
@@ -178,11 +177,11 @@ async function bench(): Promise<void> {
     const undisturbed = await measure();
     const peaks = [peakMemory()];
     const kinds: readonly [string, () => Promise<Samples>][] = [
-      [`${CLIENTS.stopped} readers that are stopped`, amongStopped],
-      [`${CLIENTS.joining} readers that join`, () => among('joining')],
-      [`${CLIENTS.returning} clients that come back at once`, () => among('returning')],
-      [`${CLIENTS['slow-opening']} clients that dawdle over their opening`, () => among('slow-opening')],
-      [`${CLIENTS['endless-line']} lines without end`, () => among('endless-line')],
+      [`${CLIENTS.stopped} stopped readers`, amongStopped],
+      [`${CLIENTS.joining} joining readers`, () => among('joining')],
+      [`${CLIENTS.returning} reconnecting clients`, () => among('returning')],
+      [`${CLIENTS['slow-opening']} clients with a slow opening`, () => among('slow-opening')],
+      [`${CLIENTS['endless-line']} endless lines`, () => among('endless-line')],
       ['mutated frames', () => among('mutated')],
     ];
     const disturbed: { name: string; times: Samples }[] = [];
@@ -196,7 +195,7 @@ async function bench(): Promise<void> {
     for (const producer of producers) await checkStored(reader, producer);
     reader.close();
 
-    const checked = 'everything acknowledged is there, in order and once';
+    const checked = 'every acknowledged message is stored once, in order';
     const bound = undisturbed.at(0.99);
     const measures = disturbed.map(({ name, times }): Measure => ({
       question: `acknowledgement beside ${name}`,
@@ -206,7 +205,7 @@ async function bench(): Promise<void> {
       checked,
     }));
     const memory: Measure = {
-      question: 'memory of the broker among its neighbours',
+      question: 'memory of the broker beside these clients',
       figure: { value: Math.max(...peaks), unit: 'MiB' },
       detail: `by phase ${peaks.join(', ')}`,
       targets: [{ about: 'figure', atMost: MEMORY_MIB_MAX }],

@@ -1,5 +1,6 @@
-// How much memory do broker and ingestor need for a window of a million keys, until its sums are published? With the check
-// that every key is in the window sums, and that the sums are exact.
+// How much memory do broker and ingestor need for a window of a million keys, until its sums are published?
+//
+// The bench checks that every key is in the window sums, and that the sums are exact.
 
 import { check, createPulsePool, jsonParseBaseline, report, sized, until, type Measure } from '@pulses/testing-benches';
 import { CHECKED, UNITS_A_MICRO, withBenchSystem } from './bench-system';
@@ -9,7 +10,7 @@ const SKUS = 50;
 const TENANTS = sized(20_000, 40, 'BENCH_TENANTS');
 const KEYS = TENANTS * SKUS;
 const WINDOW_S = sized(30, 2);
-/** All keys have to fall into one window: the load starts early in one. */
+/** The load starts early in a window, so that all keys fall into it. */
 const EARLY_SHARE = 0.3;
 const MEMORY_MIB_MAX = 512;
 

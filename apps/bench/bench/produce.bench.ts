@@ -1,5 +1,6 @@
-// How many pulses a second does the broker acknowledge, when nobody reads them? With the check that the topic then holds
-// the very bytes that were sent, in their order.
+// How many pulses a second does the broker acknowledge without a reader?
+//
+// The bench checks that the topic then holds exactly the bytes sent, in order.
 
 import {
   check,
@@ -54,7 +55,7 @@ try {
   const link = await BrokerLink.open(broker.port);
   const latency = createSamples();
   let next = 0;
-  /** One batch after the other: as many of these run as batches are on the way. */
+  /** One batch after the other; IN_FLIGHT of these run at a time. */
   const producer = async () => {
     while (next < BATCHES) {
       const { payload, recordCount } = pool.at(next);

@@ -1,6 +1,7 @@
-// How does Redis Streams answer the same questions, with every write synced before it is acknowledged? A message is a
-// pulse; a consumer of a group publishes its batch and acknowledges it in one transaction. With the check of counts and
-// exact sums.
+// How fast is Redis Streams at the same task, with every write synced before it is acknowledged?
+//
+// A message is a pulse. A consumer of a group publishes each batch and acknowledges it in one transaction. The bench
+// checks counts and exact sums.
 
 import { check, report, sized } from '@pulses/testing-benches';
 import { startRedis } from '@pulses/testing-services';

@@ -1,5 +1,6 @@
-// How fast is the open window made again after the ingestor was killed? With the check that every key has its exact sum
-// again, and that nothing was grouped a second time.
+// How fast is the open window rebuilt after the ingestor was killed?
+//
+// The bench checks that every key has its exact sum again, and that no pulse was grouped twice.
 
 import { check, createPulsePool, jsonParseBaseline, report, sized, until } from '@pulses/testing-benches';
 import { exactUnits } from '@pulses/testing-system';
@@ -8,10 +9,10 @@ import { UNITS_A_MICRO, withBenchSystem } from './bench-system';
 const BATCH_PULSES = 1_000;
 const BATCHES = Math.ceil(sized(6_000_000, 50_000, 'BENCH_PULSES') / BATCH_PULSES);
 const PULSES = BATCHES * BATCH_PULSES;
-/** With 50 SKUs as many keys as the ingestor tells of its open window. */
+/** With 50 SKUs: the most keys that the ingestor shows of its open window. */
 const TENANTS = 200;
 const SKUS = 50;
-/** It ends at midnight, in UTC; a run across that fails its checks. */
+/** It ends at midnight UTC; a run across midnight fails its checks. */
 const WINDOW = '1d';
 
 interface Window {
@@ -28,7 +29,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
   const start = performance.now();
   await bench.system.restart('ingestor', 'SIGKILL');
   const readySeconds = (performance.now() - start) / 1000;
-  // The lag of one that stands by is 0 too.
+  // A standby's lag is 0 too.
   const ready = `http://127.0.0.1:${bench.system.ingestorHttpPort}/readyz`;
   await until(async () => (await (await fetch(ready)).text()).includes('"active"'));
   await until(async () => (await bench.metric('pulses_source_lag')) === 0);

@@ -1,6 +1,7 @@
-// Does a pulse cost more with 100,000 tenants than with 10? The cost is CPU time of broker and ingestor, window sums
-// included, once every tenant's topics exist, with their files. With the check that every pulse is in one window sum, and
-// that the sums are exact.
+// Does a pulse cost more with 100,000 tenants than with 10?
+//
+// The cost is CPU time of broker and ingestor, window sums included, once the topics and files of every tenant exist. The
+// bench checks that every pulse is in one window sum, and that the sums are exact.
 
 import { createPulsePool, isSmoke, lineAppends, report, sized } from '@pulses/testing-benches';
 import { makeTempDirectory } from '@pulses/testing-processes';
@@ -13,7 +14,7 @@ const PULSES = sized(300_000, 20_000, 'BENCH_PULSES');
 const WINDOW = isSmoke ? '1s' : '5s';
 const FIRST_BATCH_PULSES = 1_000;
 const COST_RATIO_MAX = 1.5;
-/** Of a grouped line, about. */
+/** Roughly the size of a grouped line. */
 const LINE_BYTES = 190;
 
 interface Cost {
@@ -24,7 +25,7 @@ interface Cost {
 
 async function costOf(tenants: number): Promise<Cost> {
   return withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
-    // The same number of pulses for each count, so that what runs later has been compiled as far.
+    // The same number of pulses for each count, so that each run starts with equally compiled code.
     const firstPulses = Math.max(...TENANT_COUNTS) * SKUS;
     const batches = Math.ceil(firstPulses / FIRST_BATCH_PULSES);
     const first = createPulsePool({

@@ -1,11 +1,11 @@
-// What a program on another message system would do with pulses at the least: parse, group by tenant, sum exactly.
+// The minimum that a consumer on another message system does with pulses: parse, group by tenant, sum exactly.
 
 import { randomUUID } from 'node:crypto';
 
 const MICRO = 1_000_000;
 
 export interface PeerGrouping {
-  /** The tenant of a pulse, and its grouped line. */
+  /** Adds a pulse. Returns its tenant and its grouped line. */
   take(line: string, source: string): { readonly tenant: string; readonly line: string };
   /** Over all keys, in millionths. */
   total(): { readonly pulses: number; readonly micros: number };

@@ -1,4 +1,4 @@
-// The two questions put to every peer, and how its answers are told.
+// Both measurements of each peer: produce only, and source to grouped lines by a minimal consumer.
 
 import {
   check,
@@ -17,13 +17,13 @@ import { Worker } from 'node:worker_threads';
 export const PEER_BATCH_PULSES = sized(1_000, 200);
 export const PEER_TENANTS = sized(1_000, 20);
 
-/** What the consumer is told. */
+/** Settings of the consumer. */
 export interface ConsumerData {
   readonly port: number;
   readonly pulses: number;
 }
 
-/** What the consumer has summed. */
+/** Sums of the consumer. */
 export interface PeerTotal {
   readonly pulses: number;
   readonly micros: number;
@@ -76,14 +76,14 @@ export async function publishAll(
   return { rate: (batches * PEER_BATCH_PULSES) / ((performance.now() - start) / 1000), times };
 }
 
-/** A consumer in a thread of its own: this very bench, which finds that it is not the main thread. */
+/** Runs the consumer in a worker thread: the bench's own script, which sees that it is not in the main thread. */
 async function startConsumer(script: string, data: ConsumerData) {
   const worker = new Worker(new URL(script), { workerData: data });
   const failed = once(worker, 'error').then(([error]) => Promise.reject(error as Error));
   failed.catch(() => undefined);
   await Promise.race([once(worker, 'message'), failed]);
   return {
-    /** Resolves once it has published everything. */
+    /** Resolves once the consumer has published everything. */
     async done(): Promise<PeerTotal> {
       const [total] = (await Promise.race([once(worker, 'message'), failed])) as [PeerTotal];
       return total;
@@ -91,7 +91,7 @@ async function startConsumer(script: string, data: ConsumerData) {
   };
 }
 
-/** The same while a consumer groups them; the rate is that of both. */
+/** Publishes batches while a consumer groups them. The rate is that of both together. */
 export async function publishAndGroup(
   script: string,
   port: number,

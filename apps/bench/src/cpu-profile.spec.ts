@@ -40,7 +40,7 @@ const PROFILE: CpuProfile = {
 describe('a CPU profile', () => {
   const summary = summarise(PROFILE, BUNDLE, modulesOf(BUNDLE_TEXT));
 
-  it('is summed by what the code is for: that of the nearest caller which has a purpose of its own', () => {
+  it('is summed by category: that of the function, or of its nearest caller with one', () => {
     expect(Object.fromEntries(summary.categories)).toEqual({
       idle: 100,
       GC: 20,
@@ -53,13 +53,13 @@ describe('a CPU profile', () => {
     expect(summary.totalMicros).toBe(166);
   });
 
-  it('is summed by function and file, native calls with their caller', () => {
+  it('is summed by function and file; native calls count for their caller', () => {
     expect(summary.functions.get('read pulse-reader.ts')).toBe(6 + 9);
     expect(summary.functions.get('run session-run.ts')).toBe(5);
     expect([...summary.functions.keys()].filter((name) => name.startsWith('('))).toEqual([]);
   });
 
-  it('lists the categories that it has, engine and rest last', () => {
+  it('lists its categories, engine and rest last', () => {
     expect(categoriesOf([summary])).toEqual([
       'parse',
       'socket',
@@ -88,7 +88,7 @@ describe('the categories', () => {
 });
 
 describe('a bundle', () => {
-  it('tells where each file starts, and only by the comments of the bundler', () => {
+  it('shows where each file starts, by the comments of the bundler alone', () => {
     expect(modulesOf(BUNDLE_TEXT)).toEqual([
       { line: 1, path: 'libs/shared/pulse-model/src/pulse-reader.ts' },
       { line: 3, path: 'libs/stream/pipeline/src/session-run.ts' },

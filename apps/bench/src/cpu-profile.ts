@@ -1,6 +1,6 @@
-// Sums of a CPU profile, by function and by what the function is for.
+// Sums of a CPU profile, by function and by category.
 
-/** As V8 writes it; only what is read here. */
+/** V8's format; only the fields used here. */
 export interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number;
@@ -122,7 +122,7 @@ export function modulesOf(bundle: string): BundleModules {
 }
 
 interface Place {
-  /** Undefined for what the engine itself does. */
+  /** Undefined for the engine's own work. */
   readonly path: string | undefined;
   readonly name: string;
   readonly category: string;
@@ -172,7 +172,7 @@ export function summarise(profile: CpuProfile, bundlePath: string, modules: Bund
   return { totalMicros, categories, functions };
 }
 
-/** The file in whose code a line lies. */
+/** The source file of a line. */
 function moduleAt(modules: BundleModules, line: number): string {
   let [low, high] = [0, modules.length];
   while (low < high) {

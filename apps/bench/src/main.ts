@@ -1,4 +1,4 @@
-// One page of everything that is measured: npx nx run bench:all [--write] [--smoke] [name …]
+// One page of all benches: npx nx run bench:all [--write] [--smoke] [name …]
 //
 // Guarantees: one bench after the other, alone on the machine as far as this program can tell; the page is printed on
 // standard output, progress on standard error. `--write` stores it as docs/benchmarks/<date>.md as well. `--smoke` runs

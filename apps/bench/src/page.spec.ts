@@ -20,7 +20,7 @@ const rowOf = (measure: Measure) => {
 };
 
 describe('the page', () => {
-  it('tells of each question the rate, the latency, the targets, the baseline and the check', () => {
+  it('shows rate, latency, targets, baseline and check of each question', () => {
     const measure: Measure = {
       question: 'how fast',
       rate: 600_000,
@@ -46,7 +46,7 @@ describe('the page', () => {
     ]);
   });
 
-  it('calls a target missed when the number is not there', () => {
+  it('marks a target as missed when its value is missing', () => {
     const measure: Measure = {
       question: 'what',
       figure: { value: 1.07, unit: '×' },
@@ -75,14 +75,14 @@ describe('the page', () => {
 });
 
 describe('the benches of the page', () => {
-  it('come in its order, and those that it does not know after them', () => {
+  it('come in the order of the page, unlisted ones last', () => {
     expect(inPageOrder(['new', 'idle', 'ingest', 'another'])).toEqual(['ingest', 'idle', 'another', 'new']);
   });
 
-  it('are taken at their word, and fail without one', () => {
+  it('are read from their output, and fail without a result', () => {
     const measured = measurement();
     expect(resultsOf('x', `warning\n${JSON.stringify(measured)}\n`)).toEqual([measured]);
     expect(() => resultsOf('x', '{"rate":1}\n')).toThrow('invalid');
-    expect(() => resultsOf('x', 'nothing\n')).toThrow('the bench x has printed no result');
+    expect(() => resultsOf('x', 'nothing\n')).toThrow('bench x printed no result');
   });
 });

@@ -1,8 +1,8 @@
-// Where the time goes: two of the benches once more, with a CPU profile of each process.
+// Where the time goes: two benches again, with a CPU profile of each process.
 //
-// A sample counts for the function on top of the stack; what has no source of its own (the system's and the engine's
-// functions) counts for the nearest caller that has. So a category is what its code and the calls it makes cost.
-// A profile holds the threads that run JavaScript: the thread pool, which waits for the disk, is not in it.
+// A sample counts for the function on top of the stack. A native function counts for its nearest caller with a source.
+// So a category includes the native calls of its code. Threads without JavaScript, like the thread pool, are not in a
+// profile.
 
 import { globSync, mkdtempSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -28,7 +28,7 @@ interface ThreadProfile extends ProfileSummary {
   readonly thread: string;
 }
 
-/** As Markdown: the share of each category, and the functions that cost the most. */
+/** As Markdown: the share of each category, and the most expensive functions. */
 export async function profileOf(run: BenchRun): Promise<string> {
   const texts: string[] = [];
   for (const profiled of PROFILED) {
@@ -45,7 +45,7 @@ function threadsOf(directory: string, apps: readonly AppName[]): ThreadProfile[]
   for (const path of globSync(join(directory, '*.cpuprofile')).sort()) {
     // CPU.<date>.<time>.<process>.<thread>.<number>.cpuprofile
     const [process = '', thread = ''] = basename(path).split('.').slice(3);
-    // A program that begins again in the same process leaves a profile each time: the last one counts.
+    // A program that re-executes itself in the same process leaves a profile each time: the last one counts.
     byThread.set(`${process}.${thread}`, { thread, text: readFileSync(path, 'utf8') });
   }
   const profiles = [...byThread.values()];
@@ -62,7 +62,7 @@ function threadsOf(directory: string, apps: readonly AppName[]): ThreadProfile[]
 }
 
 function textOf({ title, apps }: Profiled, threads: readonly ThreadProfile[]): string {
-  if (threads.length < apps.length) throw new Error('a process has left no CPU profile');
+  if (threads.length < apps.length) throw new Error('a process left no CPU profile');
   const shareText = (micros: number, { totalMicros }: ThreadProfile) =>
     `${((micros * 100) / totalMicros).toFixed(1)} %`;
   const rows = categoriesOf(threads).map((category) => [
@@ -77,9 +77,9 @@ function textOf({ title, apps }: Profiled, threads: readonly ThreadProfile[]): s
     return `${thread.thread}: ${top.map(([name, micros]) => `\`${name}\` ${shareText(micros, thread)}`).join(', ')}.`;
   });
   return [
-    `Where the time goes ${title}, in shares of the time that the process lived, from its start to its end:`,
+    `Where the time goes ${title}, as shares of the process's lifetime:`,
     tableOf(['category', ...threads.map(({ thread }) => thread)], rows),
-    'The functions that cost the most, with the native ones they call:',
+    'The most expensive functions, native callees included:',
     tops.map((top) => `- ${top}`).join('\n'),
   ].join('\n\n');
 }

@@ -1,4 +1,4 @@
-// Runs one bench as a process of its own and takes what it prints.
+// Runs one bench as a process and reads its output.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,7 +7,7 @@ import { basename, join } from 'node:path';
 import { measurementSchema, type Measurement } from '@pulses/testing-benches';
 import { workspaceRoot } from '@pulses/testing-processes';
 
-/** The order of the page; a bench that is not named here comes last. */
+/** The order of the page. A bench that is not listed comes last. */
 const ORDER = [
   'ingest',
   'ingest-lines',
@@ -44,16 +44,16 @@ export function inPageOrder(names: readonly string[]): string[] {
 
 export interface BenchRun {
   readonly isSmoke: boolean;
-  /** Where its files are left, empty: to remove them before the next one runs would slow that down. */
+  /** Where its emptied files stay: removing them before the next bench would slow that one down. */
   readonly directory: string;
-  /** Ends it, with all that it has started. */
+  /** Aborts the bench with all its processes. */
   readonly ending: AbortSignal;
   readonly env?: Readonly<Record<string, string>>;
 }
 
 /**
- * Starts it once the disk has what the ones before have written.
- * @throws Error that names the bench when it fails, or prints what is no measurement; the signal's reason
+ * Starts the bench once the writes of earlier ones are on disk.
+ * @throws Error that names the bench when it fails or prints no valid measurement; the signal's reason
  */
 export async function runBench(name: string, options: BenchRun): Promise<Measurement[]> {
   if (!options.isSmoke) await once(spawn('sync'), 'close');
@@ -76,11 +76,11 @@ export async function runBench(name: string, options: BenchRun): Promise<Measure
   const [code] = (await once(child, 'close')) as [number | null];
   options.ending.removeEventListener('abort', end);
   options.ending.throwIfAborted();
-  if (code !== 0) throw new Error(`the bench ${name} has failed`);
+  if (code !== 0) throw new Error(`bench ${name} failed`);
   return resultsOf(name, output);
 }
 
-/** Ends a process with all that belong to its group, unless they have just ended by themselves. */
+/** Ends a process group, unless it has just ended by itself. */
 function endGroup(pid: number): void {
   try {
     process.kill(-pid, 'SIGTERM');
@@ -89,9 +89,9 @@ function endGroup(pid: number): void {
   }
 }
 
-/** Every line of JSON that a bench has printed. @throws Error when there is none, or one is no measurement */
+/** The measurements that a bench has printed. @throws Error when it printed none, or an invalid one */
 export function resultsOf(name: string, output: string): Measurement[] {
   const lines = output.split('\n').filter((line) => line.startsWith('{'));
-  if (lines.length === 0) throw new Error(`the bench ${name} has printed no result`);
+  if (lines.length === 0) throw new Error(`bench ${name} printed no result`);
   return lines.map((line) => measurementSchema.parse(JSON.parse(line)));
 }

@@ -1,4 +1,4 @@
-// A Markdown table whose columns stand below each other.
+// A Markdown table with aligned columns.
 
 export function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const escaped = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));

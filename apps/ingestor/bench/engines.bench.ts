@@ -1,6 +1,7 @@
-// How fast is the ingestor with its sums in Redis, against memory in the same run, with 50,000 keys in a window? Decode, group,
-// sum, and sums out; the source is in memory and commits go nowhere, so that the engine is what differs. With the check that
-// every pulse is in one grouped line and one sum, and that the sums are exact.
+// How fast is the ingestor with its sums in Redis, compared with memory, with 50,000 keys in a window?
+//
+// It decodes, groups, sums and writes sums. The source is in memory and commits are discarded, so only the engine differs.
+// The bench checks that every pulse is in one grouped line and one sum, and that the sums are exact.
 
 import type { AggregationEngine } from '@pulses/aggregation-api';
 import { createEngine, engineSettings, type EngineName } from '@pulses/aggregation-registry';
@@ -26,7 +27,7 @@ function check(actual: unknown, expected: unknown, what: string): void {
   if (actual !== expected) throw new Error(`${what} is ${String(actual)}; it should be ${String(expected)}`);
 }
 
-/** Batches of lines in which every key comes as often, in an order without a pattern; used again and again. */
+/** Batches in which every key is equally frequent, in an order without a pattern. They are used repeatedly. */
 function batches(): { bytes: Buffer; ends: Int32Array }[] {
   const order = Array.from({ length: KEYS }, (_, key) => (key * 7_919) % KEYS);
   return Array.from({ length: KEYS / BATCH }, (_, batch) => {
@@ -139,7 +140,7 @@ try {
     return (await createEngine(name, values, { clock: nodeClock, random: nodeRandom, logger })).engine;
   };
   const rates = { memory: 0, redis: 0 };
-  // The best of three, in turn: whatever else the machine does hits both.
+  // The best of three, in turns: other programs on the machine slow down both engines alike.
   for (let round = 0; round < (isSmoke ? 1 : 3); round += 1) {
     rates.memory = Math.max(rates.memory, await run(await engineOf('memory', round), source));
     rates.redis = Math.max(rates.redis, await run(await engineOf('redis', round), source));

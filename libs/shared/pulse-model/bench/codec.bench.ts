@@ -1,4 +1,4 @@
-// How many pulses a second does one core read, and read and write again as grouped lines, beside JSON.parse of the same?
+// How many pulses a second does one core read, or read and write as grouped lines, compared with JSON.parse?
 
 import { createSimRandom } from '@pulses/testing-sim';
 import { cpus } from 'node:os';

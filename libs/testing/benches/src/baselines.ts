@@ -1,4 +1,4 @@
-// What this machine can do at most, by the plainest program there is: the measure of everything else in the same run.
+// Baselines: what this machine reaches with a minimal program, measured in the same run as the bench.
 
 import { once } from 'node:events';
 import { closeSync, fdatasyncSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
@@ -16,7 +16,7 @@ export function jsonParseRate(payloads: readonly Buffer[], count: number): numbe
   let parsed = 0;
   for (let at = 0; parsed < count; at += 1) {
     const payload = payloads[at % payloads.length];
-    if (payload === undefined) throw new TypeError('there is no payload');
+    if (payload === undefined) throw new TypeError('no payload given');
     let from = 0;
     for (let end = payload.indexOf(10); end >= 0 && parsed < count; end = payload.indexOf(10, from)) {
       if ((JSON.parse(payload.toString('utf8', from, end)) as { tenant_id: string }).tenant_id !== '') parsed += 1;
@@ -28,7 +28,7 @@ export function jsonParseRate(payloads: readonly Buffer[], count: number): numbe
 
 const PARSED_LINES = sized(1_000_000, 2_000);
 
-/** Measures JSON.parse of the lines of batches, and makes it the baseline of a rate in pulses a second. */
+/** Measures JSON.parse of the lines of batches, as the baseline of a rate in pulses a second. */
 export function jsonParseBaseline(batches: readonly PulseBatch[]): (rate: number) => NonNullable<Measure['baseline']> {
   const parsed = jsonParseRate(
     batches.map(({ payload }) => payload),
@@ -43,7 +43,7 @@ export interface SyncedWrites {
   readonly times: Samples;
 }
 
-/** Writes payloads one after the other into a file of the directory, each followed by fdatasync; and removes the file. */
+/** Writes payloads one after the other to a file of the directory, each with an fdatasync, and removes the file. */
 export function syncedWrites(directory: string, payloads: readonly Uint8Array[], count: number): SyncedWrites {
   const path = join(directory, 'baseline');
   const file = openSync(path, 'w', 0o600);
@@ -53,7 +53,7 @@ export function syncedWrites(directory: string, payloads: readonly Uint8Array[],
   try {
     for (let index = 0; index < count; index += 1) {
       const payload = payloads[index % payloads.length];
-      if (payload === undefined) throw new TypeError('there is no payload');
+      if (payload === undefined) throw new TypeError('no payload given');
       const startMs = performance.now();
       for (let at = 0; at < payload.byteLength;) at += writeSync(file, payload, at);
       fdatasyncSync(file);
@@ -67,7 +67,7 @@ export function syncedWrites(directory: string, payloads: readonly Uint8Array[],
   return { bytesPerSecond: bytes / ((performance.now() - start) / 1000), times };
 }
 
-/** Lines a second, each appended to a file of its own that is opened and closed for it. The files are made before, and stay. */
+/** Lines a second, each appended to its own file, which is opened and closed for it. The files stay. */
 export function lineAppends(directory: string, files: number, line: Uint8Array): number {
   const pathOf = (index: number) => join(directory, `appended-${index}`);
   const append = (index: number) => {

@@ -7,7 +7,7 @@ import { sendPaced } from './pacer';
 import { cpuSeconds, mainThreadCpuSeconds } from './process-figures';
 
 describe('what benches ask of the machine', () => {
-  it('takes due times from the clock of the metronome, however late its ticks are heard', async () => {
+  it('takes due times from the clock of the metronome, also when its ticks arrive late', async () => {
     const calledMs = performance.now();
     const dueTimes: number[] = [];
     const sending = sendPaced(20, 10, (_, dueMs) => dueTimes.push(dueMs));
@@ -18,7 +18,7 @@ describe('what benches ask of the machine', () => {
     expect(dueTimes.at(-1)).toBeLessThan(heardMs);
   });
 
-  it('tells the CPU time of the main thread from that of the others', async () => {
+  it('separates the CPU time of the main thread from that of other threads', async () => {
     const figures = () => ({ all: cpuSeconds(process.pid), main: mainThreadCpuSeconds(process.pid) });
     const before = figures();
     const busy = 'for (let use; !use || use.user + use.system < 400_000; ) use = process.threadCpuUsage();';

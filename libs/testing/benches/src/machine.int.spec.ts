@@ -13,7 +13,7 @@ describe('what benches ask of the machine', () => {
   });
   afterAll(() => directory.remove());
 
-  it('sends each of a count at its time, never before, in order', async () => {
+  it('sends each message at its due time, never before, in order', async () => {
     const sent: [index: number, dueMs: number, atMs: number][] = [];
     await sendPaced(0.5, 50, (index, dueMs) => sent.push([index, dueMs, performance.now()]));
     expect(sent.map(([index]) => index)).toEqual(Array.from({ length: 50 }, (_, index) => index));
@@ -30,13 +30,13 @@ describe('what benches ask of the machine', () => {
     expect((await echoRoundTrips(payload, 4)).count).toBe(4);
   });
 
-  it('parses lines and refuses to count what is not there', () => {
+  it('parses lines, and fails for invalid JSON or no payload', () => {
     expect(jsonParseRate([Buffer.from('{"tenant_id":"a"}\n')], 7)).toBeGreaterThan(0);
     expect(() => jsonParseRate([Buffer.from('{\n')], 1)).toThrow(SyntaxError);
     expect(() => jsonParseRate([], 1)).toThrow(TypeError);
   });
 
-  it('sees the time and memory of a process, and says when there is none', () => {
+  it('reads CPU time and memory of a process, and fails for one that does not exist', () => {
     const before = cpuSeconds(process.pid);
     expect(before).toBeGreaterThan(0);
     expect(peakMemoryMiB(process.pid)).toBeGreaterThan(10);
@@ -44,7 +44,7 @@ describe('what benches ask of the machine', () => {
     expect(() => mainThreadCpuSeconds(2 ** 30)).toThrow('ENOENT');
   });
 
-  it('waits until something is so, and refuses a wrong result by name', async () => {
+  it('polls until a condition holds, and names a wrong result', async () => {
     let asked = 0;
     await until(() => (asked += 1) === 3);
     expect(asked).toBe(3);

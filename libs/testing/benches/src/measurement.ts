@@ -1,23 +1,23 @@
-// What a bench prints: one JSON line, which a person can read and the page of all benches is made of.
+// The output of a bench: one JSON line, from which the page of all benches is made.
 
 import { cpus } from 'node:os';
 import { z } from 'zod';
 import { isSmoke } from './checks';
 import type { Samples } from './samples';
 
-/** Two decimals, and three of a ratio, which may be small. */
+/** Two decimals; three for a ratio, which may be small. */
 const SCALE = 100;
 const RATIO_SCALE = 1_000;
 
 const latencySchema = z.strictObject({
-  /** Of what, as `acknowledgement`. */
+  /** The operation, as `acknowledgement`. */
   of: z.string(),
   p50Ms: z.number(),
   p99Ms: z.number(),
 });
 
 const targetSchema = z.strictObject({
-  /** Which number of the measure it is about. */
+  /** The value that it bounds. */
   about: z.enum(['rate', 'p50', 'p99', 'figure', 'ratio']),
   atLeast: z.number().optional(),
   atMost: z.number().optional(),
@@ -30,12 +30,12 @@ const measureSchema = z.strictObject({
   latency: latencySchema.optional(),
   /** A result that is neither. */
   figure: z.strictObject({ value: z.number(), unit: z.string() }).optional(),
-  /** What the result is made of, in a few words. */
+  /** The parts of the result, in a few words. */
   detail: z.string().optional(),
   targets: z.array(targetSchema),
-  /** What the machine can do, measured in the same run. `ratio` is the result over it. */
+  /** A minimal program for the same task, measured in the same run. `ratio` is result divided by baseline. */
   baseline: z.strictObject({ name: z.string(), value: z.number(), unit: z.string(), ratio: z.number() }).optional(),
-  /** What was counted and summed, so that the result is one of work that was done. */
+  /** What was counted and summed to prove that the work was done. */
   checked: z.string(),
 });
 
@@ -43,7 +43,7 @@ export const measurementSchema = z.strictObject({
   bench: z.string(),
   machine: z.string(),
   smoke: z.boolean(),
-  /** Why nothing was measured; a bench whose program is not to be had. */
+  /** Why nothing was measured, for example because a server is not installed. */
   skipped: z.string().optional(),
   settings: z.record(z.string(), z.union([z.string(), z.number()])),
   measures: z.array(measureSchema),
@@ -52,15 +52,15 @@ export const measurementSchema = z.strictObject({
 /** The answer to one question. */
 export type Measure = z.infer<typeof measureSchema>;
 
-/** @param of what the samples are times of, as `acknowledgement`; they are in milliseconds */
+/** @param of the operation that the samples time, in milliseconds */
 export function latencyOf(of: string, samples: Samples): NonNullable<Measure['latency']> {
   return { of, p50Ms: samples.at(0.5), p99Ms: samples.at(0.99) };
 }
 
-/** What one bench has found out. */
+/** The results of one bench. */
 export type Measurement = z.infer<typeof measurementSchema>;
 
-/** Prints what was measured. Call it once, after the checks. */
+/** Prints the results. Call it once, after the checks. */
 export function report(bench: string, settings: Measurement['settings'], measures: readonly Measure[]): void {
   print({ bench, machine: machineText(), smoke: isSmoke, settings, measures: measures.map(rounded) });
 }
@@ -76,7 +76,7 @@ function print(measurement: Measurement): void {
 
 const machineText = () => `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`;
 
-/** To digits that the measurement is good for. */
+/** Rounded to meaningful digits. */
 function rounded(measure: Measure): Measure {
   const { rate, latency, figure, baseline } = measure;
   return {

@@ -1,9 +1,9 @@
-// Sends at fixed times, whether or not the answers have come: an open loop.
+// An open-loop load: sends at fixed times, whether answers have arrived or not.
 //
-// Guarantees: send `index` is due at the first tick + index × interval, and is given that time, however late it is made: a latency
-// counted from it holds what a stalled generator would otherwise leave out. A thread that only sleeps gives the time, since
-// timers of the event loop know whole milliseconds alone; and its clock says what is due when, or a tick that comes a little
-// before its send would leave that for the next one.
+// Guarantees: send `index` is due at the first tick + index × interval, and receives that time also when it is late. A
+// latency counted from it includes the stalls of the generator (no coordinated omission).
+// Ticks come from a sleeping thread, since timers of the event loop have millisecond resolution. The thread's clock sets
+// the due times, or a tick that arrives early would postpone its send to the next tick.
 
 import { Worker } from 'node:worker_threads';
 
@@ -19,12 +19,12 @@ for (let tick = 1; ; tick += 1) {
 }
 `;
 
-/** A time of the process's clock by performance.now(): the latest of some readings, between which the thread may have had to wait. */
+/** The process's clock by performance.now(): the latest of several readings, since the thread may wait between them. */
 function nowAt(time: bigint): number {
   return Math.max(...Array.from({ length: 9 }, () => performance.now() - Number(process.hrtime.bigint() - time) / 1e6));
 }
 
-/** @param send called with the time, by performance.now(), at which it was due */
+/** @param send called with its due time, by performance.now() */
 export async function sendPaced(
   intervalMs: number,
   count: number,

@@ -8,7 +8,7 @@ const sumOf = (batches: readonly PulseBatch[]) =>
 describe('a pool of pulses', () => {
   const options = { tenants: 3, skus: 4, batchCount: 5, batchPulses: 200 };
 
-  it('holds batches of whole pulses, and knows their exact sums', () => {
+  it('holds batches of whole pulses with their exact sums', () => {
     const { batches } = createPulsePool(options);
     expect(batches.map(({ recordCount }) => recordCount)).toEqual([200, 200, 200, 200, 200]);
     for (const batch of batches) {
@@ -19,7 +19,7 @@ describe('a pool of pulses', () => {
     expect(new Set(keys)).toEqual(new Set(['tenant_id,product_sku,used_ammount,use_unity']));
   });
 
-  it('goes round, with the exact sum of however many batches', () => {
+  it('starts again after the last batch, with exact sums of any count', () => {
     const pool = createPulsePool(options);
     expect(pool.at(7)).toBe(pool.batches[2]);
     const taken = Array.from({ length: 12 }, (_, index) => pool.at(index));
@@ -27,7 +27,7 @@ describe('a pool of pulses', () => {
     expect(pool.microsOfFirst(0)).toBe(0n);
   });
 
-  it('is the same for the same seed, and another for another', () => {
+  it('depends on the seed alone', () => {
     const payloads = (seed: number) =>
       Buffer.concat(createPulsePool({ ...options, seed }).batches.map(({ payload }) => payload));
     expect(payloads(7).equals(payloads(7))).toBe(true);
@@ -52,7 +52,7 @@ describe('millionths of a text', () => {
     expect(microsOf(text)).toBe(micros);
   });
 
-  it.each(['1e3', '0.0000001', '', '.5'])('are not to be had of %j', (text) => {
+  it.each(['1e3', '0.0000001', '', '.5'])('are refused for %j', (text) => {
     expect(() => microsOf(text)).toThrow('not an amount');
   });
 });

@@ -4,7 +4,7 @@
 
 import { createSimRandom } from '@pulses/testing-sim';
 
-/** Lines, each ended by a line feed. */
+/** Lines, each with its line feed. */
 export interface PulseBatch {
   readonly payload: Buffer;
   readonly recordCount: number;
@@ -14,9 +14,9 @@ export interface PulseBatch {
 
 export interface PulsePool {
   readonly batches: readonly PulseBatch[];
-  /** Batches of the pool one after the other, from the first again after the last. */
+  /** The batches in order, starting again after the last. */
   at(index: number): PulseBatch;
-  /** The exact sum of the first `count` batches so taken. */
+  /** The exact sum of the first `count` batches in that order. */
   microsOfFirst(count: number): bigint;
 }
 
@@ -25,7 +25,7 @@ export interface PulsePoolOptions {
   readonly skus: number;
   readonly batchCount: number;
   readonly batchPulses: number;
-  /** Every (tenant, SKU) in turn, instead of any by chance. */
+  /** Every (tenant, SKU) in turn, instead of random ones. */
   readonly isDense?: boolean;
   readonly seed?: number;
 }
@@ -66,7 +66,7 @@ export function createPulsePool(options: PulsePoolOptions): PulsePool {
   };
 }
 
-/** The millionths of an amount's text, which has no more than six decimals. */
+/** An amount's text in millionths; it has at most six decimals. */
 export function microsOf(text: string): bigint {
   const match = /^(-?)(\d+)(?:\.(\d{1,6}))?$/.exec(text);
   if (!match) throw new Error(`not an amount of millionths: ${text}`);

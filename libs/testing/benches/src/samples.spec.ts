@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createSamples, histogramPercentiles } from './samples';
 
 describe('samples', () => {
-  it('tell the value that a share of them does not exceed, in whatever order they came', () => {
+  it('give exact percentiles, in any order of arrival', () => {
     const samples = createSamples();
     for (let value = 0; value < 5_000; value += 1) samples.add((value * 7_919) % 5_000);
     expect(samples.count).toBe(5_000);
@@ -11,7 +11,7 @@ describe('samples', () => {
     expect(samples.at(0)).toBe(-1);
   });
 
-  it('know nothing while there are none', () => {
+  it('have no percentile while empty', () => {
     expect(createSamples().at(0.5)).toBeNaN();
   });
 });
@@ -21,11 +21,11 @@ describe('percentiles of a histogram', () => {
     .map((rest) => `pulses_commit_seconds_bucket{le="${rest}`)
     .join('\n');
 
-  it('are the bounds of the buckets that hold them', () => {
+  it('are the upper bounds of their buckets', () => {
     expect(histogramPercentiles(metrics, 'pulses_commit_seconds')).toEqual({ p50: 0.001, p99: 0.1 });
   });
 
-  it('are unknown without the histogram, or without a sample in it', () => {
+  it('are NaN without the histogram, or without a sample in it', () => {
     expect(histogramPercentiles(metrics, 'other')).toEqual({ p50: NaN, p99: NaN });
     expect(histogramPercentiles('a_bucket{le="+Inf"} 0', 'a')).toEqual({ p50: NaN, p99: NaN });
   });

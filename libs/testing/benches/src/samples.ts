@@ -1,4 +1,4 @@
-// Percentiles: of every single sample, and of what a histogram of Prometheus still tells.
+// Percentiles: exact, of all samples; and as bucket bounds of a Prometheus histogram.
 
 export interface Percentiles {
   readonly p50: number;
@@ -8,13 +8,13 @@ export interface Percentiles {
 export interface Samples {
   readonly count: number;
   add(value: number): void;
-  /** The value that this share of the samples does not exceed; NaN when there is none. */
+  /** The percentile at a share from 0 to 1; NaN without samples. */
   at(share: number): number;
 }
 
 const FIRST_CAPACITY = 1024;
 
-/** Keeps every value: nothing is averaged away. */
+/** Keeps every value, so percentiles are exact. */
 export function createSamples(): Samples {
   let values = new Float64Array(FIRST_CAPACITY);
   let count = 0;
@@ -43,7 +43,7 @@ export function createSamples(): Samples {
   };
 }
 
-/** Upper bounds of the buckets that hold the percentiles; a histogram knows no better. */
+/** The upper bounds of the buckets that hold p50 and p99: the precision of a histogram. */
 export function histogramPercentiles(metrics: string, name: string): Percentiles {
   const buckets = [...metrics.matchAll(new RegExp(`^${name}_bucket\\{le="([^"]+)"\\} (\\S+)$`, 'gm'))].map(
     ([, bound, count]) => ({ bound: bound === '+Inf' ? Infinity : Number(bound), count: Number(count) }),
