@@ -22,7 +22,7 @@ describe('the HTTP server of a service', () => {
     await Promise.all(open.splice(0).map((server) => server.close()));
   });
 
-  it('answers healthz while the process lives, ready or not', async () => {
+  it('answers healthz with 200, ready or not', async () => {
     const { get } = await serve({ readiness: () => ({ ready: false, reason: 'recovering' }) });
     const response = await get('/healthz');
     expect([response.status, await response.json()]).toEqual([200, { status: 'ok' }]);
@@ -45,7 +45,7 @@ describe('the HTTP server of a service', () => {
     expect((await get('/readyz', { method: 'HEAD' })).status).toBe(200);
   });
 
-  it('shows metrics as Prometheus text', async () => {
+  it('serves metrics as Prometheus text', async () => {
     const metrics = createMetrics();
     metrics.counter('pulses_grouped_total', 'Pulses grouped.').inc(3);
     const { get } = await serve({ metrics });
@@ -55,7 +55,7 @@ describe('the HTTP server of a service', () => {
     expect((await response.text()).split('\n')).toContain('pulses_grouped_total 3');
   });
 
-  it('answers routes of the app with JSON; a query has one value a name', async () => {
+  it('answers routes of the app with JSON, with one query value per name', async () => {
     const { get } = await serve({
       routes: [{ path: '/totals', handle: (query) => Promise.resolve({ status: 202, body: { query } }) }],
     });
@@ -65,7 +65,7 @@ describe('the HTTP server of a service', () => {
     expect(await response.text()).toBe('{"query":{"tenant":"a.b","unit":"h","empty":"","__proto__":"p"}}');
   });
 
-  it('survives a route that fails, unknown paths, other methods and bytes that are no request', async () => {
+  it('survives a failing route, unknown paths, other methods and malformed requests', async () => {
     const { get, server } = await serve({
       routes: [{ path: '/broken', handle: () => Promise.reject(new Error('broken')) }],
     });
@@ -94,7 +94,7 @@ describe('the HTTP server of a service', () => {
     other.close();
   });
 
-  // An address of the range for documents (RFC 5737), which no machine has.
+  // An address of the documentation range (RFC 5737), which no machine has.
   it('names --http-host when it is not an address of this machine', async () => {
     await expect(serve({ host: '192.0.2.1' })).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
@@ -102,7 +102,7 @@ describe('the HTTP server of a service', () => {
     });
   });
 
-  it('closes although a client is in the middle of a request', async () => {
+  it('closes while a client is in the middle of a request', async () => {
     const { server } = await serve();
     const socket = connect(server.port, '127.0.0.1');
     const closed = new Promise<void>((resolve) => {

@@ -6,7 +6,7 @@ import { fastify } from 'fastify';
 import { PulsesError } from '@pulses/shared-errors';
 import type { Metrics } from './metrics';
 
-/** What `GET /readyz` tells: 200 when ready, else 503 with the reason. */
+/** The answer of `GET /readyz`: 200 when ready, else 503 with the reason. */
 export type Readiness =
   { readonly ready: true; readonly detail?: string } | { readonly ready: false; readonly reason: string };
 
@@ -15,10 +15,10 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** A GET route of the app's own, answered with JSON. */
+/** A GET route of the app, answered with JSON. */
 export interface JsonRoute {
   readonly path: string;
-  /** `query` has one value a name. */
+  /** `query` has one value per name. */
   handle(query: Readonly<Record<string, string>>): Promise<{ status: number; body: unknown }>;
 }
 
@@ -83,7 +83,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   };
 }
 
-/** Of a name that stands twice in a query, the last value, as with flags. */
+/** Keeps the last value of a repeated name in a query, as with flags. */
 function lastOfEach(query: Readonly<Record<string, string | string[]>>): Record<string, string> {
   return Object.fromEntries(Object.entries(query).map(([name, value]) => [name, [value].flat().at(-1) ?? '']));
 }

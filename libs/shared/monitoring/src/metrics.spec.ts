@@ -19,7 +19,7 @@ describe('metrics', () => {
     expect(await linesOf(metrics)).toContain('pulses_grouped_total 42');
   });
 
-  it('show every value of a label as 0, and count each on its own', async () => {
+  it('show every value of a label as 0, and count each separately', async () => {
     const metrics = createMetrics();
     const reasons = metrics.labelledCounter('pulses_dead_lettered_total', 'Dead letters.', 'reason', [
       'not_json',
@@ -32,7 +32,7 @@ describe('metrics', () => {
     ]);
   });
 
-  it('set a gauge, and ask for an observed one each time they are read', async () => {
+  it('set a gauge, and observe a gauge at each scrape', async () => {
     const metrics = createMetrics();
     metrics.gauge('pulses_connections', 'Open connections.').set(7);
     let lag = 0;
@@ -60,7 +60,7 @@ describe('metrics', () => {
     expect(Number(sum.split(' ')[1])).toBeCloseTo(11.30015, 6);
   });
 
-  it('are apart from those of another service in the process, in the text format of Prometheus', async () => {
+  it('are separate from those of another service in the process', async () => {
     const [one, other] = [createMetrics(), createMetrics()];
     one.counter('pulses_x_total', 'X.').inc();
     other.counter('pulses_x_total', 'X.');

@@ -2,7 +2,7 @@
 
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** A child of a counter, to be kept by hot paths: one increment costs tens of nanoseconds. */
+/** A child of a counter. Hot paths keep it: an increment costs tens of nanoseconds. */
 export interface CounterHandle {
   inc(count?: number): void;
 }
@@ -26,7 +26,7 @@ export interface Metrics {
     values: readonly Value[],
   ): Readonly<Record<Value, CounterHandle>>;
   gauge(name: string, help: string): GaugeHandle;
-  /** A gauge whose value is asked for when metrics are read. */
+  /** A gauge whose value is read at each scrape. */
   observedGauge(name: string, help: string, read: () => number | Promise<number>): void;
   /** Seconds, with buckets from 100 µs to 10 s. */
   secondsHistogram(name: string, help: string): HistogramHandle;
@@ -41,7 +41,7 @@ const SECONDS_BUCKETS = [
 
 export function createMetrics(): Metrics {
   const registry = new Registry();
-  // The default looks every 10 ms, which alone costs a third of a per cent of a core.
+  // The default samples every 10 ms, which costs 0.3 % of a core.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: EVENT_LOOP_PRECISION_MS });
   const registers = [registry];
   return {

@@ -1,4 +1,4 @@
-// How a program ends after a failure: its exit code and its last line.
+// The exit code and the error line of a failed program.
 
 import { isPulsesError, type ErrorCode } from '@pulses/shared-errors';
 

@@ -1,4 +1,4 @@
-// What the life cycle touches of the process, so that tests can stand in for it.
+// The parts of the process that the life cycle uses, injected for tests.
 
 import { readFileSync } from 'node:fs';
 

@@ -1,10 +1,10 @@
-// Numbers of JSON text to exact amounts, from bytes, digit by digit.
+// Reads JSON numbers from bytes into exact amounts, digit by digit.
 //
 //   number = [ "-" ] int [ "." 1*DIGIT ] [ ( "e" / "E" ) [ "+" / "-" ] 1*DIGIT ]      (RFC 8259, section 6)
 //   int    = "0" / ( %x31-39 *DIGIT )
 //
-// Digits are counted by value: after the exponent is applied and leading and trailing zeros are dropped. So `1e400` is out
-// of range, while `0e999999999999` and `1.0000…0` (any number of zeros) are fine.
+// Digits are counted after the exponent is applied and leading and trailing zeros are dropped. So `1e400` is out of range,
+// while `0e999999999999` and `1.0000…0` (any number of zeros) are valid.
 
 import {
   AMOUNT_LIMBS,
@@ -28,15 +28,15 @@ const POWERS = Float64Array.from({ length: LIMB_DIGITS + 1 }, (_, exponent) => 1
 
 /** A sum that `writeAmount` can write has at most this many integer digits. */
 const SUM_INTEGER_DIGITS_MAX = 31;
-/** Exponents are read up to this; beyond it they decide like it. */
+/** Larger exponents are read as this one, with the same outcome. */
 const EXPONENT_MAX = 1_000_000_000;
 
-/** Reads the text of a JSON number; undefined when it is none, or has more digits than the amount of a pulse may have. */
+/** Parses a JSON number; undefined when it is invalid or exceeds the digits of a pulse's amount. */
 export function parseAmount(text: string): Amount | undefined {
   return parse(text, INTEGER_DIGITS_MAX);
 }
 
-/** Reads a sum as `formatAmount` gives it: like `parseAmount`, with more room before the point. */
+/** Parses the output of `formatAmount`: like `parseAmount`, with more integer digits. */
 export function parseSum(text: string): Amount | undefined {
   const sum = parse(text, SUM_INTEGER_DIGITS_MAX);
   return sum !== undefined && Math.abs(sum[0] as number) <= Number.MAX_SAFE_INTEGER ? sum : undefined;
@@ -50,7 +50,7 @@ function parse(text: string, integerDigitsMax: number): Amount | undefined {
   return readAmount(bytes, 0, end, amount, integerDigitsMax) ? amount : undefined;
 }
 
-/** Position behind the JSON number that starts at `start`; `start` itself when there is none. */
+/** Position after the JSON number at `start`; `start` itself when there is none. */
 export function scanNumber(bytes: Uint8Array, start: number, end: number): number {
   let at = start;
   if (at < end && bytes[at] === MINUS) at += 1;
@@ -82,8 +82,8 @@ function skipDigits(bytes: Uint8Array, start: number, end: number): number {
 }
 
 /**
- * Reads the number that starts at `start`: scan and read in one pass for the common shape.
- * @returns the position behind it; -1 when there is none or it is out of range
+ * Reads the number at `start`, in one pass for the common form.
+ * @returns the position after it; -1 when it is missing or out of range
  */
 export function readNumber(bytes: Uint8Array, start: number, end: number, amount: Amount): number {
   const behind = readPlainNumber(bytes, start, end, amount);
@@ -93,8 +93,8 @@ export function readNumber(bytes: Uint8Array, start: number, end: number, amount
 }
 
 /**
- * Reads a number of up to 15 digits on each side of the point, without exponent: nearly every one.
- * @returns the position behind it; -1 when it is none of these, and `amount` is as it was
+ * Fast path: reads a number of up to 15 digits on each side of the point without exponent.
+ * @returns the position after it; -1 for any other number, with `amount` unchanged
  */
 function readPlainNumber(bytes: Uint8Array, start: number, end: number, amount: Amount): number {
   let at = start;
@@ -132,7 +132,7 @@ function readPlainNumber(bytes: Uint8Array, start: number, end: number, amount: 
 }
 
 /**
- * Reads the JSON number `bytes[start, end)`, which `scanNumber` has found, into `amount`.
+ * Reads the JSON number `bytes[start, end)`, found by `scanNumber`, into `amount`.
  * @returns false when it has more than `integerDigitsMax` integer or FRACTION_DIGITS_MAX fraction digits
  */
 export function readAmount(
@@ -162,12 +162,12 @@ export function readAmount(
   return true;
 }
 
-/** The power of ten that a digit is worth, by its distance to the point. */
+/** The power of ten of a digit, by its distance to the point. */
 function powerOf(position: number, point: number): number {
   return position < point ? point - position - 1 : point - position;
 }
 
-/** Sorts the digits `bytes[first, last]`, the first worth 10^highest, into the limbs. */
+/** Adds the digits `bytes[first, last]` to the limbs; the first one has the weight 10^highest. */
 function readDigits(
   bytes: Uint8Array,
   first: number,
@@ -177,7 +177,7 @@ function readDigits(
   amount: Amount,
 ): void {
   const placesFromRight = highest + FRACTION_DIGITS_MAX + 1;
-  // The first limb takes all digits that the others have no room for.
+  // The first limb takes all remaining digits.
   let limb = Math.max(0, AMOUNT_LIMBS - Math.ceil(placesFromRight / LIMB_DIGITS));
   let digitsLeft = placesFromRight - (AMOUNT_LIMBS - 1 - limb) * LIMB_DIGITS;
   let value = 0;
@@ -196,7 +196,7 @@ function readDigits(
   amount[limb] = negative ? -value : value;
 }
 
-/** The exponent that starts with `e` at `start`, or 0 where there is none. */
+/** The exponent after the `e` at `start`, or 0 without one. */
 function readExponent(bytes: Uint8Array, start: number, end: number): number {
   if (start === end) return 0;
   let at = start + 1;

@@ -1,4 +1,4 @@
-// Amounts and whole numbers as ASCII digits, written in place: no string on the way.
+// Writes amounts and integers as ASCII digits in place, without a string.
 
 import { AMOUNT_LIMBS, FRACTION_DIGITS_MAX, LIMB_DIGITS, readMagnitude, signAt, type Amount } from './amount';
 
@@ -8,7 +8,7 @@ export const AMOUNT_BYTES_MAX = 1 + 16 + LIMB_DIGITS + 1 + FRACTION_DIGITS_MAX;
 const ZERO = 48;
 const MINUS = 45;
 const POINT = 46;
-/** A limb is written as two integers that fit 31 bits: its first 7 and its last 8 digits. */
+/** A limb is written as two 31-bit integers: its first 7 and its last 8 digits. */
 const LOW_DIGITS = 8;
 const LOW_BASE = 1e8;
 const INT31_MAX = 0x7fff_ffff;
@@ -17,8 +17,8 @@ const magnitude: Amount = new Float64Array(AMOUNT_LIMBS);
 
 /**
  * Writes the amount at `limbs[index…]` in plain decimal notation: no exponent, no trailing zeros, no `-0`.
- * @returns the position behind it
- * @throws RangeError when the sum has outgrown its limbs
+ * @returns the position after it
+ * @throws RangeError when the sum overflows its limbs
  */
 export function writeAmount(limbs: Float64Array, index: number, out: Uint8Array, position: number): number {
   const sign = signAt(limbs, index);
@@ -41,7 +41,7 @@ export function writeAmount(limbs: Float64Array, index: number, out: Uint8Array,
   return at;
 }
 
-/** Writes a whole number from 0 to 2^53 - 1 in decimal; answers the position behind it. */
+/** Writes an integer from 0 to 2^53 - 1 in decimal and returns the position after it. */
 export function writeInteger(value: number, out: Uint8Array, position: number): number {
   if (value <= INT31_MAX) return writeSmall(value | 0, digitsOf(value), out, position);
   const high = Math.floor(value / LOW_BASE);
@@ -74,8 +74,8 @@ function writeSmall(value: number, digits: number, out: Uint8Array, position: nu
 const scratch = Buffer.alloc(AMOUNT_BYTES_MAX);
 
 /**
- * The amount at `limbs[index…]` as text, like `writeAmount`.
- * @throws RangeError when the sum has outgrown its limbs
+ * The amount at `limbs[index…]` as text, in the format of `writeAmount`.
+ * @throws RangeError when the sum overflows its limbs
  */
 export function formatAmount(limbs: Float64Array, index = 0): string {
   return scratch.toString('latin1', 0, writeAmount(limbs, index, scratch, 0));

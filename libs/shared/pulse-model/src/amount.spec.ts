@@ -14,7 +14,7 @@ import {
 import { parseAmount } from './amount-reading';
 import { formatAmount, writeInteger } from './amount-writing';
 
-// The oracle: amounts as BigInt counts of 10^-30, worked out from their text.
+// The oracle: amounts as BigInt multiples of 10^-30, computed from their text.
 const FRACTION_DIGITS = 30n;
 
 function unitsOf(text: string): bigint | undefined {
@@ -142,11 +142,11 @@ describe('exact amounts', () => {
     '0x1',
     '1,5',
     '--1',
-  ])('refuses %j', (text) => {
+  ])('rejects %j', (text) => {
     expect(parseAmount(text)).toBeUndefined();
   });
 
-  it('refuses to show a sum that has outgrown its limbs', () => {
+  it('throws on formatting a sum that overflows its limbs', () => {
     const sum = createAmount();
     sum[0] = Number.MAX_SAFE_INTEGER;
     expect(formatAmount(sum)).toBe('9007199254740991000000000000000');

@@ -1,4 +1,4 @@
-// Exact amounts: decimal fixed point in limbs, no binary fraction and no BigInt on the way.
+// Exact amounts: decimal fixed point in limbs, without binary fractions or BigInt.
 //
 // An amount is AMOUNT_LIMBS numbers, most significant first:
 //
@@ -8,8 +8,7 @@
 // amount may differ in sign. Sums and carries of such limbs stay below 2^53, where doubles are exact integers.
 //
 // Bounds: one pulse has at most 20 integer digits, so |l[0]| < 10^5, and 9 * 10^10 of the largest amounts fit in a sum. A
-// sum beyond that turns l[0] into NaN, which stays NaN whatever is added: comparing or formatting it throws a RangeError,
-// so that a digit is never lost in silence.
+// larger sum turns l[0] into NaN for good. Comparing or formatting it throws a RangeError, so no digit is lost silently.
 
 export const AMOUNT_LIMBS = 4;
 export const INTEGER_DIGITS_MAX = 20;
@@ -65,15 +64,15 @@ export function negateAmount(amount: Amount): Amount {
 
 /**
  * Negative, zero or positive as `left` is less than, equal to or greater than `right`.
- * @throws RangeError when an amount or the difference has outgrown its limbs
+ * @throws RangeError when an amount or the difference overflows its limbs
  */
 export function compareAmounts(left: Amount, right: Amount): number {
   return signAt(addAmounts(left, negateAmount(right)), 0);
 }
 
 /**
- * True for the value zero, whatever the limbs.
- * @throws RangeError when the amount has outgrown its limbs
+ * Whether the amount is zero, for any signs of its limbs.
+ * @throws RangeError when the amount overflows its limbs
  */
 export function isZeroAmount(amount: Amount): boolean {
   return signAt(amount, 0) === 0;
@@ -81,11 +80,11 @@ export function isZeroAmount(amount: Amount): boolean {
 
 /**
  * -1, 0 or 1: the sign of the amount at `limbs[index…]`.
- * @throws RangeError when the amount has outgrown its limbs
+ * @throws RangeError when the amount overflows its limbs
  */
 export function signAt(limbs: Float64Array, index: number): number {
-  if (!fits(limbs[index] as number)) throw new RangeError('a sum has outgrown its 31 integer digits');
-  // The first limb that is not zero decides: the ones behind it together are worth less than one of its units.
+  if (!fits(limbs[index] as number)) throw new RangeError('a sum exceeds its limit of 31 integer digits');
+  // The first limb that is not zero decides: all lower ones together are less than one of its units.
   for (let limb = index; limb < index + AMOUNT_LIMBS; limb += 1) {
     const value = limbs[limb] as number;
     if (value !== 0) return value < 0 ? -1 : 1;
@@ -94,7 +93,8 @@ export function signAt(limbs: Float64Array, index: number): number {
 }
 
 /**
- * Fills `magnitude` with the limbs of the absolute value, each from 0 to 10^15 - 1 but the first. `sign` is the amount's.
+ * Fills `magnitude` with the limbs of the absolute value, each except the first from 0 to 10^15 - 1. `sign` is the
+ * amount's.
  */
 export function readMagnitude(limbs: Float64Array, index: number, sign: number, magnitude: Amount): void {
   let borrow = 0;
@@ -106,7 +106,7 @@ export function readMagnitude(limbs: Float64Array, index: number, sign: number, 
   magnitude[0] = sign * (limbs[index] as number) - borrow;
 }
 
-/** True while a first limb is exact; false for NaN too. */
+/** Whether a first limb is exact; false for NaN. */
 function fits(top: number): boolean {
   return top <= Number.MAX_SAFE_INTEGER && top >= -Number.MAX_SAFE_INTEGER;
 }

@@ -1,4 +1,4 @@
-// Why a message is not a pulse: stable codes, in the order in which they are decided. The first that holds is the reason.
+// Reasons why a message is not a pulse: stable codes in order of precedence. The first one that applies is the reason.
 
 export const DEAD_LETTER_REASONS = [
   'line_too_long',

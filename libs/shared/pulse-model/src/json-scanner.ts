@@ -1,9 +1,9 @@
-// Steps over JSON text (RFC 8259), byte by byte, without building anything.
+// Scans JSON text (RFC 8259) byte by byte without building values.
 //
-// Every function starts at a position and answers the position behind what it has stepped over. What is not JSON, or not
-// UTF-8 (Unicode 16, table 3-7), is answered as `~position` of the first byte that does not fit: a negative number.
+// Every function starts at a position and returns the position after what it has scanned. For invalid JSON or UTF-8
+// (Unicode 16, table 3-7) it returns `~position` of the first invalid byte, a negative number.
 //
-// Linear in the length. Iterative: nesting is counted on a stack of one byte a level, so depth can't overflow anything.
+// Linear in the length. Iterative, with a stack of one byte per level, so that deep nesting overflows nothing.
 
 import { scanNumber } from './amount-reading';
 
@@ -21,12 +21,12 @@ const LOWER_U = 117;
 const TRUE = Buffer.from('true');
 const FALSE = Buffer.from('false');
 const NULL = Buffer.from('null');
-/** What may stand behind a backslash, beside `u`. */
+/** Characters allowed after a backslash, besides `u`. */
 const ESCAPED = Uint8Array.from({ length: 256 }, (_, byte) =>
   '"\\/bfnrt'.includes(String.fromCharCode(byte)) ? 1 : 0,
 );
 
-/** White space, of which there may be none. */
+/** Optional white space. */
 export function skipSpace(bytes: Uint8Array, start: number, end: number): number {
   let at = start;
   while (at < end && (bytes[at] as number) <= SPACE) {
@@ -37,7 +37,7 @@ export function skipSpace(bytes: Uint8Array, start: number, end: number): number
   return at;
 }
 
-/** A string, from its opening quote to behind its closing one. */
+/** A string including its quotes. */
 export function skipString(bytes: Uint8Array, start: number, end: number): number {
   if (start >= end || bytes[start] !== QUOTE) return ~start;
   let at = start + 1;
@@ -61,7 +61,7 @@ export function skipCharacter(bytes: Uint8Array, start: number, end: number): nu
   const length = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
   if (length === 0 || start + length > end) return ~start;
   const second = bytes[start + 1] as number;
-  // No longer form than needed, no surrogate, nothing above U+10FFFF.
+  // No overlong form, no surrogate, nothing above U+10FFFF.
   const secondMin = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
   const secondMax = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
   if (second < secondMin || second > secondMax) return ~start;
@@ -69,7 +69,7 @@ export function skipCharacter(bytes: Uint8Array, start: number, end: number): nu
   return start + length;
 }
 
-/** An escape, from its backslash on. */
+/** An escape, including its backslash. */
 function skipEscape(bytes: Uint8Array, start: number, end: number): number {
   if (start + 1 >= end) return ~end;
   const kind = bytes[start + 1] as number;
@@ -104,7 +104,7 @@ function skipWord(word: Uint8Array, bytes: Uint8Array, start: number, end: numbe
   return start + word.length;
 }
 
-/** The closing bracket of each open level. Grows with the deepest value, which is no longer than a message. */
+/** The closing bracket of each open level. Bounded by the longest message. */
 let stack = new Uint8Array(64);
 
 function push(depth: number, closing: number): void {
@@ -116,7 +116,7 @@ function push(depth: number, closing: number): void {
   stack[depth] = closing;
 }
 
-/** A value of any kind, without white space before it. */
+/** Any value, without white space before it. */
 export function skipValue(bytes: Uint8Array, start: number, end: number): number {
   let at = start;
   let depth = 0;
@@ -136,7 +136,7 @@ export function skipValue(bytes: Uint8Array, start: number, end: number): number
       }
       at += 1;
     }
-    // Behind a value: leave every level that ends here.
+    // After a value: leave every level that ends here.
     for (; depth > 0; at += 1, depth -= 1) {
       at = skipSpace(bytes, at, end);
       if (at >= end || bytes[at] !== stack[depth - 1]) break;
@@ -149,7 +149,7 @@ export function skipValue(bytes: Uint8Array, start: number, end: number): number
   }
 }
 
-/** The bracket that closes what `byte` opens, or 0. */
+/** The closing bracket for the opening bracket `byte`, or 0. */
 function closingOf(byte: number): number {
   return byte === OPEN_BRACE ? CLOSE_BRACE : byte === OPEN_BRACKET ? CLOSE_BRACKET : 0;
 }
@@ -160,7 +160,7 @@ function skipKey(bytes: Uint8Array, start: number, end: number): number {
   return keyEnd < 0 ? keyEnd : skipColon(bytes, keyEnd, end);
 }
 
-/** The colon behind a key, and the white space around it. */
+/** The colon after a key, and the white space around it. */
 export function skipColon(bytes: Uint8Array, start: number, end: number): number {
   const colon = skipSpace(bytes, start, end);
   if (colon >= end || bytes[colon] !== COLON) return ~colon;

@@ -1,12 +1,12 @@
-// What a JSON string stands for, as bytes, and what a pulse forbids in it.
+// Decodes JSON strings to bytes, and finds what a pulse forbids in them.
 //
-// Escapes can spell half a surrogate pair, which UTF-8 can't. Such halves are kept in UTF-8's pattern for three bytes
-// (0xED 0xA0…0xBF …, as in WTF-8), so two strings are equal exactly when their bytes are, and a half is found by its bytes.
+// Escapes can encode a lone surrogate, which UTF-8 can't. Such surrogates are kept in the three-byte pattern of UTF-8
+// (0xED 0xA0…0xBF …, as in WTF-8). So two strings are equal exactly when their bytes are, and lone surrogates are found.
 
 import { BACKSLASH, hexValue } from './json-scanner';
 
 const ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
-/** What the byte behind a backslash stands for. */
+/** The meaning of the byte after a backslash. */
 const ESCAPED = Uint8Array.from({ length: 128 }, (_, byte) => {
   const character = String.fromCharCode(byte);
   return (ESCAPES[character] ?? character).charCodeAt(0);
@@ -15,8 +15,7 @@ const LOWER_U = 117;
 const ESCAPE_BYTES = 6;
 
 /**
- * What stands between the quotes of a string that `skipString` has accepted, without escapes: itself when it has none, else
- * a copy.
+ * The content of a string that `skipString` has accepted, with escapes decoded: a view without escapes, else a copy.
  */
 export function unescaped(inside: Buffer): Buffer {
   if (!inside.includes(BACKSLASH)) return inside;
@@ -24,7 +23,7 @@ export function unescaped(inside: Buffer): Buffer {
   return out.subarray(0, unescape(inside, out));
 }
 
-/** Answers the position behind what it has written, which is never longer than what it has read. */
+/** Returns the position after its output, which is never longer than its input. */
 function unescape(bytes: Uint8Array, out: Uint8Array): number {
   const end = bytes.length;
   let at = 0;
@@ -51,7 +50,7 @@ function unescape(bytes: Uint8Array, out: Uint8Array): number {
   return to;
 }
 
-/** The code unit of the escape `\uXXXX` at `at`; 0 when it is another escape. */
+/** The code unit of the escape `\uXXXX` at `at`; 0 for another escape. */
 function codeUnitAt(bytes: Uint8Array, at: number): number {
   if (bytes[at + 1] !== LOWER_U) return 0;
   let code = 0;
@@ -86,12 +85,12 @@ function writeCharacter(code: number, out: Uint8Array, position: number): number
   return to;
 }
 
-/** True when half a surrogate pair stands in the text, as `unescaped` gives it. */
+/** Whether decoded text contains a lone surrogate. */
 export function holdsLoneSurrogate(text: Uint8Array): boolean {
   return text.some((byte, at) => byte === 0xed && (text[at + 1] as number) >= 0xa0);
 }
 
-/** True when a character of Unicode's category Cc (U+0000 to U+001F, U+007F to U+009F) stands in the text. */
+/** Whether the text contains a character of Unicode's category Cc (U+0000 to U+001F, U+007F to U+009F). */
 export function holdsControl(text: Uint8Array): boolean {
   return text.some((byte, at) => byte < 0x20 || byte === 0x7f || (byte === 0xc2 && (text[at + 1] as number) < 0xa0));
 }

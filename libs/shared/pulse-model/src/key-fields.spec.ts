@@ -5,7 +5,7 @@ import { LABEL_BYTES_MAX } from './limits';
 
 type Key = readonly [tenant: string, sku: string, unit: string];
 
-/** Adds a key from a text that holds its parts apart and out of order, as a pulse's line does. */
+/** Adds a key from a text that holds its parts separated and out of order, like a pulse's line. */
 function add(keyFields: KeyFields, [tenant, sku, unit]: Key): void {
   const [t, s, u] = [tenant, sku, unit].map((part) => Buffer.from(part)) as [Buffer, Buffer, Buffer];
   const text = Buffer.concat([u, Buffer.from(':'), t, Buffer.from(','), s]);
@@ -17,7 +17,7 @@ function add(keyFields: KeyFields, [tenant, sku, unit]: Key): void {
 const textOf = ([tenant_id, product_sku, use_unit]: Key): string =>
   JSON.stringify({ tenant_id, product_sku, use_unit }).slice(1, -1);
 
-/** What `write` writes, which is as long as `lengthOf` says and touches nothing beside it. */
+/** The output of `write`, checked against `lengthOf` and for writes beyond it. */
 function fieldsOf(keyFields: KeyFields, id: number): string {
   const length = keyFields.lengthOf(id);
   const out = Buffer.alloc(length + 2, '#');
@@ -40,9 +40,9 @@ describe('key fields', () => {
     );
   });
 
-  it('stay what they are over many pages, also where one does not fit behind the one before', () => {
+  it('keep their value over many pages, also where one does not fit into the rest of a page', () => {
     const keyFields = createKeyFields();
-    // From 45 bytes to the most, so that pages end at any place.
+    // From 45 bytes to the maximum, so that pages end at any position.
     const keyOf = (id: number): Key => [
       '"'.repeat(1 + ((id * 7) % LABEL_BYTES_MAX)),
       `${id}`,
@@ -54,7 +54,7 @@ describe('key fields', () => {
       if (fieldsOf(keyFields, id) !== textOf(keyOf(id))) throw new Error(`key ${id} differs`);
   });
 
-  it('take KEY_FIELDS_BYTES_MAX for the longest labels, of which every byte is escaped', () => {
+  it('take KEY_FIELDS_BYTES_MAX for the longest labels with every byte escaped', () => {
     const keyFields = createKeyFields();
     const label = '"'.repeat(LABEL_BYTES_MAX);
     add(keyFields, [label, label, label]);

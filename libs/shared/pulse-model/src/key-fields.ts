@@ -1,13 +1,13 @@
-// The parts of output lines that name their key, by the key's id: `"tenant_id":…,"product_sku":…,"use_unit":…`. Made once a
-// key and window, and copied into each of its lines.
+// The key fields of output lines, by key id: `"tenant_id":…,"product_sku":…,"use_unit":…`. They are encoded once per key
+// and window and copied into each line.
 //
-// They stand one behind the other in pages, so a key takes its bytes and six more, where a buffer of its own takes a hundred
-// more. Nothing is copied to grow, and reading allocates nothing. Bounds: `PAGES_MAX` pages.
+// The fields lie back to back in pages, so a key takes six bytes more than its text; a buffer of its own would take a
+// hundred more. Growth copies nothing, and reading allocates nothing. Bounds: `PAGES_MAX` pages.
 
 import { PulsesError } from '@pulses/shared-errors';
 import { LABEL_BYTES_MAX } from './limits';
 
-/** The most bytes of a key's fields: their names, and three labels in quotes of which every byte is escaped. */
+/** Maximum bytes of a key's fields: their names, and three quoted labels with every byte escaped. */
 export const KEY_FIELDS_BYTES_MAX = '"tenant_id":,"product_sku":,"use_unit":'.length + 3 * (2 + 2 * LABEL_BYTES_MAX);
 
 /** @see createKeyFields */
@@ -15,8 +15,8 @@ export interface KeyFields {
   /** Number of keys. */
   readonly size: number;
   /**
-   * Takes the next key, whose id is `size` before; the ranges refer to `text` and hold valid UTF-8.
-   * @throws PulsesError WINDOW_FULL when there is no room for it
+   * Adds the next key, whose id is the current `size`. The ranges refer to `text` and hold valid UTF-8.
+   * @throws PulsesError WINDOW_FULL when all pages are full
    */
   add(
     text: Uint8Array,
@@ -27,31 +27,31 @@ export interface KeyFields {
     unitStart: number,
     unitEnd: number,
   ): void;
-  /** How many bytes `write` writes. */
+  /** Number of bytes that `write` writes. */
   lengthOf(id: number): number;
-  /** Writes the fields of a key; answers the position behind them. */
+  /** Writes the fields of a key and returns the position after them. */
   write(id: number, out: Uint8Array, position: number): number;
 }
 
 const PAGE_BYTES_LOG2 = 18;
 const PAGE_BYTES = 2 ** PAGE_BYTES_LOG2;
-/** Places are held in 32 bits. */
+/** Positions have 32 bits. */
 const PAGES_MAX = 2 ** (32 - PAGE_BYTES_LOG2);
 const LENGTH_BYTES = 2;
 const KEYS_AT_FIRST = 1024;
 
-/** Of no key yet. */
+/** Creates key fields without keys. */
 export function createKeyFields(): KeyFields {
   return new PagedKeyFields();
 }
 
-/** Fields are a u16le length and their bytes, all in one page. */
+/** The fields of a key are a u16le length and their bytes, all in one page. */
 class PagedKeyFields implements KeyFields {
   size = 0;
   private readonly pages: Buffer[] = [];
-  /** By id: the page's number times PAGE_BYTES, and the place in it. */
+  /** By id: the number of the page times PAGE_BYTES plus the position in it. */
   private places = new Uint32Array(KEYS_AT_FIRST);
-  /** What the last page has left begins here; without a page nothing is left. */
+  /** Start of the free rest of the last page; without a page nothing is free. */
   private usedBytes = PAGE_BYTES;
 
   add(
@@ -89,13 +89,13 @@ class PagedKeyFields implements KeyFields {
     return position + page.copy(out, position, start, start + this.lengthOf(id));
   }
 
-  /** Room in the last page; answers where it begins. */
+  /** Reserves room in the last page and returns where it starts. */
   private reserve(bytes: number): number {
     if (this.usedBytes + bytes > PAGE_BYTES) {
       if (this.pages.length === PAGES_MAX)
         throw new PulsesError(
           'WINDOW_FULL',
-          `The fields of keys take more than ${PAGES_MAX} pages of ${PAGE_BYTES} bytes.`,
+          `The key fields are full: limit of ${PAGES_MAX} pages of ${PAGE_BYTES} bytes reached.`,
         );
       this.pages.push(Buffer.allocUnsafeSlow(PAGE_BYTES));
       this.usedBytes = 0;

@@ -11,7 +11,7 @@ function groupedId(source: SourceId, offset: number): string {
   return out.toString('latin1');
 }
 
-// The recipe by other means: BigInt arithmetic on the digest.
+// An independent implementation: BigInt arithmetic on the digest.
 function recipe(parts: readonly (string | Uint8Array)[], lowBits?: bigint): string {
   const input = parts.map((part) => {
     const bytes = Buffer.from(part as string);
@@ -52,17 +52,17 @@ describe('the id of a grouped pulse', () => {
     );
   });
 
-  // Worked out with sha256sum.
+  // Computed with sha256sum.
   it.each([
     [0, 'f30026f8-3a33-8c94-8000-000000000000'],
     [0x1a2b3c, 'f30026f8-3a33-8c94-8000-0000001a2b3c'],
     [2 ** 48, 'f30026f8-3a33-8c94-8001-000000000000'],
     [Number.MAX_SAFE_INTEGER, 'f30026f8-3a33-8c94-801f-ffffffffffff'],
-  ])('of offset %i stays what it is', (at, id) => {
+  ])('of offset %i never changes', (at, id) => {
     expect(groupedId(SOURCE, at)).toBe(id);
   });
 
-  it('depends on nothing that came before', () => {
+  it('does not depend on earlier offsets', () => {
     const ids = createGroupedIds(SOURCE);
     const out = Buffer.alloc(100, '.');
     for (const at of [Number.MAX_SAFE_INTEGER, 5, 2 ** 40, 0]) {
@@ -71,12 +71,12 @@ describe('the id of a grouped pulse', () => {
     }
   });
 
-  it('is another one in another topic and in another life of the topic', () => {
+  it('differs between topics and between incarnations of a topic', () => {
     const others: SourceId[] = [
       SOURCE,
       { ...SOURCE, topic: 'source.pulse' },
       { ...SOURCE, incarnation: '0'.repeat(32) },
-      // The same characters, cut elsewhere.
+      // The same characters, split at another position.
       { topic: `${SOURCE.topic}0`, incarnation: SOURCE.incarnation.slice(1) },
     ];
     expect(new Set(others.map((other) => groupedId(other, 7))).size).toBe(others.length);
@@ -103,7 +103,7 @@ describe('the id of a sum', () => {
     );
   });
 
-  it('is another one for another source, window or key', () => {
+  it('differs between sources, windows and keys', () => {
     const key = Buffer.from('key');
     const ids = [
       aggregatedIds(SOURCE, 5000, 5000)(key),
@@ -119,7 +119,7 @@ describe('the id of a sum', () => {
     expect(aggregatedIds(SOURCE, 5000, 5000)(key)).toBe(ids[0]);
   });
 
-  it('depends on no key that came before', () => {
+  it('does not depend on earlier keys', () => {
     const idOf = aggregatedIds(SOURCE, 5000, 5000);
     for (const length of [3, 700, 0, 80, 701, 3]) {
       const key = Buffer.alloc(length, 'k');

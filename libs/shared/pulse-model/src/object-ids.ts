@@ -1,4 +1,4 @@
-// Ids of output objects: UUIDs of version 8 (RFC 9562), each a pure function of where its object comes from.
+// Ids of output objects: UUIDs of version 8 (RFC 9562), each a pure function of its object's origin.
 //
 //   grouped      48 + 12 bits of SHA-256 over (topic, incarnation), then the source offset in the low 62 bits: unique
 //                within an incarnation without a hash for each pulse
@@ -10,10 +10,10 @@ export const UUID_BYTES = 36;
 
 const HEX = Buffer.from('0123456789abcdef');
 const LENGTH_BYTES = 4;
-/** The variant's two bits, then any two. */
+/** The two bits of the variant, then any two. */
 const VARIANTS = '89ab';
 
-/** Where outputs come from. */
+/** The origin of outputs. */
 export interface SourceId {
   readonly topic: string;
   readonly incarnation: string;
@@ -21,7 +21,7 @@ export interface SourceId {
 
 /** @see createGroupedIds */
 export interface GroupedIds {
-  /** Writes the id of the grouped line of a source offset as 36 ASCII bytes; answers the position behind it. */
+  /** Writes the id of the grouped line of a source offset as 36 ASCII bytes, and returns the position after it. */
   write(offset: number, out: Uint8Array, position: number): number;
 }
 
@@ -31,7 +31,7 @@ export function createGroupedIds(source: SourceId): GroupedIds {
     uuidOf(hash('sha256', partsOf(['grouped', source.topic, source.incarnation]), 'hex')),
     'latin1',
   );
-  // Variant bits 10, then 62 bits of the offset: only its low 53 can be set, so the digit behind the dash is 8.
+  // Variant bits 10, then 62 bits of the offset: only its low 53 can be set, so the digit after the dash is 8.
   template.write('8000-000000000000', 19, 'latin1');
   return {
     write(offset, out, position) {
@@ -49,7 +49,7 @@ export function createGroupedIds(source: SourceId): GroupedIds {
   };
 }
 
-/** The ids of the sums of one window, by the key's bytes, as text. */
+/** Returns a function from the bytes of a key to the id of its sum, for one window. */
 export function aggregatedIds(source: SourceId, windowStartMs: number, windowMs: number): (key: Uint8Array) => string {
   const shared = partsOf(['aggregated', source.topic, source.incarnation, `${windowStartMs}`, `${windowMs}`]);
   const keyAt = shared.byteLength + LENGTH_BYTES;
@@ -64,7 +64,7 @@ export function aggregatedIds(source: SourceId, windowStartMs: number, windowMs:
   };
 }
 
-/** What ids are digests of: parts, each behind its length, so that no two lists run together. */
+/** The digest of length-prefixed parts, so that different lists never share a digest input. */
 function partsOf(parts: readonly string[]): Buffer {
   return Buffer.concat(
     parts.flatMap((part) => {

@@ -1,4 +1,4 @@
-// The members of a JSON object, by where they stand.
+// The positions of the members of a JSON object.
 
 import { CLOSE_BRACE, COMMA, skipColon, skipSpace, skipString, skipValue } from './json-scanner';
 import { unescaped } from './json-strings';
@@ -12,8 +12,8 @@ export interface Member {
 }
 
 /**
- * Lists the members of the object that opens at `start`, duplicates too.
- * @returns the position behind the object, or `~position` of the first byte that is not JSON
+ * Lists the members of the object at `start`, including duplicates.
+ * @returns the position after the object, or `~position` of the first invalid byte
  */
 export function listMembers(bytes: Uint8Array, start: number, end: number, members: Member[]): number {
   let at = skipSpace(bytes, start + 1, end);
@@ -35,9 +35,9 @@ export function listMembers(bytes: Uint8Array, start: number, end: number, membe
 }
 
 /**
- * A key to look up a member with: the key's bytes without escapes, one character each, behind a quote. Two are equal
- * exactly when their keys are. The quote keeps a key of digits from being hashed as an array index, which older V8 does
- * without a seed: a message could then be made whose keys all collide.
+ * A lookup key of a member: a quote and the decoded bytes of its key, one character each. Lookup keys are equal exactly
+ * when the keys are. The quote prevents V8 from hashing a key of digits as an array index, which older versions do
+ * without a seed, so that crafted messages could make all keys collide.
  */
 export function keyOfMember(bytes: Buffer, { keyStart, keyEnd }: Member): string {
   return keyOf(unescaped(bytes.subarray(keyStart + 1, keyEnd - 1)));

@@ -17,7 +17,7 @@ import { aggregatedTopic, deadLetterTopic, encodeTenant, groupedTopic, topicKind
 
 const SOURCE = { topic: 'source.pulses', incarnation: '000102030405060708090a0b0c0d0e0f' };
 
-/** Of one key, whose id is 0. */
+/** Key fields of one key with id 0. */
 const keyFieldsOf = (tenant: string, sku: string, unit: string) => {
   const [t, s, u] = [tenant, sku, unit].map((text) => Buffer.from(text)) as [Buffer, Buffer, Buffer];
   const text = Buffer.concat([t, s, u]);
@@ -112,7 +112,7 @@ describe('output lines', () => {
     expect(() => parseAggregatedPulse('x')).toThrow(/aggregated pulse/);
   });
 
-  it('shows times and window lengths', () => {
+  it('formats times and window lengths', () => {
     expect([0, 1, 10, 1500, 1_700_000_000_000].map(secondsText)).toEqual(['0', '0.001', '0.01', '1.5', '1700000000']);
     expect([500, 1000, 5000, 60_000, 1500].map(windowText)).toEqual(['500ms', '1s', '5s', '60s', '1500ms']);
   });
@@ -146,7 +146,7 @@ describe('topic names', () => {
     expect(encodeTenant(Buffer.from('.'.repeat(61)))).toMatch(/^sha256=/);
   });
 
-  it('tell what a topic holds', () => {
+  it('identify the kind of a topic', () => {
     expect(
       [groupedTopic('t'), aggregatedTopic('t'), deadLetterTopic('source.pulses'), 'source.pulses', 'x'].map(
         topicKindOf,

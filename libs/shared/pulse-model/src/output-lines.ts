@@ -1,5 +1,4 @@
-// Output lines, bytes to bytes. Each line's keys stand in the order of contract section 2, so that equal values are equal
-// bytes.
+// Encodes output lines. The keys of a line have a fixed order, so that equal values give equal bytes.
 
 import { AMOUNT_BYTES_MAX, writeAmount, writeInteger } from './amount-writing';
 import type { DeadLetterReason } from './dead-letter-reason';
@@ -16,7 +15,7 @@ const GROUPED_OFFSET = ascii(',"source_offset":');
 const GROUPED_END = ascii('}\n');
 const INTEGER_BYTES_MAX = 16;
 
-/** What a grouped line takes at most beside its key fields, in bytes. */
+/** Maximum bytes of a grouped line besides its key fields. */
 export const GROUPED_LINE_OVERHEAD_BYTES =
   GROUPED_START.byteLength +
   UUID_BYTES +
@@ -29,9 +28,9 @@ export const GROUPED_LINE_OVERHEAD_BYTES =
   2 * INTEGER_BYTES_MAX;
 
 /**
- * Writes a grouped pulse of the key `id` and its line feed; `out` has room for GROUPED_LINE_OVERHEAD_BYTES and the key's
- * fields. `limbs` hold the amount from `limbIndex` on, `timestampS` is whole Unix seconds. Answers the position behind the
- * line.
+ * Writes a grouped pulse of the key `id` with its line feed, and returns the position after it. `out` has room for
+ * GROUPED_LINE_OVERHEAD_BYTES and the key fields. `limbs` hold the amount from `limbIndex` on. `timestampS` is whole Unix
+ * seconds.
  */
 export function writeGroupedLine(
   out: Uint8Array,
@@ -57,18 +56,18 @@ export function writeGroupedLine(
   return copy(GROUPED_END, out, at);
 }
 
-// A loop beats `set` for a few bytes: no call out of compiled code.
+// A loop is faster than `set` for a few bytes, since it stays in compiled code.
 function copy(bytes: Uint8Array, out: Uint8Array, position: number): number {
   for (let index = 0; index < bytes.length; index += 1) out[position + index] = bytes[index] as number;
   return position + bytes.length;
 }
 
-/** A closed window of a source, as far as all its lines share it. */
+/** The fields of a closed window that all its lines share. */
 export interface WindowFacts {
   readonly source: SourceId;
   readonly windowStartMs: number;
   readonly windowMs: number;
-  /** First and last source offset that the window read. */
+  /** First and last source offset of the window. */
   readonly fromOffset: number;
   readonly toOffset: number;
 }
@@ -76,7 +75,7 @@ export interface WindowFacts {
 /** The sum of one key in a window. */
 export interface KeySum {
   readonly id: number;
-  /** The key's bytes, as the key table has them. */
+  /** The key's bytes in the format of the key table. */
   readonly key: Uint8Array;
   /** Plain decimal text. */
   readonly total: string;
@@ -85,7 +84,7 @@ export interface KeySum {
   readonly lastSeenMs: number;
 }
 
-/** The lines of one window, whose keys have these fields: an aggregated pulse and its line feed for each sum. */
+/** The lines of one window with these key fields: an aggregated pulse and its line feed for each sum. */
 export function aggregatedLines(window: WindowFacts, keyFields: KeyFields): (sum: KeySum) => Buffer {
   const { source, windowStartMs, windowMs, fromOffset, toOffset } = window;
   const idOf = aggregatedIds(source, windowStartMs, windowMs);
@@ -106,19 +105,19 @@ export function aggregatedLines(window: WindowFacts, keyFields: KeyFields): (sum
   };
 }
 
-/** Milliseconds as Unix seconds: whole where they are whole, else with up to three decimals. */
+/** Milliseconds as Unix seconds with up to three decimals. */
 export function secondsText(timeMs: number): string {
   const whole = Math.floor(timeMs / 1000);
   const rest = timeMs - whole * 1000;
   return rest === 0 ? `${whole}` : `${whole}.${String(rest).padStart(3, '0').replace(/0+$/, '')}`;
 }
 
-/** A window length as in `"5s"`: seconds where they are whole, else milliseconds. */
+/** A window length such as `"5s"`: in whole seconds if possible, else in milliseconds. */
 export function windowText(windowMs: number): string {
   return windowMs % 1000 === 0 ? `${windowMs / 1000}s` : `${windowMs}ms`;
 }
 
-/** A dead letter and its line feed. `raw` is the message's bytes; `timestampMs` is when the broker stored it. */
+/** A dead letter and its line feed. `raw` is the message; `timestampMs` is the time when the broker stored it. */
 export function deadLetterLine(
   offset: number,
   reason: DeadLetterReason,

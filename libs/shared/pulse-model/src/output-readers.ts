@@ -1,4 +1,4 @@
-// Reading output lines back, for programs that look in: totals, audits, tests. Strict: an output line is ours.
+// Strict parsers of output lines, for totals, audits and tests.
 
 import { PulsesError } from '@pulses/shared-errors';
 import type { z } from 'zod';
@@ -17,7 +17,7 @@ export function parseGroupedPulse(line: string): GroupedPulse {
   return parseLine(groupedPulseSchema, 'grouped pulse', line);
 }
 
-/** `total_amount` is the text of the number: a sum may have more integer digits than one amount. @throws PulsesError OUTPUT_INVALID */
+/** `total_amount` is text, since a sum may exceed the digits of one amount. @throws PulsesError OUTPUT_INVALID */
 export function parseAggregatedPulse(line: string): AggregatedPulse {
   return parseLine(aggregatedPulseSchema, 'aggregated pulse', line);
 }

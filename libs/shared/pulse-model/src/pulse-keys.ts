@@ -1,6 +1,6 @@
-// The keys of a pulse, and both spellings of two of them.
+// The keys of a pulse, two of them with two spellings.
 
-/** Bits, so that a set of fields is a number. */
+/** One bit per field, so that a set of fields is a number. */
 export const TENANT = 1;
 export const SKU = 2;
 export const UNIT = 4;
@@ -9,7 +9,7 @@ export const PULSE_ID = 16;
 export const TIMESTAMP = 32;
 export const REQUIRED_FIELDS = TENANT | SKU | UNIT | AMOUNT;
 
-/** A key as it stands in the usual line. */
+/** A key as in the usual line. */
 export interface PulseKey {
   readonly field: number;
   readonly name: string;
@@ -19,7 +19,7 @@ export interface PulseKey {
 
 const key = (name: string, field: number): PulseKey => ({ field, name, token: Buffer.from(`"${name}":`) });
 
-/** In the order of the contract, which is that of most lines. */
+/** In the usual order of lines. */
 export const PULSE_KEYS: readonly PulseKey[] = [
   key('tenant_id', TENANT),
   key('product_sku', SKU),
@@ -31,7 +31,7 @@ export const PULSE_KEYS: readonly PulseKey[] = [
   key('use_unit', UNIT),
 ];
 
-/** The key whose token starts with `bytes[start, end)`: a quoted name without its colon. */
+/** The key with the token prefix `bytes[start, end)`, a quoted name without its colon. */
 export function pulseKeyOf(bytes: Uint8Array, start: number, end: number): PulseKey | undefined {
   for (let index = 0; index < PULSE_KEYS.length; index += 1) {
     const candidate = PULSE_KEYS[index] as PulseKey;
@@ -41,7 +41,7 @@ export function pulseKeyOf(bytes: Uint8Array, start: number, end: number): Pulse
   return undefined;
 }
 
-/** True when the first `length` bytes of `token` stand at `start`, before `end`. */
+/** Whether the bytes at `start`, before `end`, are the first `length` bytes of `token`. */
 export function startsWith(
   bytes: Uint8Array,
   start: number,

@@ -33,7 +33,7 @@ function read(line: Buffer | string): Values | DeadLetterReason {
   return reader.read(bytes, 2, bytes.byteLength - 2) ? valuesOf(reader) : reader.reason;
 }
 
-/** Top-level keys of an object in the order written, duplicates too, by a walk of its own. */
+/** Top-level keys of an object in order, including duplicates, by an independent scan. */
 function topLevelKeys(json: string): string[] {
   const tokens = json.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g) ?? [];
   const keys: string[] = [];
@@ -46,7 +46,7 @@ function topLevelKeys(json: string): string[] {
   return keys;
 }
 
-/** What the schema says, by the standard parser. */
+/** The verdict of the schema over the standard parser. */
 function readBySchema(line: Buffer): Values | 'rejected' {
   let text: string;
   try {
@@ -90,11 +90,11 @@ describe('the pulse reader', () => {
       }),
       { numRuns: READ_RUNS },
     );
-    // The generator must reach both sides.
+    // The generator must produce both pulses and other lines.
     expect(accepted).toBeGreaterThan(READ_RUNS / 20);
   }, 120_000);
 
-  it('decides alike in place and slowly', () => {
+  it('decides alike on the fast path and the full path', () => {
     fc.assert(
       fc.property(anyLine, (line) => {
         const slow = createPulseReader();
@@ -140,11 +140,11 @@ describe('the pulse reader', () => {
     [pulse({ used_ammount: '100000000000000000000' }), 'number_out_of_range'],
     [pulse({ used_ammount: '"1e-31"' }), 'number_out_of_range'],
     [pulse({ timestamp: '1e400' }), 'number_out_of_range'],
-  ])('refuses %j as %s', (line, reason) => {
+  ])('rejects %j as %s', (line, reason) => {
     expect(read(line)).toBe(reason);
   });
 
-  it('refuses invalid UTF-8 and lines above 1 MiB, and takes one of exactly 1 MiB', () => {
+  it('rejects invalid UTF-8 and lines above 1 MiB, and accepts one of exactly 1 MiB', () => {
     expect(read(Buffer.concat([Buffer.from('{"a":"'), Buffer.of(0xff), Buffer.from('"}')]))).toBe('invalid_utf8');
     expect(read(Buffer.from([0xed, 0xa0, 0x80]))).toBe('invalid_utf8');
     const padding = 1024 * 1024 - pulse({ pad: '""' }).length;

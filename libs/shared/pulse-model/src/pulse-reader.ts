@@ -1,8 +1,8 @@
-// The codec of pulses: one pass over the bytes of a message, no object for any of them.
+// The parser of pulses: one pass over the bytes of a message, without an object per message.
 //
-// Guarantees: accepts exactly the messages of `pulseSchema` (and of contract section 2), with the values it reads; never
-// throws on any input; takes time linear in the length. A pulse without escapes in its own keys and strings and with few
-// unknown keys is read in place; every other message is decided by the slow reader, in the order of DEAD_LETTER_REASONS.
+// Guarantees: accepts exactly the messages of `pulseSchema`, with the same values; never throws; takes linear time. The
+// fast path reads pulses in place if their own keys and strings have no escapes and few keys are unknown. The full path
+// (slow-reader.ts) decides every other message, in the order of DEAD_LETTER_REASONS.
 
 import { AMOUNT_LIMBS, type Amount } from './amount';
 import { readNumber } from './amount-reading';
@@ -34,11 +34,11 @@ import {
 } from './pulse-keys';
 import { readSlowly } from './slow-reader';
 
-/** A pulse read, or the reason why a message is none. Valid until the next `read`. */
+/** The result of the last `read`: a pulse, or the reason why the message is none. */
 export interface PulseReader {
-  /** Reads the message `bytes[start, end)`, which holds no line end. True: it is a pulse. */
+  /** Reads the message `bytes[start, end)`, without line end, and returns whether it is a pulse. */
   read(bytes: Uint8Array, start: number, end: number): boolean;
-  /** What the ranges below refer to: the input itself, or a copy without escapes. UTF-8. */
+  /** The UTF-8 text of the ranges below: the input, or a copy with decoded escapes. */
   text: Uint8Array;
   tenantStart: number;
   tenantEnd: number;
@@ -49,17 +49,17 @@ export interface PulseReader {
   /** AMOUNT_LIMBS limbs. */
   readonly amount: Amount;
   reason: DeadLetterReason;
-  /** The reason for people: what is wrong and where. A pure function of the message. */
+  /** The reason in words: what is wrong and where. A pure function of the message. */
   detail: string;
 }
 
-/** The field of a key that is none of ours. */
+/** The field of an unknown key. */
 const UNKNOWN = 0;
-/** More unknown keys than this go the slow way, which looks for duplicates in linear time. */
+/** Messages with more unknown keys take the full path, which finds duplicates in linear time. */
 const UNKNOWN_KEYS_MAX = 8;
 const MEMBERS_MAX = PULSE_KEYS.length + UNKNOWN_KEYS_MAX;
 
-/** 1 for ASCII that stands for itself in a string: no control character, quote or backslash. */
+/** 1 for ASCII characters that need no escape in a string: no control character, quote or backslash. */
 const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= 0x20 && byte < 0x7f && byte !== QUOTE && byte !== BACKSLASH ? 1 : 0,
 );
@@ -78,7 +78,7 @@ class Reader implements PulseReader {
   reason: DeadLetterReason = 'not_json';
   detail = '';
 
-  /** What the key of the n-th member will be: what it was the last time. */
+  /** The expected key of the n-th member: the one of the last message. */
   private readonly guesses: PulseKey[] = Array.from(
     { length: MEMBERS_MAX },
     (_, index) => PULSE_KEYS[index] ?? PULSE_KEYS[0]!,
@@ -96,7 +96,7 @@ class Reader implements PulseReader {
     return this.readInPlace(bytes, start, end) || readSlowly(this, bytes, start, end);
   }
 
-  /** False: not of the common shape; nothing is decided. */
+  /** The fast path. False leaves the decision to the full path. */
   private readInPlace(bytes: Uint8Array, start: number, end: number): boolean {
     let at = skipSpace(bytes, start, end);
     if (at >= end || bytes[at] !== OPEN_BRACE) return false;
@@ -135,7 +135,7 @@ class Reader implements PulseReader {
     return skipSpace(bytes, at + 1, end) === end;
   }
 
-  /** Position behind the value; negative when it is not of the common shape. */
+  /** Position after the value; negative when it needs the full path. */
   private readValue(field: number, bytes: Uint8Array, start: number, end: number): number {
     if (field === UNKNOWN) return skipValue(bytes, start, end);
     if (start >= end) return -1;
@@ -170,7 +170,7 @@ class Reader implements PulseReader {
     }
   }
 
-  /** Notes an unknown key; false when it stood before or when there are too many to tell quickly. */
+  /** Records an unknown key; false for a duplicate, or when there are too many to check quickly. */
   private isNewUnknownKey(bytes: Uint8Array, start: number, end: number): boolean {
     const keys = this.unknownKeys;
     for (let index = 0; index < 2 * this.unknownCount; index += 2) {
@@ -189,12 +189,12 @@ class Reader implements PulseReader {
   }
 }
 
-/** A reader; it may be used for any number of messages, one after the other. */
+/** Creates a reader for any number of messages in turn. */
 export function createPulseReader(): PulseReader {
   return new Reader();
 }
 
-/** Position behind a string without escapes and control characters; negative when it is none. */
+/** Position after a string without escapes and control characters; negative for any other string. */
 function skipPlainString(bytes: Uint8Array, start: number, end: number): number {
   if (start >= end || bytes[start] !== QUOTE) return -1;
   for (let at = start + 1; at < end;) {

@@ -1,7 +1,7 @@
-// Contract, section 2, row by row: what is a pulse, with the values it has, and what is not, with the reason.
+// The rules of a pulse, row by row: valid messages with their values, and invalid ones with their reason.
 //
-// A row is read in several shapes that must not matter: the keys in two orders, with needless escapes, and with white space
-// around everything. So it meets the reader in place and the slow one.
+// Each row is read in several equivalent forms: with keys in two orders, with needless escapes, and with white space
+// everywhere. So it covers the fast path and the full path.
 
 import { describe, expect, it } from '@jest/globals';
 import { formatAmount } from './amount-writing';
@@ -37,7 +37,7 @@ function read(line: string | Buffer): Values | DeadLetterReason {
 const escapeAll = (key: string) =>
   [...key].map((letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
 
-/** The same members in shapes that must not matter. No value may hold a colon. */
+/** The same members in equivalent forms. No value may contain a colon. */
 function shapesOf(members: readonly (readonly [string, string])[]): string[] {
   const write = (list: readonly (readonly [string, string])[], key: (name: string) => string) =>
     `{${list.map(([name, value]) => `"${key(name)}":${value}`).join(',')}}`;
@@ -78,7 +78,7 @@ describe('an amount', () => {
     ['0.1', '0.1'],
     [DIGITS_20, DIGITS_20],
     [`-${DIGITS_20}.${DIGITS_30}`, `-${DIGITS_20}.${DIGITS_30}`],
-    // Out of range as written, back in it once the exponent is applied.
+    // In range only after the exponent is applied.
     ['1e19', '10000000000000000000'],
     [`${DIGITS_20}0e-1`, DIGITS_20],
     ['1000000000000000000000e-21', '1'],
@@ -106,7 +106,7 @@ describe('an amount', () => {
     '1e-400',
     '1e99999999999999999999',
     '1e-99999999999999999999',
-  ])('has no room for %s', (text) => {
+  ])('is out of range: %s', (text) => {
     expect(amountOf(text)).toBe('number_out_of_range');
     expect(amountOf(`"${text}"`)).toBe('number_out_of_range');
   });
@@ -130,11 +130,11 @@ describe('an amount', () => {
     '１',
     '1\\u0000',
     '"1"'.replaceAll('"', '\\"'),
-  ])('is no number in the string "%s"', (text) => {
+  ])('is invalid in the string "%s"', (text) => {
     expect(amountOf(`"${text}"`)).toBe('invalid_value');
   });
 
-  it('may be spelt with escapes in a string', () => {
+  it('may contain escapes in a string', () => {
     expect(amountOf('"\\u0031\\u002e5"')).toBe('1.5');
   });
 
@@ -145,7 +145,7 @@ describe('an amount', () => {
     },
   );
 
-  it.each(['null', 'true', '{}', '[1]'])('is no %s', (text) => {
+  it.each(['null', 'true', '{}', '[1]'])('cannot be %s', (text) => {
     expect(amountOf(text)).toBe('wrong_type');
   });
 });
@@ -186,7 +186,7 @@ describe('a label', () => {
     for (const raw of ['\u0000', '\u001f', '\t', '\r']) expect(readEachShape({ [key]: `"a${raw}b"` })).toBe('not_json');
   });
 
-  it.each(KEYS)('%s has no half of a surrogate pair, and keeps whole ones', (key, field) => {
+  it.each(KEYS)('%s has no lone surrogate, and keeps surrogate pairs', (key, field) => {
     for (const half of ['\\ud800', '\\udfff', '\\ud800x', '\\udc00\\ud800', '\\ud800\\ud800\\udc00', '\\ud800\\u0041'])
       expect(readEachShape({ [key]: `"${half}"` })).toBe('invalid_value');
     expect(readEachShape({ [key]: '"\\ud83d\\ude00"' })).toMatchObject({ [field]: '😀' });
@@ -205,13 +205,13 @@ describe('a label', () => {
       expect(readEachShape({ [key]: `"${json}"` })).toMatchObject({ [field]: label });
   });
 
-  it.each(KEYS)('%s is a string, and is there', (key, _field) => {
+  it.each(KEYS)('%s is required and a string', (key, _field) => {
     for (const value of ['1', 'null', 'true', '[]', '{}', '["t"]'])
       expect(readEachShape({ [key]: value })).toBe('wrong_type');
     expect(readEachShape({}, [key])).toBe('missing_key');
   });
 
-  it('is not the same as another that looks alike', () => {
+  it('differs from another one that looks the same', () => {
     const composed = readEachShape({ tenant_id: '"\u00e9"' });
     const decomposed = readEachShape({ tenant_id: '"e\u0301"' });
     expect(composed).not.toEqual(decomposed);
@@ -231,7 +231,7 @@ describe('keys', () => {
   });
 
   it.each(['tenant_id', 'product_sku', 'used_ammount', 'use_unity', 'pulse_id', 'timestamp', 'other', '__proto__', ''])(
-    '%j may not stand twice, however it is spelt',
+    '%j may not repeat in any spelling',
     (key) => {
       const value = Object.hasOwn(MEMBERS, key) ? (MEMBERS as Members)[key]! : key === 'timestamp' ? '1' : '"x"';
       const rest = Object.entries(MEMBERS).filter(([name]) => name !== key);
@@ -241,7 +241,7 @@ describe('keys', () => {
     },
   );
 
-  it('that are unknown are ignored, whatever they hold', () => {
+  it('that are unknown are ignored with any value', () => {
     for (const value of [
       'null',
       '{"tenant_id":"x","tenant_id":"x"}',
@@ -264,7 +264,7 @@ describe('keys', () => {
         expect(readEachShapeOfPlainKey(key, value)).toEqual({ tenant: 't', sku: 's', unit: 'u', amount: '1' });
   });
 
-  it('are the same bytes or not the same: halves of surrogate pairs too', () => {
+  it('are equal exactly when their bytes are, including lone surrogates', () => {
     const rest = Object.entries(MEMBERS)
       .map(([key, value]) => `"${key}":${value}`)
       .join(',');
@@ -283,7 +283,7 @@ function readEachShapeOfPlainKey(key: string, value: string): Values | DeadLette
 }
 
 describe('optional keys', () => {
-  it('pulse_id has 1 to 128 bytes and may hold control characters', () => {
+  it('pulse_id has 1 to 128 bytes and may contain control characters', () => {
     for (const id of ['x', 'x'.repeat(128), 'é'.repeat(64), '\\u0000', '\\n'])
       expect(readEachShape({ pulse_id: `"${id}"` })).toMatchObject({ tenant: 't' });
     for (const id of ['', 'x'.repeat(129), `${'é'.repeat(64)}x`, '\\ud800'])
@@ -291,7 +291,7 @@ describe('optional keys', () => {
     for (const id of ['1', 'null', '[]']) expect(readEachShape({ pulse_id: id })).toBe('wrong_type');
   });
 
-  it('timestamp is a number of the same range as an amount', () => {
+  it('timestamp is a number in the range of an amount', () => {
     for (const time of ['0', '-1', '1700000000.123', '1e9'])
       expect(readEachShape({ timestamp: time })).toMatchObject({ tenant: 't' });
     for (const time of ['1e400', '1e-31']) expect(readEachShape({ timestamp: time })).toBe('number_out_of_range');
@@ -338,7 +338,7 @@ describe('a line', () => {
     expect(read(Buffer.concat([Buffer.from(PULSE), Buffer.from(bytes)]))).toBe('invalid_utf8');
   });
 
-  it('may have 1 MiB, and no byte more', () => {
+  it('has at most 1 MiB', () => {
     const MIB = 1024 * 1024;
     const padded = (bytes: number) => `${PULSE}${' '.repeat(bytes - PULSE.length)}`;
     expect(read(padded(MIB))).toMatchObject({ tenant: 't' });
@@ -346,7 +346,7 @@ describe('a line', () => {
     expect(read(Buffer.alloc(MIB + 1, 0xff))).toBe('line_too_long');
   });
 
-  it.each(['[', '{"a":'])('may nest %s as deep as it has room', (open) => {
+  it.each(['[', '{"a":'])('may nest %s as deep as its length allows', (open) => {
     const depth = 100_000;
     const close = open === '[' ? ']' : '}';
     const deep = `${open.repeat(depth)}${open === '[' ? '' : '1'}${close.repeat(depth)}`;

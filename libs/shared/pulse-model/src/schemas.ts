@@ -1,7 +1,6 @@
-// The four models, as zod sees them: the readable definition. The codecs beside this file are fast; property tests hold
-// them to these schemas.
+// The zod schemas of the four models, their readable definition. Property tests hold the fast codecs to them.
 //
-// A number keeps the text it was written in (`NumberText`), since an amount must never become a double.
+// A number keeps its source text (`NumberText`), since an amount must never become a double.
 
 import { z } from 'zod';
 import { parseAmount } from './amount-reading';
@@ -14,7 +13,7 @@ export class NumberText {
 
 const utf8Bytes = (text: string) => Buffer.byteLength(text, 'utf8');
 
-/** Text that has a UTF-8 form, of 1 to `bytesMax` bytes. */
+/** Text of 1 to `bytesMax` bytes of UTF-8. */
 const textOf = (bytesMax: number) =>
   z
     .string()
@@ -25,7 +24,7 @@ const label = textOf(LABEL_BYTES_MAX).refine((text) => !/\p{Cc}/u.test(text), 'h
 
 const numberText = z.instanceof(NumberText).transform(({ text }) => text);
 
-/** A number, or a string holding one. */
+/** A number, or a string that contains one. */
 const amount = z
   .union([numberText, z.string()])
   .transform((text) => parseAmount(text))
@@ -34,7 +33,7 @@ const amount = z
 const oneOf = (first: string, second: string) => (pulse: Readonly<Record<string, unknown>>) =>
   (pulse[first] === undefined) !== (pulse[second] === undefined);
 
-/** A pulse as producers write it, number tokens as NumberText. Unknown keys are ignored. */
+/** A pulse as producers write it, with numbers as NumberText. Unknown keys are ignored. */
 export const pulseSchema = z
   .looseObject({
     tenant_id: label,
@@ -102,7 +101,7 @@ export type DeadLetter = z.infer<typeof deadLetterSchema>;
 
 /**
  * Parses JSON with numbers as NumberText.
- * @throws SyntaxError when it is not JSON, RangeError when it is nested too deeply to be one of the models
+ * @throws SyntaxError for invalid JSON, RangeError for nesting deeper than any model
  */
 export function parseJsonExactly(text: string): unknown {
   return JSON.parse(text, ((_key: string, value: unknown, context: { source?: string }) =>

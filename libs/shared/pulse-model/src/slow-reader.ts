@@ -1,8 +1,8 @@
-// The messages that are not of the common shape: escapes, many unknown keys, and everything that is not a pulse.
+// The full path of the pulse reader: messages with escapes or many unknown keys, and everything that is not a pulse.
 //
-// Decides in the order of DEAD_LETTER_REASONS, the fields one after the other: tenant_id, product_sku, use_unity,
-// used_ammount, pulse_id, timestamp. Linear in the length and without recursion, so that neither many keys nor deep nesting
-// can stall or overflow it.
+// Decides in the order of DEAD_LETTER_REASONS, with the fields in this order: tenant_id, product_sku, use_unity,
+// used_ammount, pulse_id, timestamp. Takes linear time without recursion, so that neither many keys nor deep nesting can
+// stall or overflow it.
 
 import { isUtf8 } from 'node:buffer';
 import { AMOUNT_LIMBS, FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, type Amount } from './amount';
@@ -13,7 +13,7 @@ import { holdsControl, holdsLoneSurrogate, unescaped } from './json-strings';
 import { LABEL_BYTES_MAX, PULSE_ID_BYTES_MAX } from './limits';
 import { keyOf, keyOfMember, listMembers, type Member } from './object-members';
 
-/** What is filled in: see PulseReader. */
+/** The fields to fill in; see PulseReader. */
 export interface PulseFields {
   text: Uint8Array;
   tenantStart: number;
@@ -52,7 +52,7 @@ const SHOWN_CHARACTERS_MAX = 40;
 
 const scratchAmount: Amount = new Float64Array(AMOUNT_LIMBS);
 
-/** True: a pulse, and its fields are set. False: `reason` and `detail` are. */
+/** Returns whether the message is a pulse. Sets the fields of a pulse, else `reason` and `detail`. */
 export function readSlowly(fields: PulseFields, bytes: Uint8Array, start: number, end: number): boolean {
   const message = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
   const members = readObject(message);
@@ -161,12 +161,12 @@ function outOfRange(key: string): Rejection {
   return new Rejection('number_out_of_range', `${key} has more than ${limits}`);
 }
 
-/** The value's text without escapes when it is a string. */
+/** The decoded text of a string value. */
 function stringOf(message: Buffer, { valueStart, valueEnd }: Member): Buffer | undefined {
   return message[valueStart] === QUOTE ? unescaped(message.subarray(valueStart + 1, valueEnd - 1)) : undefined;
 }
 
-/** A key of a member as people read it: short, quoted, without control characters. */
+/** The readable form of a member's key: short, quoted, without control characters. */
 function shown(memberKey: string): string {
   const name = [...Buffer.from(memberKey, 'latin1').toString('utf8', 1, 4 * SHOWN_CHARACTERS_MAX)];
   const cut = name.length > SHOWN_CHARACTERS_MAX ? `${name.slice(0, SHOWN_CHARACTERS_MAX).join('')}…` : name.join('');

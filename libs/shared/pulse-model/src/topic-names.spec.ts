@@ -30,13 +30,13 @@ describe('a tenant in a topic name', () => {
     ['plain', 'x'.repeat(180), 'x'.repeat(181)],
     ['encoded', '.'.repeat(60), '.'.repeat(61)],
     ['mixed', `${'.'.repeat(59)}xxx`, `${'.'.repeat(59)}xxxx`],
-  ])('is kept up to 180 bytes and is a digest of itself above: %s', (_name, longest, tooLong) => {
+  ])('is encoded up to 180 bytes and replaced by its digest above: %s', (_name, longest, tooLong) => {
     expect(encode(longest)).toHaveLength(180);
     expect(encode(longest)).not.toContain('=');
     expect(encode(tooLong)).toBe(digestOf(tooLong));
   });
 
-  it('is another one for another tenant, and has only safe characters', () => {
+  it('is unique to the tenant, and has only safe characters', () => {
     const tenant = fc.oneof(
       fc.uint8Array({ minLength: 1, maxLength: 6 }),
       fc.uint8Array({ minLength: 50, maxLength: 256 }),
@@ -52,7 +52,7 @@ describe('a tenant in a topic name', () => {
     );
   });
 
-  it('makes names that a topic may have and a source line can name', () => {
+  it('gives valid topic names that a source line can contain', () => {
     const longest = encode('é'.repeat(128));
     expect(groupedTopic(encode('a.b'))).toBe('tenants.a%2Eb.grouped.pulses');
     expect(aggregatedTopic(encode('a.b'))).toBe('tenants.a%2Eb.aggregated.pulses.amount');

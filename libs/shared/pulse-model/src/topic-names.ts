@@ -1,4 +1,4 @@
-// Names of topics. A tenant id becomes part of a name by percent-encoding, so no two tenants share one.
+// Topic names. Percent-encoding puts the tenant id into a name, so no two tenants share one.
 
 import { hash } from 'node:crypto';
 
@@ -7,11 +7,11 @@ const ENCODED_BYTES_MAX = 180;
 const RESERVED = /[^A-Za-z0-9_-]/g;
 
 /**
- * The tenant as it stands in topic names: every byte of its UTF-8 outside `A-Z a-z 0-9 - _` as `%XX`; when that is longer
- * than 180 bytes, `sha256=` and the hex digest of the tenant's bytes (no encoded name holds `=`).
+ * Encodes a tenant for topic names: every byte of its UTF-8 outside `A-Z a-z 0-9 - _` becomes `%XX`. A result above 180
+ * bytes is replaced by `sha256=` and the hex digest of the tenant's bytes (no encoded name contains `=`).
  */
 export function encodeTenant(tenant: Uint8Array): string {
-  // In Latin-1 each byte is a character. Not letter by letter: V8 keeps such a string as its parts, an object for each.
+  // In Latin-1 each byte is a character. Concatenation would make V8 keep an object for each part.
   const encoded = Buffer.from(tenant)
     .toString('latin1')
     .replace(RESERVED, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
@@ -35,7 +35,7 @@ export function deadLetterTopic(sourceTopic: string): string {
 export const TOPIC_KINDS = ['source', 'grouped', 'aggregated', 'dead_letter'] as const;
 export type TopicKind = (typeof TOPIC_KINDS)[number];
 
-/** What a topic holds, by its name. */
+/** The kind of a topic, by its name. */
 export function topicKindOf(topic: string): TopicKind {
   if (topic.startsWith('tenants.')) {
     if (topic.endsWith('.grouped.pulses')) return 'grouped';

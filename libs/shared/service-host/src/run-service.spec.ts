@@ -35,7 +35,7 @@ function run({ start, finished, stop }: Life = {}, argv: readonly string[] = [],
   return { host, calls, ended, service };
 }
 
-/** Lets promises run, without moving the clock. */
+/** Lets promises run without moving the clock. */
 const turns = () => jest.advanceTimersByTimeAsync(0);
 const never = () => new Promise<never>(() => undefined);
 
@@ -60,7 +60,7 @@ describe('a service', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('stops cleanly with 0 when the process that launched it has gone', async () => {
+  it('stops cleanly with 0 when its launching process ends', async () => {
     const { host, calls, ended } = run();
     await turns();
     host.loseParent();
@@ -122,7 +122,7 @@ describe('a service', () => {
     }
   });
 
-  it('answers --help and --version before it looks at anything else', async () => {
+  it('answers --help and --version before it checks anything else', async () => {
     const help = run({}, ['--port=nine', '--nonsense', '--help']);
     await help.ended;
     expect(help.calls).toEqual([]);
@@ -150,7 +150,7 @@ describe('a service', () => {
     expect(host.exitCodes).toEqual([exitCode]);
   });
 
-  it('takes the same Ctrl-C from the terminal and from a launcher for one', async () => {
+  it('counts the same Ctrl-C from the terminal and a launcher once', async () => {
     let stopped: (() => void) | undefined;
     const { host, calls, ended } = run({ stop: () => new Promise((resolve) => (stopped = resolve)) });
     await turns();
@@ -166,7 +166,7 @@ describe('a service', () => {
     expect(host.exitCodes).toEqual([0]);
   });
 
-  it('stops once when signal, parent and end of work come together', async () => {
+  it('stops once when a signal, the end of its parent and the end of its work coincide', async () => {
     const { host, calls, ended } = run({ finished: Promise.resolve() });
     host.signal('SIGTERM');
     host.loseParent();
@@ -185,7 +185,7 @@ describe('a service', () => {
     expect(host.exitCodes).toEqual([1]);
   });
 
-  it('that is stopped while it starts is stopped once it has started', async () => {
+  it('that is stopped during its start stops once it has started', async () => {
     let started: ((service: Service) => void) | undefined;
     const { host, calls, ended, service } = run({ start: () => new Promise((resolve) => (started = resolve)) });
     await turns();
@@ -199,7 +199,7 @@ describe('a service', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('that never gets started ends within the limit of a stop too', async () => {
+  it('that never finishes its start still ends within the stop limit', async () => {
     const { host } = run({ start: never });
     await turns();
     host.signal('SIGTERM');

@@ -1,9 +1,9 @@
-// The life of a service: settings, start, ready, stop.
+// The life cycle of a service: settings, start, ready, stop.
 //
-// Guarantees: a bad setting ends with one line and exit code 2, damaged data with 3, any other failure with 1; SIGTERM,
-// SIGINT and the loss of a launching parent start a clean stop, which ends with 0, or with 1 when it takes longer than
-// `STOP_MS_MAX`. A second signal exits at once with 130 (SIGINT) or 143 (SIGTERM). A terminal and Nx both pass on the
-// same Ctrl-C, so signals within `SAME_SIGNAL_MS` of the first are one.
+// Guarantees: a bad setting ends with one line and exit code 2, damaged data with 3, any other failure with 1. SIGTERM,
+// SIGINT and the end of the launching parent start a clean stop, which exits with 0, or with 1 after `STOP_MS_MAX`. A
+// second signal exits at once with 130 (SIGINT) or 143 (SIGTERM). The terminal and Nx both forward the same Ctrl-C, so
+// signals within `SAME_SIGNAL_MS` of the first count as one.
 
 import type { Logger } from '@pulses/shared-ports';
 import { errorLine, exitCodeOf, nodeProcess, version, type ProcessPort } from '@pulses/shared-process';
@@ -20,11 +20,11 @@ import { createLogger, LOG_FORMATS, LOG_LEVELS } from './logger';
 export const STOP_MS_MAX = 10_000;
 const SAME_SIGNAL_MS = 500;
 
-/** A running service, as its `start` hands it over. */
+/** A running service. */
 export interface Service {
-  /** Settles when the service ends by itself: resolved is a clean end, rejected a failure. Absent: it runs until stopped. */
+  /** Resolves when the service ends by itself, rejects when it fails. Without it the service runs until stopped. */
   readonly finished?: Promise<void>;
-  /** Ends it cleanly, keeping everything acknowledged. Called once. */
+  /** Stops cleanly and keeps everything acknowledged. Called once. */
   stop(): Promise<void>;
 }
 
@@ -35,7 +35,7 @@ export interface ServiceDescription<Definition extends SettingsDefinition> {
   start(settings: SettingsOf<Definition>, logger: Logger): Promise<Service>;
 }
 
-/** The settings that every service has. */
+/** The settings of every service. */
 export const commonSettings = {
   logLevel: choiceSetting({
     flag: 'log-level',
@@ -101,13 +101,13 @@ async function lifeOf<Definition extends SettingsDefinition>(
   let overdue: NodeJS.Timeout | undefined;
   const limitStop = () => {
     overdue ??= setTimeout(() => {
-      logger.error({ stopMsMax: STOP_MS_MAX }, 'the stop took too long');
+      logger.error({ stopMsMax: STOP_MS_MAX }, 'stop timed out');
       host.exit(1);
     }, STOP_MS_MAX);
   };
   void stopRequested.then(limitStop);
   try {
-    // A stop that comes while the service still starts is carried out as soon as it has started.
+    // A stop request during the start takes effect once the service has started.
     const service = await description.start(values, logger);
     const finished = service.finished ?? new Promise<never>(() => undefined);
     const reason = await Promise.race([finished.then(() => 'finished'), stopRequested]);
@@ -130,7 +130,7 @@ function listenForStop(host: ProcessPort, logger: Logger): Promise<string> {
         firstAtMs = nowMs;
         resolve(signal);
       } else if (nowMs - firstAtMs > SAME_SIGNAL_MS) {
-        logger.warn({ signal }, 'second signal: leaving at once');
+        logger.warn({ signal }, 'second signal: exiting at once');
         host.exit(signal === 'SIGINT' ? 130 : 143);
       }
     });

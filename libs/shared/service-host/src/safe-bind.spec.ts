@@ -36,7 +36,7 @@ describe('a safe address', () => {
     );
   });
 
-  it("is any with TLS and authentication, or with the user's word", () => {
+  it('is any address with TLS and authentication, or with --insecure-bind', () => {
     expect(() => {
       assertSafeBind({ ...check, protected: true });
       assertSafeBind({ ...check, insecureBind: true });

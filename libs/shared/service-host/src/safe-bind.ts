@@ -1,16 +1,16 @@
-// Safe by default: an address beyond this machine needs protection, or the user's word that the network is private.
+// Safe by default: a non-loopback address needs protection, or --insecure-bind on a private network.
 
 import { isIPv4 } from 'node:net';
 import { PulsesError } from '@pulses/shared-errors';
 
 export interface BindCheck {
-  /** The flag that gave the host, without dashes. */
+  /** The flag of the host, without dashes. */
   readonly flag: string;
   readonly host: string;
-  /** True when both TLS and authentication are on. */
+  /** Whether both TLS and authentication are on. */
   readonly protected: boolean;
   readonly insecureBind: boolean;
-  /** What would make it safe. */
+  /** A safe alternative, for the error text. */
   readonly remedy: string;
 }
 

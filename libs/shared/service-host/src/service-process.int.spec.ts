@@ -15,8 +15,8 @@ void runService({
   name: 'sample',
   summary: 'A service of a test.',
   settings: {
-    crash: booleanSetting({ flag: 'crash', description: 'Throws where nobody catches.' }),
-    reject: booleanSetting({ flag: 'reject', description: 'Rejects where nobody catches.' }),
+    crash: booleanSetting({ flag: 'crash', description: 'Throws without a handler.' }),
+    reject: booleanSetting({ flag: 'reject', description: 'Rejects without a handler.' }),
     word: textSetting({ flag: 'word', default: 'x', description: 'A word to print at the end.' }),
   },
   start: (settings, logger) => {
@@ -26,8 +26,8 @@ void runService({
       'secrets',
     );
     logger.debug({}, 'unseen');
-    if (settings.crash) setImmediate(() => { throw new Error('nobody\\n catches'); });
-    if (settings.reject) void Promise.reject(new Error('nobody\\n catches'));
+    if (settings.crash) setImmediate(() => { throw new Error('not\\n caught'); });
+    if (settings.reject) void Promise.reject(new Error('not\\n caught'));
     process.stdout.write('started\\n');
     process.send?.('started');
     logger.info({}, 'ready');
@@ -57,7 +57,7 @@ describe('a service process', () => {
     await directory.remove();
   });
 
-  /** Starts it as a launcher does: with a channel, over which it says that it has started. */
+  /** Starts it like a launcher: with an IPC channel, over which it reports its start. */
   async function launch(stdio: StdioOptions): Promise<ChildProcess> {
     const child = spawn(process.execPath, [program.path], { stdio });
     children.push(child);
@@ -92,7 +92,7 @@ describe('a service process', () => {
     expect(app.stderr).toContain('"tenant":"t"');
   });
 
-  it('keeps to the log level', async () => {
+  it('respects the log level', async () => {
     const app = program.start({ args: ['--log-level=debug'] });
     await app.waitForOutput(/unseen/);
     await app.stop();
@@ -102,11 +102,11 @@ describe('a service process', () => {
     expect(silent.stderr).toBe('');
   });
 
-  it.each(['crash', 'reject'])('ends with 1 and says why after a failure that nobody catches: %s', async (how) => {
+  it.each(['crash', 'reject'])('ends with 1 and reports the cause after an uncaught failure: %s', async (how) => {
     const app = program.start({ args: [`--${how}`] });
     expect(await app.exited).toEqual({ code: 1, signal: null });
     const lines = app.stderr.trimEnd().split('\n');
-    expect(lines.at(-1)).toBe('sample: nobody catches');
+    expect(lines.at(-1)).toBe('sample: not caught');
     expect(JSON.parse(lines.at(-2) ?? '')).toMatchObject({
       level: 'fatal',
       msg: 'unexpected failure',
@@ -120,14 +120,14 @@ describe('a service process', () => {
     expect(app.stdout.endsWith('Prints the version.\n')).toBe(true);
   });
 
-  it('stops cleanly although nobody reads its log any more', async () => {
+  it('stops cleanly after the reader of its log has closed', async () => {
     const child = await launch(['ignore', 'pipe', 'pipe', 'ipc']);
     child.stderr?.destroy();
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
-  it('stops cleanly when the process that launched it has gone', async () => {
+  it('stops cleanly when its launching process ends', async () => {
     const child = await launch(['ignore', 'ignore', 'ignore', 'ipc']);
     child.disconnect();
     expect(await once(child, 'exit')).toEqual([0, null]);

@@ -1,4 +1,4 @@
-// The nearest of some words, for "did you mean".
+// The nearest word of a list, for "did you mean".
 
 const DISTANCE_MAX = 3;
 

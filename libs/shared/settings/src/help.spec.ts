@@ -88,7 +88,7 @@ describe('the help text', () => {
       .split('\n')
       .filter((line) => !line.startsWith('Flags ('));
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(columns);
-    // A line is broken only where the next word has no room.
+    // A line breaks only where the next word does not fit.
     const summary = lines.slice(2, lines.indexOf('', 2));
     summary.slice(1).forEach((line, index) => {
       const [firstWord = ''] = line.split(' ');
@@ -104,7 +104,7 @@ describe('the help text', () => {
     expect(summaryOf(`${twenty} ${nineteen}b`)).toEqual([twenty, `${nineteen}b`]);
   });
 
-  it('leaves a word whole that is longer than a line', () => {
+  it('keeps a word whole that is longer than a line', () => {
     const word = 'x'.repeat(60);
     const help = renderHelp({}, { usage: 'x', summary: `short ${word} short`, width: 40 });
     expect(help.split('\n').slice(2, 5)).toEqual(['short', word, 'short']);

@@ -1,4 +1,4 @@
-// The help text and the reference table of a program's settings, from their declarations.
+// Renders the help text and the reference table from the declarations of settings.
 
 import { variableOf, type Setting } from './setting';
 import type { SettingsDefinition } from './settings';
@@ -9,7 +9,7 @@ const WIDTH_MAX = 120;
 export interface HelpOptions {
   /** As a user types it: `broker [flags]`. */
   readonly usage: string;
-  /** What the program does, in a sentence or a few. */
+  /** What the program does, in a few sentences. */
   readonly summary: string;
   /** Columns of the terminal. */
   readonly width: number;

@@ -1,28 +1,28 @@
-// One declaration for each setting: flag, variable, type, default, unit and check in one place.
+// The declaration of a setting: flag, variable, type, default, unit and check in one place.
 
 import { z } from 'zod';
 
-/** How a value is written on the command line; shown in the help. */
+/** The syntax of a value, as shown in the help. */
 export interface SettingKind<Value> {
   /** Shown in the help, such as `port` or `duration`. */
   readonly type: string;
-  /** What is allowed, for the error line. */
+  /** The allowed values, for the error line. */
   readonly allowed: string;
   /** Reads the text of a flag or variable. */
   readonly schema: z.ZodType<Value, string>;
 }
 
 export interface Setting<Value> extends SettingKind<Value> {
-  /** Without dashes; the variable is `PULSES_` and the flag in capitals. */
+  /** Without dashes. The variable is `PULSES_` and the flag in capitals. */
   readonly flag: string;
   readonly description: string;
-  /** As a user would write it; absent: the setting is optional or required. */
+  /** The default as a user would write it. Absent for optional and required settings. */
   readonly defaultText?: string;
-  /** True: no default and no value is fine, the value is then undefined. */
+  /** Whether the value may be undefined. */
   readonly optional: boolean;
   /** A flag without a value means `true`. */
   readonly boolean: boolean;
-  /** Never shown; also read from the file that `<flag>-file` names. */
+  /** Never shown, and also read from the file of `<flag>-file`. */
   readonly secret: boolean;
 }
 
@@ -136,7 +136,7 @@ export const choiceSetting = <const Choice extends string>({
   choices,
   ...options
 }: WithDefault & { choices: readonly Choice[] }) => setting(choiceKind(choices), options);
-/** A setting of a kind of the app's own. */
+/** A setting of a kind that the app defines. */
 export const customSetting = setting;
 
 /** `--flag`, `--flag=true|false` or `--no-flag`; false unless said otherwise. */
@@ -144,7 +144,7 @@ export function booleanSetting(options: Common): Setting<boolean> {
   return { ...setting(booleanKind, { ...options, default: 'false' }), boolean: true };
 }
 
-/** Text that is never shown, also read from a file (`--<flag>-file`), whose trailing line end is not part of it. */
+/** Text that is never shown. It can come from a file (`--<flag>-file`), without the trailing line end. */
 export function secretSetting(options: Common): Setting<string | undefined> {
   return { ...optional(textKind, options), type: 'secret', allowed: 'text that is not empty', secret: true };
 }

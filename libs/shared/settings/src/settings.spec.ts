@@ -52,7 +52,7 @@ function refusal(argv: readonly string[], sources: Partial<SettingsSources> = {}
 }
 
 describe('settings', () => {
-  it('have their defaults, and undefined where there is none', () => {
+  it('have their defaults, or undefined without one', () => {
     expect(valuesOf([])).toEqual({
       host: '127.0.0.1',
       port: 9000,
@@ -66,23 +66,23 @@ describe('settings', () => {
     });
   });
 
-  it('take the flag before the environment before the default', () => {
+  it('prefer the flag to the environment, and both to the default', () => {
     const env = { PULSES_STUB_TENANTS: '20', PULSES_PORT: '7000' };
     expect(valuesOf(['--stub-tenants=30'], env)).toMatchObject({ tenants: 30, port: 7000, host: '127.0.0.1' });
   });
 
-  it('read flags with and without an equals sign; of two the last counts', () => {
+  it('read flags with and without an equals sign, and take the last of two', () => {
     expect(valuesOf(['--host', 'a', '--port=1', '--host=b=c'])).toMatchObject({ host: 'b=c', port: 1 });
   });
 
-  it('take an empty environment variable for none', () => {
+  it('ignore an empty environment variable', () => {
     expect(valuesOf([], { PULSES_HOST: '', PULSES_PORT: '', PULSES_STUB: '' })).toMatchObject({
       host: '127.0.0.1',
       port: 9000,
     });
   });
 
-  it('refuse an empty flag', () => {
+  it('reject an empty flag', () => {
     expect(refusal(['--host='])).toBe("--host: '' is not valid: text that is not empty");
   });
 
@@ -96,7 +96,7 @@ describe('settings', () => {
     [['--stub', '--no-stub'], false],
     [['--no-stub', '--stub'], true],
     [['--stub', '--port', '1'], true],
-  ])('read %j as stub %s, whatever the environment says', (argv, stub) => {
+  ])('read %j as stub %s for any environment', (argv, stub) => {
     expect(valuesOf(argv, { PULSES_STUB: String(!stub) })).toMatchObject({ stub });
   });
 
@@ -106,7 +106,7 @@ describe('settings', () => {
     [['--no-stub=false'], /^--no-stub: 'false' .*--stub=true\|false/],
     [['--no-stub', 'false'], /^'false': unexpected argument/],
     [['--no-host'], /^--no-host: unknown flag/],
-  ])('refuse %j', (argv, line) => {
+  ])('reject %j', (argv, line) => {
     expect(refusal(argv)).toMatch(line);
   });
 
@@ -120,15 +120,15 @@ describe('settings', () => {
     expect(refusal([`${unknown}=1`])).toBe(`${unknown}: unknown flag; did you mean ${near}? (see --help)`);
   });
 
-  it('suggest nothing for a flag that is near to none', () => {
+  it('suggest nothing for a flag that resembles none', () => {
     expect(refusal(['--watermelon'])).toBe('--watermelon: unknown flag (see --help)');
   });
 
-  it.each(['-p', '-p9000', '-h', '-x'])('refuse the short flag %s', (flag) => {
+  it.each(['-p', '-p9000', '-h', '-x'])('reject the short flag %s', (flag) => {
     expect(refusal([flag])).toMatch(/^-\w: unknown flag/);
   });
 
-  it('say that a value is missing, at the end and before the next flag', () => {
+  it('report a missing value at the end and before the next flag', () => {
     expect(refusal(['--host'])).toBe('--host: a value is missing');
     expect(refusal(['--host', '--port', '1'])).toBe('--host: a value is missing');
     expect(refusal(['--host', '--'])).toBe('--host: a value is missing');
@@ -136,7 +136,7 @@ describe('settings', () => {
     expect(valuesOf(['--host', '-'])).toMatchObject({ host: '-' });
   });
 
-  it('require what has neither default nor value', () => {
+  it('require a value without a default', () => {
     const { defaultText: _none, ...name } = textSetting({ flag: 'name', default: '', ...about });
     expect(() => parseSettings({ name }, { argv: [], env: {}, readFile: () => '' })).toThrow(
       '--name: a value is needed: text that is not empty',
@@ -144,15 +144,15 @@ describe('settings', () => {
   });
 });
 
-describe('arguments that are not flags', () => {
-  it('are refused unless the program takes some', () => {
+describe('positional arguments', () => {
+  it('are rejected unless the program takes some', () => {
     expect(refusal(['stray'])).toBe("'stray': unexpected argument; see --help");
     const positionals = { names: ['TOPIC'] };
     expect(parse(['a', '--port', '1'], { positionals })).toMatchObject({ positionals: ['a'], values: { port: 1 } });
     expect(refusal(['a', 'b'], { positionals })).toMatch(/^'b': unexpected argument/);
   });
 
-  it('are everything behind a lone --', () => {
+  it('are all arguments after a lone --', () => {
     const positionals = { names: ['A', 'B'] };
     expect(parse(['--stub', '--', 'false', '--port'], { positionals })).toMatchObject({
       positionals: ['false', '--port'],
@@ -208,7 +208,7 @@ describe('values', () => {
       expect(refusal([`${flag}=${text}`])).toBe(`${flag}: '${text}' is not valid: ${ALLOWED[flag] ?? ''}`);
   });
 
-  it('name the variable that gave a bad one', () => {
+  it('name the variable of a bad value', () => {
     expect(refusal([], { env: { PULSES_PORT: '70000' } })).toBe(
       "PULSES_PORT: '70000' is not valid: a whole number from 0 to 65535",
     );
@@ -230,7 +230,7 @@ describe('secrets', () => {
   const tokenOf = (argv: readonly string[], env: SettingsSources['env'] = {}) =>
     parse(argv, { env, readFile }).values.token;
 
-  it('come from a flag, a variable or a file, whose line end is not part of them', () => {
+  it('come from a flag, a variable or a file without its line end', () => {
     expect(tokenOf([`--auth-token=${SECRET}`])).toBe(SECRET);
     expect(tokenOf([], { PULSES_AUTH_TOKEN: SECRET })).toBe(SECRET);
     expect(tokenOf(['--auth-token-file', '/token'])).toBe(SECRET);
@@ -239,13 +239,13 @@ describe('secrets', () => {
     expect(tokenOf(['--auth-token-file', '/two'])).toBe('a\n');
   });
 
-  it('take the flag of a file before the variable of the secret itself', () => {
+  it('prefer the flag of a file to the variable of the secret', () => {
     expect(tokenOf(['--auth-token-file', '/token'], { PULSES_AUTH_TOKEN: 'other' })).toBe(SECRET);
     expect(tokenOf(['--auth-token', 'direct', '--auth-token-file', '/token'])).toBe('direct');
     expect(tokenOf([], { PULSES_AUTH_TOKEN: 'direct', PULSES_AUTH_TOKEN_FILE: '/token' })).toBe('direct');
   });
 
-  it('name a file that can not be read or is empty', () => {
+  it('name an unreadable or empty file', () => {
     expect(refusal(['--auth-token-file', '/none'], { readFile })).toBe(
       "--auth-token-file: '/none' is not valid: a file that can be read (ENOENT)",
     );

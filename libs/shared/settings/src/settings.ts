@@ -1,7 +1,7 @@
 // Settings from flags, environment variables and defaults, in that order.
 //
-// Guarantees: every value has passed its declaration's check; a failure is one line that names the flag or variable, the
-// value (never a secret's) and what is allowed.
+// Guarantees: every value has passed the check of its declaration. A failure is one line with the flag or variable, the
+// value (never of a secret) and the allowed values.
 
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import { PulsesError } from '@pulses/shared-errors';
@@ -21,7 +21,7 @@ export interface SettingsSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Reads a file as text, for secrets. */
   readonly readFile: (path: string) => string;
-  /** How many arguments that are not flags are allowed, with what they are. */
+  /** The names of the allowed positional arguments. */
   readonly positionals?: { readonly names: readonly string[] };
 }
 
@@ -30,7 +30,7 @@ export interface ParsedSettings<Definition extends SettingsDefinition> {
   readonly positionals: readonly string[];
 }
 
-/** What every program understands beside its own settings. */
+/** Flags of every program besides its own settings. */
 const OWN_FLAGS = ['help', 'version'];
 
 /** @throws PulsesError CONFIG_INVALID */
@@ -45,7 +45,7 @@ export function parseSettings<Definition extends SettingsDefinition>(
   return { values: values as SettingsOf<Definition>, positionals };
 }
 
-/** True when `--help` or `--version` stands among the arguments (before a lone `--`). */
+/** Whether `--help` or `--version` is among the arguments (before a lone `--`). */
 export function asksFor(flag: 'help' | 'version', argv: readonly string[]): boolean {
   const end = argv.indexOf('--');
   const own = end < 0 ? argv : argv.slice(0, end);
@@ -124,7 +124,7 @@ function valueOf(setting: Setting<unknown>, flags: ReadonlyMap<string, string>, 
   );
 }
 
-/** What the user gave, and the flag or variable that gave it. */
+/** The user's text, and the flag or variable it comes from. */
 interface Given {
   readonly text: string;
   readonly origin: string;

@@ -43,7 +43,7 @@ const number = fc.oneof(
   fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => JSON.stringify(value)),
 );
 
-/** JSON text of a string, now and then with needless or lone-surrogate escapes. */
+/** JSON text of a string, sometimes with needless or lone-surrogate escapes. */
 const jsonString = (text: fc.Arbitrary<string>) =>
   fc.oneof(
     { weight: 5, arbitrary: text.map((value) => JSON.stringify(value)) },
@@ -85,7 +85,7 @@ const member = fc
 
 const fieldOf = (name: string, text: fc.Arbitrary<string>) => text.map((json) => `"${name}":${json}`);
 
-/** Mostly valid: the four fields in any order, with more members between. */
+/** Mostly valid pulses: the four fields in any order, with other members between them. */
 const nearPulse = fc
   .tuple(
     fieldOf('tenant_id', jsonString(label)),
@@ -118,7 +118,7 @@ const mutated = fc
   .map(([line, at, byte, how]) => {
     const position = at % line.byteLength;
     const [before, behind] = [line.subarray(0, position), line.subarray(position)];
-    // A line feed can not stand in a message.
+    // A message contains no line feed.
     const fresh = Buffer.of(byte === 10 ? 11 : byte);
     switch (how) {
       case 'replace':

@@ -1,11 +1,11 @@
-// A process that a test holds in its hands: what it prints, how it ends, and what happens to it.
+// A fake process, which records its output and exit codes and lets a test send its events.
 
 import type { ProcessPort } from '@pulses/shared-process';
 
 export interface FakeProcess extends ProcessPort {
   readonly out: string;
   readonly error: string;
-  /** Exit codes in the order asked for; a real process knows only the first. */
+  /** Requested exit codes in order; in a real process only the first takes effect. */
   readonly exitCodes: readonly number[];
   signal(name: 'SIGINT' | 'SIGTERM'): void;
   loseParent(): void;
