@@ -3,7 +3,7 @@ import { makeCertificate, makeTempDirectory, type Certificate, type TempDirector
 import { startRedis, type RedisServer } from '@pulses/testing-services';
 import { createServer, type Server } from 'node:net';
 import { parseRedisUrl, type RedisAddress } from './redis-address';
-import { carryOn } from './testing/carry-on';
+import { feedWindow } from './testing/feed-window';
 import { engineOver } from './testing/engines';
 import { createWindowLog, SOURCE } from './testing/window-log';
 
@@ -56,7 +56,7 @@ describe('access to Redis', () => {
       { address: { ...parseRedisUrl(plain.url), ...address } },
     );
   const expectExact = async (engine: ReturnType<typeof engineOver>) => {
-    const result = await carryOn({ engine, log, step: 700 });
+    const result = await feedWindow({ engine, log, step: 700 });
     expect(result).toMatchObject({ sums: log.expected(), failures: [] });
     await engine.close();
   };

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort, until } from '@pulses/testing-processes';
 import { startRedis, type RedisServer } from '@pulses/testing-services';
 import { Redis } from 'ioredis';
-import { carryOn } from './testing/carry-on';
+import { feedWindow } from './testing/feed-window';
 import { engineOver } from './testing/engines';
 import { createWindowLog, SOURCE } from './testing/window-log';
 
@@ -42,7 +42,7 @@ describe('a cluster of three Redis nodes', () => {
     for (let source = 0; source < 12; source += 1) {
       const engine = engineOver({ url: nodes[source % NODES]?.server.url ?? '', keyPrefix }, { lingerMs: 0 });
       let found: number[] = [];
-      const result = await carryOn({
+      const result = await feedWindow({
         engine,
         log,
         source: { ...SOURCE, topic: `source.${source}` },
@@ -71,7 +71,7 @@ describe('a cluster of three Redis nodes', () => {
       { lingerMs: 0 },
     );
     let adds = 0;
-    const result = await carryOn({
+    const result = await feedWindow({
       engine,
       log,
       step: 1_000,

@@ -8,7 +8,7 @@ import { Redis } from 'ioredis';
 import { globSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RedisEngine, RedisEngineOptions } from './redis-engine';
-import { carryOn, type CarriedOn, type CarryOnOptions } from './testing/carry-on';
+import { feedWindow, type FeedResult, type FeedOptions } from './testing/feed-window';
 import { startCuttingProxy, type CuttingProxy } from './testing/cutting-proxy';
 import { engineOver } from './testing/engines';
 import { copyKeys, createRolls, createWindowLog, SOURCE } from './testing/window-log';
@@ -66,20 +66,20 @@ describe(`a window in Redis (${SCALE.note})`, () => {
   const feed = async (
     faults: number,
     options: Partial<RedisEngineOptions>,
-    fault: (left: number) => Omit<CarryOnOptions, 'engine' | 'log' | 'step'> & { happened(): number },
-  ): Promise<CarriedOn[]> => {
-    const all: CarriedOn[] = [];
+    fault: (left: number) => Omit<FeedOptions, 'engine' | 'log' | 'step'> & { happened(): number },
+  ): Promise<FeedResult[]> => {
+    const all: FeedResult[] = [];
     for (let done = 0; done < faults;) {
       const window = log();
       const { happened, ...hooks } = fault(faults - done);
-      const result = await carryOn({ engine: engine(options), log: window, step: SIZE.step, ...hooks });
+      const result = await feedWindow({ engine: engine(options), log: window, step: SIZE.step, ...hooks });
       expect(result.sums).toEqual(window.expected());
       done += happened();
       all.push(result);
     }
     return all;
   };
-  const failuresOf = (results: readonly CarriedOn[]) => new Set(results.flatMap(({ failures }) => failures));
+  const failuresOf = (results: readonly FeedResult[]) => new Set(results.flatMap(({ failures }) => failures));
 
   it(`is summed exactly through ${KILLS} ends by SIGKILL while deltas are added`, async () => {
     const results = await feed(KILLS, {}, (left) => {
@@ -255,7 +255,7 @@ describe(`a window in Redis (${SCALE.note})`, () => {
     const window = log();
     const slow = engine({ lingerMs: 0 });
     await slow.open(SOURCE, window.fromOffset);
-    const result = await carryOn({
+    const result = await feedWindow({
       engine: engine(),
       log: window,
       step: SIZE.step,

@@ -5,7 +5,7 @@ import { startRedis, type RedisServer } from '@pulses/testing-services';
 import { Redis } from 'ioredis';
 import { sourceKeyOf } from './key-names';
 import type { RedisEngine } from './redis-engine';
-import { carryOn } from './testing/carry-on';
+import { feedWindow } from './testing/feed-window';
 import { engineOver } from './testing/engines';
 import { copyKeys, createWindowLog, SOURCE, type WindowLog } from './testing/window-log';
 
@@ -62,7 +62,7 @@ describe('a window found in Redis after a restart', () => {
     await fill();
     expect(await restart()).toMatchObject({ nextOffset: log.fromOffset + 2_000 });
     expect(reasons).toEqual(['window sums taken over from Redis']);
-    const result = await carryOn({ engine, log, step: 500 });
+    const result = await feedWindow({ engine, log, step: 500 });
     expect(result).toMatchObject({ sums: log.expected(), failures: [], resumed: 1 });
   });
 
@@ -91,7 +91,7 @@ describe('a window found in Redis after a restart', () => {
     await damage(await windowKey());
     expect(await restart()).toBeUndefined();
     expect(reasons).toEqual([reason, 'window sums are rebuilt from the log']);
-    const result = await carryOn({ engine, log, step: 500 });
+    const result = await feedWindow({ engine, log, step: 500 });
     expect(result).toMatchObject({ sums: log.expected(), failures: [] });
   });
 
@@ -124,7 +124,7 @@ describe('a window found in Redis after a restart', () => {
     );
     expect(['POSITION_CONFLICT', 'FENCED']).toContain((failure as { code?: string }).code);
     await expect(engine.seal(log.startMs)).rejects.toBe(failure);
-    const result = await carryOn({ engine, log, step: 500 });
+    const result = await feedWindow({ engine, log, step: 500 });
     expect(result).toMatchObject({ sums: log.expected(), failures: [] });
   });
 
@@ -156,7 +156,7 @@ describe('a window found in Redis after a restart', () => {
       await engine.add(wide.delta(keys, at, at + 50_000));
     expect(await redis.keys('*:r*')).toHaveLength(3);
     expect(await restart(wide.fromOffset)).toMatchObject({ nextOffset: wide.endOffset - 50_000 });
-    const result = await carryOn({ engine, log: wide, step: 20_000 });
+    const result = await feedWindow({ engine, log: wide, step: 20_000 });
     expect(result.sums).toEqual(wide.expected());
     expect(result).toMatchObject({ failures: [], resumed: 1 });
   });

@@ -1,46 +1,46 @@
-// Feeds an engine with a window and carries on through every failure that a pipeline carries on through.
+// Feeds a window to an engine, and reopens the engine after each failure that a pipeline recovers from.
 
 import type { AggregationEngine, EngineSource } from '@pulses/aggregation-api';
 import { isPulsesError, type ErrorCode } from '@pulses/shared-errors';
 import { copyKeys, SOURCE, textsOf, type WindowLog } from './window-log';
 
-/** Codes on which a pipeline opens another session, beside the retriable ones. */
-const MENDED: readonly ErrorCode[] = ['FENCED', 'POSITION_CONFLICT'];
+/** Codes after which a pipeline opens another session, besides the retriable ones. */
+const RECOVERABLE: readonly ErrorCode[] = ['FENCED', 'POSITION_CONFLICT'];
 const KEYS_A_SLICE = 1_500;
-/** More failures than any test makes: the engine gets nowhere. */
+/** More failures than any test causes; then the engine makes no progress. */
 const FAILURES_MAX = 2_000;
 
-export interface CarryOnOptions {
+export interface FeedOptions {
   readonly engine: AggregationEngine;
   readonly log: WindowLog;
   readonly source?: EngineSource;
-  /** Messages of one delta. */
+  /** Messages per delta. */
   readonly step: number;
-  /** Runs beside each call; the call and this are both waited for. */
+  /** Runs concurrently with each call; both are awaited. */
   readonly beside?: (call: 'add' | 'seal' | 'sums') => Promise<void> | void;
-  /** Runs after a failure, before the engine is opened again. */
+  /** Runs after a failure, before the engine is reopened. */
   readonly repair?: (code: ErrorCode) => Promise<void>;
 }
 
-export interface CarriedOn {
-  /** The sums that the engine answered at last. */
+export interface FeedResult {
+  /** The sums that the engine returned in the end. */
   readonly sums: string[];
-  /** Codes of the failures, one for each session that ended with one. */
+  /** Codes of the failures, one per failed session. */
   readonly failures: ErrorCode[];
-  /** Sessions that found nothing, and such that found the window. */
+  /** Numbers of sessions that found no window, and of those that found it. */
   readonly rebuilt: number;
   readonly resumed: number;
 }
 
-/** @throws what no new session mends */
-export async function carryOn({
+/** @throws a failure that no new session recovers from */
+export async function feedWindow({
   engine,
   log,
   source = SOURCE,
   step,
   beside,
   repair,
-}: CarryOnOptions): Promise<CarriedOn> {
+}: FeedOptions): Promise<FeedResult> {
   const failures: ErrorCode[] = [];
   let [rebuilt, resumed] = [0, 0];
   const both = async <Result>(call: 'add' | 'seal' | 'sums', run: () => Promise<Result> | Result): Promise<Result> => {
@@ -69,7 +69,7 @@ export async function carryOn({
     } catch (error) {
       if (
         !isPulsesError(error) ||
-        !(error.retriable || MENDED.includes(error.code)) ||
+        !(error.retriable || RECOVERABLE.includes(error.code)) ||
         failures.length === FAILURES_MAX
       )
         throw error;
