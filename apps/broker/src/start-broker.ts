@@ -61,7 +61,7 @@ export async function startBroker(settings: BrokerSettings, logger: Logger): Pro
     const [opened, writer] = [log, fileWriter];
     metrics.observedGauge(
       'pulses_unwritten_bytes',
-      'Payload that the topic files are still to get.',
+      'Bytes not yet written to topic files.',
       () => opened.unwrittenBytes,
     );
     const server = createBrokerServer({
@@ -148,8 +148,13 @@ function openLog(
   logger: Logger,
   metrics: Metrics,
 ): Promise<BrokerLog> {
-  const appended = metrics.labelledCounter('pulses_appended_total', 'Messages stored.', 'topic_kind', TOPIC_KINDS);
-  const fsyncSeconds = metrics.secondsHistogram('pulses_fsync_seconds', 'Time of one fdatasync of the journal.');
+  const appended = metrics.labelledCounter(
+    'pulses_appended_total',
+    'Messages made durable.',
+    'topic_kind',
+    TOPIC_KINDS,
+  );
+  const fsyncSeconds = metrics.secondsHistogram('pulses_fsync_seconds', 'Duration of one fdatasync of the journal.');
   return openBrokerLog({
     fileSystem: nodeFileSystem,
     fileWriter,
@@ -197,14 +202,17 @@ function fsyncPolicyOf({ fsync, fsyncIntervalMs }: BrokerSettings): FsyncPolicy 
 }
 
 function observerOf(metrics: Metrics): Partial<ServerObserver> {
-  const refused = metrics.labelledCounter('pulses_connections_refused_total', 'Clients turned away.', 'reason', [
+  const refused = metrics.labelledCounter('pulses_connections_refused_total', 'Connections rejected.', 'reason', [
     'opening',
     'unauthenticated',
     'malformed',
     'overloaded',
   ]);
-  const linesRefused = metrics.counter('pulses_lines_refused_total', 'Line-protocol lines above the limit.');
-  const slowReaders = metrics.counter('pulses_slow_readers_total', 'Readers that took nothing for a while.');
+  const linesRefused = metrics.counter(
+    'pulses_lines_refused_total',
+    'Lines of the line protocol rejected as too long.',
+  );
+  const slowReaders = metrics.counter('pulses_slow_readers_total', 'Slow consumers: readers that stopped taking data.');
   const connections = metrics.gauge('pulses_connections', 'Open connections.');
   let open = 0;
   return {

@@ -38,7 +38,7 @@ export async function loadCheckpoint(
     const bytes = await readWhole(fileSystem, path);
     const checkpoint = bytes === undefined ? undefined : decodeCheckpoint(bytes);
     if (checkpoint?.state.lsn === lsn) return checkpoint;
-    logger.error({ file: path }, 'the checkpoint is damaged; the one before it is used');
+    logger.error({ file: path }, 'checkpoint damaged, using the one before');
   }
   const newest = lsns[0];
   if (newest === undefined) return undefined;

@@ -110,7 +110,8 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
     notBeforeMs = clock.monotonicMs() + RETRY_MS;
     if (isPulsesError(error, 'SHUTTING_DOWN')) return;
     if (isFull(error) || isOutOfDescriptors(error)) {
-      logger.warn({ reason: String(error) }, 'the checkpoint has to wait');
+      const why = isFull(error) ? 'disk full' : 'no file descriptor left';
+      logger.warn({ reason: String(error) }, `checkpoint postponed: ${why}`);
       return;
     }
     options.onFailed(storageFailed('the checkpoint failed', error));

@@ -312,8 +312,8 @@ export function createMaterialiser(options: MaterialiserOptions): Materialiser {
     if (fatal !== undefined) fail(storageFailed('a topic file failed', fatal));
     const wasBlocked = isBlocked;
     isBlocked = failures.length > 0;
-    if (isBlocked && !wasBlocked) logger.warn({ reason: String(failures[0]) }, 'topic files cannot be written now');
-    if (!isBlocked && wasBlocked) logger.info({}, 'topic files can be written again');
+    if (isBlocked && !wasBlocked) logger.warn({ reason: String(failures[0]) }, 'writing topic files failed, retrying');
+    if (!isBlocked && wasBlocked) logger.info({}, 'writing topic files works again');
     wakeRoom();
   };
 

@@ -124,7 +124,7 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
     syncsEachGroup: options.fsync.mode === 'always',
     onDurable,
     onFailed: (error) => {
-      logger.error({ code: error.code, reason: error.message }, 'the log has failed');
+      logger.error({ code: error.code, reason: error.message }, 'storage failed, the broker stops');
       reportFailure(error);
     },
     beforeGroup: () => materialiser.room(),
@@ -276,7 +276,7 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
           await writeAttestation(fileSystem, directories.journal, { lsn: writer.lsn, timestampMs: logClock.now() });
         }
       } catch (error) {
-        logger.warn({ reason: String(error) }, 'the log could not be attested on its way out');
+        logger.warn({ reason: String(error) }, 'clean-shutdown marker not written');
       }
       await writer.close();
       await unlock();

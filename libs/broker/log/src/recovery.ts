@@ -64,8 +64,7 @@ export async function readJournal(options: RecoveryOptions, state: LogState): Pr
   const checkpointLsn = state.lsn;
   const materialisedLsn = checkpoint?.materialisedLsn ?? 0;
   const attestation = await readAttestation(fileSystem, journalDirectory);
-  if (attestation === 'damaged')
-    logger.warn({ directory: journalDirectory }, 'the attestation is damaged; it is ignored');
+  if (attestation === 'damaged') logger.warn({ directory: journalDirectory }, 'clean-shutdown marker damaged, ignored');
   const attested = attestation === 'damaged' ? undefined : attestation;
   const place = {
     fileSystem,
@@ -90,7 +89,7 @@ export async function readJournal(options: RecoveryOptions, state: LogState): Pr
   if (scan.tornBytes > 0) {
     logger.warn(
       { file: scan.segments.at(-1)?.path, byte: scan.last.end, bytes: scan.tornBytes },
-      'the journal ended in a torn frame, never acknowledged; it is left out',
+      'journal ended in a torn frame that was never acknowledged, dropped',
     );
   }
   const logId = scan.logId ?? options.random.bytes(LOG_ID_BYTES);

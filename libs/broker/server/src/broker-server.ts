@@ -111,7 +111,7 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
         onAllGone = resolve;
       });
       const timer = clock.setTimer(graceMs, () => {
-        logger.warn({ connections: connections.size }, 'closed connections that did not finish in time');
+        logger.warn({ connections: connections.size }, 'connections closed: they did not finish in time');
         for (const connection of [...connections]) connection.destroy();
       });
       for (const connection of [...connections]) connection.close();

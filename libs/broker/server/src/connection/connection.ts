@@ -32,11 +32,11 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
 
   const sendBuffer = createSendBuffer(socket, clock, limits.slowReaderMs, () => {
     observer.slowReader();
-    logger.info({ peer, bufferedBytes: socket.bufferedBytes }, 'a reader does not take what it asked for');
+    logger.info({ peer, bufferedBytes: socket.bufferedBytes }, 'slow consumer');
   });
   const openingDeadline = createDeadline(clock, limits.openingMs, () => {
     observer.connectionRefused('opening');
-    logger.info({ peer }, 'closed a connection that did not say in time what it speaks');
+    logger.info({ peer }, 'connection closed: no protocol chosen in time');
     socket.destroy();
   });
   const lingerDeadline = createDeadline(clock, limits.lingerMs, () => {
@@ -76,10 +76,10 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
     refused: (reason, error) => {
       observer.connectionRefused(reason);
       const code = isPulsesError(error) ? error.code : undefined;
-      logger.info({ peer, reason, code, detail: error.message }, 'turned a client away');
+      logger.info({ peer, reason, code, detail: error.message }, 'connection rejected');
     },
     crashed: (error) => {
-      logger.error({ peer, err: error }, 'a connection failed for a reason that nobody foresaw');
+      logger.error({ peer, err: error }, 'unexpected connection error');
       socket.destroy();
     },
   };
@@ -108,7 +108,7 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
           return;
         case 'invalid':
           observer.connectionRefused('opening');
-          logger.info({ peer, detail: result.reason }, 'turned away a client that speaks neither protocol');
+          logger.info({ peer, detail: result.reason }, 'connection rejected: unknown protocol');
           refuseWithLine('PROTOCOL_VIOLATION', result.reason);
           return;
         case 'binary':
@@ -118,7 +118,7 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
         case 'source': {
           if (context.asksForToken) {
             observer.connectionRefused('unauthenticated');
-            logger.info({ peer, topic: result.topic }, 'turned away a line-protocol client: a token is asked for');
+            logger.info({ peer, topic: result.topic }, 'connection rejected: the line protocol carries no token');
             refuseWithLine('UNAUTHENTICATED', 'this broker asks for a token, which the line protocol cannot carry');
             return;
           }

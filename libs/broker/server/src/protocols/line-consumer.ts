@@ -60,7 +60,7 @@ export function createLineConsumer(context: ServerContext, connection: Connectio
       if (!isPulsesError(error)) connection.crashed(error);
       else if (!isOver) {
         if (error.code !== 'TOPIC_UNKNOWN') {
-          logger.warn({ peer, topic, code: error.code, detail: error.message }, 'closed a reader that can not go on');
+          logger.warn({ peer, topic, code: error.code, detail: error.message }, 'consumer closed: its read failed');
         }
         end();
       }

@@ -36,7 +36,7 @@ export function createLineProducer(context: ServerContext, connection: Connectio
     },
     onEvicted: () => {
       observer.connectionRefused('overloaded');
-      logger.warn({ peer, topic }, 'closed a sink: there is no room for its unfinished line');
+      logger.warn({ peer, topic }, 'producer closed: no memory left for its unfinished line');
       takeNoMore(connection.destroy);
     },
   });
@@ -100,7 +100,7 @@ export function createLineProducer(context: ServerContext, connection: Connectio
         steer();
       }
     } catch (error) {
-      logger.warn({ peer, topic, bytes: linesBytes, err: error }, 'lines of a sink could not be stored');
+      logger.warn({ peer, topic, bytes: linesBytes, err: error }, 'lines of a producer lost: storing them failed');
       waiting = [];
       linesBytes = 0;
       takeNoMore(connection.destroy);
@@ -121,7 +121,7 @@ export function createLineProducer(context: ServerContext, connection: Connectio
       } catch (error) {
         if (!isPulsesError(error) || !error.retriable || error.code === 'SHUTTING_DOWN') throw error;
         if (delayMs === limits.sinkRetryMsMin) {
-          logger.warn({ peer, topic, code: error.code }, 'lines of a sink wait until there is room again');
+          logger.warn({ peer, topic, code: error.code }, 'producer paused: the log is full, retrying');
         }
       }
       await new Promise<void>((resolve) => {
@@ -139,10 +139,7 @@ export function createLineProducer(context: ServerContext, connection: Connectio
       } catch (error) {
         if (!isPulsesError(error)) throw error;
         observer.lineRefused();
-        logger.warn(
-          { peer, topic, code: error.code, detail: error.message },
-          'closed a sink for a line that is too long',
-        );
+        logger.warn({ peer, topic, code: error.code, detail: error.message }, 'producer closed: line too long');
         connection.pause();
         take(reader.blockBeforeFailure);
         takeNoMore(connection.destroy);
