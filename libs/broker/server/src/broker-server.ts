@@ -1,7 +1,7 @@
-// The broker's door: accepts connections, and knows all of them.
+// The broker's server: accepts connections and keeps track of them.
 //
-// Guarantees: `close` takes no new connection or request, lets what was taken on be stored and acknowledged, and has
-// closed every connection when it resolves, after `graceMs` at the latest.
+// Guarantees: `close` accepts no new connection or request. Accepted requests are stored and acknowledged. When it
+// resolves, every connection is closed, after `graceMs` at the latest.
 
 import type { BrokerLog } from '@pulses/broker-log-api';
 import type { Clock, Listener, Network, Socket, TlsServerOptions } from '@pulses/shared-ports';
@@ -28,7 +28,7 @@ export interface BrokerServerOptions {
   readonly serverName: string;
   /** Clients must show this token; the line protocol, which has none, is refused. */
   readonly authToken?: string;
-  /** What is left out has its default. */
+  /** Omitted limits have their defaults. */
   readonly limits?: Partial<ServerLimits>;
 }
 
@@ -103,7 +103,7 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
       return listener.port;
     },
     close: async (graceMs) => {
-      openings.flush(); // begun, so that what they have sent already is read
+      openings.flush(); // so that what waiting connections already sent is read
       isClosing = true;
       await listener?.close();
       if (connections.size === 0) return;

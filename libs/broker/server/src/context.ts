@@ -23,11 +23,11 @@ export interface ServerContext {
   readonly asksForToken: boolean;
   readonly authenticate: Authenticator;
   readonly groups: Groups;
-  /** Apart, so that sinks which wait for a full disk do not keep commits and heartbeats from being read. */
+  /** Two budgets, so that sinks waiting for a full disk do not block commits and heartbeats. */
   readonly requestBudget: InputBudget;
   readonly sinkBudget: InputBudget;
-  /** One for each read of the log: a message that many readers wait for must not hold up who publishes. */
+  /** Schedules each read of the log, so that many readers of one message do not delay producers. */
   readonly readScheduler: FairScheduler;
-  /** How much one reader may take from the log at once, with the connections there are now. */
+  /** Bytes that one reader may read from the log at once, for the current number of connections. */
   readBytes(): number;
 }

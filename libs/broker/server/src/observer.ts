@@ -1,9 +1,9 @@
-// What the server tells the metrics: a call for each connection or incident, none for each request. What is stored
-// is counted by the log.
+// What the server reports to the metrics: a call for each connection or incident, none for each request. The log
+// counts what is stored.
 
 export type ConnectionKind = 'binary' | 'sink' | 'source';
 
-/** Why a connection was refused or closed. */
+/** Why a connection was rejected or ended. */
 export type RefusalReason = 'opening' | 'unauthenticated' | 'malformed' | 'overloaded';
 
 export interface ServerObserver {

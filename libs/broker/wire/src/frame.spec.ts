@@ -23,7 +23,7 @@ function assemble(bytes: Uint8Array, chunkSizes: readonly number[]): Frame[] {
   return frames;
 }
 
-/** A frame with a body of `bodyBytes` bytes. */
+/** A frame with a body of the given size. */
 function framed(bodyBytes: number): Buffer {
   const body = Buffer.from(Array.from({ length: bodyBytes }, (_, index) => index % 251));
   return bytesOf(sealFrame(1, 7, [Buffer.alloc(16), body]));
@@ -91,7 +91,7 @@ describe('frames', () => {
     expect(large?.memory).toBe(large?.body.buffer);
   });
 
-  it("leave a chunk alone that shares its memory, that is small, or that is somebody else's", () => {
+  it('leave a chunk alone that shares its memory, that is small, or that belongs to another owner', () => {
     const stream = framed(90_000);
     const assembler = createFrameAssembler({ ownsChunks: true });
     const small = new Uint8Array(stream.subarray(40_000, 41_000));

@@ -5,8 +5,8 @@
 // `length` counts everything behind itself; `crc` is the CRC-32 (IEEE 802.3) of everything behind itself; flags and
 // reserved are 0.
 //
-// Guarantees: a frame comes out whole and as it went in, or the stream fails. Bounds: FRAME_BYTES_MAX; memory for an
-// incomplete frame grows with the bytes that came, not with the length it claims.
+// Guarantees: a frame comes out complete and unchanged, or the stream fails. Bounds: FRAME_BYTES_MAX; memory for an
+// incomplete frame grows with the bytes received, not with the length it claims.
 
 import { crc32 } from 'node:zlib';
 import { PulsesError } from '@pulses/shared-errors';
@@ -26,7 +26,7 @@ export interface Frame {
   readonly type: number;
   readonly correlation: number;
   readonly body: Uint8Array;
-  /** The frame's own buffer, when it is large. The consumer frees it after use: see memory.ts. */
+  /** Set when a large buffer belongs to this frame alone. The last user of the frame frees it; see memory.ts. */
   readonly memory?: ArrayBufferLike | undefined;
 }
 
@@ -55,21 +55,21 @@ export function sealFrame(type: number, correlation: number, parts: Uint8Array[]
 /** @see createFrameAssembler */
 export interface FrameAssembler {
   /**
-   * Takes bytes of the stream, answers the frames that are now whole.
+   * Takes bytes of the stream and returns the frames that are now complete.
    * @throws PulsesError PROTOCOL_VIOLATION or MESSAGE_TOO_LARGE; the stream is then of no more use
    */
   push(chunk: Uint8Array): Frame[];
-  /** Bytes held for a frame that is not whole yet. */
+  /** Bytes held for an incomplete frame. */
   readonly pendingBytes: number;
-  /** Forgets the unfinished frame: nothing more is pushed. */
+  /** Drops the incomplete frame: nothing more is pushed. */
   drop(): void;
 }
 
 /**
  * Cuts a byte stream into frames. A frame that lies whole in one chunk is not copied.
  *
- * @param ownership `ownsChunks`: the assembler owns each pushed chunk, and frees a large one at once when no frame refers
- *   to it
+ * @param ownership `ownsChunks`: a pushed chunk belongs to the assembler, which frees large ones at once when no frame
+ *   refers to them
  */
 export function createFrameAssembler({ ownsChunks = false }: ChunkOwnership = {}): FrameAssembler {
   return new Assembler(ownsChunks);
@@ -111,7 +111,7 @@ class Assembler implements FrameAssembler {
     this.heldFrameBytes = undefined;
   }
 
-  /** Adds the chunk's start to the held frame, if any; answers the position behind that part. */
+  /** Completes the held frame, if any, from the chunk. Returns where the rest of the chunk starts. */
   private completeHeld(chunk: Buffer, frames: Frame[]): number {
     const { held } = this;
     if (held.length === 0) return 0;
@@ -131,7 +131,7 @@ class Assembler implements FrameAssembler {
     return position;
   }
 
-  /** Moves bytes of the chunk behind those held, until `target` are held or the chunk ends; answers how many. */
+  /** Appends bytes of the chunk to those held, until `target` are held or the chunk ends. Returns how many. */
   private holdUpTo(target: number, chunk: Buffer, from: number): number {
     const count = Math.min(target - this.held.length, chunk.byteLength - from);
     if (count > 0) this.held.add(chunk.subarray(from, from + count));

@@ -20,19 +20,20 @@ export interface LineBlock {
 /** @see createLineReader */
 export interface LineReader {
   /**
-   * Takes bytes of the stream; answers the messages that are now whole, if any.
+   * Takes bytes of the stream and returns the messages that are now complete, if any.
    * @throws PulsesError MESSAGE_TOO_LARGE; `blockBeforeFailure` then holds the messages before, and the reader is done
    */
   push(chunk: Uint8Array): LineBlock | undefined;
   readonly blockBeforeFailure: LineBlock | undefined;
   /** Bytes held of an unfinished line. */
   readonly pendingBytes: number;
-  /** Forgets the unfinished line: nothing more is pushed. */
+  /** Drops the unfinished line: nothing more is pushed. */
   drop(): void;
 }
 
 /**
- * @param ownership `ownsChunks`: the reader owns each pushed chunk, and frees a large one at once when no message lies in it
+ * @param ownership `ownsChunks`: a pushed chunk belongs to the reader, which frees large ones at once when no message
+ *   lies in them
  */
 export function createLineReader({ ownsChunks = false }: ChunkOwnership = {}): LineReader {
   return new BlockReader(ownsChunks);
@@ -93,7 +94,7 @@ function tooLong(): PulsesError {
   return new PulsesError('MESSAGE_TOO_LARGE', `a line is longer than ${MESSAGE_BYTES_MAX} bytes`);
 }
 
-/** Copies nothing as long as no line needs a change; from the first CR or empty line on, lines are moved together. */
+/** Copies nothing while no line needs a change. From the first CR or empty line on, lines are moved together. */
 function messagesOf(lines: Uint8Array): { block: LineBlock | undefined; overlong: boolean } {
   const hasReturns = lines.indexOf(CARRIAGE_RETURN) >= 0;
   let output = lines;

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { COMMAND_LINE_BYTES_MAX, PREAMBLE } from './limits';
 import { createOpeningReader, type Opening } from './opening';
 
-/** The opening of bytes that come in chunks of `size`, and what was left behind it. */
+/** The opening of bytes that arrive in chunks of `size`, and the bytes after it. */
 function open(bytes: Uint8Array, size = bytes.length): Opening {
   const reader = createOpeningReader();
   for (let start = 0; start < bytes.length; start += size) {

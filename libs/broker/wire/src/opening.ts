@@ -1,4 +1,4 @@
-// The first bytes of a connection decide what it speaks.
+// The first bytes of a connection choose its protocol.
 //
 //   opening = PREAMBLE                               the broker's own protocol
 //           | "sink-connector_" topic [CR] LF        every following line is a message
@@ -8,7 +8,7 @@ import { isPulsesError } from '@pulses/shared-errors';
 import { COMMAND_LINE_BYTES_MAX, PREAMBLE } from './limits';
 import { checkTopicName } from './payload';
 
-/** What a connection speaks; `rest` are the bytes behind the opening. */
+/** The protocol of a connection; `rest` are the bytes after the opening. */
 export type Opening =
   | { readonly kind: 'incomplete' }
   | { readonly kind: 'binary'; readonly rest: Uint8Array }
@@ -20,7 +20,7 @@ const LINE_FEED = 10;
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Reads openings from chunks of any size; after the first that is not `incomplete` it is done. */
+/** Reads an opening from chunks of any size. The first result that is not `incomplete` is the last. */
 export function createOpeningReader(): { push(chunk: Uint8Array): Opening } {
   let held: Buffer = Buffer.alloc(0);
   return {

@@ -1,19 +1,19 @@
-// Bytes of a frame or line that is not whole yet, copied into blocks: the chunks that they came in are free at once.
+// Bytes of an incomplete frame or line, copied into blocks, so that the chunks they arrived in are free at once.
 //
-// Guarantees: `take` gives the bytes in the order of `add`. Bounds: twice `length` of memory, and that once more while they
-// are taken.
+// Guarantees: `take` returns the bytes in the order of `add`. Bounds: twice `length` of memory, and `length` once more
+// during `take`.
 
 import { freeMemory, LARGE_BYTES } from './memory';
 
 const BLOCK_BYTES_MAX = LARGE_BYTES;
 
-/** Bytes as they came, of what is not whole yet. */
+/** The bytes received so far of an incomplete frame or line. */
 export interface PartialFrameBuffer {
   readonly length: number;
   add(chunk: Buffer): void;
-  /** All of them in one buffer, which is the caller's; none are held then. */
+  /** Moves all bytes into one buffer, which the caller owns. */
   take(): Buffer;
-  /** Gives the memory back at once. */
+  /** Frees the memory at once. */
   drop(): void;
 }
 
@@ -34,7 +34,7 @@ class BlockBuffer implements PartialFrameBuffer {
     for (let at = 0; at < chunk.length;) {
       if (this.openBytes === this.open.length) {
         if (this.openBytes > 0) this.blocks.push(this.open);
-        // As much again as there is: a connection that has sent a few bytes holds a few bytes.
+        // Doubles, so that a connection that sent a few bytes holds a few bytes.
         this.open = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES_MAX, Math.max(chunk.length - at, this.length)));
         this.openBytes = 0;
       }

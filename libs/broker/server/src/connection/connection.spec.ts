@@ -22,7 +22,7 @@ describe('the opening of a connection', () => {
     expect(harness.server.connectionCount).toBe(0);
   });
 
-  it('begins a crowd at a pace, in the order in which it came, and reads nobody before', async () => {
+  it('limits the rate of new connections, in order of arrival, and reads none before its time', async () => {
     const harness = await startHarness({ limits: { openingsPerSecond: 100, openingsBurst: 2 } });
     const clients = await Promise.all([1, 2, 3, 4, 5].map(() => harness.raw('nonsense\n')));
     await settle();
@@ -34,7 +34,7 @@ describe('the opening of a connection', () => {
     expect(answered()).toEqual([true, true, true, true, true]);
   });
 
-  it('keeps the lines of who waits for the opening when the server closes', async () => {
+  it('keeps the lines of a connection that waits for its opening when the server closes', async () => {
     const harness = await startHarness({ limits: { openingsPerSecond: 100, openingsBurst: 1 } });
     const clients = await Promise.all(
       [1, 2, 3].map((client) => harness.raw(`sink-connector_waiting\nline ${client}\n`)),
@@ -48,7 +48,7 @@ describe('the opening of a connection', () => {
     expect(clients.map(({ isClosed }) => isClosed)).toEqual([true, true, true]);
   });
 
-  it('ends who has not said what it speaks, soon after the server closes', async () => {
+  it('ends a connection without a protocol soon after the server closes', async () => {
     const harness = await startHarness();
     const client = await harness.raw('sink-conn');
     await settle();
@@ -128,7 +128,7 @@ describe('a broker with a token', () => {
     expect(await client.request({ type: 'ping' })).toMatchObject({ type: 'pong' });
   });
 
-  it.each(['', 'a secret of the test', `${authToken} `])('turns a client away that shows %j', async (token) => {
+  it.each(['', 'a secret of the test', `${authToken} `])('rejects a client with the token %j', async (token) => {
     const { refusals, observer } = countRefusals();
     const harness = await startHarness({ authToken, observer });
     const client = await harness.wire({ greets: false });

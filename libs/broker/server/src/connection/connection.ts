@@ -1,7 +1,7 @@
-// One accepted connection: from its first bytes, which tell what it speaks, to its end.
+// One accepted connection: from its first bytes, which choose the protocol, to its end.
 //
-// Guarantees: a client that does not say what it speaks in time is dropped; one that is refused gets the reason and
-// a moment to read it. Nothing that one connection does or fails at reaches another.
+// Guarantees: a client that chooses no protocol in time is dropped. A rejected client gets the reason and time to read
+// it. An error of one connection never reaches another.
 
 import { createOpeningReader } from '@pulses/broker-wire';
 import { isPulsesError, type ErrorCode } from '@pulses/shared-errors';
@@ -134,7 +134,7 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
       connection.finish();
     },
     onClose: () => undefined,
-    // An opening that has arrived may still be in the system's buffers: its connection is served.
+    // Bytes that have arrived may still be in the system's buffers: a client that chose its protocol by then is served.
     onServerClosing: () => {
       quietDeadline.start();
     },

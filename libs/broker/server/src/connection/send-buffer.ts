@@ -1,7 +1,7 @@
-// What leaves over one connection.
+// Send buffer: the bytes that leave over one connection.
 //
-// Guarantees: everything sent while one turn of the event loop runs goes out in as few system calls as possible.
-// `isBlocked` asks the callers to hold further bytes back: what a slow reader costs is what they send regardless.
+// Guarantees: bytes sent within one tick of the event loop leave in as few system calls as possible. `isBlocked` is
+// back-pressure: callers then hold further bytes back. A slow consumer costs only what callers send regardless.
 
 import type { Clock, Socket } from '@pulses/shared-ports';
 import { createDeadline, type Deadline } from '../limits/deadline';
@@ -39,7 +39,7 @@ class CorkedSendBuffer implements SendBuffer {
     if (!this.isCorked) {
       this.isCorked = true;
       this.socket.cork();
-      // Runs once the promises settled in this turn have been heard: the answers to all requests of one group.
+      // Runs after the callbacks of this tick's promises: the answers to all requests of one group commit.
       process.nextTick(flush, this);
     }
     let accepted = true;

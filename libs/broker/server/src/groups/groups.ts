@@ -1,9 +1,9 @@
-// Group membership: of all connections that ask, one is the group's active member, the others stand by in order.
+// Group membership: one connection is the group's active member, the others stand by in order of their requests.
 //
 // Guarantees: a member learns its epoch only after the log has stored it, so every commit of the member before is
-// fenced by then. A member whose lease has passed is active no more from that moment on, whether or not the timer has run.
+// fenced by then. A member whose lease has passed is no longer active, whether or not the timer has run.
 // The end of a connection is the end of its memberships.
-// Does not survive a restart: the members connect again and join again; the epochs are in the log and only rise.
+// Does not survive a restart: members connect and join again. The epochs are in the log and only rise.
 
 import type { BrokerLog } from '@pulses/broker-log-api';
 import { PulsesError } from '@pulses/shared-errors';
@@ -11,7 +11,7 @@ import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock } from '@pulses/shared-ports';
 import { createDeadline, type Deadline } from '../limits/deadline';
 
-/** Whose membership it is: compared by identity. */
+/** The owner of a membership, compared by identity. */
 export type MemberOwner = object;
 
 export interface Groups {

@@ -1,14 +1,14 @@
-// A time limit that is set far more often than it runs out: setting it again does not touch the timer.
+// Deadline: a time limit that is set far more often than it expires. Setting it again leaves the timer alone.
 //
-// Guarantees: `onExpired` runs once for each `start`, not before `limitMs` have passed since the last one, on the
-// monotonic clock. It may run late, when the process was busy or stopped.
+// Guarantees: `onExpired` runs once for each `start`, at least `limitMs` after the last one, on the monotonic clock. It
+// may run late, when the process was busy or stopped.
 
 import type { Clock, Timer } from '@pulses/shared-ports';
 
 export interface Deadline {
   /** Sets the limit from now on, also when it was set before. */
   start(): void;
-  /** Lifts the limit; cheap, the timer runs out by itself. */
+  /** Lifts the limit. Cheap: the timer expires by itself. */
   stop(): void;
   /** Lifts the limit and gives the timer up. */
   dispose(): void;

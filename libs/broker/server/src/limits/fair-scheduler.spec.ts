@@ -4,7 +4,7 @@ import { createFairScheduler, type FairScheduler } from './fair-scheduler';
 
 const REST_MS = 5;
 
-/** Until everything that is due in this turn of the event loop has run. */
+/** Resolves when everything due in this tick of the event loop has run. */
 const endOfTurn = (): Promise<void> =>
   new Promise((resolve) => {
     setImmediate(resolve);
@@ -15,15 +15,15 @@ function turnsOf(perTurn: number, mustRest = false) {
   return { clock, turns: createFairScheduler({ clock, perTurn, restMs: REST_MS, mustRest: () => mustRest }) };
 }
 
-/** Starts `count` callers at once. Answers a list that gets each one's number as it runs. */
+/** Starts `count` callers at once; collects their numbers as they run. */
 function callers(turns: FairScheduler, count: number): number[] {
   const done: number[] = [];
   for (let index = 0; index < count; index += 1) void turns.take().then(() => done.push(index));
   return done;
 }
 
-describe('turns', () => {
-  it('let so many go on in a turn of the event loop, in order', async () => {
+describe('a fair scheduler', () => {
+  it('runs a share of the callers in each tick of the event loop, in order', async () => {
     const { turns } = turnsOf(2);
     const done = callers(turns, 5);
     await Promise.resolve();
@@ -35,7 +35,7 @@ describe('turns', () => {
     expect(done).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
-  it('count anew in each turn', async () => {
+  it('counts anew in each tick', async () => {
     const { turns } = turnsOf(1);
     for (let round = 1; round <= 3; round += 1) {
       const done = callers(turns, 1);
@@ -45,7 +45,7 @@ describe('turns', () => {
     }
   });
 
-  it('rest after a turn whose share was taken whole, if they must', async () => {
+  it('rests after a tick whose share was used up, when it must', async () => {
     const { turns, clock } = turnsOf(2, true);
     const done = callers(turns, 6);
     await endOfTurn();
@@ -69,7 +69,7 @@ describe('turns', () => {
     expect(rests).toBeLessThan(200);
   });
 
-  it('do not rest after a turn of fewer', async () => {
+  it('does not rest after a tick of fewer callers', async () => {
     const { turns } = turnsOf(4, true);
     const done = callers(turns, 6);
     await endOfTurn();

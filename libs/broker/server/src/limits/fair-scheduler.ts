@@ -1,8 +1,8 @@
-// Limits how much of one kind of work runs in a turn of the event loop, so that other work runs between.
+// Fair scheduler: shares ticks of the event loop among waiters of one kind of work.
 //
-// Guarantees: first come, first served. The share of a turn grows with the queue, so every caller runs within about a
-// hundred turns. Between two full shares the loop rests while a commit is in progress. The I/O threads wake on the core
-// of the main thread, and would wait behind it for a slice of the scheduler's time.
+// Guarantees: first come, first served. The share of a tick grows with the queue, so every waiter runs within about
+// 100 ticks. Between two full shares the loop yields for `restMs` while `mustRest` holds, so that the threads of
+// a commit get a core.
 
 import type { Clock } from '@pulses/shared-ports';
 
@@ -10,13 +10,13 @@ import type { Clock } from '@pulses/shared-ports';
 const QUEUE_SHARES = 32;
 
 export interface FairScheduler {
-  /** Resolves when it is the caller's turn. */
+  /** Resolves when the caller may run. */
   take(): Promise<void>;
 }
 
 export interface FairSchedulerOptions {
   readonly clock: Clock;
-  /** Callers that run in one turn of the event loop; more when over 32 times as many wait. */
+  /** Callers that run in one tick, while at most 32 times as many wait. */
   readonly perTurn: number;
   readonly restMs: number;
   readonly mustRest: () => boolean;

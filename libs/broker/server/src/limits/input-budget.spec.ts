@@ -9,7 +9,7 @@ function openAccount(budget: ReturnType<typeof createInputBudget>, events: strin
 }
 
 describe('the input budget', () => {
-  it('stops everybody above the limit and lets them go on once a quarter is free', () => {
+  it('stops every connection above the limit and resumes them once a quarter is free', () => {
     const events: string[] = [];
     const budget = createInputBudget(100);
     const a = openAccount(budget, events, 'a');
@@ -24,7 +24,7 @@ describe('the input budget', () => {
     expect(events.slice(2)).toEqual(['a reads', 'b reads']);
   });
 
-  it('drops the largest unfinished input when nothing else is left, so that somebody can read again', () => {
+  it('drops the largest unfinished input when nothing else is left, so that some connection can read again', () => {
     const events: string[] = [];
     const budget = createInputBudget(100);
     const a = openAccount(budget, events, 'a');

@@ -1,11 +1,11 @@
-// Bytes received and not yet stored, over many connections: what bounds the broker's memory towards its clients.
+// Input budget: bytes received and not yet stored, over many connections. It bounds the broker's memory for clients.
 //
-// Each connection holds two kinds: `partial` (a frame or line that is not complete) and `working` (complete requests
-// that the log has not answered). Over the limit no connection reads until a quarter is free again, so TCP slows the
-// clients down. Working bytes are freed as the log answers. Partial bytes are not, since their rest is not read. So when
-// only partial bytes remain over the limit, the connections with the most of them are dropped.
+// Each connection holds two kinds. `partial` is an incomplete frame or line. `working` are complete requests that the
+// log has not answered. Over the limit no connection is read until a quarter is free again: TCP applies
+// back-pressure. Working bytes leave as the log answers. Partial bytes do not, since their rest is not read. When only
+// partial bytes are left over the limit, the connections with most of them are dropped.
 //
-// Guarantees: the total passes the limit by at most one read; some connection can always read again.
+// Guarantees: the total exceeds the limit by at most one read. Some connection can always be read again.
 
 export interface InputAccount {
   /** States what the connection holds now. */
@@ -14,7 +14,7 @@ export interface InputAccount {
 }
 
 export interface AccountOwner {
-  /** `isFull` of the budget has changed: stop reading, or go on. */
+  /** `isFull` of the budget has changed: stop reading, or resume. */
   onFullChanged(): void;
   /** The connection has to go, to make room; its account is closed already. */
   onEvicted(): void;
@@ -67,7 +67,7 @@ export function createInputBudget(bytesMax: number): InputBudget {
   const setFull = (value: boolean): void => {
     isFull = value;
     for (const account of [...accounts]) {
-      if (isFull !== value) return; // an owner changed it back and has notified every account
+      if (isFull !== value) return; // an owner changed it back, and every owner was told
       if (accounts.has(account)) account.owner.onFullChanged();
     }
   };

@@ -3,19 +3,19 @@
 export interface ServerLimits {
   readonly connectionsMax: number;
   /**
-   * Rate of new connections, with a burst allowance: a reconnect storm must not delay existing clients. Waiting
-   * connections are not read.
+   * Rate limit for new connections, with a burst allowance, so that a reconnect storm does not delay existing clients.
+   * Connections that wait are not read.
    */
   readonly openingsPerSecond: number;
   readonly openingsBurst: number;
   /**
-   * From the accept, or the end of the wait for the opening, until the client has said what it speaks and, in the binary
-   * protocol, its hello.
+   * Time from the accept, or from the end of the rate limit's wait, until the client has chosen its protocol and, in the
+   * binary protocol, sent its hello.
    */
   readonly openingMs: number;
-  /** Bytes of the binary protocol that a client may send before its hello has been accepted. */
+  /** Bytes of the binary protocol that a client may send before its hello is accepted. */
   readonly helloBytesMax: number;
-  /** From the first byte of a frame to its last; time in which the server itself does not read does not count. */
+  /** Time from the first byte of a frame to its last. Time in which the server does not read does not count. */
   readonly frameCompletionMs: number;
   /** How long a refused client may take to read the reason before the connection is dropped. */
   readonly lingerMs: number;
@@ -25,29 +25,29 @@ export interface ServerLimits {
   readonly connectionInputBytesMax: number;
   /**
    * The same over all connections of the binary protocol, and over all sinks of the line protocol. Keep the sum below
-   * what the log lets wait, so that clients are slowed, not refused.
+   * the log's `pendingBytesMax`, so that clients are slowed, not refused.
    */
   readonly requestBytesMax: number;
   readonly sinkBytesMax: number;
-  /** A line-protocol sink's lines go to the log in blocks of about this size, when they come faster than it stores. */
+  /** Lines of a line-protocol sink go to the log in blocks of about this size, when they arrive faster than it stores. */
   readonly sinkBlockBytesMax: number;
   /**
-   * An unfinished line beyond this length is read at the pace below, a read or two at a time. Otherwise lines without end
-   * keep the collector busy and delay every client.
+   * An unfinished line longer than `sinkLongLineBytes` is read slowly: a read or two, then a pause of
+   * `sinkLongLinePaceMs`. Lines without end would otherwise keep the garbage collector busy.
    */
   readonly sinkLongLineBytes: number;
   readonly sinkLongLinePaceMs: number;
-  /** Connections that are served from the log in one turn of the event loop; more when a round of all that wait would take long. */
+  /** Connections that read from the log in one tick of the event loop; more when many wait. */
   readonly readersPerTurn: number;
-  /** Pause after a full share of readers while a commit is in progress. */
+  /** Pause after a full tick of readers while the log commits. */
   readonly readersRestMs: number;
-  /** Reads for one connection in its turn, if they are small; many reads of one leave together. */
+  /** Small reads for one connection in one tick; their answers leave together. */
   readonly readsPerReader: number;
   /** Bytes read from the log at once for one reader; less when there are many connections. */
   readonly readBytesMax: number;
   /** Bytes that all connections together may keep waiting for slow readers; each connection gets an equal share. */
   readonly outputBytesMax: number;
-  /** A reader that takes nothing for so long is reported as slow. */
+  /** A reader that takes nothing for this long is reported as a slow consumer. */
   readonly slowReaderMs: number;
   readonly streamsPerConnectionMax: number;
   readonly groupsPerConnectionMax: number;
@@ -55,7 +55,7 @@ export interface ServerLimits {
   /** First wait of a line-protocol sink before it tries again to store; doubles up to `sinkRetryMsMax`. */
   readonly sinkRetryMsMin: number;
   readonly sinkRetryMsMax: number;
-  /** While the server closes, a line-protocol sink from which nothing came for so long counts as finished. */
+  /** While the server closes, a line-protocol sink that is silent for this long counts as finished. */
   readonly sinkQuietMs: number;
 }
 

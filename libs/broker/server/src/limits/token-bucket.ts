@@ -1,11 +1,11 @@
-// A pace at which things of one kind may begin: a token bucket.
+// Token bucket: limits how often things of one kind may start.
 //
-// Guarantees: first come, first served; over any time t at most `burst` + t x `perSecond` begin, until `flush`.
+// Guarantees: first come, first served. Over any time t at most `burst` + t × `perSecond` start, until `flush`.
 
 import type { Clock } from '@pulses/shared-ports';
 
 export interface TokenBucket {
-  /** Calls `start` now, or when its time has come. */
+  /** Calls `start` now, or once a token is free. */
   begin(start: () => void): void;
   /** Starts all that wait. */
   flush(): void;

@@ -98,7 +98,7 @@ describe('a connection of the binary protocol', () => {
     expect(offsets).toEqual(sent.map((_, index) => index));
   });
 
-  it('answers a request that fails with its code, and goes on', async () => {
+  it('answers a failed request with its code, and continues', async () => {
     const harness = await startHarness();
     const client = await harness.wire();
     harness.log.refuseWith(new PulsesError('STORAGE_FULL', 'no room'));
@@ -117,7 +117,7 @@ describe('a connection of the binary protocol', () => {
     expect(await client.request({ type: 'ping' })).toMatchObject({ type: 'pong' });
   });
 
-  it('fences commits of anybody but the active member', async () => {
+  it('fences commits of every member but the active one', async () => {
     const harness = await startHarness();
     const [a, b] = [await harness.wire(), await harness.wire()];
     const { incarnation } = await harness.log.createTopic('s');
@@ -199,7 +199,7 @@ describe('a connection of the binary protocol', () => {
     expect(await good.request({ type: 'ping' })).toMatchObject({ type: 'pong' });
   });
 
-  it('refuses a version it does not speak, a second hello, and requests before the hello', async () => {
+  it('refuses an unknown version, a second hello, and requests before the hello', async () => {
     const harness = await startHarness();
     const old = await harness.wire({ greets: false });
     const hello = old.send({ type: 'hello', protocolVersion: PROTOCOL_VERSION + 1, client: 'c', token: '' });
@@ -217,7 +217,7 @@ describe('a connection of the binary protocol', () => {
     await hasty.until(() => hasty.hasEnded);
   });
 
-  it('refuses a second fetch under one correlation id, whose answers nobody could tell apart', async () => {
+  it('refuses a second fetch under one correlation id, whose answers could not be told apart', async () => {
     const harness = await startHarness();
     const client = await harness.wire();
     await client.request(produce('t', 0, 'a'));
@@ -308,7 +308,7 @@ describe('a connection of the binary protocol', () => {
     expect(listings).toBe(100);
   });
 
-  it('ends with its reason a connection whose request fails in a way nobody foresaw', async () => {
+  it('ends a connection whose request fails with an unexpected error, and logs it', async () => {
     const harness = await startHarness();
     const [client, other] = [await harness.wire(), await harness.wire()];
     harness.log.createTopic = () => Promise.reject(new Error('a bug'));

@@ -1,9 +1,9 @@
-// One connection that speaks the broker's own protocol: frames in, answers out, and how fast.
+// Binary protocol: frames in, answers out, on one connection.
 //
-// Guarantees: nothing is done for a client before its hello was accepted. A request that can't be done gets `error`
-// under its correlation id; bytes that are no valid frame get `error` under id 0 and end this connection alone.
-// Bounds: the connection is read only while its requests, their bytes, all connections' bytes and what waits to be
-// sent are within their limits; a frame has to be complete in time.
+// Guarantees: no request is executed before the client's hello is accepted. A request that fails gets `error` under
+// its correlation id. Bytes that are no valid frame get `error` under id 0 and end this connection alone.
+// Bounds: the connection is read only while its requests, their bytes, the bytes of all connections and its send
+// buffer are within their limits. A frame has to be complete in time.
 
 import {
   createFrameAssembler,
@@ -26,7 +26,7 @@ import type { RefusalReason } from '../observer';
 import { createRequestFlow, type IncomingRequest } from './request-flow';
 import { perform, type PlainRequest } from './requests';
 
-/** What a request costs in memory beside its bytes. */
+/** Memory of a request in addition to its bytes. */
 const REQUEST_OVERHEAD_BYTES = 512;
 
 export function createBinaryProtocol(context: ServerContext, connection: Connection): ProtocolHandler {
@@ -36,7 +36,7 @@ export function createBinaryProtocol(context: ServerContext, connection: Connect
   const assembler = createFrameAssembler({ ownsChunks: true });
   let isGreeted = false;
   let isPaused = false;
-  /** No more requests are taken: the client or the server is leaving, or the client was refused. */
+  /** No more requests are accepted: the client or the server is leaving, or the client was rejected. */
   let isLeaving = false;
   let isClosed = false;
 
@@ -125,7 +125,7 @@ export function createBinaryProtocol(context: ServerContext, connection: Connect
     refuse('malformed', 0, new PulsesError('PROTOCOL_VIOLATION', 'the frame was not complete in time'));
   });
 
-  /** Reads or waits, as the limits say. */
+  /** Reads or pauses, as the limits require. */
   const steer = (): void => {
     if (isLeaving || isClosed) return;
     const mustPause =
@@ -152,7 +152,7 @@ export function createBinaryProtocol(context: ServerContext, connection: Connect
     if (flow.count === 0) connection.finish();
   };
 
-  /** Takes no further requests; those under way are answered, memberships and streams end. Once: see `isLeaving`. */
+  /** Accepts no further requests. Those in flight are answered; memberships and streams end. Called once: see `isLeaving`. */
   const leave = (reason: PulsesError, streamError?: PulsesError): void => {
     isLeaving = true;
     assembler.drop();
@@ -248,7 +248,7 @@ export function createBinaryProtocol(context: ServerContext, connection: Connect
       steer();
     },
     onEnd: () => {
-      // The end of the client's side is its leave: a killed client shows no other sign.
+      // The client's end is its leave: a killed client gives no other sign.
       if (!isLeaving) leave(new PulsesError('CONNECTION_LOST', 'the client has ended the connection'));
     },
     onClose: () => {

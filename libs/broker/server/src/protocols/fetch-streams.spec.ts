@@ -90,7 +90,7 @@ describe('a fetch stream', () => {
     else check();
   });
 
-  it('stops when its credit is used up, and goes on with more', async () => {
+  it('stops when its credit is used up, and resumes with more', async () => {
     const harness = await startHarness();
     const message = 'x'.repeat(99);
     await publish(harness, 't', ...Array.from({ length: 10 }, () => message));
@@ -184,7 +184,7 @@ describe('a fetch stream', () => {
     expect(client.messages(big)).toHaveLength(100);
   });
 
-  it('has several small reads in the turn of its connection', async () => {
+  it('does several small reads in one tick of its connection', async () => {
     const topics = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
     const turnsWith = async (readsPerReader: number): Promise<number> => {
       const harness = await startHarness({ limits: { readersPerTurn: 1, readsPerReader } });
@@ -209,7 +209,7 @@ describe('a fetch stream', () => {
     expect(await turnsWith(topics.length)).toBeLessThanOrEqual(2);
   });
 
-  it('gives everybody everything while the log is always committing, with rests between the turns', async () => {
+  it('serves every reader while the log always commits, with rests between the ticks', async () => {
     const harness = await startHarness({ limits: { readersPerTurn: 2, readersRestMs: 2 } });
     harness.log.commitWithoutEnd();
     await publish(harness, 't', 'first');
@@ -224,7 +224,7 @@ describe('a fetch stream', () => {
     for (const [index, client] of clients.entries()) checkStream(client, streams[index] ?? 0, 0);
   });
 
-  it('costs one read and what the socket holds when the client does not read, and slows nobody else', async () => {
+  it('costs one read and what the socket holds when the client does not read, and slows no other client', async () => {
     let slowReaders = 0;
     const harness = await startHarness({ observer: { slowReader: () => (slowReaders += 1) } });
     for (let batch = 0; batch < 100; batch += 1) await publish(harness, 't', 'x'.repeat(99_999));

@@ -1,16 +1,17 @@
 // The fetch streams of one connection.
 //
-// Each stream pulls `[next, high watermark)` from the log with its own cursor; a change of the topic only wakes it up.
-// Streams take turns, one read of the log at a time, and only while the connection takes what was sent: a slow reader
-// costs one read and what the socket holds, and slows no other client. The connections take turns too; in one, a few small reads
-// are done, which leave together.
+// Each stream reads `[next, high watermark)` from the log with its own cursor; a change of the topic only wakes it.
+// Streams take turns, one read of the log at a time, and only while the connection accepts bytes. A slow consumer
+// costs one read and what the socket holds, and delays no other client. Connections take turns too: each does a few
+// small reads, whose answers leave together.
 //
 // Guarantees: a stream's messages are gapless, in order and without duplicates. `head` is a proof: everything below
 // `nextOffset` was sent before it, and no message at or above it has a timestamp before `clockMs`. The argument:
 //   1. `log.clockMs()` is read first. The log promises that no message which becomes visible after that call has an
-//      earlier timestamp; a message that is sequenced and not yet durable counts, since the log's clock stands
-//      still at its timestamp until it is visible.
-//   2. The high watermark is looked up after it, and equals `next`. So every message at or above `next` becomes visible after 1.
+//      earlier timestamp. A message that is not yet durable counts: the log's clock stands still at its timestamp
+//      until it is visible.
+//   2. The high watermark is read after it, and equals `next`. So every message at or above `next` becomes visible
+//      after step 1.
 //   3. Everything below `next` is already in the send buffer, which keeps the order.
 
 import { HEAD_INTERVAL_MS, type Incarnation, type Request, type Response } from '@pulses/broker-wire';
@@ -29,7 +30,7 @@ export interface FetchStreams {
    */
   open(correlation: number, request: FetchRequest): void;
   has(correlation: number): boolean;
-  /** Credit for a stream that has ended meanwhile is passed over. */
+  /** Credit for a stream that has ended is ignored. */
   credit(correlation: number, bytes: number): void;
   /** Ends the stream with `done`; a stream that has ended meanwhile has had its answer. */
   stop(correlation: number): void;
@@ -93,7 +94,7 @@ export function createFetchStreams(
     if (stream.headTimer === undefined) awaitHead(stream, HEAD_INTERVAL_MS);
   };
 
-  /** One timer a stream, not one a head: under load there are thousands of those. */
+  /** One timer for each stream, not for each head: under load heads are thousands. */
   const awaitHead = (stream: Stream, delayMs: number): void => {
     stream.headTimer = clock.setTimer(
       delayMs,
@@ -140,7 +141,7 @@ export function createFetchStreams(
     return bytes;
   };
 
-  /** The connection's part of a turn. */
+  /** The connection's reads of one tick. */
   const serveSome = async (): Promise<void> => {
     const bytesMax = context.readBytes();
     for (
@@ -217,7 +218,7 @@ export function createFetchStreams(
       if (stream === undefined) return;
       const wasStuck = stream.creditBytes <= 0;
       stream.creditBytes = Math.min(stream.creditBytes + bytes, Number.MAX_SAFE_INTEGER);
-      // One that was not has had its turn, or has it before it, whenever there is something to send.
+      // A stream with credit is already scheduled whenever it has something to send.
       if (wasStuck) wake(stream);
     },
     stop: (correlation) => {

@@ -1,10 +1,9 @@
-// One connection of the line protocol's receiving side: every message of a topic, from the first that is kept, then
-// new ones as they come.
+// Line protocol, receiving side: every message of a topic from the first one kept, then new ones as they arrive.
 //
-// Guarantees: gapless, in order, without duplicates: the stream pulls from the log with its own cursor, and a change of the
-// topic only wakes it up. A topic that does not exist yet is waited for; when it is deleted, the connection ends.
-// What the client sends is thrown away. A client that ends only its sending side (`nc -N` at the end of its input)
-// still receives: the stream continues until the client closes, which shows as a failed write.
+// Guarantees: gapless, in order, without duplicates: the stream reads the log with its own cursor, and a change of the
+// topic only wakes it. It waits for a topic that does not exist. It ends when the topic is deleted.
+// Bytes from the client are discarded. A client that ends only its sending side (`nc -N` at the end of its input)
+// still receives: the stream lasts until the client closes, which shows as a failed write.
 // Bounds: one read of the log beyond what the socket holds.
 
 import type { Incarnation } from '@pulses/broker-wire';

@@ -1,12 +1,11 @@
-// One connection of the line protocol's sending side: every line is a message for its topic.
+// Line protocol, sending side: every line is a message for the topic.
 //
-// Guarantees: the messages whose line end has arrived are stored in order, also after the client has closed or the connection
-// broke. One append is under way at a time, so a refused one (a full disk, an overloaded log) is tried again before
-// anything behind it. No byte is ever sent; our side ends once everything is stored, so a client that waits for the
-// end of the connection knows that it is.
-// Does not survive: lines still waiting when the process is killed; this protocol has no acknowledgements.
-// Bounds: bytes waiting here and over all sinks; beyond, the client is not read. A long line is read slowly, one above
-// MESSAGE_BYTES_MAX ends the connection after the lines before it.
+// Guarantees: messages whose line end has arrived are stored in order, also after the client closed or the connection
+// broke. One append is in flight at a time, so a refused one (a full disk, an overloaded log) is retried before
+// anything behind it. No byte is sent. Our side ends once everything is stored, which tells a waiting client so.
+// Does not survive: lines that wait when the process is killed. This protocol has no acknowledgements.
+// Bounds: bytes that wait here and over all sinks; above, the client is not read. A long line is read slowly. A line
+// above MESSAGE_BYTES_MAX ends the connection after the lines before it.
 
 import { createLineReader, type LineBlock } from '@pulses/broker-wire';
 import { isPulsesError } from '@pulses/shared-errors';
@@ -27,7 +26,7 @@ export function createLineProducer(context: ServerContext, connection: Connectio
   /** A long line waits for its next read. */
   let isPacing = false;
   let isClosed = false;
-  /** Set once no more lines are taken: what to do when those taken are stored. */
+  /** Set once no more lines are accepted: what to do when the accepted ones are stored. */
   let whenStored: (() => void) | undefined;
 
   const account = sinkBudget.open({
@@ -110,7 +109,7 @@ export function createLineProducer(context: ServerContext, connection: Connectio
     else whenStored?.();
   };
 
-  /** Stores the block, however long the log has no room. @throws what another try would not change */
+  /** Stores the block; retries while the log has no room. @throws errors that a retry would not change */
   const store = async (block: LineBlock): Promise<void> => {
     let delayMs = limits.sinkRetryMsMin;
     for (;;) {
@@ -158,7 +157,7 @@ export function createLineProducer(context: ServerContext, connection: Connectio
       if (!isStoring) account.close();
     },
     onServerClosing: () => {
-      // What has arrived is still in the system's buffers: read until nothing more comes.
+      // Bytes that have arrived may still be in the system's buffers: read until the client is silent.
       isServerClosing = true;
       steer();
     },

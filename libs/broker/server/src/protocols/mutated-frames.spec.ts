@@ -35,7 +35,7 @@ describe(`a server that is sent mutated frames (${SCALE.note})`, () => {
       }
       expect(failures).toEqual([]);
       expect(unhandled).toEqual([]);
-      // Else the checksum might have refused them all.
+      // Else the checksum might have rejected all of them.
       for (const { mutants, served, refused, timedOut, heapGrowthBytes, answers } of tallies) {
         expect(mutants).toBeGreaterThanOrEqual(MUTANTS_PER_SEED);
         expect(heapGrowthBytes).toBeLessThan(HEAP_GROWTH_BYTES_MAX);

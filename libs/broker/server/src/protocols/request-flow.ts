@@ -1,9 +1,9 @@
-// The requests of one connection on their way: their order, and how many may be under way.
+// The requests of one connection: their order, and how many may be in flight.
 //
-// Guarantees: requests take effect in the order they came, also when they are sent without waiting for answers: the log
-// keeps the order of changes, and a request that looks at what is stored waits for the changes before it. Answers may
-// overtake each other. Nothing starts while the answers given so far wait for a slow client, and one look at a time
-// is under way: answers that are longer than their requests can't pile up.
+// Guarantees: requests take effect in the order they arrived, also when a client sends them without waiting. The log
+// keeps the order of mutations; a read waits for the mutations before it. Answers may overtake each other. Nothing
+// starts while a slow client does not take its answers, and one read at a time is in flight: answers that are longer
+// than their requests cannot pile up.
 
 import { freeMemory, type Request } from '@pulses/broker-wire';
 import { isMutation, isRead } from './requests';

@@ -1,4 +1,4 @@
-// What each request of the binary protocol does; the streams of `fetch` are in fetch-streams.ts.
+// Executes each request of the binary protocol. The streams of `fetch` are in fetch-streams.ts.
 
 import type { Request, Response } from '@pulses/broker-wire';
 import type { ServerContext } from '../context';
@@ -9,7 +9,7 @@ type StreamRequest = Extract<Request, { type: 'hello' | 'fetch' | 'credit' | 'st
 /** A request with one answer, which `perform` gives. */
 export type PlainRequest = Exclude<Request, StreamRequest>;
 
-/** Requests that change what is stored. The log does them in the order of the calls, also while earlier ones wait. */
+/** Requests that change what is stored. The log executes them in the order of the calls. */
 export function isMutation(request: Request): boolean {
   switch (request.type) {
     case 'produce':
@@ -23,7 +23,7 @@ export function isMutation(request: Request): boolean {
   }
 }
 
-/** Requests that look at what is stored now, and so have to wait for the changes sent before them. */
+/** Requests that read what is stored, and so wait for the mutations sent before them. */
 export function isRead(request: Request): boolean {
   return request.type === 'list-topics' || request.type === 'read-positions' || request.type === 'fetch';
 }

@@ -1,7 +1,7 @@
 // A network without a system below it: what one side writes is the other side's next call.
 //
-// Guarantees: bytes arrive in the order written, also when the server pauses; a side that is gone hears `onClose` once. For tests
-// whose many connections would make a simulated network most of the work.
+// Guarantees: bytes arrive in the order written, also when the server pauses. A closed side gets `onClose` once. It serves
+// tests with thousands of connections, where a simulated network would be most of the work.
 
 import { createFrameAssembler, decodeResponse, type Response } from '@pulses/broker-wire';
 import type { Network, Socket, SocketHandlers } from '@pulses/shared-ports';
@@ -30,7 +30,7 @@ export function createDirectNetwork(): DirectNetwork {
     },
     connect: () => Promise.reject(new TypeError('this network is dialled')),
     dial: () => {
-      if (accept === undefined) throw new TypeError('nobody listens');
+      if (accept === undefined) throw new TypeError('no server listens');
       const { socket, client } = createPair();
       accept(socket);
       return client;

@@ -126,7 +126,7 @@ interface StreamContent {
   readonly deletesAll: boolean;
 }
 
-/** What a reader finds by the document alone: the whole frames, and how the stream ends. */
+/** What a reader that follows the document alone finds: the complete frames, and how the stream ends. */
 export function readStream(stream: Buffer): StreamContent {
   const frames: WholeFrame[] = [];
   let deletesAll = false;

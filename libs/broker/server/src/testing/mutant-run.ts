@@ -147,7 +147,7 @@ export async function runMutants(seed: number, count: number): Promise<MutantTal
     return true;
   };
 
-  /** Sends valid requests first, so that mutants disturb streams, memberships and changes in progress. */
+  /** Valid requests, which leave streams, memberships and mutations in flight to disturb. */
   const prepare = (mutant: Mutant): void => {
     if (random.fraction() < 0.5) deliver(mutant, Buffer.concat([nextFrame(), nextFrame()]));
   };
