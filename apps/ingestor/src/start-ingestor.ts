@@ -8,7 +8,7 @@ import { createMetrics, startHttpServer } from '@pulses/shared-monitoring';
 import type { Logger } from '@pulses/shared-ports';
 import { version } from '@pulses/shared-process';
 import { assertSafeBind, type Service } from '@pulses/shared-service-host';
-import { createLiveWindows, runPipeline } from '@pulses/stream-pipeline';
+import { LiveWindows, runPipeline } from '@pulses/stream-pipeline';
 import { createIngestorMetrics } from './ingestor-metrics';
 import { liveRoute } from './live-route';
 import type { IngestorSettings } from './settings';
@@ -34,7 +34,7 @@ export async function startIngestor(settings: IngestorSettings, logger: Logger):
     const ofEngine = engineReadiness();
     return ofEngine.ready ? pipelineReadiness() : ofEngine;
   };
-  const live = createLiveWindows();
+  const live = new LiveWindows();
   const http = await startHttpServer({
     host: settings.httpHost,
     port: settings.httpPort,

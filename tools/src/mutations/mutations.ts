@@ -30,7 +30,7 @@ export const MUTATIONS: readonly Mutation[] = [
     test: {
       project: 'libs/stream/pipeline',
       files: 'restarts',
-      name: 'goes on in a new process that crashes at every commit',
+      name: 'continues in a new process that crashes at every commit',
     },
   },
   {
@@ -49,7 +49,7 @@ export const MUTATIONS: readonly Mutation[] = [
     test: {
       project: 'libs/stream/pipeline',
       files: 'restarts',
-      name: 'goes on in a new process that crashes at every commit',
+      name: 'continues in a new process that crashes at every commit',
     },
   },
   {

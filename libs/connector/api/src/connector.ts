@@ -3,33 +3,42 @@
 // The pipeline speaks of logical streams: one source, and outputs that belong to a tenant (grouped, aggregated) or to
 // the source (dead letters). An adapter maps them to its own layout of topics, subjects or keys.
 //
-// What a caller does with a failure (PulsesError):
-//   retriable (CONNECTION_LOST, TIMED_OUT, STORAGE_FULL, …)   close the session, open a new one, start again from its positions
-//   FENCED, POSITION_CONFLICT                                 the same: another member may be active, or an uncertain commit was stored
-//   TOPIC_UNKNOWN                                             the source was deleted: the same; the new session has another incarnation
+// Call order: `openSession`, then `read` once and `next` again and again; `commit` at any time between; `close` last.
+// Concurrency: one `openSession` and one `next` at a time. Several `commit` may be under way.
+// Units: times in milliseconds since the Unix epoch, sizes in bytes.
+//
+// What a failure (PulsesError) makes the caller do:
+//   retriable (CONNECTION_LOST, TIMED_OUT, STORAGE_FULL, …)   close the session, open a new one, start from its positions
+//   FENCED, POSITION_CONFLICT                                 the same: another member is active, or an uncertain commit was stored
+//   TOPIC_UNKNOWN                                             the same: the source was deleted; the new one has another incarnation
 //   anything else                                             stop
-// In no case does a caller repeat a commit: a new session's positions tell whether the last one was stored.
+// The caller never repeats a commit. The positions of the next session show whether the last one was stored.
 
-/** What an adapter can do; the conformance suite skips a scenario only through this manifest. */
+/** What an adapter can do. The conformance suite skips a scenario only through this manifest. */
 export interface ConnectorSupports {
-  /** Outputs and positions become visible in one step. Else a crash can leave outputs that a repeat writes again with the same ids. */
+  /**
+   * Outputs and positions become visible in one step. Without it a crash can leave outputs without their position; the next
+   * session writes them again with the same ids.
+   */
   readonly atomicCommit: boolean;
   /** A second member stands by, takes over, and fences the first. */
   readonly standby: boolean;
 }
 
+/** Opens sessions on the sources of one message system. */
 export interface Connector {
   readonly name: string;
   readonly supports: ConnectorSupports;
   /**
-   * Becomes the group's active member on the source and reads the stored positions. Makes the source when it does not
-   * exist. Waits as a standby for as long as another member is active, calling `onStandby` once when the wait begins.
-   * Called once at a time; not retried inside: a lost connection rejects.
+   * Becomes the group's active member on the source and reads the stored positions. Creates the source if it does not
+   * exist. While another member is active it waits as a standby, and calls `onStandby` once when the wait begins.
+   * Does not retry: a lost connection rejects.
    *
-   * @throws PulsesError, and the signal's reason when it aborts
+   * @throws PulsesError; CONFIG_INVALID when the outputs of the source belong to another group
+   * @throws the signal's reason when it aborts
    */
   openSession(options: OpenSessionOptions): Promise<Session>;
-  /** Ends every session. */
+  /** Closes every session. */
   close(): Promise<void>;
 }
 
@@ -40,10 +49,10 @@ export interface OpenSessionOptions {
   onStandby(): void;
 }
 
-/** What the outputs' ids are bound to. */
+/** What the ids of outputs are derived from. */
 export interface SourceIdentity {
   readonly topic: string;
-  /** 32 hex digits; another one each time the topic is made. */
+  /** 32 hex digits. A topic that is deleted and created again gets another one. */
   readonly incarnation: string;
 }
 
@@ -55,44 +64,48 @@ export interface Position {
   readonly metadata: string;
 }
 
-/** The time as the group's one active member. Ends with `close`, or with the first rejection of any of its calls. */
+/**
+ * The time as the group's active member. It ends with `close`, or with the first rejection of any call; every later call
+ * rejects, and so does the stream.
+ */
 export interface Session {
   readonly source: SourceIdentity;
   /** First source offset that is still kept. */
   readonly startOffset: number;
-  /** As stored when this session became active; includes every commit of earlier members that was ever accepted. */
+  /** As stored when this session became active. They include every commit of earlier members that was ever accepted. */
   readonly positions: ReadonlyMap<string, Position>;
-  /** The offset that the source's next message gets, as of now; for metrics. */
+  /** The offset that the next message of the source gets. For metrics. */
   sourceHead(): Promise<number>;
-  /** Reads the source from an offset. One stream at a time. */
+  /** Reads the source from an offset. One stream at a time; close it before the next one. */
   read(fromOffset: number): SourceStream;
   /**
-   * Stores outputs and positions. Commits take effect in the order of the calls; several may be under way, and when
-   * one fails so do all after it. The bytes given must not change until the promise settles.
+   * Stores outputs and positions; resolves when both are durable. Commits take effect in the order of the calls. When one
+   * fails, so do all after it. The caller must not change the bytes until the promise settles.
    */
   commit(commit: OutputCommit): Promise<void>;
-  /** Gives up the membership at once; a standby takes over. Streams and commits under way reject. */
+  /** Gives up the membership at once, so that a standby takes over. Streams and commits under way reject. */
   close(): Promise<void>;
 }
 
 export interface SourceStream {
-  /** The next event; one call at a time. Taking an event lets the adapter fetch further ones, within its prefetch limit. */
+  /** The next event. One call at a time. Each call lets the adapter fetch further events within its read-ahead. */
   next(): Promise<SourceEvent>;
+  /** Ends the stream; a call under way rejects. The session stays open. */
   close(): void;
 }
 
 export type SourceEvent = SourceRecords | SourceHead;
 
 /**
- * A run of messages with consecutive offsets and one log timestamp. `bytes` holds them; message `i` is
- * `bytes[i === 0 ? start : ends[i - 1] + gap, ends[i])`, where `gap` is the count of separator bytes between two.
- * Valid until the next call of `next`.
+ * A run of messages with consecutive offsets and one log timestamp. Message `i` is
+ * `bytes[i === 0 ? start : ends[i - 1] + gap, ends[i])`, where `gap` counts the separator bytes between two messages.
+ * Valid until the next call of `next`: the adapter may then reuse the memory.
  */
 export interface SourceRecords {
   readonly kind: 'records';
   readonly baseOffset: number;
   readonly recordCount: number;
-  /** When the log stored them, milliseconds since the Unix epoch; never less than in an earlier event. */
+  /** When the log stored them; never earlier than in a previous event. */
   readonly timestampMs: number;
   readonly bytes: Uint8Array;
   readonly start: number;
@@ -101,14 +114,14 @@ export interface SourceRecords {
   readonly gap: number;
 }
 
-/** Everything below `nextOffset` was handed out, and no later message has a timestamp before `clockMs`. */
+/** Everything below `nextOffset` was read, and no later message has a timestamp before `clockMs`. */
 export interface SourceHead {
   readonly kind: 'head';
   readonly nextOffset: number;
   readonly clockMs: number;
 }
 
-/** Output messages of one tenant: `payload` holds `recordCount` lines, each ended by a line feed. */
+/** Output messages of one tenant. `payload` holds `recordCount` lines, each ended by a line feed. */
 export interface TenantOutput {
   /** The tenant as it stands in topic names (`encodeTenant` of the pulse model). */
   readonly tenant: string;
@@ -120,6 +133,6 @@ export interface OutputCommit {
   readonly grouped: readonly TenantOutput[];
   readonly aggregated: readonly TenantOutput[];
   readonly deadLetters: { readonly recordCount: number; readonly payload: Uint8Array } | undefined;
-  /** Never empty: no output without a position, no position without the outputs before it. */
+  /** Never empty: no output is stored without a position. A position that is not named keeps its value. */
   readonly positions: ReadonlyMap<string, Position>;
 }

@@ -1,6 +1,6 @@
-// What has been read since the engine last heard of it: one row for each key, summed.
+// Sums what was read since the last delta: one row for each key.
 //
-// Nothing is allocated for a pulse. Bounds: rows are handed to the engine at `rowsMax` at the latest.
+// Guarantees: adding a pulse allocates nothing. Bounds: `rowsMax` rows; the caller hands a full delta to the engine.
 
 import { createKeyTable, type KeyTable, type WindowDelta } from '@pulses/aggregation-api';
 import { addAmountAt, AMOUNT_LIMBS } from '@pulses/shared-pulse-model';
@@ -35,7 +35,7 @@ export class DeltaAccumulator implements WindowDelta {
     return this.length === this.rowsMax;
   }
 
-  /** Starts on a window; nothing may be held. */
+  /** Starts a window. The delta must be empty. */
   startWindow(windowStartMs: number, keys: KeyTable, fromOffset: number): void {
     this.windowStartMs = windowStartMs;
     this.keys = keys;
@@ -61,7 +61,7 @@ export class DeltaAccumulator implements WindowDelta {
     this.lastSeenMs[row] = timestampMs;
   }
 
-  /** Forgets the rows, once the engine has them. */
+  /** Removes the rows, once the engine has taken them. */
   clear(): void {
     for (let row = 0; row < this.length; row += 1) this.rows[this.ids[row] as number] = NO_ROW;
     this.length = 0;

@@ -5,11 +5,5 @@ export {
   type PipelineOptions,
   type PipelineState,
 } from './options';
-export {
-  createLiveWindows,
-  LIVE_SUMS_MAX,
-  type LiveSum,
-  type LiveWindow,
-  type LiveWindows,
-} from './windows/live-window';
+export { LIVE_SUMS_MAX, type LiveSum, type LiveWindow, LiveWindows } from './windows/live-window';
 export { runPipeline } from './run-pipeline';

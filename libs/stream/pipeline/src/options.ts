@@ -1,4 +1,4 @@
-// What the pipeline is given.
+// What the pipeline needs from its caller.
 
 import type { AggregationEngine } from '@pulses/aggregation-api';
 import type { LiveWindows } from './windows/live-window';
@@ -7,8 +7,8 @@ import type { Clock, Logger, Random } from '@pulses/shared-ports';
 import { GROUPED_LINE_OVERHEAD_BYTES, KEY_FIELDS_BYTES_MAX, type DeadLetterReason } from '@pulses/shared-pulse-model';
 
 /**
- * Counts and times for metrics; called for each batch or commit, never for each pulse. Counted is what a commit holds, once
- * its answer says that it is stored; so a commit whose answer was lost is in the outputs and not in the counts.
+ * Counts and times for metrics. Called once a batch or commit, never once a pulse. A commit is counted when its
+ * acknowledgement arrives, so one whose acknowledgement was lost is in the outputs and not in the counts.
  */
 export interface PipelineObserver {
   grouped(count: number): void;
@@ -16,35 +16,35 @@ export interface PipelineObserver {
   aggregated(count: number): void;
   committed(seconds: number): void;
   openKeys(count: number): void;
-  /** Offset behind the last message read; goes back where a session reads again. */
+  /** Offset behind the last message read. It falls when a new session reads messages again. */
   readUpTo(offset: number): void;
   state(state: PipelineState): void;
 }
 
-/** For readiness: whether this ingestor does the work, stands by, or looks for its source. */
+/** For readiness: this ingestor is active, stands by, or connects. */
 export type PipelineState =
   | { readonly kind: 'connecting'; readonly reason: string }
   | { readonly kind: 'standby' }
-  /** `sourceHead`: see the session of the connector. */
+  /** `sourceHead` is that of the connector's session. */
   | { readonly kind: 'active'; sourceHead(): Promise<number> };
 
 export interface PipelineLimits {
-  /** Output bytes of a commit, about; a dead letter may go beyond. At least COMMIT_BYTES_MIN. */
+  /** Approximate output bytes of a commit; a dead letter may exceed it. At least COMMIT_BYTES_MIN. */
   readonly commitBytes: number;
-  /** Time after which a commit is sent although it is smaller, once none is under way; looked at whenever something arrives. */
+  /** A smaller commit is sent after this time, once none is under way. Checked at every source event. */
   readonly commitIntervalMs: number;
   readonly commitsUnderWayMax: number;
   /** Keys of one window; one more ends the ingestor with WINDOW_FULL. Two windows exist while the older one is emitted. */
   readonly openKeysMax: number;
-  /** Keys gathered before the engine hears of them. */
+  /** Keys in a delta; a full one is handed to the engine. */
   readonly deltaRowsMax: number;
   /** Keys whose sums go into one commit. */
   readonly sumsMax: number;
-  /** Keys of a closed window whose sums are made at once, before what is read goes on. */
+  /** Keys of a closed window whose sums are emitted in one step, between two source events. */
   readonly keysPerStep: number;
 }
 
-/** What the longest grouped line takes: a commit that has no room for it would wait for room for ever. */
+/** Size of the longest grouped line. A commit without room for it would never be sent. */
 export const COMMIT_BYTES_MIN = GROUPED_LINE_OVERHEAD_BYTES + KEY_FIELDS_BYTES_MAX;
 
 export const PIPELINE_LIMITS: PipelineLimits = {
@@ -85,8 +85,8 @@ export interface PipelineOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly observer: PipelineObserver;
-  /** Who asks for the sums of the open window. */
+  /** Queries for the sums of the open window. */
   readonly live?: LiveWindows;
-  /** What is left out has its default. */
+  /** Defaults: `PIPELINE_LIMITS`. */
   readonly limits?: Partial<PipelineLimits>;
 }

@@ -58,7 +58,7 @@ describe('outputs of the pipeline', () => {
     expect(new Set(aggregated(log, 'b').map((text) => fieldOf(text, 'window_start'))).size).toBe(5);
   });
 
-  it('stores what is no pulse as a dead letter with reason, bytes and offset, and goes on', async () => {
+  it('stores what is no pulse as a dead letter with reason, bytes and offset, and continues', async () => {
     const log = newLog();
     const broken = [
       '',

@@ -10,7 +10,7 @@ import type { OutputBatch } from './commits/output-batch';
 import type { ResumePoint } from './stored-positions';
 
 export class PulseIntake {
-  /** What the engine has yet to hear of. */
+  /** Sums that the engine has not taken yet. */
   readonly delta: DeltaAccumulator;
   readonly #reader = createPulseReader();
   readonly #ids: ReturnType<typeof createGroupedIds>;

@@ -73,7 +73,7 @@ async function runProcesses(log: SimLog, store?: EngineStore): Promise<number> {
 
 describe('a pipeline that is restarted', () => {
   it.each(['before', 'after'] as const)(
-    'goes on in a new session at every commit that fails %s it is stored',
+    'continues in a new session at every commit that fails %s it is stored',
     async (at) => {
       const { topics, commits } = await undisturbed();
       expect(commits).toBeGreaterThan(20);
@@ -97,7 +97,7 @@ describe('a pipeline that is restarted', () => {
     ['after it was stored, with a memory engine', 'after', false],
     ['before it is stored, with an engine that survives', 'before', true],
     ['after it was stored, with an engine that survives', 'after', true],
-  ] as const)('goes on in a new process that crashes at every commit, %s', async (_title, at, survives) => {
+  ] as const)('continues in a new process that crashes at every commit, %s', async (_title, at, survives) => {
     const { topics, commits } = await undisturbed();
     for (let failing = 0; failing < commits; failing += 1) {
       const log = newLog((index) => (index === failing ? { at, error: new PulsesError('STORAGE_FAILED') } : undefined));

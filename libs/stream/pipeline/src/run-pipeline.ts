@@ -1,18 +1,18 @@
-// Keeps a session going: opens it, runs it, and opens the next one after a failure that a new session can mend.
+// Runs one session after another: after a failure that a new session can recover from, it opens the next one.
 //
-// Guarantees: nothing is carried from one session to the next but what the connector stored, so an uncertain commit is
-// settled by reading the positions, never by assuming.
+// Guarantees: a session starts from what the connector stored and from nothing else. So an uncertain commit is settled by
+// reading the positions, never by an assumption.
 
 import { backoffMs, delay } from '@pulses/shared-async';
 import { limitsOf, type PipelineLimits, type PipelineOptions } from './options';
-import { isMendable } from './session-failure';
+import { isRecoverable } from './session-failure';
 import { runSession } from './session-run';
 
 const BACKOFF = { delayMsMin: 100, delayMsMax: 5_000 };
-/** A session that lived so long was sound, as is one that has stored something: the next failure starts the backoff anew. */
+/** A session that lasted this long, or stored something, resets the backoff. */
 const SOUND_SESSION_MS = 10_000;
 
-/** Resolves after the signal aborted and the session was closed. @throws what no new session can mend */
+/** Resolves after the signal has aborted and the session is closed. @throws what no new session can recover from */
 export async function runPipeline(options: PipelineOptions, signal: AbortSignal): Promise<void> {
   const { clock, random, logger, observer } = options;
   const limits = limitsOf(options.limits);
@@ -33,7 +33,7 @@ export async function runPipeline(options: PipelineOptions, signal: AbortSignal)
       await runOneSession(sound, limits, signal);
     } catch (error) {
       if (signal.aborted) return;
-      if (!isMendable(error)) throw error;
+      if (!isRecoverable(error)) throw error;
       if (clock.monotonicMs() - startMs > SOUND_SESSION_MS) failures = 0;
       failures += 1;
       const delayMs = backoffMs(failures, { ...BACKOFF, random });

@@ -11,7 +11,7 @@ import { withTimeout } from '@pulses/shared-async';
 import { failpoint } from '@pulses/shared-failpoints';
 import { FairMerge } from './fair-merge';
 import type { PipelineLimits, PipelineOptions } from './options';
-import { isMendable } from './session-failure';
+import { isRecoverable } from './session-failure';
 import { StepHandler } from './step-handler';
 import { readPositions } from './stored-positions';
 
@@ -45,17 +45,17 @@ export async function runSession(
     signal.removeEventListener('abort', stop);
     stream.close();
   }
-  // What is under way when the ingestor stops may still be stored; whether it was, the next session finds out.
+  // Commits under way may still be stored. If not, the next session reads their messages again.
   await withTimeout(handler.settle(), DRAIN_MS_MAX, clock);
 }
 
 /**
  * What a failed session rejects with. A commit that is refused ends the session, so the stream may fail before the refusal
- * is heard of, with an error that says less. The failure that no new session can mend goes first.
+ * arrives, with an error that says less. The failure that no new session can recover from takes precedence.
  */
 async function firstCause(error: unknown, session: Session, handler: StepHandler): Promise<unknown> {
-  if (!isMendable(error)) return error;
+  if (!isRecoverable(error)) return error;
   await session.close();
   const commitFailure: unknown = await handler.drain().catch((failure: unknown) => failure);
-  return commitFailure === undefined || isMendable(commitFailure) ? error : commitFailure;
+  return commitFailure === undefined || isRecoverable(commitFailure) ? error : commitFailure;
 }

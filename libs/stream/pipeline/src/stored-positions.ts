@@ -30,7 +30,7 @@ export interface StoredPositions {
   readonly progress: WindowProgress | undefined;
 }
 
-/** Where a session starts, and what earlier ones have done of it. */
+/** Where a session starts to read, and what earlier sessions have already stored. */
 export interface ResumePoint {
   readonly readFrom: number;
   /** Messages below it have their grouped line or dead letter. */

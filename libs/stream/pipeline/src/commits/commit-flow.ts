@@ -1,6 +1,7 @@
 // Commits under way: several at a time, in order, within bounds.
 //
-// Guarantees: after the first failure nothing more is sent, and every later call rejects with that failure.
+// Guarantees: commits are sent in the order of the calls. After the first failure nothing more is sent, and every later call
+// rejects with that failure. Bounds: `underWayMax` commits.
 
 import type { OutputCommit, Session } from '@pulses/connector-api';
 import { Condition } from '@pulses/shared-async';

@@ -1,8 +1,7 @@
 // Makes commits of grouped lines and dead letters, each with the position behind them.
 //
-// Guarantees: lines and their position are one commit, so neither is stored without the other. A batch is used again only
-// once its commit has settled. Bounds: one batch is filled, `commitsUnderWayMax` are under way; the lists of free ones is no
-// longer than both together.
+// Guarantees: lines and their position are one commit, so neither is stored without the other. A batch is reused only after
+// its commit has settled. Bounds: one batch more than commits may be under way.
 
 import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock } from '@pulses/shared-ports';

@@ -1,7 +1,7 @@
 // The grouped lines and dead letters of one commit.
 //
 // Lines are written in source order into the first half of a buffer; at the end they are moved, tenant by tenant, into the
-// second half, so a thousand tenants cost no more memory than one. A batch is used again once its commit has settled.
+// second half, so a thousand tenants cost no more memory than one. The caller reuses a batch once its commit has settled.
 
 import type { TenantOutput } from '@pulses/connector-api';
 import {
@@ -32,7 +32,7 @@ export class OutputBatch {
   private tenantLines = new Int32Array(1024);
   private tenantBytes = new Int32Array(1024);
 
-  /** @param bytesMax grouped lines held at most; dead letters count as well, but a single one may go beyond */
+  /** @param bytesMax limit on grouped lines and dead letters together; a single dead letter may exceed it */
   constructor(private readonly bytesMax: number) {
     this.buffer = Buffer.allocUnsafeSlow(2 * bytesMax);
     const linesMax = Math.ceil(bytesMax / LINE_BYTES_TYPICAL);
@@ -44,17 +44,17 @@ export class OutputBatch {
     return this.lineCount === 0 && this.deadLetters.length === 0;
   }
 
-  /** Grouped lines held. */
+  /** Number of grouped lines. */
   get lines(): number {
     return this.lineCount;
   }
 
-  /** One for each dead letter held. */
+  /** One for each dead letter. */
   get reasons(): readonly DeadLetterReason[] {
     return this.deadLetterReasons;
   }
 
-  /** True when a line with so many bytes of key fields fits. */
+  /** True when a line with `keyFieldsBytes` of key fields fits. */
   hasRoomFor(keyFieldsBytes: number): boolean {
     return (
       this.lineCount < this.lineEnds.length &&
@@ -88,7 +88,7 @@ export class OutputBatch {
     this.deadLetterBytes += line.byteLength;
   }
 
-  /** The outputs; they refer to this batch's buffer until `clear`. `tenants` are the names by index. */
+  /** The outputs, as views of this batch's buffer: valid until `clear`. `tenants` are the names by index. */
   finish(tenants: readonly string[]): BatchOutputs {
     return {
       grouped: this.groupByTenant(tenants),
@@ -131,7 +131,7 @@ export class OutputBatch {
         recordCount: tenantLines[tenant] as number,
         payload: buffer.subarray(place, place + bytes),
       };
-      // From here on: where the tenant's next line goes.
+      // From here on it is the place of the tenant's next line.
       tenantBytes[tenant] = place;
       place += bytes;
       return output;

@@ -1,5 +1,5 @@
-// What a source log must become, worked out the plain way: JSON.parse, BigInt, one object for each pulse. Shares no code
-// with the pipeline. Fit for lines whose amounts are strings, so that JSON.parse reads them exactly.
+// The outputs that a source log must have, by JSON.parse and BigInt with one object for each pulse. Shares no code with the
+// pipeline. Amounts must be strings, so that JSON.parse reads them exactly.
 
 import type { LoggedMessage } from './logged-message';
 

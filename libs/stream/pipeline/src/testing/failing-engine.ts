@@ -5,13 +5,13 @@ import { PulsesError } from '@pulses/shared-errors';
 
 export type EngineCall = 'open' | 'add' | 'seal' | 'sums' | 'drop';
 
-/** Which call fails, counted from 0 over all calls, and whether it was done before. */
+/** Which call fails, counted from 0 over all calls, and whether it fails before or after its work. */
 export interface EngineFailure {
   readonly index: number;
   readonly at: 'before' | 'after';
 }
 
-/** Passes calls on, and makes some fail with CONNECTION_LOST. `calls` notes them all. */
+/** Forwards calls and makes some fail with CONNECTION_LOST. `calls` records them all. */
 export function createFailingEngine(
   engine: AggregationEngine,
   failures: readonly EngineFailure[],

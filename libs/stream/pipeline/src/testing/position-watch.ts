@@ -1,9 +1,9 @@
-// Holds positions to outputs after every commit of a sim log: never ahead of them, never behind.
+// Checks after every commit of a simulated log that its positions match its outputs.
 
 import { expectedOutputs } from './expected-outputs';
 import type { SimLog } from './sim-log';
 
-/** Throws inside the commit at which a position does not say how many lines there are. */
+/** Throws inside the first commit after which positions and outputs differ. */
 export function watchPositions(log: SimLog, windowMs: number): void {
   const { sourceTopic } = log;
   const sumsBelow = new Map<number, number>();
@@ -25,9 +25,9 @@ export function watchPositions(log: SimLog, windowMs: number): void {
       sumsBelow.set(offset, sums);
     }
     const emitted = metadata === '' ? 0 : (JSON.parse(metadata) as { emitted_keys: number }).emitted_keys;
-    const told = [log.positions.get('grouped')?.offset ?? 0, sums + emitted];
+    const expected = [log.positions.get('grouped')?.offset ?? 0, sums + emitted];
     const stored = [linesOf('.grouped.pulses') + linesOf('.dead-letter'), linesOf('.amount')];
-    if (String(told) !== String(stored))
-      throw new Error(`positions tell of ${String(told)} lines, stored are ${String(stored)}`);
+    if (String(expected) !== String(stored))
+      throw new Error(`positions cover ${String(expected)} lines, ${String(stored)} are stored`);
   };
 }

@@ -1,15 +1,15 @@
-// A pipeline that runs against a sim log, and the test's hand on its time.
+// A pipeline that runs against a simulated log, on a clock that the test advances.
 
 import type { AggregationEngine } from '@pulses/aggregation-api';
 import { createReferenceEngine } from '@pulses/testing-aggregation-conformance';
 import { createSimClock, createSimRandom, type SimClock } from '@pulses/testing-sim';
-import { createLiveWindows, type LiveWindows } from '../windows/live-window';
+import { LiveWindows } from '../windows/live-window';
 import type { PipelineLimits, PipelineState } from '../options';
 import { runPipeline } from '../run-pipeline';
 import type { SimLog } from './sim-log';
 
 export const WINDOW_MS = 5_000;
-/** Steps of the clock after which a run that gets nowhere is given up. */
+/** Steps of the clock after which a run without progress fails. */
 const STEPS_MAX = 500;
 const STEP_MS = 200;
 
@@ -47,7 +47,7 @@ export function startRig({
   seed = 1,
 }: RigOptions): Rig {
   const clock = createSimClock();
-  const live = createLiveWindows();
+  const live = new LiveWindows();
   const abort = new AbortController();
   const counts = { grouped: 0, aggregated: 0, readUpTo: 0, openKeys: 0 };
   const deadLetters: string[] = [];
@@ -101,7 +101,7 @@ export function startRig({
       if (ended !== undefined) await finished;
       await clock.advance(STEP_MS);
     }
-    throw new Error(`the pipeline got no further; positions: ${JSON.stringify([...log.positions])}`);
+    throw new Error(`the pipeline made no progress; positions: ${JSON.stringify([...log.positions])}`);
   };
 
   return {

@@ -13,7 +13,7 @@ const start = () => {
 };
 
 describe('the open window', () => {
-  it('is told with the exact sums of all that was read, of every tenant or of one, and goes on', async () => {
+  it('is answered with the exact sums of every message read, of all tenants or of one, and stays open', async () => {
     const { log, rig } = start();
     log.append(T0, line('a', 's', '0.1'), line('b', 's', '1e2'), 'no pulse', line('a', 't', '-7'));
     log.append(T0 + 10, line('a', 's', '0.2'));
@@ -49,7 +49,7 @@ describe('the open window', () => {
     await rig.stop();
   });
 
-  it('is none when nothing was read, and refuses more questions than it may hold', async () => {
+  it('is undefined when nothing was read; queries above the limit are refused', async () => {
     const { log, rig } = start();
     const questions = Array.from({ length: 17 }, () => rig.live.ask(undefined));
     await expect(questions.pop()).rejects.toMatchObject({ code: 'OVERLOADED' });

@@ -1,11 +1,11 @@
-// Questions about the open window, answered by the pipeline between two events: so they never overlap with what the engine
-// does, and need nothing of it but its sums.
+// Queries for the sums of the open window. The pipeline answers them between two events, so they never overlap with another
+// call of the engine.
 //
-// Bounds: `ASKED_MAX` questions wait; an answer holds `LIVE_SUMS_MAX` sums.
+// Bounds: `QUERIES_MAX` queries wait; an answer holds `LIVE_SUMS_MAX` sums.
 
 import { PulsesError } from '@pulses/shared-errors';
 
-const ASKED_MAX = 16;
+const QUERIES_MAX = 16;
 export const LIVE_SUMS_MAX = 10_000;
 
 /** The sum of one key so far. */
@@ -18,11 +18,11 @@ export interface LiveSum {
   readonly pulseCount: number;
 }
 
-/** The open window as far as it was read. */
+/** The open window, up to the last message read. */
 export interface LiveWindow {
   readonly windowStartMs: number;
   readonly windowMs: number;
-  /** Everything below this source offset, from the window's first on, is in the sums. */
+  /** The sums cover the window's messages below this source offset. */
   readonly nextOffset: number;
   /** In order of first appearance. */
   readonly sums: readonly LiveSum[];
@@ -30,40 +30,37 @@ export interface LiveWindow {
   readonly isCut: boolean;
 }
 
-export interface LiveWindows {
-  /**
-   * Resolves to the open window, or to undefined when none is open; `tenantId` leaves only that tenant's sums.
-   * Waits for a session as long as there is none.
-   * @throws PulsesError OVERLOADED when too many questions wait; what the engine rejects with
-   */
-  ask(tenantId: string | undefined): Promise<LiveWindow | undefined>;
-  /** For the pipeline: answers what was asked, one after the other. */
-  answer(read: (tenantId: string | undefined) => Promise<LiveWindow | undefined>): Promise<void>;
-}
-
-interface Question {
+interface Query {
   readonly tenantId: string | undefined;
   resolve(window: LiveWindow | undefined): void;
   reject(error: unknown): void;
 }
 
-export function createLiveWindows(): LiveWindows {
-  const asked: Question[] = [];
-  return {
-    ask: (tenantId) =>
-      new Promise((resolve, reject) => {
-        if (asked.length >= ASKED_MAX) reject(new PulsesError('OVERLOADED', `${ASKED_MAX} questions wait already`));
-        else asked.push({ tenantId, resolve, reject });
-      }),
-    async answer(read) {
-      for (let question = asked.shift(); question !== undefined; question = asked.shift()) {
-        try {
-          question.resolve(await read(question.tenantId));
-        } catch (error) {
-          question.reject(error);
-          throw error;
-        }
+export class LiveWindows {
+  readonly #queries: Query[] = [];
+
+  /**
+   * Resolves to the open window, or to undefined when none is open. With a `tenantId` it holds only that tenant's sums.
+   * Waits for a session while there is none.
+   * @throws PulsesError OVERLOADED when too many queries wait; what the engine rejects with
+   */
+  ask(tenantId: string | undefined): Promise<LiveWindow | undefined> {
+    return new Promise((resolve, reject) => {
+      if (this.#queries.length >= QUERIES_MAX)
+        reject(new PulsesError('OVERLOADED', `the limit of ${QUERIES_MAX} waiting queries is reached`));
+      else this.#queries.push({ tenantId, resolve, reject });
+    });
+  }
+
+  /** For the pipeline: answers the waiting queries, one after the other. @throws what `read` rejects with */
+  async answer(read: (tenantId: string | undefined) => Promise<LiveWindow | undefined>): Promise<void> {
+    for (let query = this.#queries.shift(); query !== undefined; query = this.#queries.shift()) {
+      try {
+        query.resolve(await read(query.tenantId));
+      } catch (error) {
+        query.reject(error);
+        throw error;
       }
-    },
-  };
+    }
+  }
 }

@@ -1,4 +1,4 @@
-// The window that is being read: its keys, and for each key what its output lines need.
+// The keys of the window that is being read, and for each key what its output lines need.
 
 import { createKeyTable, type KeyTable } from '@pulses/aggregation-api';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
@@ -9,10 +9,10 @@ export interface OpenWindowOptions {
   readonly windowMs: number;
   /** First source offset that the window reads. */
   readonly fromOffset: number;
-  /** Keys whose sums an earlier session has emitted already. */
+  /** Number of keys whose sums an earlier session has emitted. */
   readonly emittedKeys: number;
   readonly keysMax: number;
-  /** Secret of the key table; it changes no output. */
+  /** Secret of the key table's hash; it changes no output. */
   readonly hashSeed: readonly [number, number];
 }
 
@@ -50,7 +50,7 @@ export class OpenWindow {
     return this.idOf(text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd);
   }
 
-  /** Takes the keys that an engine has kept, under their ids. */
+  /** Adds the keys that an engine has kept, under their ids. */
   takeKeys(keys: KeyTable): void {
     for (let id = 0; id < keys.size; id += 1) {
       const bytes = keys.bytesOf(id);
@@ -92,7 +92,7 @@ export class OpenWindow {
       grown.set(this.tenantOfKey);
       this.tenantOfKey = grown;
     }
-    // One character a byte: two tenants share this text only when their bytes are the same.
+    // Latin-1 maps each byte to one character, so two tenants share a text only if their bytes are equal.
     const bytes = Buffer.from(tenant.buffer, tenant.byteOffset, tenant.byteLength).toString('latin1');
     let index = this.tenantIndexes.get(bytes);
     if (index === undefined) {

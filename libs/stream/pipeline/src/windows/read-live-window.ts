@@ -5,7 +5,7 @@ import { AMOUNT_LIMBS, formatAmount } from '@pulses/shared-pulse-model';
 import { LIVE_SUMS_MAX, type LiveSum, type LiveWindow } from './live-window';
 import type { OpenWindow } from './open-window';
 
-/** Everything read is in the engine when this is called, and nothing is added until it resolves. */
+/** Call it when everything read is in the engine; add nothing until it resolves. */
 export async function readLiveWindow(
   engine: AggregationEngine,
   window: OpenWindow,

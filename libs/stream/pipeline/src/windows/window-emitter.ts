@@ -1,7 +1,7 @@
-// Turns a closed window into commits of aggregated lines, a few keys at a time, so that reading goes on beside it.
+// Turns a sealed window into commits of aggregated lines, a few keys at a time, so that reading continues meanwhile.
 //
-// Guarantees: keys are emitted in order of first appearance, each once: a commit's position `windowed` counts them, and
-// the last one moves on to the next window. The lines are a function of the window alone, not of how it was sliced.
+// Guarantees: each key is emitted once, in order of first appearance. The position `windowed` of a commit counts them; the
+// last commit moves it to the next window. The lines depend on the window alone, not on how it was sliced.
 
 import type { AggregationEngine } from '@pulses/aggregation-api';
 import type { OutputCommit, SourceIdentity, TenantOutput } from '@pulses/connector-api';
@@ -12,7 +12,7 @@ import type { OpenWindow } from './open-window';
 import type { PipelineLimits } from '../options';
 import { WINDOWED, windowedPosition } from '../stored-positions';
 
-/** Above it a commit is sent although it has fewer keys: they may be kilobytes long. */
+/** A commit is sent above this size even with fewer than `sumsMax` keys, since a key may be kilobytes long. */
 const BYTES_A_COMMIT_MAX = 4 * 1024 * 1024;
 
 /** The lines of one commit. */
@@ -21,7 +21,7 @@ interface Gathering {
   bytes: number;
 }
 
-/** Answers after each step whether the next one begins with a commit. */
+/** Yields after each step whether the next one begins with a commit. */
 export type WindowEmission = AsyncGenerator<boolean, void>;
 
 /** Makes the engine take no more adds. @throws PulsesError PROTOCOL_VIOLATION when it does not have the window's keys */
@@ -32,7 +32,7 @@ export async function sealWindow(engine: AggregationEngine, window: OpenWindow):
   if (keyCount !== window.keys.size || keyCount < window.emittedKeys)
     throw new PulsesError(
       'PROTOCOL_VIOLATION',
-      `the window from ${window.startMs} ms on has ${window.keys.size} keys, the engine ${keyCount}; ${window.emittedKeys} are emitted`,
+      `the window that starts at ${window.startMs} ms has ${window.keys.size} keys, the engine has ${keyCount}; ${window.emittedKeys} are emitted`,
     );
 }
 
