@@ -60,7 +60,14 @@ describe('the workflows', () => {
       .map((path) => JSON.parse(read(path)) as Project);
     const targetsOf = (name: string) => Object.keys(projects.find((project) => project.name === name)?.targets ?? {});
     for (const name of TORTURED) expect([name, targetsOf(name)]).toEqual([name, expect.arrayContaining(['torture'])]);
-    expect(targetsOf('tools')).toContain('mutations');
+    expect(targetsOf('tools')).toEqual(expect.arrayContaining(['mutations', 'lint-all', 'typecheck', 'check']));
+  });
+
+  it('leave nothing out of npm test but what is slow', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Readonly<Record<string, string>> };
+    // One start of ESLint for all costs less than half of one for each project.
+    expect(scripts['test']).toMatch(/^nx run-many -t lint-all typecheck test int e2e check /);
+    expect(scripts['test:all']).toMatch(/^npm test && nx run-many -t fault smoke /);
   });
 
   it('and the local check calls the two commands of the README', () => {
