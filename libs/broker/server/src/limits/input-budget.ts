@@ -34,72 +34,80 @@ interface Account {
 }
 
 export function createInputBudget(bytesMax: number): InputBudget {
-  const resumeBytes = bytesMax * 0.75;
-  const accounts = new Set<Account>();
-  let partialTotal = 0;
-  let workingTotal = 0;
-  let isFull = false;
+  return new SharedBudget(bytesMax);
+}
 
-  const bytes = (): number => partialTotal + workingTotal;
+class SharedBudget implements InputBudget {
+  readonly #bytesMax: number;
+  readonly #resumeBytes: number;
+  readonly #accounts = new Set<Account>();
+  #partialTotal = 0;
+  #workingTotal = 0;
+  #isFull = false;
 
-  const setBytes = (account: Account, partialBytes: number, workingBytes: number): void => {
-    partialTotal += partialBytes - account.partialBytes;
-    workingTotal += workingBytes - account.workingBytes;
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+    this.#resumeBytes = bytesMax * 0.75;
+  }
+
+  get bytes(): number {
+    return this.#partialTotal + this.#workingTotal;
+  }
+
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  open(owner: AccountOwner): InputAccount {
+    const account: Account = { owner, partialBytes: 0, workingBytes: 0 };
+    this.#accounts.add(account);
+    return {
+      set: (partialBytes, workingBytes) => {
+        if (!this.#accounts.has(account)) return;
+        this.#setBytes(account, partialBytes, workingBytes);
+        this.#settle();
+      },
+      close: () => {
+        if (!this.#accounts.has(account)) return;
+        this.#forget(account);
+        this.#settle();
+      },
+    };
+  }
+
+  #setBytes(account: Account, partialBytes: number, workingBytes: number): void {
+    this.#partialTotal += partialBytes - account.partialBytes;
+    this.#workingTotal += workingBytes - account.workingBytes;
     account.partialBytes = partialBytes;
     account.workingBytes = workingBytes;
-  };
+  }
 
-  const forget = (account: Account): void => {
-    setBytes(account, 0, 0);
-    accounts.delete(account);
-  };
+  #forget(account: Account): void {
+    this.#setBytes(account, 0, 0);
+    this.#accounts.delete(account);
+  }
 
-  const evictLargestPartial = (): void => {
+  #settle(): void {
+    if (!this.#isFull && this.bytes > this.#bytesMax) this.#setFull(true);
+    while (this.#isFull && this.#workingTotal === 0 && this.bytes > this.#resumeBytes) this.#evictLargestPartial();
+    if (this.#isFull && this.bytes <= this.#resumeBytes) this.#setFull(false);
+  }
+
+  #setFull(value: boolean): void {
+    this.#isFull = value;
+    for (const account of [...this.#accounts]) {
+      if (this.#isFull !== value) return; // an owner changed it back, and every owner was told
+      if (this.#accounts.has(account)) account.owner.onFullChanged();
+    }
+  }
+
+  #evictLargestPartial(): void {
     let largest: Account | undefined;
-    for (const account of accounts) {
+    for (const account of this.#accounts) {
       if (largest === undefined || account.partialBytes > largest.partialBytes) largest = account;
     }
     if (largest === undefined) return;
-    forget(largest);
+    this.#forget(largest);
     largest.owner.onEvicted();
-  };
-
-  const setFull = (value: boolean): void => {
-    isFull = value;
-    for (const account of [...accounts]) {
-      if (isFull !== value) return; // an owner changed it back, and every owner was told
-      if (accounts.has(account)) account.owner.onFullChanged();
-    }
-  };
-
-  const settle = (): void => {
-    if (!isFull && bytes() > bytesMax) setFull(true);
-    while (isFull && workingTotal === 0 && bytes() > resumeBytes) evictLargestPartial();
-    if (isFull && bytes() <= resumeBytes) setFull(false);
-  };
-
-  return {
-    get bytes() {
-      return bytes();
-    },
-    get isFull() {
-      return isFull;
-    },
-    open: (owner) => {
-      const account: Account = { owner, partialBytes: 0, workingBytes: 0 };
-      accounts.add(account);
-      return {
-        set: (partialBytes, workingBytes) => {
-          if (!accounts.has(account)) return;
-          setBytes(account, partialBytes, workingBytes);
-          settle();
-        },
-        close: () => {
-          if (!accounts.has(account)) return;
-          forget(account);
-          settle();
-        },
-      };
-    },
-  };
+  }
 }
