@@ -121,6 +121,16 @@ describe('the check of calls', () => {
   });
 });
 
+describe('docs/benchmarks', () => {
+  it('lists each page, newest first', () => {
+    const pages = files.flatMap((path) => /^docs\/benchmarks\/(\d.*\.md)$/.exec(path)?.[1] ?? []);
+    const listed = [...read('docs/benchmarks/README.md').matchAll(/^\| \[.*\]\((\d.*\.md)\) \|/gm)].map(
+      ([, page]) => page,
+    );
+    expect(listed).toEqual(pages.sort().reverse());
+  });
+});
+
 describe('decisions', () => {
   it.each(decisions)('%s has a number, a status, a date and at most 60 lines', (path) => {
     const text = read(path);

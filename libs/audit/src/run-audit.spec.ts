@@ -546,7 +546,7 @@ describe('the audit', () => {
     const report = await audit(broker);
     expect(report.findings.first).toEqual([]);
     expect(report.found.ofOtherSources).toBe(3);
-    // Once the broker does not know the other source, its lines are nobody's.
+    // Once the broker does not know the other source, its lines belong to no source.
     broker.positions = broker.positions.filter(({ topic }) => topic === SOURCE);
     expect((await findingsOf(broker)).length).toBe(3);
   });
