@@ -6,10 +6,10 @@ import { TOPIC_KINDS, type TopicKind } from '@pulses/shared-pulse-model';
 import type { SettingKind } from '@pulses/shared-settings';
 import { z } from 'zod';
 
-/** A limit for each kind of topic that has one; a kind without one is kept for ever. */
+/** A limit for each kind of topic; a kind without one is kept forever. */
 export type RetentionLimits = Readonly<Partial<Record<TopicKind, number>>>;
 
-/** Limits whose values are written as `limit` reads them. */
+/** Limits whose values `limit` reads. */
 export function retentionKind(limit: SettingKind<number>): SettingKind<RetentionLimits> {
   const example = TOPIC_KINDS.slice(0, 2)
     .map((kind) => `${kind}=LIMIT`)
@@ -20,7 +20,7 @@ export function retentionKind(limit: SettingKind<number>): SettingKind<Retention
     schema: z.string().transform((text, context) => {
       const limits = limitsOf(text, limit);
       if (limits !== undefined) return limits;
-      context.addIssue('not limits of retention');
+      context.addIssue('not a retention limit');
       return z.NEVER;
     }),
   };

@@ -32,7 +32,7 @@ export const brokerSettings = {
     choices: ['always', 'interval', 'never'],
     default: 'always',
     description:
-      'When messages are made durable: before each acknowledgement, from time to time, or when the system likes. ' +
+      'When messages are made durable: before each acknowledgement, at intervals, or when the system decides. ' +
       'Only with always does an acknowledgement mean on disk.',
   }),
   fsyncIntervalMs: durationSetting({
@@ -44,7 +44,7 @@ export const brokerSettings = {
   }),
   authToken: secretSetting({
     flag: 'auth-token',
-    description: 'Token that clients must show. The line protocol, which has none, is then refused.',
+    description: 'Token that clients must show. The line protocol, which has no token, is then refused.',
   }),
   tlsCertFile: optional(textKind, {
     flag: 'tls-cert-file',
@@ -60,26 +60,26 @@ export const brokerSettings = {
     min: 1,
     max: 100_000,
     default: '4096',
-    description: 'Connections at a time; more are closed at once.',
+    description: 'Limit of open connections; more are closed at once.',
   }),
   segmentBytes: sizeSetting({
     flag: 'segment-bytes',
     min: '1MiB',
     max: '1GiB',
     default: '64MiB',
-    description: 'Length at which a journal file is left for a new one.',
+    description: 'Length at which a new journal file begins.',
   }),
   retentionAge: customSetting(retentionKind(durationKind({ min: '1s', max: '3650d' })), {
     flag: 'retention-age',
     default: 'keep',
     description:
-      'Messages older than this may go, whole files at a time, and never before every consumer group has read them. ' +
+      'Messages older than this may be deleted, whole files at a time, and never before every consumer group has read them. ' +
       'A limit for all topics, or by kind: source=7d,dead_letter=90d.',
   }),
   retentionBytes: customSetting(retentionKind(sizeKind({ min: '1MiB', max: '1024TiB' })), {
     flag: 'retention-bytes',
     default: 'keep',
-    description: 'The oldest messages of a topic that is longer than this may go, in the same way.',
+    description: 'Deletes the oldest messages of a topic that is longer than this, in the same way.',
   }),
   tailBytes: sizeSetting({
     flag: 'tail-bytes',

@@ -1,4 +1,4 @@
-// Wires a broker: storage, then the door, then "ready".
+// Wires a broker: storage first, then the listener, then readiness.
 
 import { BROKER_LOG_DEFAULTS, openBrokerLog, type FsyncPolicy } from '@pulses/broker-log';
 import type { BrokerLog } from '@pulses/broker-log-api';
@@ -24,7 +24,7 @@ import type { brokerSettings } from './settings';
 
 export type BrokerSettings = SettingsOf<typeof brokerSettings>;
 
-/** What the system answers to a path that can't be a data directory; SQLite holds the lock. */
+/** Error codes for a path that can't be a data directory; SQLite holds the lock. */
 const UNUSABLE_DIRECTORY = new Set([
   'EACCES',
   'EEXIST',
@@ -35,7 +35,7 @@ const UNUSABLE_DIRECTORY = new Set([
   'ENAMETOOLONG',
   'ERR_SQLITE_ERROR',
 ]);
-/** Time for what is under way when the broker stops; the whole stop has 10 s. */
+/** Time for pending requests after a stop, which may take 10 s in all. */
 const CLOSE_GRACE_MS = 5_000;
 
 /** @throws PulsesError for anything that keeps the broker from serving */
@@ -164,7 +164,7 @@ function openLog(
     options: {
       fsync: fsyncPolicyOf(settings),
       segmentBytesMax: settings.segmentBytes,
-      // Small segments are wished for to keep the journal short: it is let go of at checkpoints.
+      // Only a checkpoint retires old segments, so small segments need frequent ones to keep the journal short.
       checkpointBytes: Math.min(settings.segmentBytes, BROKER_LOG_DEFAULTS.checkpointBytes),
       tailBytesMax: settings.tailBytes,
     },
@@ -184,7 +184,7 @@ function openLog(
   });
 }
 
-/** A directory that can't be used is a bad setting; anything else stays what it is. */
+/** A directory that can't be used is a bad setting; other errors pass through. */
 function asSettingError(error: unknown, dataDir: string): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (error instanceof PulsesError || code === undefined || !UNUSABLE_DIRECTORY.has(code)) return error;

@@ -7,20 +7,20 @@ import type { Terminal } from './terminal';
 
 export interface CommandContext<Definition extends SettingsDefinition> {
   readonly settings: SettingsOf<Definition>;
-  /** As many as the command names. */
+  /** One for each name in the command's `args`. */
   readonly args: readonly string[];
   readonly terminal: Terminal;
-  /** From this call on SIGINT and SIGTERM abort the signal instead of ending the process; a second one ends it. */
+  /** From this call on, the first SIGINT or SIGTERM aborts the signal, and a second one ends the process. */
   stopSignal(): AbortSignal;
 }
 
 export interface CommandDescription<Definition extends SettingsDefinition> {
   readonly name: string;
-  /** Names of the arguments that are not flags, all of them needed. */
+  /** Names of the arguments that are not flags; all are required. */
   readonly args?: readonly string[];
-  /** In a line, for the list of commands. */
+  /** One line, for the list of commands. */
   readonly purpose: string;
-  /** The rest of what `--help` says. */
+  /** The rest of the help. */
   readonly details: string;
   readonly settings: Definition;
   /** Answers the exit code. */

@@ -1,6 +1,6 @@
 // Messages from a stream of lines, block by block, under the rules of the line protocol: one CR before a LF is not part
-// of the message, an empty line is none. Unlike there, an unterminated last line counts: a file's end is no broken
-// connection.
+// of the message, an empty line is no message. Unlike there, an unterminated last line counts: the end of a file is not a
+// broken connection.
 //
 // Bounds: holds one block, which is a chunk of the input and at most one unfinished line.
 
@@ -33,13 +33,13 @@ export async function* readLineBlocks(chunks: AsyncIterable<Uint8Array>): AsyncG
   }
 }
 
-/** The chunks, and one line end more: what it ends is the unterminated last line, or no message. */
+/** The chunks and one more line end, which ends an unterminated last line, or adds an empty one. */
 async function* withLastLineEnd(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   yield* chunks;
   yield Uint8Array.of(LINE_FEED);
 }
 
-/** Which line of a chunk is too long, from 1. Before the chunk stood `pending` of its first line. */
+/** Number of the first line of a chunk that is too long, from 1. `pending` bytes of its first line came before. */
 function overlongLine(chunk: Uint8Array, pending: { bytes: number; lastByte: number }): number {
   let heldBytes = pending.bytes;
   let start = 0;

@@ -1,4 +1,4 @@
-// Lists: a table for a person at a terminal, a JSON object a line for everyone else.
+// Lists: a table on a terminal, NDJSON elsewhere.
 
 import Table from 'cli-table3';
 import type { Terminal } from './terminal';
@@ -10,7 +10,7 @@ export interface Column {
 }
 
 export interface Row {
-  /** A cell for each column, as people read it. */
+  /** One for each column of the table. */
   readonly cells: readonly string[];
   /** The row as one JSON object. */
   readonly json: string;
@@ -34,7 +34,7 @@ const NO_LINES = {
   middle: '  ',
 };
 
-/** @param empty what a person reads when there is no row */
+/** @param empty shown in place of a table without rows */
 export async function writeListing(
   terminal: Terminal,
   {
@@ -56,7 +56,7 @@ export async function writeListing(
     );
 }
 
-/** Rows under titles; what could steer the terminal is escaped. */
+/** Rows under titles; terminal control characters are escaped. */
 export function renderTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const table = new Table({
     head: columns.map(({ title }) => title),

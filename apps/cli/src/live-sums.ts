@@ -1,4 +1,4 @@
-// The sums of the open window, asked of the ingestor over HTTP.
+// The sums of the open window, read from the ingestor over HTTP.
 
 import { PulsesError } from '@pulses/shared-errors';
 import { z } from 'zod';
@@ -31,8 +31,8 @@ export interface LiveSum {
 
 /**
  * @param address host and port of the ingestor's HTTP
- * @throws PulsesError CONNECTION_LOST when nobody answers, or the ingestor has no window to tell of; OVERLOADED when there are
- * more sums than an answer holds; PROTOCOL_VIOLATION when something else answers
+ * @throws PulsesError CONNECTION_LOST when there is no answer, or the ingestor has no open window; OVERLOADED when there are
+ * more sums than an answer holds; PROTOCOL_VIOLATION when another program answers
  */
 export async function readLiveSums(address: string, tenant: string | undefined): Promise<LiveSum[]> {
   const query = tenant === undefined ? '' : `?tenant=${encodeURIComponent(tenant)}`;
@@ -45,7 +45,7 @@ export async function readLiveSums(address: string, tenant: string | undefined):
   const body: unknown = await response.json().catch(() => undefined);
   if (response.status === 503) {
     const { reason } = z.object({ reason: z.string() }).catch({ reason: 'not ready' }).parse(body);
-    throw new PulsesError('CONNECTION_LOST', `the ingestor at http://${address} can't tell: ${reason}`);
+    throw new PulsesError('CONNECTION_LOST', `the ingestor at http://${address} has no answer: ${reason}`);
   }
   const answer = answerSchema.safeParse(body);
   if (!response.ok || !answer.success)

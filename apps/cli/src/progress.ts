@@ -1,4 +1,4 @@
-// A line on standard error that moves while a person waits; nothing when nobody looks.
+// A spinner with a line of progress on standard error. Shows nothing when that is no terminal.
 
 import type { Clock, Timer } from '@pulses/shared-ports';
 import type { Terminal } from './terminal';
@@ -6,16 +6,16 @@ import type { Terminal } from './terminal';
 const REFRESH_MS = 250;
 
 export interface Progress {
-  /** A line of its own, above the moving one. */
+  /** Writes a line above the spinner. */
   note(text: string): void;
   stop(): void;
 }
 
-/** @param text what to show at the moment */
+/** @param text called for the line to show */
 export async function startProgress(terminal: Terminal, clock: Clock, text: () => string): Promise<Progress> {
   if (!terminal.showsProgress) return { note: terminal.note, stop: () => undefined };
   const { default: ora } = await import('ora');
-  // Standard input is the data, not a keyboard to guard.
+  // Standard input is data here, not a keyboard.
   const spinner = ora({ text: text(), stream: process.stderr, discardStdin: false }).start();
   let timer: Timer | undefined;
   const refresh = () => {

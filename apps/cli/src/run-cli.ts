@@ -1,7 +1,8 @@
 // From the command line to a command, and from its end to an exit code.
 //
-// Guarantees: 0 done; 1 an operating failure or a difference found; 2 a bad command, argument or setting; 3 damaged data; each failure is
-// one line on standard error. A reader of standard output that goes away ends the program quietly with 0.
+// Guarantees: exits with 0 for success, 1 for an operating failure or a difference, 2 for a bad command, argument or setting,
+// 3 for damaged data. Each failure is one line on standard error. When the reader of standard output goes away, the
+// program ends quietly with 0.
 
 import { PulsesError } from '@pulses/shared-errors';
 import { errorLine, exitCodeOf, version, type ProcessPort } from '@pulses/shared-process';
@@ -42,7 +43,7 @@ async function runCommand(commands: readonly Command[], host: ProcessPort, termi
   return command.run(argv, host, terminal);
 }
 
-/** The command that the arguments start with; one of two words goes before one of its first word alone. */
+/** The command that the arguments start with; the one with more words wins. */
 function commandOf(commands: readonly Command[], argv: readonly string[]): Command | undefined {
   const isNamed = (words: readonly string[]) => words.every((word, index) => argv[index] === word);
   const named = commands.filter((command) => isNamed(wordsOf(command.name)));
@@ -67,7 +68,7 @@ function overview(commands: readonly Command[]): string {
   return [
     'Usage: pulses <command> [flags]',
     '',
-    'Looks into a broker of Pulses, publishes to it, and proves that its outputs are right.',
+    'Inspects a broker of Pulses, publishes to it, and proves that its outputs are right.',
     'Tables for people on a terminal; NDJSON when piped or with --json.',
     '',
     'Commands:',

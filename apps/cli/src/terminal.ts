@@ -1,12 +1,12 @@
 // Standard input, output and error, for commands that move more than a few lines.
 //
-// Guarantees: `write` waits while the reader of a full pipe does not read, so nothing piles up here. A reader that has
-// gone (`| head`) is `OutputClosed`, which ends a command quietly.
+// Guarantees: `write` waits while a pipe is full, so nothing piles up here. When the reader has gone (`| head`), it throws
+// `OutputClosed`, which ends a command quietly.
 
 export interface Terminal {
-  /** A person looks at standard output: tables, not NDJSON. */
+  /** Standard output is a terminal: tables, not NDJSON. */
   readonly isInteractive: boolean;
-  /** A person looks at standard error: progress can be shown. */
+  /** Standard error is a terminal that can show progress. */
   readonly showsProgress: boolean;
   /** Resolves when more may be written. @throws OutputClosed, and the error of a write that failed otherwise */
   write(data: string | Uint8Array): Promise<void>;
@@ -18,7 +18,7 @@ export interface Terminal {
   input(signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
-/** Nobody reads standard output any more. */
+/** The reader of standard output has gone. */
 export class OutputClosed extends Error {
   constructor() {
     super('standard output was closed');
@@ -37,12 +37,12 @@ export function nodeTerminal(): Terminal {
   stdout.on('drain', () => {
     wake();
   });
-  // Nothing can be said about a standard error that is gone.
+  // A closed standard error leaves no place to report it.
   stderr.on('error', () => undefined);
 
   return {
     isInteractive: stdout.isTTY,
-    // A terminal that does not tell its width has 0 columns, and no place to redraw a line in.
+    // A terminal of unknown width has 0 columns; a line can't be redrawn there.
     showsProgress: stderr.isTTY && stderr.columns > 0,
     async write(data) {
       if (failure === undefined && !stdout.write(data))
@@ -70,7 +70,7 @@ export function nodeTerminal(): Terminal {
       signal.addEventListener('abort', stop, { once: true });
       try {
         if (!signal.aborted) yield* stdin as AsyncIterable<Buffer>;
-        // What was read last may be a piece of a line: that is no end of the input.
+        // An aborted input may end within a line, so it must not look like the end of the input.
         signal.throwIfAborted();
       } catch (error) {
         signal.throwIfAborted();

@@ -1,22 +1,22 @@
-// Text that came from elsewhere, made fit for a terminal.
+// Text from outside, made safe for a terminal.
 
 import { isUtf8 } from 'node:buffer';
 
 /** Control, formatting, surrogate and unassigned characters, and the two line separators. */
 const UNPRINTABLE = /[\p{C}\u2028\u2029]/gu;
-/** What JSON.stringify leaves as it is, although a terminal may obey it. */
+/** Characters that JSON.stringify does not escape, although a terminal may obey them. */
 const UNPRINTABLE_IN_JSON = /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
-/** The text with everything that could steer a terminal written as `\u{…}`. */
+/** The text with every terminal control character written as `\u{…}`. */
 export function visibleText(text: string): string {
   return text.replace(UNPRINTABLE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
-/** Bytes of which some may be no text: those as `\\xHH`, the rest like `visibleText`. */
+/** Bytes as text: those that are no UTF-8 as `\\xHH`, the rest like `visibleText`. */
 export function visibleBytes(bytes: Uint8Array): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (isUtf8(buffer)) return visibleText(buffer.toString('utf8'));
-  // A character of UTF-8, or one byte that is none.
+  // One UTF-8 character at a time, or one byte that belongs to none.
   let text = '';
   for (let at = 0; at < buffer.length;) {
     const length = [4, 3, 2, 1].find(
@@ -33,7 +33,7 @@ function isCharacter(bytes: Buffer): boolean {
   return isUtf8(bytes) && [...bytes.toString('utf8')].length === 1;
 }
 
-/** The value as JSON without characters that could steer a terminal; the same value when it is parsed. */
+/** The value as JSON without terminal control characters; parses to the same value. */
 export function visibleJson(value: unknown): string {
   return visibleJsonText(JSON.stringify(value));
 }

@@ -6,7 +6,7 @@ import { delay } from '@pulses/shared-async';
 import type { JsonRoute } from '@pulses/shared-monitoring';
 import type { LiveWindow, LiveWindows } from '@pulses/stream-pipeline';
 
-/** A standby, or an ingestor that looks for its broker, has no window to tell of. */
+/** A standby, or an ingestor without a broker, has no open window. */
 const ANSWER_MS_MAX = 3_000;
 
 /** `?tenant=T` leaves only the sums of that tenant. Amounts are text, since they are exact. */
@@ -15,7 +15,7 @@ export function liveRoute(live: LiveWindows, sourceTopic: string, clock: Clock):
     path: '/windows/current',
     async handle({ tenant }) {
       const asked = live.ask(tenant);
-      // It may be refused after it was given up.
+      // It may reject after the time-out.
       asked.catch(() => undefined);
       const overdue = new AbortController();
       const late = delay(ANSWER_MS_MAX, clock, overdue.signal).then(

@@ -1,6 +1,6 @@
 // The stub generator as a process beside the ingestor.
 //
-// Guarantees: it ends when it is told to, and by itself when the ingestor has gone (its channel closes).
+// Guarantees: it ends with `stop`, and by itself when the ingestor dies, since its channel closes.
 
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock } from '@pulses/shared-node-platform';
@@ -10,11 +10,11 @@ import { join } from 'node:path';
 import type { Logger } from '@pulses/shared-ports';
 import type { IngestorSettings } from './settings';
 
-/** Where the bundles of two apps stand to each other. */
+/** Its bundle, relative to the ingestor's. */
 const BUNDLE = join(__dirname, '../stub-generator/main.js');
 const STOP_MS_MAX = 7_000;
 
-/** @throws PulsesError CONFIG_INVALID when the generator's bundle is not there */
+/** @throws PulsesError CONFIG_INVALID when the generator's bundle is missing */
 export function startStub(settings: IngestorSettings, logger: Logger): { stop(): Promise<void> } {
   if (!existsSync(BUNDLE))
     throw new PulsesError(
@@ -28,7 +28,7 @@ export function startStub(settings: IngestorSettings, logger: Logger): { stop():
   let isStopping = false;
   const exited = new Promise<void>((resolve) => {
     child.once('exit', (code, signal) => {
-      if (!isStopping) logger[code === 0 ? 'info' : 'error']({ code, signal }, 'the stub generator has ended');
+      if (!isStopping) logger[code === 0 ? 'info' : 'error']({ code, signal }, 'stub generator ended');
       resolve();
     });
   });

@@ -9,7 +9,7 @@ type LoadProducer = PublishOptions['producer'];
 
 interface Sink extends LoadProducer {
   readonly lines: string[];
-  /** Holds `ready` back until it is called again with false. */
+  /** Makes `ready` wait until it is called again with false. */
   block(isBlocked: boolean): void;
 }
 
@@ -50,7 +50,7 @@ describe('publishing a load', () => {
     return { done, totals, abort };
   }
 
-  it('sends exactly as many as asked, and sums what was acknowledged', async () => {
+  it('sends the exact count, and sums what was acknowledged', async () => {
     const sink = createSink();
     const { done, totals } = publish(sink, { rate: Infinity, count: 2_345 });
     await done;
@@ -70,7 +70,7 @@ describe('publishing a load', () => {
     expect(secondsOf(totals)).toBeLessThanOrEqual(10);
   });
 
-  it('makes up for a second at most when it was held up', async () => {
+  it('catches up on one second at most after a delay', async () => {
     const [sink, clock] = [createSink(), createSimClock()];
     const { done, abort } = publish(sink, { rate: 100, clock });
     await clock.advance(1_000);
@@ -80,12 +80,12 @@ describe('publishing a load', () => {
     await clock.advance(1_000);
     abort.abort();
     await done;
-    // A second before, one made up for, one after: not the sixty that were held up.
+    // A second before, one to catch up, one after: not the sixty of the delay.
     expect(sink.lines.length).toBeLessThanOrEqual(310);
     expect(sink.lines.length).toBeGreaterThanOrEqual(290);
   });
 
-  it('ends with the failure that no retry can mend, and counts only what was acknowledged', async () => {
+  it('ends with a failure that is not retriable, and counts only what was acknowledged', async () => {
     const { done, totals } = publish(createSink(1_500), { rate: Infinity, count: 5_000 });
     await expect(done).rejects.toMatchObject({ code: 'FENCED' });
     expect(totals.acknowledged).toBe(1_000);

@@ -1,4 +1,4 @@
-// Publishes a load at a rate, and keeps count of what the broker has acknowledged.
+// Publishes a load at a rate, and counts what the broker acknowledges.
 //
 // Bounds: the producer's batches in flight. A delayed generator continues at its rate; it makes up for
 // `CATCH_UP_MS` at most.
@@ -13,7 +13,7 @@ const BATCH_PULSES_MAX = 1_000;
 const TICK_MS = 10;
 const CATCH_UP_MS = 1_000;
 
-/** What was done so far. */
+/** Counts so far. */
 export interface Totals {
   sent: number;
   acknowledged: number;
@@ -42,13 +42,13 @@ export interface PublishOptions {
   /** Number of pulses to stop after; may be Infinity. */
   readonly count: number;
   readonly clock: Clock;
-  /** Stops the making of pulses; what was sent is still waited for. */
+  /** Stops making pulses; pending acknowledgements are still awaited. */
   readonly signal: AbortSignal;
 }
 
 /**
  * Resolves once everything sent is acknowledged.
- * @throws PulsesError that no retry can mend
+ * @throws PulsesError that is not retriable
  */
 export async function publishLoad({
   producer,

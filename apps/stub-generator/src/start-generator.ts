@@ -17,7 +17,7 @@ import type { generatorSettings } from './settings';
 export type GeneratorSettings = SettingsOf<typeof generatorSettings>;
 
 const RETRY = { delayMsMin: 100, delayMsMax: 5_000 };
-/** Time for answers that are still on their way when the generator is stopped; the whole stop has 10 s. */
+/** Time for pending acknowledgements after a stop, which may take 10 s in all. */
 const DRAIN_MS = 5_000;
 
 /** @throws PulsesError CONFIG_INVALID */
@@ -41,7 +41,7 @@ export async function startGenerator(settings: GeneratorSettings, logger: Logger
     onRetry: (error, delayMs) => {
       logger.warn(
         { code: error.code, reason: error.message, delayMs: Math.round(delayMs) },
-        'broker not reached; trying again',
+        'broker unreachable; retrying',
       );
     },
   });
@@ -107,7 +107,7 @@ async function deleteAllTopics(
     }
   };
   const onRetry = (error: unknown) => {
-    logger.warn({ reason: isPulsesError(error) ? error.message : String(error) }, 'broker not reached; trying again');
+    logger.warn({ reason: isPulsesError(error) ? error.message : String(error) }, 'broker unreachable; retrying');
   };
   await retry(remove, { ...RETRY, clock: nodeClock, random: nodeRandom, signal, onRetry });
   logger.info({}, 'all topics deleted');

@@ -1,4 +1,4 @@
-// pulses audit: proves that the outputs are what the source says, or shows where they are not.
+// pulses audit: proves that the outputs are right, or shows where they are not.
 
 import { runAudit, skimInThread, type AuditProgress, type AuditReport, type Finding } from '@pulses/audit';
 import { brokerAddressOf, withConnections } from '@pulses/broker-client';
@@ -23,16 +23,16 @@ export const auditCommand = defineCommand({
   purpose: 'Recomputes every output from the source log and compares.',
   details:
     'Exit code 0: all equal, byte for byte. 1: there are differences; the first are printed. Works while the system runs: it ' +
-    'compares what was stored when it started. With --from or --to, windows that lie only partly within are passed over.',
+    'compares what was stored when it started. With --from or --to, windows that lie only partly within are skipped.',
   settings: {
     ...brokerCommandSettings,
     sourceTopic: textSetting({ flag: 'source-topic', default: 'source.pulses', description: 'Topic of the pulses.' }),
     group: textSetting({ flag: 'group', default: 'ingestor', description: 'Group of the ingestor.' }),
     from: optional(offsetKind, { flag: 'from', description: 'First source offset to compare the outputs of.' }),
-    to: optional(offsetKind, { flag: 'to', description: 'Source offset behind the last one to compare.' }),
+    to: optional(offsetKind, { flag: 'to', description: 'Source offset after the last one to compare.' }),
     tenant: optional(textKind, {
       flag: 'tenant',
-      description: "Compare only this tenant's topics; the source is read all the same.",
+      description: "Compare only this tenant's topics; the whole source is still read.",
     }),
   },
   async run({ settings, terminal }) {

@@ -32,7 +32,7 @@ export const catCommand = defineCommand({
       const { incarnation, startOffset, nextOffset } = await findTopic(client, topic);
       const fromOffset = from ?? startOffset;
       const headOffset = follow ? Infinity : nextOffset;
-      // An offset beyond the head is the broker's to refuse.
+      // The broker refuses an offset beyond the head.
       const untilOffset = Math.max(Math.min(headOffset, fromOffset + count), fromOffset > nextOffset ? Infinity : 0);
       const batches = readBatches(client, {
         topic,

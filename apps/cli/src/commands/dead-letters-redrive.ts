@@ -20,7 +20,7 @@ export const deadLettersRedriveCommand = defineCommand({
   purpose: 'Publishes dead letters to the source again, after a fix.',
   details:
     'Each letter is published once, also when this command is repeated, killed or run twice: ' +
-    'the commit that publishes it also marks it. What is still no pulse becomes a new dead letter.',
+    'the commit that publishes it also marks it. A message that is still no pulse becomes a new dead letter.',
   settings: {
     ...brokerCommandSettings,
     ...letterSettings,

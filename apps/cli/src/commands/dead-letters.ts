@@ -26,7 +26,7 @@ export const deadLettersCommand = defineCommand({
   name: 'dead-letters',
   purpose: 'Lists the messages of the source that are no pulses, and why.',
   details:
-    'JSON has each whole, its bytes with --raw as base64; a table has them with every byte escaped that is not plain text. ' +
+    'JSON shows each message whole, with --raw its bytes as base64. A table escapes every byte that is not plain text. ' +
     `A table ends after ${ROWS_SHOWN_MAX} of them. \`pulses dead-letters redrive\` publishes them again.`,
   settings: {
     ...brokerCommandSettings,

@@ -16,7 +16,7 @@ export const dataDirectorySettings = {
   json: booleanSetting({ flag: 'json', description: 'Prints JSON, an object a line, on a terminal too.' }),
 };
 
-/** What a person reads while the work goes on. */
+/** The line of progress. */
 export function progressText({ phase, bytes }: { phase: string; bytes: number }): string {
   return `${phase}: ${groupedDigits(Math.floor(bytes / MIB))} MiB`;
 }

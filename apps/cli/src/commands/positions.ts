@@ -24,7 +24,7 @@ export const positionsCommand = defineCommand({
   name: 'positions',
   purpose: 'Lists the positions of the groups.',
   details:
-    'The offset is the next one to read, the lag how many messages are behind it, the revision how often the position was ' +
+    'Offset: the next one to read. Lag: messages from there to the end. Revision: how often the position was ' +
     'changed. A group carries its source in its name, as in ingestor@source.pulses.',
   settings: {
     ...brokerCommandSettings,

@@ -10,9 +10,9 @@ import { groupedDigits } from '../listing';
 import { startProgress } from '../progress';
 import { visibleText } from '../visible-text';
 
-/** Bytes sent and not acknowledged; one block may overdraw it. */
-const UNDER_WAY_BYTES_MAX = 16 * 1024 * 1024;
-/** Time for answers that are still on their way when it is stopped. */
+/** Bytes sent and not acknowledged; one block may exceed it. */
+const PENDING_BYTES_MAX = 16 * 1024 * 1024;
+/** Time for pending acknowledgements after a stop. */
 const DRAIN_MS = 5_000;
 
 interface Totals {
@@ -29,7 +29,7 @@ export const produceCommand = defineCommand({
   settings: brokerCommandSettings,
   async run({ settings, args: [topic = ''], terminal, stopSignal }) {
     const connect = await connectorOf(settings);
-    // The first connection is made at once: a broker that is not there is said before a line is read.
+    // Connects first, so an unreachable broker fails before a line is read.
     const first = await connect();
     const stop = stopSignal();
     const totals: Totals = { acknowledged: 0 };
@@ -72,10 +72,10 @@ async function produce(
   stop: AbortSignal,
 ): Promise<void> {
   let failure: { readonly error: unknown } | undefined;
-  let underWayBytes = 0;
-  const underWay = new Set<Promise<void>>();
+  let pendingBytes = 0;
+  const pending = new Set<Promise<void>>();
   const send = (payload: Uint8Array, recordCount: number) => {
-    underWayBytes += payload.byteLength;
+    pendingBytes += payload.byteLength;
     const settled = producer
       .send(payload, recordCount)
       .then(
@@ -87,10 +87,10 @@ async function produce(
         },
       )
       .finally(() => {
-        underWayBytes -= payload.byteLength;
-        underWay.delete(settled);
+        pendingBytes -= payload.byteLength;
+        pending.delete(settled);
       });
-    underWay.add(settled);
+    pending.add(settled);
   };
 
   let overdue: Timer | undefined;
@@ -103,14 +103,14 @@ async function produce(
   try {
     for await (const { payload, recordCount } of readLineBlocks(input)) {
       send(payload, recordCount);
-      while (underWayBytes > UNDER_WAY_BYTES_MAX) await Promise.race(underWay);
+      while (pendingBytes > PENDING_BYTES_MAX) await Promise.race(pending);
       await producer.ready();
       if (failure !== undefined) break;
     }
   } catch (error) {
     if (!stop.aborted) throw error;
   } finally {
-    await Promise.all(underWay);
+    await Promise.all(pending);
     await producer.close();
     overdue?.cancel();
   }

@@ -18,7 +18,7 @@ export const repairCommand = defineCommand({
     'place, which an ingestor counts among the dead letters. Exit code 0: nothing is lost. 1: something is, and is listed.',
   settings: {
     ...dataDirectorySettings,
-    to: optional(textKind, { flag: 'to', description: 'Directory to write: new, or empty. Needed.' }),
+    to: optional(textKind, { flag: 'to', description: 'Directory to write: new, or empty. Required.' }),
   },
   async run({ settings, terminal }) {
     const { dataDir, to } = settings;

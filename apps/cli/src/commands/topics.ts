@@ -28,7 +28,7 @@ export const topicsCommand = defineCommand({
     "Also each group's lag by its foremost position; `pulses positions` lists all.",
   settings: {
     ...brokerCommandSettings,
-    prefix: optional(textKind, { flag: 'prefix', description: 'Only topics whose name starts so.' }),
+    prefix: optional(textKind, { flag: 'prefix', description: 'Only topics whose name starts with this.' }),
   },
   async run({ settings, terminal }) {
     const { topics, lags } = await withBroker(settings, async (client) => {

@@ -51,7 +51,7 @@ export const totalsCommand = defineCommand({
     }),
     live: booleanSetting({
       flag: 'live',
-      description: "The open window's sums so far instead, asked of the ingestor.",
+      description: "The open window's sums so far instead, read from the ingestor.",
     }),
     ingestorHttp: textSetting({
       flag: 'ingestor-http',
@@ -136,7 +136,7 @@ function rowOf({ tenantId, productSku, useUnit, pulseCount }: Omit<KeySum, 'amou
   const key = visibleJson({ tenant_id: tenantId, product_sku: productSku, use_unit: useUnit });
   return {
     cells: [tenantId, productSku, useUnit, total, groupedDigits(pulseCount)],
-    // The sum goes out digit by digit: it may have more of them than a JavaScript number holds.
+    // As text: the sum may have more digits than a JavaScript number holds.
     json: `${key.slice(0, -1)},"total_amount":${total},"pulse_count":${pulseCount}}`,
   };
 }

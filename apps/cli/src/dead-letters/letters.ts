@@ -13,7 +13,7 @@ const offsetKind = integerKind({ min: 0, max: Number.MAX_SAFE_INTEGER });
 export const letterSettings = {
   sourceTopic: textSetting({ flag: 'source-topic', default: 'source.pulses', description: 'Topic of the pulses.' }),
   from: optional(offsetKind, { flag: 'from', description: 'Offset of the first dead letter.' }),
-  to: optional(offsetKind, { flag: 'to', description: 'Offset behind the last dead letter.' }),
+  to: optional(offsetKind, { flag: 'to', description: 'Offset after the last dead letter.' }),
   reason: optional(choiceKind(DEAD_LETTER_REASONS), {
     flag: 'reason',
     description: 'Only dead letters of this reason.',
@@ -35,7 +35,7 @@ export interface Letter {
   readonly detail: string;
   /** Unix seconds. */
   readonly timestampS: number;
-  /** The message as it came. */
+  /** The bytes of the refused message. */
   readonly raw: Buffer;
 }
 

@@ -1,9 +1,9 @@
 // Publishes dead letters to their source again, each at most once.
 //
-// Guarantees: letters are published and marked in one atomic commit, so whatever is killed in between, a letter is
-// published exactly when it is marked, and a marked letter is passed over. Of several at once, one works and the others wait
-// for it; one that was paused and overtaken is refused (FENCED).
-// Bounds: `COMMIT_BYTES_MAX` and one message more.
+// Guarantees: letters are published and marked in one atomic commit, so a letter is published exactly when it is marked,
+// whatever is killed. Marked letters are skipped. Of several processes one works and the others wait; one that was paused
+// and overtaken is fenced (FENCED).
+// Bounds: `COMMIT_BYTES_MAX` and one more message.
 
 import { brokerGroupOf, type BrokerClient } from '@pulses/broker-client';
 import { MESSAGE_BYTES_MAX, type TopicInfo } from '@pulses/broker-wire';
@@ -26,19 +26,19 @@ export interface RedriveOptions {
   readonly selection: LetterSelection;
   /** Messages to publish in place of the letters chosen, one for each. */
   readonly replacements?: readonly Uint8Array[] | undefined;
-  /** Called when nothing else is being redriven any more, and after each commit. */
+  /** Called once this process is the active one, and after each commit. */
   onProgress(counts: RedriveCounts): void;
 }
 
 export interface RedriveCounts {
-  /** Letters chosen, as far as they were looked at. */
+  /** Letters chosen so far. */
   selected: number;
   redriven: number;
-  /** Letters chosen that were redriven before. */
+  /** Of them, those that were redriven before. */
   redrivenBefore: number;
 }
 
-/** What was redriven of a source. @throws PulsesError PROTOCOL_VIOLATION */
+/** Which letters of a source were redriven. @throws PulsesError PROTOCOL_VIOLATION */
 export async function readRedrivenMarks(
   client: Pick<BrokerClient, 'readPositions'>,
   letters: TopicInfo,
@@ -125,10 +125,10 @@ function publisherOf(
   };
 }
 
-/** A forged letter could hold what is no message. */
+/** A forged letter could hold something that is no message. */
 function checkMessage(message: Uint8Array, offset: number): void {
   if (message.length === 0 || message.length > MESSAGE_BYTES_MAX || message.includes(LINE_FEED[0] as number))
-    throw new PulsesError('OUTPUT_INVALID', `what the dead letter at offset ${offset} holds can't have been a message`);
+    throw new PulsesError('OUTPUT_INVALID', `the dead letter at offset ${offset} holds no valid message`);
 }
 
 async function checkCount(

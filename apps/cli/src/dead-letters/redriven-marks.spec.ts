@@ -6,7 +6,7 @@ import {
   type StoredPosition,
 } from '@pulses/broker-wire';
 import fc from 'fast-check';
-import { createRedrivenMarks, LETTERS_A_MARK } from './redriven-marks';
+import { createRedrivenMarks, LETTERS_PER_MARK } from './redriven-marks';
 
 const stored = (changes: readonly PositionChange[]): StoredPosition[] =>
   changes.map(({ name, expectedRevision, offset, metadata }) => {
@@ -15,7 +15,7 @@ const stored = (changes: readonly PositionChange[]): StoredPosition[] =>
 
 describe('the marks of redriven letters', () => {
   it('hold exactly the letters marked, from one reading of the positions to the next', () => {
-    const offset = fc.integer({ min: 0, max: 3 * LETTERS_A_MARK });
+    const offset = fc.integer({ min: 0, max: 3 * LETTERS_PER_MARK });
     fc.assert(
       fc.property(
         fc.uniqueArray(offset, { maxLength: 50 }),

@@ -1,16 +1,16 @@
 // Which dead letters were redriven, as positions on the dead-letter topic.
 //
-// A position `letters N` has a bit for each of LETTERS_A_MARK letters in its metadata, base64. It is changed in the commit
+// A position `letters N` has a bit for each of LETTERS_PER_MARK letters in its metadata, base64. It is changed in the commit
 // that publishes the letters, and names the revision that it replaces: a letter is marked exactly when it is published.
 //
-// Bounds: one position for each LETTERS_A_MARK letters of which one was redriven. They go with the topic.
+// Bounds: one position for each LETTERS_PER_MARK letters of which one was redriven. Deleting the topic deletes them.
 
 import { METADATA_BYTES_MAX, type PositionChange, type StoredPosition } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 
 /** 2 KiB of bits, 2.7 KiB as base64. */
-export const LETTERS_A_MARK = 16_384;
-const MARK_BYTES = LETTERS_A_MARK / 8;
+export const LETTERS_PER_MARK = 16_384;
+const MARK_BYTES = LETTERS_PER_MARK / 8;
 const NAME = 'letters ';
 
 export interface RedrivenMarks {
@@ -62,8 +62,8 @@ export function createRedrivenMarks(positions: readonly StoredPosition[]): Redri
 }
 
 function placeOf(offset: number): { name: string; byte: number; bit: number } {
-  const within = offset % LETTERS_A_MARK;
-  return { name: `${NAME}${Math.floor(offset / LETTERS_A_MARK)}`, byte: within >>> 3, bit: 1 << (within & 7) };
+  const within = offset % LETTERS_PER_MARK;
+  return { name: `${NAME}${Math.floor(offset / LETTERS_PER_MARK)}`, byte: within >>> 3, bit: 1 << (within & 7) };
 }
 
 function bitsOf(name: string, metadata: string): Buffer {

@@ -1,4 +1,4 @@
-// The settings of every program that connects to a broker, and what they come to.
+// The settings of every program that connects to a broker.
 
 import { checkTopicName, GROUP_NAME_BYTES_MAX, TOPIC_NAME_BYTES_MAX } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
@@ -17,10 +17,10 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { BrokerAddress } from './broker-client';
 
-/** One byte is for what stands between group and source. */
+/** One byte separates group and source. */
 const GROUP_BYTES_MAX = GROUP_NAME_BYTES_MAX - TOPIC_NAME_BYTES_MAX - 1;
 
-/** A name that the broker takes for a topic; `suffix` is what is put behind it for topics that go with it. */
+/** A topic name that the broker accepts, also with `suffix` appended. */
 export function topicKind(suffix = ''): SettingKind<string> {
   const bytesMax = TOPIC_NAME_BYTES_MAX - Buffer.byteLength(suffix);
   return {
@@ -39,7 +39,7 @@ function isTopicName(name: string): boolean {
   }
 }
 
-/** Names of consumer groups: with the source behind it, one is still a name that the broker takes. */
+/** A name of a consumer group that the broker accepts, also with the source appended. */
 export const groupKind: SettingKind<string> = {
   type: 'name',
   allowed: `1 to ${GROUP_BYTES_MAX} bytes without control characters`,
@@ -66,7 +66,7 @@ export const brokerClientSettings = {
   }),
 };
 
-/** Where to connect, and how. @throws PulsesError CONFIG_INVALID when --tls-ca-file can't be read */
+/** The address that the settings name. @throws PulsesError CONFIG_INVALID when --tls-ca-file can't be read */
 export async function brokerAddressOf(settings: SettingsOf<typeof brokerClientSettings>): Promise<BrokerAddress> {
   const { host, port, authToken, tls, tlsCaFile } = settings;
   const caPem = tlsCaFile === undefined ? undefined : await readCertificates(tlsCaFile);

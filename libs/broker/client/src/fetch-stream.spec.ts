@@ -25,7 +25,7 @@ describe('a fetch stream', () => {
     expect(await stream.next()).toEqual({ kind: 'head', nextOffset: 2, clockMs: 9 });
   });
 
-  it('gives no head that had something come behind it before it was taken', async () => {
+  it('drops a head once something has come behind it', async () => {
     const { stream } = openStream();
     stream.push({ type: 'records', batches: [batch(0)] });
     stream.push({ type: 'head', nextOffset: 1, clockMs: 9 });
@@ -39,7 +39,7 @@ describe('a fetch stream', () => {
     ]);
   });
 
-  it('tells with the last batch of a frame what all of them lie in', async () => {
+  it('names the shared buffer of a frame with its last batch', async () => {
     const { stream } = openStream();
     const memory = new ArrayBuffer(1);
     stream.push({ type: 'records', batches: [batch(0), batch(1)] }, memory);
@@ -48,7 +48,7 @@ describe('a fetch stream', () => {
     expect(memories).toEqual([undefined, memory, undefined]);
   });
 
-  it('gives credit back for what was taken, in halves', async () => {
+  it('returns credit for what was taken, in halves', async () => {
     const { stream, credits } = openStream();
     stream.push({ type: 'records', batches: [batch(0), batch(1), batch(2)] });
     expect(credits).toEqual([]);

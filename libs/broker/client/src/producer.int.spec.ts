@@ -55,7 +55,7 @@ describe('the producer', () => {
     for (let index = 0; index < 600; index += 1) {
       await producer.ready();
       acknowledged.push(producer.send(Buffer.from(`m${index}\n`), 1));
-      // Between any two answers, in the midst of a full pipeline.
+      // Between any two answers, while the pipeline is full.
       if (index % 37 === 0) clients.at(-1)?.close();
     }
     await Promise.all(acknowledged);
@@ -77,7 +77,7 @@ describe('the producer', () => {
     expect(await stored('t')).toEqual(expected);
   });
 
-  it('reports what no retry can mend', async () => {
+  it('reports a failure that is not retriable', async () => {
     const producer = producerOf('t');
     const failure = await producer.send(Buffer.from('two\nmessages\n'), 1).catch((error: unknown) => error);
     expect(isPulsesError(failure, 'PROTOCOL_VIOLATION')).toBe(true);
@@ -85,7 +85,7 @@ describe('the producer', () => {
     await producer.close();
   });
 
-  it('waits for a broker that is not there yet, until it is aborted', async () => {
+  it('waits for a broker that does not run yet, until it is aborted', async () => {
     await broker.stop();
     const producer = producerOf('t');
     const sent = producer.send(Buffer.from('x\n'), 1).catch((error: unknown) => error);

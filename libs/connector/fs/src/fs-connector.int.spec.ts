@@ -57,8 +57,8 @@ async function startHarness(): Promise<ConnectorHarness> {
   };
 }
 
-describe('what is read of a source', () => {
-  it('stays as it is until the next event is asked for, and is given back then', async () => {
+describe('an event of a source', () => {
+  it('keeps its bytes until the next event is asked for, and is freed then', async () => {
     const broker = await startTestBroker();
     const connect = () =>
       connectBroker({
