@@ -39,7 +39,7 @@ export function visibleJson(value: unknown): string {
 }
 
 /** The same for text that is JSON already. */
-export function visibleJsonText(json: string): string {
+function visibleJsonText(json: string): string {
   return json.replace(
     UNPRINTABLE_IN_JSON,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -1,2 +1,1 @@
-export { createMemoryEngine } from './memory-engine';
 export { memoryEngine } from './registration';

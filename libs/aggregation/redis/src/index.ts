@@ -7,4 +7,3 @@ export {
   type RedisState,
 } from './redis-engine';
 export { redisEngine } from './registration';
-export { redisAddressOf, redisSettings } from './redis-settings';

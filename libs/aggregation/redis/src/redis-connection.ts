@@ -50,7 +50,7 @@ const REDIRECTIONS_MAX = 5;
  * Connects. `onLost` is called once when the connection ends without `end`.
  * @throws PulsesError CONNECTION_LOST, TIMED_OUT, UNAUTHENTICATED, CONFIG_INVALID
  */
-export async function connectRedis(
+async function connectRedis(
   address: RedisAddress,
   { connectMsMax, commandMsMax }: ConnectionLimits,
   onLost: (error: PulsesError) => void,

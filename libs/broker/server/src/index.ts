@@ -1,4 +1,4 @@
 export { createBrokerServer, type BrokerServer, type BrokerServerOptions } from './broker-server';
 export type { ServerLogger } from './context';
-export { DEFAULT_LIMITS, type ServerLimits } from './limits/server-limits';
+export { type ServerLimits } from './limits/server-limits';
 export type { ConnectionKind, RefusalReason, ServerObserver } from './observer';

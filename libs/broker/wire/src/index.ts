@@ -1,6 +1,5 @@
 export { createFrameAssembler, type Frame, type FrameAssembler } from './frame';
 export {
-  COMMAND_LINE_BYTES_MAX,
   COMMIT_MESSAGE_BYTES_MAX,
   FRAME_BYTES_MAX,
   GROUP_NAME_BYTES_MAX,

@@ -1,2 +1,2 @@
-export { FsConnector, type FsConnectorOptions } from './fs-connector';
+export { type FsConnectorOptions } from './fs-connector';
 export { fsConnector } from './registration';

@@ -26,28 +26,16 @@ const LOWER_CASE = 32;
 
 const POWERS = Float64Array.from({ length: LIMB_DIGITS + 1 }, (_, exponent) => 10 ** exponent);
 
-/** A sum that `writeAmount` can write has at most this many integer digits. */
-const SUM_INTEGER_DIGITS_MAX = 31;
 /** Larger exponents are read as this one, with the same outcome. */
 const EXPONENT_MAX = 1_000_000_000;
 
 /** Parses a JSON number; undefined when it is invalid or exceeds the digits of a pulse's amount. */
 export function parseAmount(text: string): Amount | undefined {
-  return parse(text, INTEGER_DIGITS_MAX);
-}
-
-/** Parses the output of `formatAmount`: like `parseAmount`, with more integer digits. */
-export function parseSum(text: string): Amount | undefined {
-  const sum = parse(text, SUM_INTEGER_DIGITS_MAX);
-  return sum !== undefined && Math.abs(sum[0] as number) <= Number.MAX_SAFE_INTEGER ? sum : undefined;
-}
-
-function parse(text: string, integerDigitsMax: number): Amount | undefined {
   const bytes = Buffer.from(text, 'utf8');
   const end = bytes.byteLength;
   if (end === 0 || scanNumber(bytes, 0, end) !== end) return undefined;
   const amount = createAmount();
-  return readAmount(bytes, 0, end, amount, integerDigitsMax) ? amount : undefined;
+  return readAmount(bytes, 0, end, amount) ? amount : undefined;
 }
 
 /** Position after the JSON number at `start`; `start` itself when there is none. */
@@ -133,15 +121,9 @@ function readPlainNumber(bytes: Uint8Array, start: number, end: number, amount: 
 
 /**
  * Reads the JSON number `bytes[start, end)`, found by `scanNumber`, into `amount`.
- * @returns false when it has more than `integerDigitsMax` integer or FRACTION_DIGITS_MAX fraction digits
+ * @returns false when it has more than INTEGER_DIGITS_MAX integer or FRACTION_DIGITS_MAX fraction digits
  */
-export function readAmount(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  amount: Amount,
-  integerDigitsMax = INTEGER_DIGITS_MAX,
-): boolean {
+export function readAmount(bytes: Uint8Array, start: number, end: number, amount: Amount): boolean {
   amount.fill(0);
   const negative = bytes[start] === MINUS;
   const from = negative ? start + 1 : start;
@@ -157,7 +139,7 @@ export function readAmount(
   const exponent = readExponent(bytes, mantissaEnd, end);
   const highest = powerOf(first, point) + exponent;
   const lowest = powerOf(last, point) + exponent;
-  if (highest >= integerDigitsMax || lowest < -FRACTION_DIGITS_MAX) return false;
+  if (highest >= INTEGER_DIGITS_MAX || lowest < -FRACTION_DIGITS_MAX) return false;
   readDigits(bytes, first, last, highest, negative, amount);
   return true;
 }

@@ -1,27 +1,14 @@
-export {
-  addAmountAt,
-  addAmounts,
-  AMOUNT_LIMBS,
-  compareAmounts,
-  createAmount,
-  FRACTION_DIGITS_MAX,
-  INTEGER_DIGITS_MAX,
-  isZeroAmount,
-  negateAmount,
-  type Amount,
-} from './amount';
-export { parseAmount, parseSum } from './amount-reading';
+export { addAmountAt, addAmounts, AMOUNT_LIMBS, createAmount, type Amount } from './amount';
+export { parseAmount } from './amount-reading';
 export { AMOUNT_BYTES_MAX, formatAmount, writeAmount, writeInteger } from './amount-writing';
 export { DEAD_LETTER_REASONS, type DeadLetterReason } from './dead-letter-reason';
 export { createKeyFields, KEY_FIELDS_BYTES_MAX, type KeyFields } from './key-fields';
 export { LABEL_BYTES_MAX, PULSE_BYTES_MAX, PULSE_ID_BYTES_MAX } from './limits';
-export { aggregatedIds, createGroupedIds, UUID_BYTES, type GroupedIds, type SourceId } from './object-ids';
+export { aggregatedIds, createGroupedIds, type GroupedIds, type SourceId } from './object-ids';
 export {
   aggregatedLines,
   deadLetterLine,
   GROUPED_LINE_OVERHEAD_BYTES,
-  secondsText,
-  windowText,
   writeGroupedLine,
   type KeySum,
   type WindowFacts,
@@ -29,8 +16,6 @@ export {
 export { parseAggregatedPulse, parseDeadLetter, parseGroupedPulse } from './output-readers';
 export { createPulseReader, type PulseReader } from './pulse-reader';
 export {
-  aggregatedPulseSchema,
-  deadLetterSchema,
   groupedPulseSchema,
   NumberText,
   parseJsonExactly,

@@ -3,12 +3,17 @@ import { makeProgram, makeTempDirectory, type Program, type TempDirectory } from
 import { spawnSync } from 'node:child_process';
 
 const SOURCE = `
-import { nodeProcess } from '@pulses/shared-process';
-import { createLogger } from '@pulses/shared-service-host';
+import { runService } from '@pulses/shared-service-host';
 
-const { errorTerminal: terminal, argv: [format] } = nodeProcess();
-const logger = createLogger({ service: 'sample', version: '1', level: 'info', format: format as 'auto', terminal });
-logger.info({ port: 9000, token: 'hunter2' }, 'ready');
+void runService({
+  name: 'sample',
+  summary: 'A service of a test.',
+  settings: {},
+  start: (_settings, logger) => {
+    logger.info({ port: 9000, token: 'hunter2' }, 'ready');
+    return Promise.resolve({ finished: Promise.resolve(), stop: () => Promise.resolve() });
+  },
+});
 `;
 const PRETTY = /\[\d\d:\d\d:\d\d\.\d{3}\] INFO: sample: ready \{"port":9000,"token":"\[Redacted\]"\}/;
 const COLOURED = /INFO\u001b\[39m: \u001b\[36msample: ready/;
@@ -30,13 +35,16 @@ describe('a logger', () => {
   afterAll(() => directory.remove());
 
   const piped = (format: string) =>
-    spawnSync(process.execPath, [program.path, format], { encoding: 'utf8', env: { FORCE_COLOR: '1' } }).stderr;
+    spawnSync(process.execPath, [program.path, `--log-format=${format}`], {
+      encoding: 'utf8',
+      env: { FORCE_COLOR: '1' },
+    }).stderr.split('\n')[0] ?? '';
   const shown = (format: string, env: Record<string, string>) => {
-    const { stdout } = spawnSync('script', scriptArgs([process.execPath, program.path, format]), {
+    const { stdout } = spawnSync('script', scriptArgs([process.execPath, program.path, `--log-format=${format}`]), {
       encoding: 'utf8',
       env: { PATH: process.env['PATH'], TERM: 'xterm-256color', ...env },
     });
-    return stdout;
+    return stdout.split(/\r?\n/)[0] ?? '';
   };
 
   it.each(['auto', 'json'])('writes JSON with %s where standard error is no terminal', (format) => {
@@ -44,7 +52,7 @@ describe('a logger', () => {
   });
 
   it('writes text without colours with pretty where standard error is no terminal', () => {
-    expect(piped('pretty')).toMatch(new RegExp(`^${PRETTY.source}\\n$`));
+    expect(piped('pretty')).toMatch(new RegExp(`^${PRETTY.source}$`));
   });
 
   it('writes coloured text with auto on a terminal', () => {

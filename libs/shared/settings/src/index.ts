@@ -17,7 +17,6 @@ export {
   sizeSetting,
   textKind,
   textSetting,
-  variableOf,
   type Setting,
   type SettingKind,
 } from './setting';

@@ -47,7 +47,7 @@ export interface PipelineLimits {
 /** Size of the longest grouped line. A commit without room for it would never be sent. */
 export const COMMIT_BYTES_MIN = GROUPED_LINE_OVERHEAD_BYTES + KEY_FIELDS_BYTES_MAX;
 
-export const PIPELINE_LIMITS: PipelineLimits = {
+const PIPELINE_LIMITS: PipelineLimits = {
   commitBytes: 6 * 1024 * 1024,
   commitIntervalMs: 5,
   commitsUnderWayMax: 2,

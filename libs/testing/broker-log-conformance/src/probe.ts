@@ -4,7 +4,7 @@ import type { AppendResult, BrokerLog, CommitRequest } from '@pulses/broker-log-
 import type { PositionChange, ProducerStamp, StoredPosition, TopicAppend } from '@pulses/broker-wire';
 import { isPulsesError } from '@pulses/shared-errors';
 
-export const PRODUCER_A = '00112233445566778899aabbccddeeff';
+const PRODUCER_A = '00112233445566778899aabbccddeeff';
 export const PRODUCER_B = 'ffeeddccbbaa99887766554433221100';
 
 export function stamp(sequence: number, epoch = 0, id = PRODUCER_A): ProducerStamp {

@@ -1,7 +1,6 @@
 export { createSimClock, settle, type SimClock } from './sim-clock';
 export {
   createSimFileSystem,
-  SIM_PAGE_BYTES,
   type FileCall,
   type FileErrorCode,
   type FileFault,

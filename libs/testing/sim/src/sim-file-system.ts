@@ -74,7 +74,7 @@ export interface SimFileSystem extends FileSystem {
   replaceBytes(path: string, bytes: Uint8Array): void;
 }
 
-export const SIM_PAGE_BYTES = 4096;
+const SIM_PAGE_BYTES = 4096;
 
 export function createSimFileSystem(options: SimFileSystemOptions): SimFileSystem {
   return fileSystemOver(createSimDirectory(), options);
