@@ -3,8 +3,8 @@
 import { connectBroker, type BrokerClient, type BrokerClientOptions } from './broker-client';
 
 /**
- * Opens `count` connections, runs `use` and closes them. The broker reads for one connection at a time, so many small
- * topics arrive sooner over several.
+ * Opens `count` connections, runs `use` and closes them. The broker reads for one connection at a time: a large
+ * number of small topics arrives sooner over several.
  * @throws PulsesError as connectBroker does, and what `use` throws
  */
 export async function withConnections<Result>(
