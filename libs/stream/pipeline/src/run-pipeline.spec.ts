@@ -271,6 +271,19 @@ describe('stopping', () => {
     expect(log.positions.get('grouped')?.offset).toBeGreaterThan(0);
   });
 
+  it('closes the session when a step still waits for room behind commits without an answer', async () => {
+    const log = newLog();
+    log.holdCommits();
+    const rig = startRig({ log, limits: { commitBytes: COMMIT_BYTES_MIN, commitsUnderWayMax: 1 } });
+    await rig.idle();
+    const stopped = rig.stop();
+    await rig.clock.advance(3_000);
+    expect(log.sessionsOpen).toBe(0);
+    log.releaseCommits();
+    await stopped;
+    expect(rig.clock.timerCount).toBe(0);
+  });
+
   it('resolves in the wait between two sessions', async () => {
     const log = newLog(() => ({ at: 'before', error: new PulsesError('CONNECTION_LOST') }));
     const rig = startRig({ log });

@@ -9,6 +9,7 @@
 import type { Session } from '@pulses/connector-api';
 import { withTimeout } from '@pulses/shared-async';
 import { failpoint } from '@pulses/shared-failpoints';
+import type { Timer } from '@pulses/shared-ports';
 import { FairMerge } from './fair-merge';
 import type { PipelineLimits, PipelineOptions } from './options';
 import { isRecoverable } from './session-failure';
@@ -30,8 +31,11 @@ export async function runSession(
   failpoint('pipeline.after-open');
   const handler = new StepHandler(session, options, limits, stored, kept);
   const stream = session.read(handler.readFrom);
+  let overdue: Timer | undefined;
   const stop = () => {
     stream.close();
+    // Behind a broker that hangs, a step waits for room. Closing the session fails its commits, which ends the wait.
+    overdue = clock.setTimer(DRAIN_MS_MAX, () => void session.close());
   };
   signal.addEventListener('abort', stop, { once: true });
   try {
@@ -43,6 +47,7 @@ export async function runSession(
     if (!signal.aborted) throw await firstCause(error, session, handler);
   } finally {
     signal.removeEventListener('abort', stop);
+    overdue?.cancel();
     stream.close();
   }
   // Commits under way may still be stored. If not, the next session reads their messages again.
