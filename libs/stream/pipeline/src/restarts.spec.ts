@@ -234,6 +234,7 @@ describe('a pipeline that is restarted', () => {
     await rig.untilDone();
     await rig.stop();
     expect(emittedKeys).toEqual([
+      '',
       JSON.stringify({ window_start_ms: T0, window_ms: WINDOW_MS, emitted_keys: 8192 }),
       '',
     ]);

@@ -11,7 +11,7 @@ import type { LiveWindow } from './windows/live-window';
 import type { PipelineLimits, PipelineOptions } from './options';
 import { PulseIntake } from './pulse-intake';
 import { readLiveWindow } from './windows/read-live-window';
-import { resumePointOf, type StoredPositions } from './stored-positions';
+import { firstPositions, resumePointOf, type StoredPositions } from './stored-positions';
 import { WindowSequence } from './windows/window-sequence';
 
 /** Calls never overlap. After a rejection only `drain` may be called. */
@@ -47,7 +47,13 @@ export class StepHandler {
       },
     });
     this.#intake = new PulseIntake(source, resume, limits.deltaRowsMax);
-    this.#writer = new GroupedWriter({ flow: this.#flow, clock, observer, limits });
+    this.#writer = new GroupedWriter({
+      flow: this.#flow,
+      clock,
+      observer,
+      limits,
+      firstPositions: firstPositions(session),
+    });
     const { delta } = this.#intake;
     this.#windows = new WindowSequence({
       session: { engine, source, limits, flow: this.#flow, aggregated: (count) => observer.aggregated(count) },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readPositions, resumePointOf, windowedPosition } from './stored-positions';
+import { firstPositions, readPositions, resumePointOf, windowedPosition } from './stored-positions';
 
 const stored = (groupedOffset: number, windowedOffset: number) => ({
   groupedOffset,
@@ -10,6 +10,12 @@ const stored = (groupedOffset: number, windowedOffset: number) => ({
 describe('stored positions', () => {
   it('are the start of the source where none is stored', () => {
     expect(readPositions({ positions: new Map(), startOffset: 7 })).toEqual(stored(7, 7));
+  });
+
+  it('get windowed at the start with the first commit, once', () => {
+    const windowed = windowedPosition(7, undefined);
+    expect([...firstPositions({ positions: new Map(), startOffset: 7 })]).toEqual([['windowed', windowed]]);
+    expect(firstPositions({ positions: new Map([['windowed', windowed]]), startOffset: 9 }).size).toBe(0);
   });
 
   it('come back as they were written, with the progress of a window', () => {

@@ -60,6 +60,17 @@ export function readPositions({ positions, startOffset }: Pick<Session, 'positio
   };
 }
 
+/**
+ * The positions that the first commit of a session has to add. Without `windowed` a log's retention sees only `grouped`,
+ * and could remove messages of the open window, which the next session reads again after a crash.
+ */
+export function firstPositions({
+  positions,
+  startOffset,
+}: Pick<Session, 'positions' | 'startOffset'>): ReadonlyMap<string, Position> {
+  return new Map(positions.has(WINDOWED) ? [] : [[WINDOWED, windowedPosition(startOffset, undefined)]]);
+}
+
 export function groupedPosition(offset: number): Position {
   return { offset, metadata: '' };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { Position } from '@pulses/connector-api';
 import { createSimClock } from '@pulses/testing-sim';
 import { CommitFlow } from './commit-flow';
 import { GroupedWriter } from './grouped-writer';
@@ -10,7 +11,7 @@ import { line } from '../testing/rig';
 
 const INTERVAL_MS = 5;
 
-function start(underWayMax = 2) {
+function start(underWayMax = 2, firstPositions: ReadonlyMap<string, Position> = new Map()) {
   const clock = createSimClock();
   const commits = new HeldCommits();
   const flow = new CommitFlow({ session: commits.session, clock, underWayMax, stored: () => undefined });
@@ -20,6 +21,7 @@ function start(underWayMax = 2) {
     clock,
     observer: { grouped: (count) => (counts.grouped += count), deadLettered: () => (counts.deadLettered += 1) },
     limits: { commitBytes: COMMIT_BYTES_MIN, commitIntervalMs: INTERVAL_MS },
+    firstPositions,
   });
   const window = windowAt(1_700_000_000_000);
   const intake = new PulseIntake(SOURCE, resumeAt(0), 1_000);
@@ -46,6 +48,15 @@ describe('the writer of grouped lines', () => {
       deadLetters: { recordCount: 1 },
     });
     expect([...(commits.sent[0]?.positions ?? [])]).toEqual([['grouped', { offset: 4, metadata: '' }]]);
+  });
+
+  it('adds the positions that were missing to its first commit alone', async () => {
+    const { commits, add, flush } = start(2, new Map([['windowed', { offset: 7, metadata: '' }]]));
+    add(line('a', 's', 1));
+    await flush();
+    add(line('a', 's', 2));
+    await flush();
+    expect(commits.sent.map(({ positions }) => [...positions.keys()])).toEqual([['windowed', 'grouped'], ['grouped']]);
   });
 
   it('sends nothing for an empty batch, so no position moves without outputs', async () => {

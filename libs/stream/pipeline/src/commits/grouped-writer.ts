@@ -3,6 +3,7 @@
 // Guarantees: lines and their position are one commit, so neither is stored without the other. A batch is reused only after
 // its commit has settled. Bounds: one batch more than commits may be under way.
 
+import type { Position } from '@pulses/connector-api';
 import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock } from '@pulses/shared-ports';
 import type { CommitFlow } from './commit-flow';
@@ -15,6 +16,8 @@ export interface GroupedWriterOptions {
   readonly clock: Clock;
   readonly observer: Pick<PipelineObserver, 'grouped' | 'deadLettered'>;
   readonly limits: Pick<PipelineLimits, 'commitBytes' | 'commitIntervalMs'>;
+  /** Positions that the first commit stores as well. */
+  readonly firstPositions: ReadonlyMap<string, Position>;
 }
 
 export class GroupedWriter {
@@ -22,11 +25,13 @@ export class GroupedWriter {
   readonly #freeBatches: OutputBatch[] = [];
   #batch: OutputBatch;
   #intervalStartMs: number;
+  #firstPositions: ReadonlyMap<string, Position>;
 
   constructor(options: GroupedWriterOptions) {
     this.#options = options;
     this.#batch = new OutputBatch(options.limits.commitBytes);
     this.#intervalStartMs = options.clock.monotonicMs();
+    this.#firstPositions = options.firstPositions;
   }
 
   /** Takes the next lines; another one after each `flush`. */
@@ -57,8 +62,9 @@ export class GroupedWriter {
     const commit = {
       ...batch.finish(tenants),
       aggregated: [],
-      positions: new Map([[GROUPED, groupedPosition(nextOffset)]]),
+      positions: new Map([...this.#firstPositions, [GROUPED, groupedPosition(nextOffset)]]),
     };
+    this.#firstPositions = new Map();
     failpoint('pipeline.before-commit');
     this.#batch = this.#freeBatches.pop() ?? new OutputBatch(limits.commitBytes);
     await flow.send(commit, (isStored) => {
