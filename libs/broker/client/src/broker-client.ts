@@ -5,11 +5,13 @@
 // request may or may not have taken effect. Reconnecting is up to the caller: see `retry` of shared-async.
 
 import {
+  LIST_GROUPS_LIMIT_MAX,
   LIST_TOPICS_LIMIT_MAX,
   PROTOCOL_VERSION,
   type Incarnation,
   type ProducerStamp,
   type Request,
+  type StoredGroup,
   type StoredPosition,
   type TopicAppend,
   type TopicInfo,
@@ -53,6 +55,15 @@ export interface BrokerClient {
   deleteAllTopics(): Promise<void>;
   /** Resolves to the group's epoch once this is the active member, however long that takes. */
   joinGroup(group: string, member: string, leaseMs: number): Promise<number>;
+  /**
+   * Like `joinGroup`, and claims the outputs of the source for the group. Makes the source unless it exists.
+   * @throws PulsesError OUTPUTS_OWNED while another group owns them
+   */
+  joinAsPublisher(group: string, member: string, leaseMs: number, source: string): Promise<number>;
+  /** All groups, in name order. */
+  listGroups(): Promise<StoredGroup[]>;
+  /** Resolves to false when there is no such group. @throws PulsesError GROUP_ACTIVE while it has a member */
+  deleteGroup(group: string): Promise<boolean>;
   heartbeat(group: string, groupEpoch: number): Promise<void>;
   leaveGroup(group: string, groupEpoch: number): Promise<void>;
   /** The log's clock, in milliseconds. */
@@ -167,6 +178,26 @@ class ConnectedClient implements BrokerClient {
   async joinGroup(group: string, member: string, leaseMs: number): Promise<number> {
     const request = { type: 'join-group', group, member, leaseMs } as const;
     return (await this.#connection.request('group-joined', request, Infinity)).groupEpoch;
+  }
+
+  async joinAsPublisher(group: string, member: string, leaseMs: number, source: string): Promise<number> {
+    const request = { type: 'join-as-publisher', group, member, leaseMs, source } as const;
+    return (await this.#connection.request('group-joined', request, Infinity)).groupEpoch;
+  }
+
+  async listGroups(): Promise<StoredGroup[]> {
+    const groups: StoredGroup[] = [];
+    for (;;) {
+      const after = groups.at(-1)?.group ?? '';
+      const request = { type: 'list-groups', after, limit: LIST_GROUPS_LIMIT_MAX } as const;
+      const page = await this.#connection.request('groups', request);
+      groups.push(...page.groups);
+      if (!page.more) return groups;
+    }
+  }
+
+  async deleteGroup(group: string): Promise<boolean> {
+    return (await this.#connection.request('group-deleted', { type: 'delete-group', group })).existed;
   }
 
   async heartbeat(group: string, groupEpoch: number): Promise<void> {

@@ -9,6 +9,7 @@ import type {
   PositionChange,
   ProducerStamp,
   RecordBatch,
+  StoredGroup,
   StoredPosition,
   TopicAppend,
   TopicInfo,
@@ -43,7 +44,8 @@ export interface BrokerLog {
   /**
    * Appends and position changes as one atomic step.
    *
-   * @throws PulsesError FENCED (group epoch), POSITION_CONFLICT (revision or incarnation), and those of `append`
+   * @throws PulsesError FENCED (group epoch), POSITION_CONFLICT (revision or incarnation), OUTPUTS_OWNED
+   * (another group publishes from the topic), and those of `append`
    */
   commit(request: CommitRequest): Promise<{ timestampMs: number }>;
 
@@ -53,8 +55,23 @@ export interface BrokerLog {
   /** Removes topics with their messages and positions in one step, no name meaning all; resolves to the names that existed. */
   deleteTopics(topics: readonly string[]): Promise<string[]>;
 
-  /** Raises the group's epoch by one, durably, and resolves to it: every commit of a lower epoch is now FENCED. */
-  advanceGroupEpoch(group: string): Promise<number>;
+  /**
+   * Raises the group's epoch, durably, and resolves to it: every commit of a lower epoch is now FENCED. With
+   * `sourceTopic`, which is made when it does not exist, the group also claims the outputs of that topic: no other group
+   * may then publish them. A commit with appends claims those of its topic in the same way.
+   *
+   * @throws PulsesError OUTPUTS_OWNED (another group has claimed them), TOPIC_INVALID, storage errors
+   */
+  advanceGroupEpoch(group: string, sourceTopic?: string): Promise<number>;
+
+  /**
+   * Removes a group with its positions; false when there is no such group. Outputs that it has claimed are free then, and
+   * their positions wait for the next group that claims them.
+   */
+  deleteGroup(group: string): Promise<boolean>;
+
+  /** After every change called before it is durable: every group that has joined or stored a position. */
+  groups(): Promise<StoredGroup[]>;
 
   retireProducer(id: string, epoch: number): Promise<void>;
 

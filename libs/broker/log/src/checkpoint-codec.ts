@@ -1,8 +1,8 @@
 // A checkpoint as bytes: the state after one frame, and how far the topics' files reach. docs/formats/checkpoint.md.
 //
 //   checkpoint = magic 8 bytes · version u32 · logId 16 bytes · lsn u64 · frameCrc u32 · materialisedLsn u64
-//                · lastTimestampMs u64 · nextTopicId u32 · topics · producers · retired · groups · crc u32
-//   topics     = count u32 · count × (id u32 · incarnation 16 bytes · topic text · startOffset u64 · nextOffset u64
+//                · lastTimestampMs u64 · nextTopicId u32 · epochFloor u32 · topics · producers · retired · groups · crc u32
+//   topics     = count u32 · count × (id u32 · incarnation 16 bytes · topic text · owner text · startOffset u64 · nextOffset u64
 //                · bytes u64 · firstTimestampMs u64 · lastTimestampMs u64 · segments)
 //   segments   = count u32 · count × (baseOffset u64 · nextOffset u64 · length u64 · entries u32
 //                · firstTimestampMs u64 · lastTimestampMs u64)
@@ -22,7 +22,7 @@ import { createState, createTopicState, type LogState, type ProducerState } from
 import type { SegmentState } from './topic-files';
 
 const MAGIC = utf8('PULSCKP1');
-const VERSION = 1;
+const VERSION = 2;
 
 export interface Checkpoint {
   readonly logId: Uint8Array;
@@ -47,11 +47,13 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
   to.u64(checkpoint.materialisedLsn);
   to.u64(state.lastTimestampMs);
   to.u32(state.nextTopicId);
+  to.u32(state.epochFloor);
   to.u32(state.topicsById.size);
   for (const topic of state.topicsById.values()) {
     to.u32(topic.id);
     to.id(topic.incarnation);
     to.str(topic.topic);
+    to.str(topic.owner);
     to.u64(topic.startOffset);
     to.u64(topic.nextOffset);
     to.u64(topic.bytes);
@@ -121,7 +123,7 @@ function writeGroups(to: FieldWriter, state: LogState): void {
 /** UTF-8 takes at most three bytes a UTF-16 unit. */
 function sizeAtMost({ state, segments }: Checkpoint): number {
   let size = 256;
-  for (const { topic } of state.topicsById.values()) size += 72 + 3 * topic.length;
+  for (const { topic, owner } of state.topicsById.values()) size += 74 + 3 * (topic.length + owner.length);
   for (const list of segments.values()) size += 44 * list.length;
   for (const { nextSequence } of state.producers.values())
     size += 32 + 16 * Math.min(nextSequence, PRODUCER_RESULTS_KEPT);
@@ -161,10 +163,12 @@ function readCheckpoint(from: FieldReader): Checkpoint {
   const materialisedLsn = from.u64();
   state.lastTimestampMs = from.u64();
   state.nextTopicId = from.u32();
+  state.epochFloor = from.u32();
   times(from.u32(), () => {
     const topicId = from.u32();
     const incarnation = from.id();
     const topic = createTopicState({ topicId, incarnation, topic: from.str() });
+    topic.owner = from.str();
     topic.startOffset = from.u64();
     topic.nextOffset = from.u64();
     topic.bytes = from.u64();

@@ -58,6 +58,19 @@ export interface GroupEpochSet {
   readonly epoch: number;
 }
 
+/** The outputs of the topic belong to the group from now on, with the positions that a deleted owner left. */
+export interface OutputsClaimed {
+  readonly kind: 'outputs-claimed';
+  readonly topicId: number;
+  readonly group: string;
+}
+
+/** The group and its positions go; those on a topic whose outputs it owned stay, for the next owner. */
+export interface GroupDeleted {
+  readonly kind: 'group-deleted';
+  readonly group: string;
+}
+
 export interface ProducerRetired {
   readonly kind: 'producer-retired';
   readonly id: string;
@@ -76,4 +89,12 @@ export interface TopicTrimmed {
 }
 
 export type Entry =
-  TopicCreated | Appended | PositionsSet | TopicsDeleted | GroupEpochSet | ProducerRetired | TopicTrimmed;
+  | TopicCreated
+  | Appended
+  | PositionsSet
+  | TopicsDeleted
+  | GroupEpochSet
+  | ProducerRetired
+  | TopicTrimmed
+  | OutputsClaimed
+  | GroupDeleted;

@@ -37,6 +37,8 @@ const KIND = {
   'group-epoch-set': 6,
   'producer-retired': 7,
   'topic-trimmed': 8,
+  'outputs-claimed': 9,
+  'group-deleted': 10,
 } as const;
 
 export interface FrameHeader {
@@ -199,6 +201,8 @@ function decodeEntries(
 //   6 group-epoch-set   group text · epoch u32
 //   7 producer-retired  producer 16 bytes · epoch u32
 //   8 topic-trimmed     topicId u32 · startOffset u64 · bytesRemoved u64 · firstTimestampMs u64
+//   9 outputs-claimed   topicId u32 · group text
+//  10 group-deleted     group text
 
 function sizeOfAppended({ producer }: Appended): number {
   return 1 + 20 + (producer === undefined ? 0 : 28);
@@ -240,6 +244,10 @@ function sizeOfEntry(entry: OtherEntry): number {
       return 1 + 16 + 4;
     case 'topic-trimmed':
       return 1 + 4 + 24;
+    case 'outputs-claimed':
+      return 1 + 4 + text(entry.group);
+    case 'group-deleted':
+      return 1 + text(entry.group);
   }
 }
 
@@ -288,6 +296,15 @@ function writeEntry(to: FieldWriter, entry: OtherEntry): void {
       to.u64(entry.startOffset);
       to.u64(entry.bytesRemoved);
       to.u64(entry.firstTimestampMs);
+      break;
+    case 'outputs-claimed':
+      to.u8(KIND['outputs-claimed']);
+      to.u32(entry.topicId);
+      to.str(entry.group);
+      break;
+    case 'group-deleted':
+      to.u8(KIND['group-deleted']);
+      to.str(entry.group);
       break;
   }
 }
@@ -347,6 +364,12 @@ function readEntry(from: FieldReader, bytes: Uint8Array, payloadAt: number): Ent
         bytesRemoved: from.u64(),
         firstTimestampMs: from.u64(),
       };
+    case KIND['outputs-claimed']: {
+      const topicId = from.u32();
+      return { kind: 'outputs-claimed', topicId, group: from.str() };
+    }
+    case KIND['group-deleted']:
+      return { kind: 'group-deleted', group: from.str() };
     default:
       throw new FieldError(`unknown kind of entry ${kind}`);
   }

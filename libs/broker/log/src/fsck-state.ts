@@ -118,7 +118,13 @@ export function createTolerantState(state: LogState): TolerantState {
         break;
       }
       case 'topic-trimmed':
+      case 'outputs-claimed':
         topicOf(entry.topicId, mismatch);
+        break;
+      case 'group-deleted':
+        if (state.groups.has(entry.group)) break;
+        mismatch(`no group is called ${entry.group}`);
+        state.groups.set(entry.group, { epoch: 0, positions: new Map() });
         break;
       case 'topic-created':
         if (state.topicsByName.has(entry.topic)) mismatch(`topic ${entry.topic} exists already`);

@@ -8,6 +8,7 @@ import {
   COMMIT_MESSAGE_BYTES_MAX,
   MESSAGE_BYTES_MAX,
   type RecordBatch,
+  type StoredGroup,
   type StoredPosition,
 } from '@pulses/broker-wire';
 import { writeAttestation } from './attestation';
@@ -22,7 +23,7 @@ import { batchFrom, createGathering } from './record-cut';
 import { checkAppend, checkCommit, checkName, checkProducer, checkStamp, type BrokerLog } from '@pulses/broker-log-api';
 import { createStaging } from './staging';
 import { createRetention } from './retention';
-import { applyFrame, type LogState, type TopicState } from './state';
+import { applyFrame, UNCLAIMED_GROUP, type LogState, type TopicState } from './state';
 import { makeDataDirectory, openStorage } from './storage';
 import { readFailed } from './storage-errors';
 import { createSyncTimer } from './sync-timer';
@@ -108,6 +109,8 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
           break;
         case 'positions-set':
         case 'group-epoch-set':
+        case 'outputs-claimed':
+        case 'group-deleted':
         case 'producer-retired':
           break;
       }
@@ -230,10 +233,16 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
       return await enqueue(() => staging.createTopic(topic));
     },
     deleteTopics: async (topics) => await enqueue(() => staging.deleteTopics(topics), { isAlone: true }),
-    advanceGroupEpoch: async (group) => {
+    advanceGroupEpoch: async (group, sourceTopic) => {
       checkName('group', group);
-      return await enqueue(() => staging.advanceGroupEpoch(group), { isAlone: true });
+      if (sourceTopic !== undefined) checkTopicName(sourceTopic);
+      return await enqueue(() => staging.advanceGroupEpoch(group, sourceTopic), { isAlone: true });
     },
+    deleteGroup: async (group) => {
+      checkName('group', group);
+      return await enqueue(() => staging.deleteGroup(group), { isAlone: true });
+    },
+    groups: async () => await enqueue(() => () => storedGroups(state), { isRead: true }),
     retireProducer: async (id, epoch) => {
       checkProducer({ id, epoch });
       await enqueue(() => staging.retireProducer(id, epoch), { isAlone: true });
@@ -291,6 +300,16 @@ function unknownTopic(name: string): PulsesError {
 function outOfRange({ topic, startOffset, nextOffset }: TopicState, offset: number): PulsesError {
   const what = `topic ${topic} holds the offsets ${startOffset} to ${nextOffset}, not ${offset}`;
   return new PulsesError('OFFSET_OUT_OF_RANGE', what);
+}
+
+function storedGroups(state: LogState): StoredGroup[] {
+  const owned = new Map<string, string[]>();
+  for (const { owner, topic } of state.topicsById.values()) {
+    if (owner !== '') owned.set(owner, [...(owned.get(owner) ?? []), topic]);
+  }
+  return [...state.groups]
+    .filter(([group]) => group !== UNCLAIMED_GROUP)
+    .map(([group, { epoch }]) => ({ group, epoch, sources: owned.get(group) ?? [] }));
 }
 
 function storedPositions(state: LogState, group: string, topic: string): StoredPosition[] {

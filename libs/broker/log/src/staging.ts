@@ -29,7 +29,8 @@ export interface Staging {
   createTopic(topic: string): Outcome<TopicInfo>;
   // The requests below look at the stored state alone: each is the only one of its group.
   deleteTopics(topics: readonly string[]): Outcome<string[]>;
-  advanceGroupEpoch(group: string): Outcome<number>;
+  advanceGroupEpoch(group: string, sourceTopic: string | undefined): Outcome<number>;
+  deleteGroup(group: string): Outcome<boolean>;
   retireProducer(id: string, epoch: number): Outcome<void>;
   /** `trims` are checked by the caller, which knows where segments start. */
   trim(trims: () => readonly TopicTrimmed[]): Outcome<void>;
@@ -39,6 +40,8 @@ export function createStaging(state: LogState, random: Random, topicsMax: number
   let entries: Entry[] = [];
   let timestampMs = 0;
   let group = 0;
+  /** By topic id: claimed within this group. */
+  const claims = new Map<number, string>();
   const madeTopics = new Map<string, TopicState>();
   const revisions = new Map<string, number>();
   const producers = createStagedProducers(state);
@@ -92,6 +95,18 @@ export function createStaging(state: LogState, random: Random, topicsMax: number
     }
   };
 
+  /** Claims the outputs of the topic for the group. @throws PulsesError OUTPUTS_OWNED */
+  const claim = (topic: TopicState, name: string): void => {
+    const owner = claims.get(topic.id) ?? topic.owner;
+    if (owner === name) return;
+    if (owner !== '') {
+      const what = `the outputs of ${topic.topic} belong to the group '${owner}'`;
+      throw new PulsesError('OUTPUTS_OWNED', `${what}; 'pulses groups delete ${owner}' hands them over`);
+    }
+    claims.set(topic.id, name);
+    entries.push({ kind: 'outputs-claimed', topicId: topic.id, group: name });
+  };
+
   const checkedPositions = (request: CommitRequest, topic: TopicState): PositionSet[] => {
     const stored = state.groups.get(request.group)?.positions.get(topic.id);
     return request.positions.map(({ name, expectedRevision, offset, metadata }) => {
@@ -115,6 +130,7 @@ export function createStaging(state: LogState, random: Random, topicsMax: number
       entries = [];
       timestampMs = at;
       group += 1;
+      claims.clear();
       madeTopics.clear();
       revisions.clear();
       producers.reset();
@@ -135,6 +151,7 @@ export function createStaging(state: LogState, random: Random, topicsMax: number
       }
       const positions = checkedPositions(request, topic);
       checkRoomForTopics(request.appends);
+      if (request.appends.length > 0) claim(topic, request.group);
       for (const append of request.appends) addAppend(append, undefined);
       if (positions.length > 0) {
         entries.push({ kind: 'positions-set', group: request.group, topicId: topic.id, positions });
@@ -160,10 +177,19 @@ export function createStaging(state: LogState, random: Random, topicsMax: number
       if (deleted.length > 0) entries.push({ kind: 'topics-deleted', topics: deleted });
       return () => found;
     },
-    advanceGroupEpoch: (name) => {
-      const epoch = (state.groups.get(name)?.epoch ?? 0) + 1;
+    advanceGroupEpoch: (name, sourceTopic) => {
+      if (sourceTopic !== undefined) {
+        checkRoomForTopics([{ topic: sourceTopic }]);
+        claim(topicFor(sourceTopic), name);
+      }
+      const epoch = (state.groups.get(name)?.epoch ?? state.epochFloor) + 1;
       entries.push({ kind: 'group-epoch-set', group: name, epoch });
       return () => epoch;
+    },
+    deleteGroup: (name) => {
+      const isKnown = state.groups.has(name);
+      if (isKnown) entries.push({ kind: 'group-deleted', group: name });
+      return () => isKnown;
     },
     retireProducer: (id, epoch) => {
       const known = state.producers.get(id);

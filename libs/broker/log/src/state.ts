@@ -16,6 +16,8 @@ export interface TopicState {
   readonly id: number;
   readonly topic: string;
   readonly incarnation: Incarnation;
+  /** The group that publishes what is derived from this topic; '' when none does. */
+  owner: string;
   startOffset: number;
   nextOffset: number;
   bytes: number;
@@ -61,7 +63,15 @@ export interface LogState {
   /** Epoch up to which each retired producer is fenced, oldest first. */
   readonly retiredProducers: Map<string, number>;
   readonly groups: Map<string, GroupState>;
+  /** Epochs of a new group start above it: the highest epoch of any group that was deleted. */
+  epochFloor: number;
 }
+
+/**
+ * Holds the positions that the deleted owners of outputs have left, until the next owner claims them. No client's group
+ * has an empty name.
+ */
+export const UNCLAIMED_GROUP = '';
 
 /** A valid frame that does not follow on this state: the journal is not the one that the state comes from. */
 export class StateMismatch extends Error {}
@@ -76,6 +86,7 @@ export function createState(): LogState {
     producers: new Map(),
     retiredProducers: new Map(),
     groups: new Map(),
+    epochFloor: 0,
   };
 }
 
@@ -84,6 +95,7 @@ export function createTopicState(created: Omit<TopicCreated, 'kind'>): TopicStat
     id: created.topicId,
     topic: created.topic,
     incarnation: created.incarnation,
+    owner: '',
     startOffset: 0,
     nextOffset: 0,
     bytes: 0,
@@ -111,10 +123,7 @@ function applyEntry(state: LogState, entry: Entry, timestampMs: number): void {
       applyAppended(state, entry, timestampMs);
       break;
     case 'positions-set': {
-      const group = groupOf(state, entry.group);
-      const topic = topicOf(state, entry.topicId);
-      const positions = group.positions.get(topic.id) ?? new Map<string, PositionState>();
-      group.positions.set(topic.id, positions);
+      const positions = positionsOf(groupOf(state, entry.group), topicOf(state, entry.topicId));
       for (const { name, offset, revision, metadata } of entry.positions) {
         positions.set(name, { offset, revision, metadata });
       }
@@ -138,6 +147,12 @@ function applyEntry(state: LogState, entry: Entry, timestampMs: number): void {
       break;
     case 'group-epoch-set':
       groupOf(state, entry.group).epoch = entry.epoch;
+      break;
+    case 'outputs-claimed':
+      applyClaimed(state, topicOf(state, entry.topicId), entry.group);
+      break;
+    case 'group-deleted':
+      applyGroupDeleted(state, entry.group);
       break;
     case 'producer-retired':
       applyRetired(state, entry.id, entry.epoch);
@@ -189,6 +204,42 @@ function applyRetired(state: LogState, id: string, epoch: number): void {
     state.retiredProducers.delete(oldest);
     return;
   }
+}
+
+function applyClaimed(state: LogState, topic: TopicState, group: string): void {
+  topic.owner = group;
+  const unclaimed = state.groups.get(UNCLAIMED_GROUP);
+  const left = unclaimed?.positions.get(topic.id);
+  if (unclaimed === undefined || left === undefined) return;
+  movePositions(left, positionsOf(groupOf(state, group), topic));
+  unclaimed.positions.delete(topic.id);
+  if (unclaimed.positions.size === 0) state.groups.delete(UNCLAIMED_GROUP);
+}
+
+function applyGroupDeleted(state: LogState, name: string): void {
+  const group = state.groups.get(name);
+  if (group === undefined) throw new StateMismatch(`no group is called ${name}`);
+  state.groups.delete(name);
+  state.epochFloor = Math.max(state.epochFloor, group.epoch);
+  for (const topic of state.topicsById.values()) {
+    if (topic.owner !== name) continue;
+    topic.owner = '';
+    const left = group.positions.get(topic.id);
+    if (left !== undefined) movePositions(left, positionsOf(groupOf(state, UNCLAIMED_GROUP), topic));
+  }
+}
+
+function movePositions(from: ReadonlyMap<string, PositionState>, to: Map<string, PositionState>): void {
+  for (const [name, position] of from) to.set(name, position);
+}
+
+function positionsOf(group: GroupState, topic: TopicState): Map<string, PositionState> {
+  let positions = group.positions.get(topic.id);
+  if (positions === undefined) {
+    positions = new Map();
+    group.positions.set(topic.id, positions);
+  }
+  return positions;
 }
 
 function topicOf(state: LogState, topicId: number): TopicState {

@@ -104,6 +104,7 @@ function statedCheckpoint({ state, segments, ...own }: Checkpoint): object {
     materialisedLsn: own.materialisedLsn,
     lastTimestampMs: state.lastTimestampMs,
     nextTopicId: state.nextTopicId,
+    epochFloor: state.epochFloor,
     topics: [...state.topicsById.values()].map(({ stagedIn: _in, stagedNextOffset: _next, ...topic }) => ({
       ...topic,
       segments: (segments.get(topic.id) ?? []).map(({ baseOffset, firstTimestampMs, synced }) => ({
@@ -193,7 +194,7 @@ describe('docs/formats/journal.md', () => {
 
   it('has an example of each kind of entry', () => {
     const kindNumbers = new Set(frameExamples.flatMap(({ stated }) => (stated as StatedFrame).entries.map(kindOf)));
-    const documented = [...journal.matchAll(/^(\d) ([a-z-]+) /gm)].map(([, number, kind]) => `${number} ${kind}`);
+    const documented = [...journal.matchAll(/^(\d+) ([a-z-]+) {2,}/gm)].map(([, number, kind]) => `${number} ${kind}`);
     expect([...kindNumbers].sort()).toEqual(documented.sort());
   });
 
@@ -217,7 +218,7 @@ describe('docs/formats/journal.md', () => {
   });
 
   it('has a checksum that starts from the log id', () => {
-    const bytes = frameExamples[0]!.bytes; // there are six
+    const bytes = frameExamples[0]!.bytes; // there are eight
     const crc = crc32(Buffer.concat([bytesOfHex(logId), bytes.subarray(0, 44), bytes.subarray(48)]));
     expect(bytes.readUInt32LE(44)).toBe(crc);
   });

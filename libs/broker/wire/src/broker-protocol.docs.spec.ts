@@ -26,6 +26,9 @@ const REQUESTS: Readonly<Record<RequestType, true>> = {
   heartbeat: true,
   'leave-group': true,
   ping: true,
+  'join-as-publisher': true,
+  'list-groups': true,
+  'delete-group': true,
 };
 const RESPONSES: Readonly<Record<ResponseType, true>> = {
   'hello-ok': true,
@@ -41,6 +44,8 @@ const RESPONSES: Readonly<Record<ResponseType, true>> = {
   done: true,
   pong: true,
   error: true,
+  groups: true,
+  'group-deleted': true,
 };
 
 interface Example {

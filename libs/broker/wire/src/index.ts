@@ -4,6 +4,7 @@ export {
   FRAME_BYTES_MAX,
   GROUP_NAME_BYTES_MAX,
   HEAD_INTERVAL_MS,
+  LIST_GROUPS_LIMIT_MAX,
   LIST_TOPICS_LIMIT_MAX,
   MESSAGE_BYTES_MAX,
   METADATA_BYTES_MAX,
@@ -19,6 +20,7 @@ export { freeMemory } from './memory';
 export type { PositionChange, StoredPosition } from './messages/commit';
 export type { Incarnation, TopicAppend } from './messages/common-fields';
 export type { RecordBatch } from './messages/fetch';
+export type { StoredGroup } from './messages/groups';
 export {
   decodeRequest,
   decodeResponse,

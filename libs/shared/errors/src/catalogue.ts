@@ -103,6 +103,16 @@ export const ERROR_CATALOGUE = {
     retriable: false,
     action: 'Nothing: the ingestor reads the stored position back and continues from it.',
   },
+  OUTPUTS_OWNED: {
+    meaning: 'Another group publishes the outputs of this source; nothing was stored.',
+    retriable: false,
+    action: 'Start the ingestor with the --group that the message names, or hand over with `pulses groups delete`.',
+  },
+  GROUP_ACTIVE: {
+    meaning: 'The group has an active member and cannot be deleted.',
+    retriable: false,
+    action: 'Stop the ingestors of the group first.',
+  },
   OUTPUT_INVALID: {
     meaning: 'A line of an output topic is not one that the ingestor writes.',
     retriable: false,

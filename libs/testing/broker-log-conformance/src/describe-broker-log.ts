@@ -5,6 +5,7 @@ import { describeAppends } from './describe-appends';
 import { describeCommits } from './describe-commits';
 import { describeDisk } from './describe-disk';
 import { describeHistory } from './describe-history';
+import { describeOutputs } from './describe-outputs';
 import { describeProducers } from './describe-producers';
 import { describeReads } from './describe-reads';
 import { describeRestarts } from './describe-restarts';
@@ -41,6 +42,7 @@ export function describeBrokerLog(name: string, factory: BrokerLogFactory, suppo
     describeAppends(start);
     describeProducers(start);
     describeCommits(start);
+    describeOutputs(start, supports);
     describeTopics(start);
     describeReads(start);
     describeDisk(start);

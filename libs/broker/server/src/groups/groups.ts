@@ -17,10 +17,12 @@ export type MemberOwner = object;
 export interface Groups {
   /**
    * Resolves to the epoch once the member is the active one.
-   * @throws PulsesError PROTOCOL_VIOLATION (the owner is a member already), OVERLOADED, storage errors, and the
+   * @throws PulsesError PROTOCOL_VIOLATION (the owner is a member already), OVERLOADED, OUTPUTS_OWNED, storage errors, and the
    * reason given to `leaveAll`
    */
-  join(owner: MemberOwner, request: { group: string; member: string; leaseMs: number }): Promise<number>;
+  join(owner: MemberOwner, request: JoinRequest): Promise<number>;
+  /** Resolves to false when there is no such group. @throws PulsesError GROUP_ACTIVE, storage errors */
+  delete(group: string): Promise<boolean>;
   /** Lengthens the lease of the active member: for heartbeats, and for commits, which prove life as well. @throws PulsesError FENCED */
   renew(group: string, epoch: number): void;
   /** Ends the membership; does nothing when it has ended. */
@@ -29,9 +31,18 @@ export interface Groups {
   leaveAll(owner: MemberOwner, reason: PulsesError): void;
 }
 
+export interface JoinRequest {
+  readonly group: string;
+  readonly member: string;
+  readonly leaseMs: number;
+  /** The group publishes the outputs of this topic. */
+  readonly source?: string;
+}
+
 interface Member {
   readonly owner: MemberOwner;
   readonly name: string;
+  readonly source: string | undefined;
   /** Undefined until the member is active and its epoch is stored. */
   epoch: number | undefined;
   readonly lease: Deadline;
@@ -47,7 +58,7 @@ interface Group {
 }
 
 export function createGroups(
-  log: Pick<BrokerLog, 'advanceGroupEpoch'>,
+  log: Pick<BrokerLog, 'advanceGroupEpoch' | 'deleteGroup'>,
   clock: Clock,
   limits: { readonly groupsPerConnectionMax: number; readonly leaseMsMax: number },
 ): Groups {
@@ -65,7 +76,7 @@ export function createGroups(
     }
     group.active = member;
     failpoint('group.before-epoch');
-    log.advanceGroupEpoch(group.name).then(
+    log.advanceGroupEpoch(group.name, member.source).then(
       (epoch) => {
         failpoint('group.after-epoch');
         if (group.active !== member) return; // it has left meanwhile
@@ -101,7 +112,7 @@ export function createGroups(
   };
 
   return {
-    join: (owner, { group: name, member: memberName, leaseMs }) => {
+    join: (owner, { group: name, member: memberName, leaseMs, source }) => {
       if (leaseMs < 1 || leaseMs > limits.leaseMsMax) {
         throw new PulsesError('PROTOCOL_VIOLATION', `a lease is 1 to ${limits.leaseMsMax} ms`);
       }
@@ -119,6 +130,7 @@ export function createGroups(
         const member: Member = {
           owner,
           name: memberName,
+          source,
           epoch: undefined,
           lease: createDeadline(clock, leaseMs, () => {
             end(group, member);
@@ -129,6 +141,13 @@ export function createGroups(
         group.waiting.push(member);
         activateNext(group);
       });
+    },
+    delete: async (name) => {
+      const active = groups.get(name)?.active;
+      if (active !== undefined) {
+        throw new PulsesError('GROUP_ACTIVE', `the group '${name}' has an active member, ${active.name}`);
+      }
+      return await log.deleteGroup(name);
     },
     renew: (name, epoch) => {
       const { group, member } = activeMember(name, epoch);

@@ -1,6 +1,6 @@
 // Executes each request of the binary protocol. The streams of `fetch` are in fetch-streams.ts.
 
-import type { Request, Response } from '@pulses/broker-wire';
+import type { Request, Response, StoredGroup } from '@pulses/broker-wire';
 import type { ServerContext } from '../context';
 import type { MemberOwner } from '../groups/groups';
 
@@ -17,6 +17,7 @@ export function isMutation(request: Request): boolean {
     case 'commit':
     case 'create-topic':
     case 'delete-topics':
+    case 'delete-group':
       return true;
     default:
       return false;
@@ -25,7 +26,15 @@ export function isMutation(request: Request): boolean {
 
 /** Requests that read what is stored, and so wait for the mutations sent before them. */
 export function isRead(request: Request): boolean {
-  return request.type === 'list-topics' || request.type === 'read-positions' || request.type === 'fetch';
+  switch (request.type) {
+    case 'list-topics':
+    case 'list-groups':
+    case 'read-positions':
+    case 'fetch':
+      return true;
+    default:
+      return false;
+  }
 }
 
 /**
@@ -61,7 +70,12 @@ export function perform(
     case 'delete-topics':
       return log.deleteTopics(request.topics).then(done);
     case 'join-group':
+    case 'join-as-publisher':
       return groups.join(owner, request).then((groupEpoch) => ({ type: 'group-joined', groupEpoch }));
+    case 'list-groups':
+      return log.groups().then((all) => ({ type: 'groups', ...pageOf(all, request) }));
+    case 'delete-group':
+      return groups.delete(request.group).then((existed) => ({ type: 'group-deleted', existed }));
     case 'heartbeat':
       groups.renew(request.group, request.groupEpoch);
       return done();
@@ -71,6 +85,19 @@ export function perform(
     case 'ping':
       return { type: 'pong', clockMs: log.clockMs() };
   }
+}
+
+function pageOf(
+  groups: readonly StoredGroup[],
+  { after, limit }: { readonly after: string; readonly limit: number },
+): { groups: StoredGroup[]; more: boolean } {
+  const following = groups.filter(({ group }) => compareUtf8(group, after) > 0);
+  following.sort((left, right) => compareUtf8(left.group, right.group));
+  return { groups: following.slice(0, limit), more: following.length > limit };
+}
+
+function compareUtf8(left: string, right: string): number {
+  return Buffer.compare(Buffer.from(left), Buffer.from(right));
 }
 
 function done(): Response {

@@ -75,6 +75,15 @@ export function createRequestSource(random: Random): RequestSource {
     'join-group': () => ({ type: 'join-group', group, member: 'm', leaseMs: 1 + below(5_000) }),
     heartbeat: () => ({ type: 'heartbeat', group, groupEpoch }),
     'leave-group': () => ({ type: 'leave-group', group, groupEpoch }),
+    'join-as-publisher': () => ({
+      type: 'join-as-publisher',
+      group,
+      member: 'm',
+      leaseMs: 1 + below(5_000),
+      source: topic(),
+    }),
+    'list-groups': () => ({ type: 'list-groups', after: oneOf('', group), limit: 1 + below(20) }),
+    'delete-group': () => ({ type: 'delete-group', group: `group-${below(3)}` }),
     ping: () => ({ type: 'ping' }),
   };
   const makers = Object.values(make);

@@ -21,12 +21,14 @@ import {
   type Incarnation,
   type ProducerStamp,
   type RecordBatch,
+  type StoredGroup,
   type StoredPosition,
   type TopicAppend,
   type TopicInfo,
 } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 import type { Clock } from '@pulses/shared-ports';
+import { MemoryGroups } from './memory-groups';
 import { MemoryProducers } from './memory-producers';
 import { MemoryTopics } from './memory-topics';
 
@@ -56,8 +58,7 @@ export class MemoryLog implements BrokerLog {
   readonly #options: MemoryLogOptions;
   readonly #topics: MemoryTopics;
   readonly #producers = new MemoryProducers();
-  readonly #epochs = new Map<string, number>();
-  readonly #positions = new Map<string, StoredPosition>();
+  readonly #groups = new MemoryGroups();
   readonly #pending: Pending[] = [];
   #pendingBytes = 0;
   #refusal: PulsesError | undefined;
@@ -147,19 +148,32 @@ export class MemoryLog implements BrokerLog {
   deleteTopics(names: readonly string[]): Promise<string[]> {
     return this.#change(() => {
       const found = this.#topics.delete(names);
-      for (const [key, { topic }] of this.#positions) if (found.includes(topic)) this.#positions.delete(key);
+      this.#groups.forgetTopics(found);
       this.#topics.wake(found);
       return found;
     });
   }
 
-  async advanceGroupEpoch(group: string): Promise<number> {
+  async advanceGroupEpoch(group: string, sourceTopic?: string): Promise<number> {
     checkName('group', group);
+    if (sourceTopic !== undefined) checkTopicName(sourceTopic);
     return await this.#change(() => {
-      const epoch = this.#epochOf(group) + 1;
-      this.#epochs.set(group, epoch);
-      return epoch;
+      if (sourceTopic !== undefined) {
+        this.#groups.checkOwner(sourceTopic, group);
+        if (this.#topics.make(sourceTopic).isNew) this.#topics.wake([sourceTopic]);
+        this.#groups.claim(sourceTopic, group);
+      }
+      return this.#groups.advanceEpoch(group);
     });
+  }
+
+  async deleteGroup(group: string): Promise<boolean> {
+    checkName('group', group);
+    return await this.#change(() => this.#groups.delete(group));
+  }
+
+  groups(): Promise<StoredGroup[]> {
+    return this.#enqueue(() => this.#groups.list());
   }
 
   async retireProducer(id: string, epoch: number): Promise<void> {
@@ -178,11 +192,7 @@ export class MemoryLog implements BrokerLog {
   }
 
   positions(group: string, topic: string): Promise<StoredPosition[]> {
-    return this.#enqueue(() =>
-      [...this.#positions.values()].filter(
-        (one) => (group === '' || one.group === group) && (topic === '' || one.topic === topic),
-      ),
-    );
+    return this.#enqueue(() => this.#groups.find(group, topic));
   }
 
   async read(name: string, incarnation: Incarnation, fromOffset: number, bytesMax: number): Promise<RecordBatch[]> {
@@ -265,28 +275,20 @@ export class MemoryLog implements BrokerLog {
   }
 
   #commitNow(request: CommitRequest, timestampMs: number): { timestampMs: number } {
-    const { group, groupEpoch, topic, incarnation, positions, appends } = request;
-    const keyOf = (name: string): string => `${group}\n${topic}\n${name}`;
-    if (groupEpoch !== this.#epochOf(group)) throw new PulsesError('FENCED');
+    const { group, topic, incarnation, appends } = request;
+    this.#groups.check(request);
     if (this.topic(topic)?.incarnation !== incarnation) throw new PulsesError('POSITION_CONFLICT');
-    for (const { name, expectedRevision } of positions) {
-      const revision = this.#positions.get(keyOf(name))?.revision ?? 0;
-      if (revision !== expectedRevision) throw new PulsesError('POSITION_CONFLICT');
-    }
     const names = appends.map((append) => append.topic);
     this.#topics.checkRoom(names);
+    if (names.length > 0) {
+      this.#groups.checkOwner(topic, group);
+      this.#groups.claim(topic, group);
+    }
     // Everything was checked: from here on nothing fails.
     for (const append of appends) this.#topics.append(append, timestampMs);
-    for (const { name, expectedRevision, offset, metadata } of positions) {
-      const revision = expectedRevision + 1;
-      this.#positions.set(keyOf(name), { group, topic, incarnation, name, offset, revision, metadata });
-    }
+    this.#groups.store(request);
     this.#topics.wake(names);
     return { timestampMs };
-  }
-
-  #epochOf(group: string): number {
-    return this.#epochs.get(group) ?? 0;
   }
 }
 

@@ -1,7 +1,24 @@
-// Membership of consumer groups.
+// Membership of consumer groups, and the groups themselves.
 
-import { groupName } from './common-fields';
-import { message, str, u32, u64 } from './schema';
+import { violation } from '../body';
+import { LIST_GROUPS_LIMIT_MAX } from '../limits';
+import { groupName, topicName } from './common-fields';
+import { checked, flag, list, message, str, struct, u32, u64, type ValueOf } from './schema';
+
+const storedGroup = struct({
+  group: str,
+  /** Of its active member, or of its last one; 0 before the first. */
+  epoch: u64,
+  /** Topics whose outputs the group has claimed: no other group may publish them. */
+  sources: list(str),
+});
+
+/** A consumer group as it is stored. */
+export type StoredGroup = ValueOf<typeof storedGroup>;
+
+const listLimit = checked(u32, (limit) => {
+  if (limit === 0 || limit > LIST_GROUPS_LIMIT_MAX) throw violation(`a limit of ${limit} groups`);
+});
 
 export const GROUP_REQUESTS = {
   /**
@@ -12,8 +29,22 @@ export const GROUP_REQUESTS = {
   /** Renews the lease; FENCED when it was lost. */
   heartbeat: message(13, { group: groupName, groupEpoch: u64 }),
   'leave-group': message(14, { group: groupName, groupEpoch: u64 }),
+  /**
+   * Like `join-group`, and claims the outputs of `source` for the group, in one step with the new epoch. Refused with
+   * OUTPUTS_OWNED while another group owns them. The topic is made unless it exists.
+   */
+  'join-as-publisher': message(16, { group: groupName, member: str, leaseMs: u32, source: topicName }),
+  /** Groups in name order (by UTF-8 bytes), after the name `after` ('' from the first), at most `limit`. */
+  'list-groups': message(17, { after: str, limit: listLimit }),
+  /**
+   * Removes a group with its positions; refused with GROUP_ACTIVE while it has a member. Outputs that it owned are free
+   * then, and their positions wait for the next group that claims them.
+   */
+  'delete-group': message(18, { group: groupName }),
 };
 
 export const GROUP_RESPONSES = {
   'group-joined': message(138, { groupEpoch: u64 }),
+  groups: message(142, { groups: list(storedGroup, LIST_GROUPS_LIMIT_MAX), more: flag }),
+  'group-deleted': message(143, { existed: flag }),
 };

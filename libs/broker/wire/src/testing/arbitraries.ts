@@ -56,6 +56,19 @@ export const anyRequest: fc.Arbitrary<Request> = fc.oneof(
   fc.record({ type: fc.constant('join-group' as const), group: name, member: text, leaseMs: u32 }),
   fc.record({ type: fc.constant('heartbeat' as const), ...epoch }),
   fc.record({ type: fc.constant('leave-group' as const), ...epoch }),
+  fc.record({
+    type: fc.constant('join-as-publisher' as const),
+    group: name,
+    member: text,
+    leaseMs: u32,
+    source: name,
+  }),
+  fc.record({
+    type: fc.constant('list-groups' as const),
+    after: text,
+    limit: fc.integer({ min: 1, max: 1_000 }),
+  }),
+  fc.record({ type: fc.constant('delete-group' as const), group: name }),
   fc.constant({ type: 'ping' as const }),
 );
 
@@ -99,6 +112,14 @@ export const anyResponse: fc.Arbitrary<Response> = fc.oneof(
   }),
   fc.record({ type: fc.constant('topic' as const), topic: topicInfo }),
   fc.record({ type: fc.constant('group-joined' as const), groupEpoch: u64 }),
+  fc.record({
+    type: fc.constant('groups' as const),
+    groups: fc.array(fc.record({ group: text, epoch: u64, sources: fc.array(text, { maxLength: 3 }) }), {
+      maxLength: 3,
+    }),
+    more: fc.boolean(),
+  }),
+  fc.record({ type: fc.constant('group-deleted' as const), existed: fc.boolean() }),
   fc.constant({ type: 'done' as const }),
   fc.record({ type: fc.constant('pong' as const), clockMs: u64 }),
   fc.record({ type: fc.constant('error' as const), code: text, message: text }),

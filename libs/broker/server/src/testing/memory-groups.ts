@@ -1,0 +1,96 @@
+// Groups of a log in memory: epochs, positions, and the outputs that they have claimed.
+
+import type { CommitRequest } from '@pulses/broker-log-api';
+import type { StoredGroup, StoredPosition } from '@pulses/broker-wire';
+import { PulsesError } from '@pulses/shared-errors';
+
+/** Holds the positions of outputs that no group owns at the moment. */
+const UNCLAIMED = '';
+
+export class MemoryGroups {
+  readonly #epochs = new Map<string, number>();
+  readonly #positions = new Map<string, StoredPosition>();
+  /** By topic: the group that publishes its outputs. */
+  readonly #owners = new Map<string, string>();
+  #epochFloor = 0;
+
+  advanceEpoch(group: string): number {
+    const epoch = (this.#epochs.get(group) ?? this.#epochFloor) + 1;
+    this.#epochs.set(group, epoch);
+    return epoch;
+  }
+
+  /** @throws PulsesError OUTPUTS_OWNED */
+  checkOwner(topic: string, group: string): void {
+    const owner = this.#owners.get(topic) ?? group;
+    if (owner !== group) throw new PulsesError('OUTPUTS_OWNED', `they belong to '${owner}'`);
+  }
+
+  claim(topic: string, group: string): void {
+    this.#owners.set(topic, group);
+    for (const position of this.find(UNCLAIMED, topic)) {
+      if (position.group === UNCLAIMED) this.#move(position, group);
+    }
+  }
+
+  delete(group: string): boolean {
+    const epoch = this.#epochs.get(group);
+    if (epoch === undefined) return false;
+    this.#epochs.delete(group);
+    this.#epochFloor = Math.max(this.#epochFloor, epoch);
+    for (const position of this.find(group, '')) {
+      if (this.#owners.get(position.topic) === group) this.#move(position, UNCLAIMED);
+      else this.#positions.delete(keyOf(position));
+    }
+    for (const [topic, owner] of this.#owners) if (owner === group) this.#owners.delete(topic);
+    return true;
+  }
+
+  list(): StoredGroup[] {
+    return [...this.#epochs].map(([group, epoch]) => {
+      const owned = [...this.#owners].filter(([, owner]) => owner === group);
+      return { group, epoch, sources: owned.map(([topic]) => topic) };
+    });
+  }
+
+  /** '' matches every group or topic. */
+  find(group: string, topic: string): StoredPosition[] {
+    return [...this.#positions.values()].filter(
+      (one) => (group === '' || one.group === group) && (topic === '' || one.topic === topic),
+    );
+  }
+
+  /** @throws PulsesError FENCED, POSITION_CONFLICT */
+  check({ group, groupEpoch, topic, positions }: CommitRequest): void {
+    if (groupEpoch !== (this.#epochs.get(group) ?? 0)) throw new PulsesError('FENCED');
+    for (const { name, expectedRevision } of positions) {
+      const revision = this.#positions.get(keyOf({ group, topic, name }))?.revision ?? 0;
+      if (revision !== expectedRevision) throw new PulsesError('POSITION_CONFLICT');
+    }
+  }
+
+  store({ group, topic, incarnation, positions }: CommitRequest): void {
+    for (const { name, expectedRevision, offset, metadata } of positions) {
+      const revision = expectedRevision + 1;
+      const key = keyOf({ group, topic, name });
+      this.#positions.set(key, { group, topic, incarnation, name, offset, revision, metadata });
+    }
+  }
+
+  forgetTopics(topics: readonly string[]): void {
+    for (const topic of topics) {
+      this.#owners.delete(topic);
+      for (const position of this.find('', topic)) this.#positions.delete(keyOf(position));
+    }
+  }
+
+  #move(position: StoredPosition, group: string): void {
+    this.#positions.delete(keyOf(position));
+    this.#positions.set(keyOf({ ...position, group }), { ...position, group });
+  }
+}
+
+/** Names hold no control characters. */
+function keyOf({ group, topic, name }: Pick<StoredPosition, 'group' | 'topic' | 'name'>): string {
+  return `${group}\n${topic}\n${name}`;
+}
