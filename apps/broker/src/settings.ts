@@ -81,6 +81,14 @@ export const brokerSettings = {
     default: 'keep',
     description: 'Deletes the oldest messages of a topic that is longer than this, in the same way.',
   }),
+  retentionUnread: choiceSetting({
+    flag: 'retention-unread',
+    choices: ['keep', 'drop'],
+    default: 'keep',
+    description:
+      'What retention does with a source that no group has read yet. With keep, its messages stay until a group has read ' +
+      'them. A group that has joined keeps them in either case.',
+  }),
   tailBytes: sizeSetting({
     flag: 'tail-bytes',
     min: '1MiB',

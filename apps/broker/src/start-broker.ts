@@ -154,6 +154,12 @@ function openLog(
     'topic_kind',
     TOPIC_KINDS,
   );
+  const trimmed = metrics.labelledCounter(
+    'pulses_retention_removed_total',
+    'Messages removed by retention.',
+    'topic_kind',
+    TOPIC_KINDS,
+  );
   const fsyncSeconds = metrics.secondsHistogram('pulses_fsync_seconds', 'Duration of one fdatasync of the journal.');
   return openBrokerLog({
     fileSystem: nodeFileSystem,
@@ -170,12 +176,16 @@ function openLog(
     },
     retention: (topic) => {
       const kind = topicKindOf(topic);
-      return { ageMs: settings.retentionAge[kind], bytes: settings.retentionBytes[kind] };
+      const keepsUnread = kind === 'source' && settings.retentionUnread === 'keep';
+      return { ageMs: settings.retentionAge[kind], bytes: settings.retentionBytes[kind], keepsUnread };
     },
     logger,
     metrics: {
       fsynced: (seconds) => {
         fsyncSeconds.observe(seconds);
+      },
+      trimmed: (topic, recordCount) => {
+        trimmed[topicKindOf(topic)].inc(recordCount);
       },
       appended: (topic, recordCount) => {
         appended[topicKindOf(topic)].inc(recordCount);

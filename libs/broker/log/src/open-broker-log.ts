@@ -173,6 +173,11 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
     intervalMs: options.retentionIntervalMs,
     nowMs: () => logClock.now(),
     store: (trims) => enqueue(() => staging.trim(trims), { isAlone: true }),
+    trimmed: ({ topic, fromOffset, toOffset, bytes }) => {
+      const messages = toOffset - fromOffset;
+      logger.info({ topic, fromOffset, toOffset, messages, bytes }, 'retention removed messages');
+      metrics.trimmed?.(topic, messages);
+    },
   });
 
   /** What is in the journal alone. Payloads are copied: a reader that is slow would keep whole frames in memory. */

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { until } from '@pulses/testing-processes';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SILENT_LOGGER } from '@pulses/shared-ports';
 import type { BrokerLog } from '@pulses/broker-log-api';
 import type { OpenBrokerLogOptions } from './options';
 import { openLog, publish, readMessages, settableClock, temporaryDirectories } from './testing/log-fixture';
@@ -127,5 +128,46 @@ describe('retention', () => {
     expect(await readMessages(log, 'a')).toEqual(messages.slice(startOffset));
     await log.commit({ ...base, positions: [position('q', 1, 40), position('p', 1, 40)] });
     await until(() => log.topic('a')?.startOffset === 40);
+  });
+
+  it('keeps all that no group has read, from the join of the first one on from its positions', async () => {
+    const directory = await directories.make();
+    const clock = settableClock(1_000_000);
+    const removed: object[] = [];
+    const logger = { ...SILENT_LOGGER, info: (fields: object) => void removed.push(fields) };
+    const log = await start(directory, { clock, logger, retention: () => ({ ageMs: 1, keepsUnread: true }) });
+    const messages = await fillSegments(log, directory, 'a', 40);
+    await publish(log, 'other', ['1']);
+    clock.setMs(2_000_000);
+    const epoch = await log.advanceGroupEpoch('r');
+    const { incarnation } = log.topic('other')!; // published above
+    const position = (revision: number, offset: number) => [
+      { name: 'p', expectedRevision: revision, offset, metadata: '' },
+    ];
+    const read = { group: 'r', groupEpoch: epoch, topic: 'other', incarnation, appends: [] };
+    await log.commit({ ...read, positions: position(0, 1) });
+    // What is read goes; that shows that retention has looked.
+    await until(() => log.topic('other')?.startOffset === 1);
+    expect(await readMessages(log, 'a')).toEqual(messages);
+    const groupEpoch = await log.advanceGroupEpoch('g', 'a');
+    const base = { group: 'g', groupEpoch, topic: 'a', incarnation: log.topic('a')!.incarnation, appends: [] };
+    await log.commit({ ...base, positions: position(0, 40) });
+    await until(() => log.topic('a')?.startOffset === 40);
+    const trims = removed.filter((fields) => 'topic' in fields && fields.topic === 'a') as { messages: number }[];
+    expect(trims.reduce((sum, trim) => sum + trim.messages, 0)).toBe(40);
+    expect(trims[0]).toMatchObject({ fromOffset: 0 });
+    expect(trims.at(-1)).toMatchObject({ toOffset: 40 });
+  });
+
+  it('is pinned by a group that has claimed the outputs and stored no position yet', async () => {
+    const directory = await directories.make();
+    const clock = settableClock(1_000_000);
+    const log = await start(directory, { clock, retention: () => ({ ageMs: 1 }) });
+    await log.advanceGroupEpoch('g', 'a');
+    const messages = await fillSegments(log, directory, 'a', 40);
+    await publish(log, 'unread', ['1']);
+    clock.setMs(2_000_000);
+    await until(() => log.topic('unread')?.startOffset === 1);
+    expect(await readMessages(log, 'a')).toEqual(messages);
   });
 });

@@ -11,6 +11,8 @@ import type { TopicFiles } from './topic-files';
 
 /** Absent fields keep everything. */
 export interface RetentionPolicy {
+  /** Messages stay until a group has read them, also while no group reads the topic. */
+  readonly keepsUnread?: boolean | undefined;
   /** Messages older than this go. */
   readonly ageMs?: number | undefined;
   /** The oldest messages go while the topic is longer than this. */
@@ -59,6 +61,19 @@ export function lowestPositions(state: LogState): Map<number, number> {
   return lowest;
 }
 
+/** The offset below which every message was read by every group that reads the topic. */
+function readLimit(
+  state: LogState,
+  topic: TopicState,
+  policy: RetentionPolicy,
+  lowest: ReadonlyMap<number, number>,
+): number {
+  // A group that has claimed the outputs reads from the start, until it has stored a position.
+  const hasNewOwner = topic.owner !== '' && state.groups.get(topic.owner)?.positions.get(topic.id) === undefined;
+  if (hasNewOwner) return topic.startOffset;
+  return lowest.get(topic.id) ?? (policy.keepsUnread === true ? topic.startOffset : Infinity);
+}
+
 export interface RetentionOptions {
   readonly clock: Clock;
   readonly state: LogState;
@@ -68,6 +83,16 @@ export interface RetentionOptions {
   readonly nowMs: () => number;
   /** Stores what `trims` gives, when its turn has come. */
   readonly store: (trims: () => TopicTrimmed[]) => Promise<void>;
+  /** Called for each trim, once it is durable. */
+  trimmed(trim: StoredTrim): void;
+}
+
+/** Messages `[fromOffset, toOffset)` of the topic are gone. */
+export interface StoredTrim {
+  readonly topic: string;
+  readonly fromOffset: number;
+  readonly toOffset: number;
+  readonly bytes: number;
 }
 
 /** Looks every so often; failures of the log are told elsewhere, and a full disk is tried again. */
@@ -83,14 +108,27 @@ export function createRetention(options: RetentionOptions): { stop(): void } {
       const policy = policyOf(topic.topic);
       const files = filesOf(topic.id);
       if (policy === undefined || files === undefined) continue;
-      const trim = trimOf(topic, files, policy, options.nowMs(), limits.get(topic.id) ?? Infinity);
+      const trim = trimOf(topic, files, policy, options.nowMs(), readLimit(state, topic, policy, limits));
       if (trim !== undefined) found.push(trim);
     }
     return found;
   };
 
+  const storeTrims = async (): Promise<void> => {
+    let stored: StoredTrim[] = [];
+    await options.store(() => {
+      const found = trims();
+      stored = found.map(({ topicId, startOffset, bytesRemoved }) => {
+        const { topic, startOffset: fromOffset } = state.topicsById.get(topicId)!; // trims come from there
+        return { topic, fromOffset, toOffset: startOffset, bytes: bytesRemoved };
+      });
+      return found;
+    });
+    for (const trim of stored) options.trimmed(trim);
+  };
+
   const look = async (): Promise<void> => {
-    if (trims().length > 0) await options.store(trims).catch(() => undefined);
+    if (trims().length > 0) await storeTrims().catch(() => undefined);
     again();
   };
 
