@@ -6,6 +6,8 @@ import { catCommand } from './commands/cat';
 import { deadLettersCommand } from './commands/dead-letters';
 import { deadLettersRedriveCommand } from './commands/dead-letters-redrive';
 import { fsckCommand } from './commands/fsck';
+import { groupsCommand } from './commands/groups';
+import { groupsDeleteCommand } from './commands/groups-delete';
 import { positionsCommand } from './commands/positions';
 import { produceCommand } from './commands/produce';
 import { repairCommand } from './commands/repair';
@@ -17,6 +19,8 @@ export const commands: readonly Command[] = [
   catCommand,
   produceCommand,
   totalsCommand,
+  groupsCommand,
+  groupsDeleteCommand,
   positionsCommand,
   deadLettersCommand,
   deadLettersRedriveCommand,

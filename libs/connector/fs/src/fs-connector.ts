@@ -5,7 +5,7 @@
 
 import { brokerGroupOf, type BrokerClient } from '@pulses/broker-client';
 import type { Connector, OpenSessionOptions, Session } from '@pulses/connector-api';
-import { PulsesError } from '@pulses/shared-errors';
+import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock } from '@pulses/shared-ports';
 import { FsSession } from './fs-session';
@@ -94,16 +94,15 @@ export class FsConnector implements Connector {
     const notice = clock.setTimer(STANDBY_NOTICE_MS, onStandby);
     let groupEpoch: number;
     try {
-      groupEpoch = await client.joinGroup(group, member, leaseMs);
+      groupEpoch = await client.joinAsPublisher(group, member, leaseMs, sourceTopic);
+    } catch (error) {
+      throw await asSettingError(error, client, groupName, sourceTopic);
     } finally {
       notice.cancel();
     }
     failpoint('session.after-join');
     const { incarnation, startOffset } = await client.createTopic(sourceTopic);
-    const positions = (await client.readPositions('', sourceTopic)).filter(
-      (position) => position.incarnation === incarnation,
-    );
-    assertOnlyGroup(positions, group, sourceTopic);
+    const positions = await client.readPositions(group, sourceTopic);
     failpoint('session.after-positions');
     const session: Session = new FsSession({
       client,
@@ -114,21 +113,30 @@ export class FsConnector implements Connector {
       groupEpoch,
       source: { topic: sourceTopic, incarnation },
       startOffset,
-      stored: positions.filter((position) => position.group === group),
+      stored: positions.filter((position) => position.incarnation === incarnation),
       onClosed: () => this.#sessions.delete(session),
     });
     return session;
   }
 }
 
-/** Two groups would each publish every output of the source: twice the money. */
-function assertOnlyGroup(positions: readonly { readonly group: string }[], group: string, sourceTopic: string): void {
+/** Two groups would each publish every output of the source: the broker lets one do so, and the user hears which. */
+async function asSettingError(
+  error: unknown,
+  client: BrokerClient,
+  group: string,
+  sourceTopic: string,
+): Promise<unknown> {
+  if (!isPulsesError(error, 'OUTPUTS_OWNED')) return error;
+  const owner = (await client.listGroups()).find(({ sources }) => sources.includes(sourceTopic));
+  // Deleted meanwhile: the next session may have the outputs.
+  if (owner === undefined) return new PulsesError('CONNECTION_LOST', error.message, { cause: error });
   const suffix = brokerGroupOf('', sourceTopic);
-  const other = positions.find((position) => position.group !== group && position.group.endsWith(suffix));
-  if (other === undefined) return;
-  const [given, taken] = [group, other.group].map((name) => name.slice(0, -suffix.length));
-  throw new PulsesError(
+  const taken = owner.group.endsWith(suffix) ? owner.group.slice(0, -suffix.length) : owner.group;
+  return new PulsesError(
     'CONFIG_INVALID',
-    `--group: '${given}' is not valid: the group '${taken}' publishes the outputs of ${sourceTopic} already; allowed: ${taken}`,
+    `--group: '${group}' is not valid: the group '${taken}' publishes the outputs of ${sourceTopic}; allowed: ${taken}, ` +
+      `or another one after 'pulses groups delete ${owner.group}'`,
+    { cause: error },
   );
 }

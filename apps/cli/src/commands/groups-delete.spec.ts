@@ -1,0 +1,17 @@
+import { describe, expect, it } from '@jest/globals';
+import { findGroup } from './groups-delete';
+
+const groups = ['a@source', 'b@source', 'b@other', 'c'].map((group) => ({ group, epoch: 1, sources: [] }));
+
+describe('the group that groups delete is given', () => {
+  it('is found by its name, or by the part before the source', () => {
+    expect(findGroup(groups, 'c').group).toBe('c');
+    expect(findGroup(groups, 'b@other').group).toBe('b@other');
+    expect(findGroup(groups, 'a').group).toBe('a@source');
+  });
+
+  it('is refused when several groups have it, naming them, or when there is none', () => {
+    expect(() => findGroup(groups, 'b')).toThrow('one of b@source, b@other');
+    expect(() => findGroup(groups, 'nosuch')).toThrow('no such group');
+  });
+});

@@ -1,0 +1,47 @@
+// pulses groups delete: removes a group, and hands its outputs over.
+
+import type { StoredGroup } from '@pulses/broker-wire';
+import { PulsesError } from '@pulses/shared-errors';
+import { brokerCommandSettings, withBroker } from '../broker-access';
+import { defineCommand } from '../command';
+import { visibleJson, visibleText } from '../visible-text';
+
+export const groupsDeleteCommand = defineCommand({
+  name: 'groups delete',
+  args: ['GROUP'],
+  purpose: 'Removes a consumer group, so that another may publish its outputs.',
+  details:
+    'Refused while the group has an active member. Positions on a source whose outputs the group owned stay. The next group ' +
+    'that publishes from the source starts there, so no pulse is lost and none is counted twice. Other positions go. ' +
+    'GROUP is a name as groups lists it. The part before the @ will do when only one group has it.',
+  settings: brokerCommandSettings,
+  async run({ settings, args: [name = ''], terminal }) {
+    const deleted = await withBroker(settings, async (client) => {
+      const found = findGroup(await client.listGroups(), name);
+      if (!(await client.deleteGroup(found.group))) throw noGroup(name);
+      return found;
+    });
+    const { group, sources } = deleted;
+    const asJson = settings.json || !terminal.isInteractive;
+    const owned = sources.length === 0 ? '' : `; the outputs of ${sources.join(', ')} are free`;
+    await terminal.write(
+      asJson ? `${visibleJson({ deleted: group, sources })}\n` : visibleText(`${group} deleted${owned}\n`),
+    );
+    return 0;
+  },
+});
+
+/** @throws PulsesError CONFIG_INVALID */
+export function findGroup(groups: readonly StoredGroup[], name: string): StoredGroup {
+  const exact = groups.find(({ group }) => group === name);
+  if (exact !== undefined) return exact;
+  const [first, ...others] = groups.filter(({ group }) => group.startsWith(`${name}@`));
+  if (first === undefined) throw noGroup(name);
+  if (others.length === 0) return first;
+  const names = [first, ...others].map(({ group }) => group).join(', ');
+  throw new PulsesError('CONFIG_INVALID', `GROUP: '${name}' is not valid: one of ${names}`);
+}
+
+function noGroup(name: string): PulsesError {
+  return new PulsesError('CONFIG_INVALID', `GROUP: '${name}' is not valid: no such group`);
+}
