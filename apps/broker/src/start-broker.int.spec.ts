@@ -64,7 +64,7 @@ describe('a broker', () => {
     const events: object[] = [];
     const note = (fields: object, message: string) => events.push({ ...fields, message });
     const logger: Logger = { debug: note, info: note, warn: note, error: note, fatal: note };
-    const service = await startBroker(values, logger);
+    const service = await startBroker(values, logger, { logLinesDropped: () => 0 });
     running.push(service);
     const ready = events.at(-1) as { message: string; port: number; httpPort: number };
     expect(ready).toMatchObject({ message: 'broker ready', dataDir: dataDir(), fsync: 'always' });

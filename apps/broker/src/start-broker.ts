@@ -16,7 +16,7 @@ import { TOPIC_KINDS, topicKindOf } from '@pulses/shared-pulse-model';
 import type { FileWriter, Logger, TlsServerOptions } from '@pulses/shared-ports';
 import { createMetrics, startHttpServer, type Metrics, type Readiness } from '@pulses/shared-monitoring';
 import { version } from '@pulses/shared-process';
-import { assertSafeBind, type Service } from '@pulses/shared-service-host';
+import { assertSafeBind, type Service, type ServiceHost } from '@pulses/shared-service-host';
 import type { SettingsOf } from '@pulses/shared-settings';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
@@ -39,10 +39,15 @@ const UNUSABLE_DIRECTORY = new Set([
 const CLOSE_GRACE_MS = 5_000;
 
 /** @throws PulsesError for anything that keeps the broker from serving */
-export async function startBroker(settings: BrokerSettings, logger: Logger): Promise<Service> {
+export async function startBroker(settings: BrokerSettings, logger: Logger, host: ServiceHost): Promise<Service> {
   assertSafe(settings);
   const tls = await readTls(settings);
   const metrics = createMetrics();
+  metrics.observedCounter(
+    'pulses_log_lines_dropped_total',
+    'Log lines that could not be written.',
+    host.logLinesDropped,
+  );
   let readiness: Readiness = { ready: false, reason: 'recovering the data directory' };
   const http = await startHttpServer({
     host: settings.httpHost,

@@ -17,7 +17,11 @@ async function run(argv: readonly string[], ending: Ending = 'fine', signals: re
     columns: 80,
     errorTerminal: 'none',
     writeOut: (text) => (result.out += text),
-    writeError: (text) => (result.error += text),
+    writeError: (text) => {
+      result.error += text;
+      return true;
+    },
+    errorLinesDropped: () => 0,
     readFile: () => '',
     onSignal: (handler) => (onSignal = handler),
     onParentGone: () => undefined,

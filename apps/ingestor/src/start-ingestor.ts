@@ -7,7 +7,7 @@ import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform
 import { createMetrics, startHttpServer } from '@pulses/shared-monitoring';
 import type { Logger } from '@pulses/shared-ports';
 import { version } from '@pulses/shared-process';
-import { assertSafeBind, type Service } from '@pulses/shared-service-host';
+import { assertSafeBind, type Service, type ServiceHost } from '@pulses/shared-service-host';
 import { LiveWindows, runPipeline } from '@pulses/stream-pipeline';
 import { createIngestorMetrics } from './ingestor-metrics';
 import { liveRoute } from './live-route';
@@ -15,7 +15,7 @@ import type { IngestorSettings } from './settings';
 import { startStub } from './stub-process';
 
 /** @throws PulsesError for a setting that can't be met; a broker that is not there yet is waited for */
-export async function startIngestor(settings: IngestorSettings, logger: Logger): Promise<Service> {
+export async function startIngestor(settings: IngestorSettings, logger: Logger, host: ServiceHost): Promise<Service> {
   assertSettings(settings);
   const { connector, peer } = await openConnector(settings.connector, settings, {
     network: nodeNetwork,
@@ -29,6 +29,11 @@ export async function startIngestor(settings: IngestorSettings, logger: Logger):
     logger,
   });
   const metrics = createMetrics();
+  metrics.observedCounter(
+    'pulses_log_lines_dropped_total',
+    'Log lines that could not be written.',
+    host.logLinesDropped,
+  );
   const { observer, readiness: pipelineReadiness } = createIngestorMetrics(metrics, settings.sourceTopic, nodeClock);
   const readiness = () => {
     const ofEngine = engineReadiness();

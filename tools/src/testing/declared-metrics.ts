@@ -18,6 +18,7 @@ const TYPES: Readonly<Record<string, MetricType>> = {
   labelledCounter: 'counter',
   gauge: 'gauge',
   observedGauge: 'gauge',
+  observedCounter: 'counter',
   secondsHistogram: 'histogram',
 };
 /** A call of `Metrics` in libs/shared/monitoring: name, help and, of a labelled counter, the label. */

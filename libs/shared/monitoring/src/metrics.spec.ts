@@ -41,6 +41,17 @@ describe('metrics', () => {
     expect(await linesOf(metrics)).toContain('pulses_source_lag 10');
   });
 
+  it('observe a counter at each scrape', async () => {
+    const metrics = createMetrics();
+    let dropped = 3;
+    metrics.observedCounter('pulses_dropped_total', 'Lines dropped.', () => dropped);
+    expect(await linesOf(metrics)).toContain('pulses_dropped_total 3');
+    dropped = 4;
+    expect(await linesOf(metrics)).toEqual(
+      expect.arrayContaining(['# TYPE pulses_dropped_total counter', 'pulses_dropped_total 4']),
+    );
+  });
+
   it('sort seconds into buckets from 100 µs to 10 s', async () => {
     const metrics = createMetrics();
     const histogram = metrics.secondsHistogram('pulses_fsync_seconds', 'Time of one fdatasync.');

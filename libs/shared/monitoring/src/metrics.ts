@@ -28,6 +28,8 @@ export interface Metrics {
   gauge(name: string, help: string): GaugeHandle;
   /** A gauge whose value is read at each scrape. */
   observedGauge(name: string, help: string, read: () => number | Promise<number>): void;
+  /** A counter whose value is read at each scrape. It never falls. */
+  observedCounter(name: string, help: string, read: () => number): void;
   /** Seconds, with buckets from 100 µs to 10 s. */
   secondsHistogram(name: string, help: string): HistogramHandle;
   /** The Prometheus text format, and its content type. */
@@ -63,6 +65,17 @@ export function createMetrics(): Metrics {
         registers,
         async collect() {
           this.set(await read());
+        },
+      });
+    },
+    observedCounter(name, help, read) {
+      new Counter({
+        name,
+        help,
+        registers,
+        collect() {
+          this.reset();
+          this.inc(read());
         },
       });
     },

@@ -1,6 +1,7 @@
 // The parts of the process that the life cycle uses, injected for tests.
 
 import { readFileSync } from 'node:fs';
+import { openStandardError } from './standard-error';
 
 /** What standard error is: no terminal, one without colours (also by NO_COLOR), or one with them. */
 export type ErrorTerminal = 'none' | 'plain' | 'coloured';
@@ -12,7 +13,10 @@ export interface ProcessPort {
   readonly columns: number;
   readonly errorTerminal: ErrorTerminal;
   writeOut(text: string): void;
-  writeError(text: string): void;
+  /** Writes whole lines without waiting for a reader; false when they are dropped. */
+  writeError(text: string): boolean;
+  /** Lines that `writeError` has dropped. */
+  errorLinesDropped(): number;
   readFile(path: string): string;
   onSignal(handler: (signal: 'SIGINT' | 'SIGTERM') => void): void;
   /** The parent that opened an IPC channel has gone. */
@@ -22,6 +26,7 @@ export interface ProcessPort {
 }
 
 export function nodeProcess(): ProcessPort {
+  const standardError = openStandardError();
   return {
     argv: process.argv.slice(2),
     env: process.env,
@@ -30,9 +35,8 @@ export function nodeProcess(): ProcessPort {
     writeOut: (text) => {
       process.stdout.write(text);
     },
-    writeError: (text) => {
-      process.stderr.write(text);
-    },
+    writeError: (text) => standardError.write(text),
+    errorLinesDropped: () => standardError.linesDropped,
     readFile: (path) => readFileSync(path, 'utf8'),
     onSignal: (handler) => {
       process.on('SIGINT', handler);
@@ -46,6 +50,7 @@ export function nodeProcess(): ProcessPort {
       process.once('unhandledRejection', handler);
     },
     exit: (code) => {
+      standardError.flush();
       process.exit(code);
     },
   };

@@ -2,9 +2,11 @@
 // on a terminal.
 //
 // Written synchronously: events are few (none for each pulse), and the last line before a crash is the one that matters.
+// Logging never ends or blocks the service: a line that can't be written is dropped. The next one that can be is followed
+// by the number of lines dropped.
 
-import { destination, pino, stdTimeFunctions, type DestinationStream } from 'pino';
-import type { ErrorTerminal } from '@pulses/shared-process';
+import { pino, stdTimeFunctions } from 'pino';
+import type { ErrorTerminal, ProcessPort } from '@pulses/shared-process';
 import type { Logger } from '@pulses/shared-ports';
 import { createPrettyLines } from './pretty-lines';
 
@@ -25,11 +27,22 @@ export interface LoggerOptions {
   readonly format: LogFormat;
   /** What standard error is. */
   readonly terminal: ErrorTerminal;
+  readonly output: Pick<ProcessPort, 'writeError' | 'errorLinesDropped'>;
 }
 
-export function createLogger({ service, version, level, format, terminal }: LoggerOptions): Logger {
+export function createLogger({ service, version, level, format, terminal, output }: LoggerOptions): Logger {
   const isPretty = format === 'pretty' || (format === 'auto' && terminal !== 'none');
-  return pino(
+  // In this process: a transport of pino is a thread that loads a file, which a bundle does not have.
+  const formatted = isPretty ? createPrettyLines({ isColoured: terminal === 'coloured' }) : (line: string) => line;
+  let reported = 0;
+  const write = (line: string) => {
+    const isTaken = output.writeError(formatted(line));
+    const lines = output.errorLinesDropped() - reported;
+    if (!isTaken || lines === 0) return;
+    reported += lines;
+    logger.warn({ lines }, 'log lines dropped: standard error was full or failing');
+  };
+  const logger = pino(
     {
       level,
       base: { service, version, pid: process.pid },
@@ -37,26 +50,7 @@ export function createLogger({ service, version, level, format, terminal }: Logg
       formatters: { level: (label) => ({ level: label }) },
       redact: SECRET_FIELDS,
     },
-    isPretty ? prettyStream({ isColoured: terminal === 'coloured' }) : standardError(),
+    { write },
   );
-}
-
-/** Where every log line goes, whatever its format. */
-function standardError() {
-  return destination({ fd: 2, sync: true });
-}
-
-/** In this process: a transport of pino is a thread that loads a file, which a bundle does not have. */
-function prettyStream(options: { isColoured: boolean }): DestinationStream & { flushSync(): void } {
-  const stream = standardError();
-  const pretty = createPrettyLines(options);
-  return {
-    write: (line) => {
-      stream.write(pretty(line));
-    },
-    // Called by pino after a fatal line.
-    flushSync: () => {
-      stream.flushSync();
-    },
-  };
+  return logger;
 }

@@ -32,7 +32,13 @@ export interface ServiceDescription<Definition extends SettingsDefinition> {
   readonly name: string;
   readonly summary: string;
   readonly settings: Definition;
-  start(settings: SettingsOf<Definition>, logger: Logger): Promise<Service>;
+  start(settings: SettingsOf<Definition>, logger: Logger, host: ServiceHost): Promise<Service>;
+}
+
+/** What a service hears of its process. */
+export interface ServiceHost {
+  /** Log lines that could not be written, for metrics. */
+  logLinesDropped(): number;
 }
 
 /** The settings of every service. */
@@ -90,6 +96,7 @@ async function lifeOf<Definition extends SettingsDefinition>(
     level: logLevel,
     format: logFormat,
     terminal: host.errorTerminal,
+    output: host,
   });
   const stopRequested = listenForStop(host, logger);
   host.onCrash((error) => {
@@ -108,7 +115,7 @@ async function lifeOf<Definition extends SettingsDefinition>(
   void stopRequested.then(limitStop);
   try {
     // A stop request during the start takes effect once the service has started.
-    const service = await description.start(values, logger);
+    const service = await description.start(values, logger, { logLinesDropped: () => host.errorLinesDropped() });
     const finished = service.finished ?? new Promise<never>(() => undefined);
     const reason = await Promise.race([finished.then(() => 'finished'), stopRequested]);
     logger.info({ reason }, 'stopping');

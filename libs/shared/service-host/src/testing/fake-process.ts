@@ -28,7 +28,9 @@ export function createFakeProcess(argv: readonly string[], env: ProcessPort['env
     },
     writeError: (text) => {
       written.error += text;
+      return true;
     },
+    errorLinesDropped: () => 0,
     readFile: (path) => {
       throw Object.assign(new Error(path), { code: 'ENOENT' });
     },
