@@ -44,8 +44,9 @@ export interface BrokerLog {
   /**
    * Appends and position changes as one atomic step.
    *
-   * @throws PulsesError FENCED (group epoch), POSITION_CONFLICT (revision or incarnation), OUTPUTS_OWNED
-   * (another group publishes from the topic), and those of `append`
+   * @throws PulsesError FENCED (group epoch), POSITION_CONFLICT (revision or incarnation), OFFSET_OUT_OF_RANGE (a
+   * position below the topic's start, or beyond its end with the commit's own messages), OUTPUTS_OWNED (another group
+   * publishes from the topic), and those of `append`
    */
   commit(request: CommitRequest): Promise<{ timestampMs: number }>;
 

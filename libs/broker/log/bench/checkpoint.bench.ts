@@ -20,7 +20,7 @@ await inDirectory(async (directory) => {
     const appends: TopicAppend[] = [];
     for (let topic = from; topic < Math.min(from + TOPICS_A_COMMIT, TOPICS); topic += 1)
       appends.push({ topic: `tenants.t${topic}.grouped.pulses`, recordCount: RECORDS, payload });
-    const position = { name: 'grouped', expectedRevision: revision, offset: revision, metadata: '' };
+    const position = { name: 'grouped', expectedRevision: revision, offset: 0, metadata: '' };
     revision += 1;
     await log.commit({ group: 'g', groupEpoch, topic: 'source', incarnation, positions: [position], appends });
   };

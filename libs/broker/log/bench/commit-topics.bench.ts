@@ -13,7 +13,7 @@ await inDirectory(async (directory) => {
   const groupEpoch = await log.advanceGroupEpoch('g');
   let revision = 0;
   const commit = async (appends: readonly TopicAppend[]): Promise<void> => {
-    const position = { name: 'grouped', expectedRevision: revision, offset: revision, metadata: '' };
+    const position = { name: 'grouped', expectedRevision: revision, offset: 0, metadata: '' };
     await log.commit({ group: 'g', groupEpoch, topic: 'source', incarnation, positions: [position], appends });
     revision += 1;
   };

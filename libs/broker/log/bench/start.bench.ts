@@ -28,7 +28,7 @@ async function fill(directory: string): Promise<void> {
         recordCount: RECORDS,
         payload,
       }));
-      const position = { name: 'grouped', expectedRevision: revision, offset: revision, metadata: '' };
+      const position = { name: 'grouped', expectedRevision: revision, offset: 0, metadata: '' };
       revision += 1;
       await log.commit({ group: 'g', groupEpoch, topic: 'source', incarnation, positions: [position], appends });
     }

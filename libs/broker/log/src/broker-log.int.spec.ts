@@ -153,6 +153,7 @@ describe('commit', () => {
 
   async function withGroup(directory: string): Promise<{ log: BrokerLog; incarnation: string; groupEpoch: number }> {
     const log = await start(directory);
+    await publish(log, 'source', ['1', '2', '3', '4', '5', '6']);
     const { incarnation } = await log.createTopic('source');
     return { log, incarnation, groupEpoch: await log.advanceGroupEpoch('g') };
   }

@@ -116,8 +116,10 @@ describe('retention', () => {
       offset,
       metadata: '',
     });
-    await log.commit({ ...base, positions: [position('p', 0, 35), position('q', 0, 30)] });
+    // Nothing goes before the positions are there: each pins the topic.
+    await log.commit({ ...base, positions: [position('p', 0, 0), position('q', 0, 0)] });
     const messages = await fillSegments(log, directory, 'a', 40);
+    await log.commit({ ...base, positions: [position('p', 1, 35), position('q', 1, 30)] });
     clock.setMs(2_000_000);
     await until(() => (log.topic('a')?.startOffset ?? 0) > 0);
     // Later looks change nothing.
@@ -126,7 +128,9 @@ describe('retention', () => {
     const { startOffset } = log.topic('a')!;
     expect(startOffset).toBeLessThanOrEqual(30);
     expect(await readMessages(log, 'a')).toEqual(messages.slice(startOffset));
-    await log.commit({ ...base, positions: [position('q', 1, 40), position('p', 1, 40)] });
+    const below = log.commit({ ...base, positions: [position('r', 0, startOffset - 1)] });
+    await expect(below).rejects.toMatchObject({ code: 'OFFSET_OUT_OF_RANGE' });
+    await log.commit({ ...base, positions: [position('q', 2, 40), position('p', 2, 40)] });
     await until(() => log.topic('a')?.startOffset === 40);
   });
 

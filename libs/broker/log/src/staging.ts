@@ -70,9 +70,12 @@ export function createStaging(state: LogState, random: Random, topicsMax: number
     }
   };
 
+  const nextOffsetOf = (topic: TopicState): number =>
+    topic.stagedIn === group ? topic.stagedNextOffset : topic.nextOffset;
+
   const addAppend = (append: TopicAppend, producer: ProducerStamp | undefined): number => {
     const topic = topicFor(append.topic);
-    const baseOffset = topic.stagedIn === group ? topic.stagedNextOffset : topic.nextOffset;
+    const baseOffset = nextOffsetOf(topic);
     topic.stagedIn = group;
     topic.stagedNextOffset = baseOffset + append.recordCount;
     entries.push({
@@ -105,6 +108,17 @@ export function createStaging(state: LogState, random: Random, topicsMax: number
     }
     claims.set(topic.id, name);
     entries.push({ kind: 'outputs-claimed', topicId: topic.id, group: name });
+  };
+
+  /** Every offset of the topic once the request is stored. @throws PulsesError OFFSET_OUT_OF_RANGE */
+  const checkOffsets = ({ positions, appends }: CommitRequest, topic: TopicState): void => {
+    let end = nextOffsetOf(topic);
+    for (const append of appends) if (append.topic === topic.topic) end += append.recordCount;
+    for (const { name, offset } of positions) {
+      if (offset >= topic.startOffset && offset <= end) continue;
+      const what = `position ${name} is at ${offset}: ${topic.topic} holds the offsets ${topic.startOffset} to ${end}`;
+      throw new PulsesError('OFFSET_OUT_OF_RANGE', what);
+    }
   };
 
   const checkedPositions = (request: CommitRequest, topic: TopicState): PositionSet[] => {
@@ -150,6 +164,7 @@ export function createStaging(state: LogState, random: Random, topicsMax: number
         throw new PulsesError('POSITION_CONFLICT', `topic ${request.topic} is not the one of the commit`);
       }
       const positions = checkedPositions(request, topic);
+      checkOffsets(request, topic);
       checkRoomForTopics(request.appends);
       if (request.appends.length > 0) claim(topic, request.group);
       for (const append of request.appends) addAppend(append, undefined);

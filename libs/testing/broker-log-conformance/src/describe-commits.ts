@@ -10,7 +10,18 @@ import {
   type TopicAppend,
 } from '@pulses/broker-wire';
 import type { BrokerLogFactory } from './harness';
-import { append, change, codeOf, joinGroup, namesOf, positionsOf, publish, readFrom, textsOf } from './probe';
+import {
+  append,
+  change,
+  codeOf,
+  joinGroup,
+  namesOf,
+  positionsOf,
+  publish,
+  readFrom,
+  SOURCE_MESSAGES,
+  textsOf,
+} from './probe';
 
 /** Requests that no state makes valid, and the code they get. */
 const REFUSED: readonly (readonly [
@@ -116,6 +127,30 @@ export function describeCommits(start: BrokerLogFactory): void {
       expect(await positionsOf(log)).toMatchObject([{ name: 'p', offset: 5, revision: 1 }]);
       await log.commit(group.request([change('p', 1, 4)]));
       expect(await positionsOf(log)).toMatchObject([{ name: 'p', offset: 4, revision: 2 }]);
+    });
+
+    it('refuses a position beyond the end of its topic with OFFSET_OUT_OF_RANGE, and stores nothing of it', async () => {
+      const { log } = await start();
+      const group = await joinGroup(log, 'g', 'source');
+      for (const offset of [SOURCE_MESSAGES + 1, SOURCE_MESSAGES + 1_000, Number.MAX_SAFE_INTEGER]) {
+        const request = group.request([change('fine', 0, 1), change('p', 0, offset)], append('x', '1'));
+        expect(await codeOf(log.commit(request))).toBe('OFFSET_OUT_OF_RANGE');
+      }
+      expect([namesOf(log), await positionsOf(log)]).toEqual([['source'], []]);
+      expect(await codeOf(log.commit(group.request([change('p', 0, SOURCE_MESSAGES)])))).toBe('stored');
+    });
+
+    it('counts to the end of the topic what is under way, and the messages of the commit itself', async () => {
+      const { log } = await start();
+      const group = await joinGroup(log, 'g', 'source');
+      const calls = [
+        publish(log, 'source', ['1', '2']),
+        log.commit(group.request([change('p', 0, SOURCE_MESSAGES + 2)])),
+        log.commit(group.request([change('q', 0, SOURCE_MESSAGES + 3)], append('source', '3'), append('x', '1'))),
+        log.commit(group.request([change('r', 0, SOURCE_MESSAGES + 4)], append('x', '1'))),
+      ];
+      expect(await Promise.all(calls.map(codeOf))).toEqual(['stored', 'stored', 'stored', 'OFFSET_OUT_OF_RANGE']);
+      expect((await positionsOf(log)).map(({ name }) => name)).toEqual(['p', 'q']);
     });
 
     it('takes one of two commits of the same revision, also when both are under way', async () => {

@@ -64,12 +64,13 @@ export function describeHistory(start: BrokerLogFactory, { restart }: BrokerLogS
         async () => {
           const outputs = TOPICS.filter(() => pick(2) === 0).map((topic) => [topic, messages()] as const);
           const isStale = pick(3) === 0;
+          const offset = made % (model.topicFor(SOURCE).length + 1);
           const request = {
             group: 'g',
             groupEpoch: 0,
             topic: SOURCE,
             incarnation,
-            positions: [change('p', isStale ? model.revision + 1 : model.revision, made)],
+            positions: [change('p', isStale ? model.revision + 1 : model.revision, offset)],
             appends: outputs.map(([topic, texts]) => append(topic, ...texts)),
           };
           expect(await codeOf(log.commit(request))).toBe(isStale ? 'POSITION_CONFLICT' : 'stored');

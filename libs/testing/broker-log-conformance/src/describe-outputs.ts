@@ -1,19 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { BrokerLog } from '@pulses/broker-log-api';
 import type { BrokerLogFactory, BrokerLogSupports } from './harness';
-import { append, change, codeOf, joinGroup, positionsOf, publish, textsOf, type TestGroup } from './probe';
-
-/** Joins the group as the publisher of the topic's outputs. */
-async function joinPublisher(log: BrokerLog, group: string, topic: string): Promise<TestGroup> {
-  const epoch = await log.advanceGroupEpoch(group, topic);
-  const { incarnation } = await log.createTopic(topic);
-  return {
-    topic,
-    incarnation,
-    epoch,
-    request: (positions, ...appends) => ({ group, groupEpoch: epoch, topic, incarnation, positions, appends }),
-  };
-}
+import { append, change, codeOf, joinGroup, joinPublisher, positionsOf, publish, textsOf } from './probe';
 
 export function describeOutputs(start: BrokerLogFactory, supports: BrokerLogSupports): void {
   describe('the outputs of a source', () => {
@@ -76,6 +63,7 @@ export function describeOutputs(start: BrokerLogFactory, supports: BrokerLogSupp
     it('pass on, and the deleted group loses its positions on other topics', async () => {
       const { log } = await start();
       const a = await joinPublisher(log, 'a', 'source');
+      await publish(log, 'other', ['1']);
       const { incarnation } = await log.createTopic('other');
       await log.commit(a.request([change('p', 0, 1)]));
       await log.commit({ ...a.request([change('p', 0, 1)]), topic: 'other', incarnation });

@@ -101,10 +101,34 @@ export interface TestGroup {
   request(positions: readonly PositionChange[], ...appends: readonly TopicAppend[]): CommitRequest;
 }
 
-/** Makes the source topic and joins the group. */
+/** Messages of a source that a group has joined: positions up to this offset are valid. */
+export const SOURCE_MESSAGES = 40;
+
+/** Makes the source topic with `SOURCE_MESSAGES` messages, unless it has some, and joins the group. */
 export async function joinGroup(log: BrokerLog, group: string, topic: string): Promise<TestGroup> {
-  const { incarnation } = await log.createTopic(topic);
-  const epoch = await log.advanceGroupEpoch(group);
+  await fillSource(log, topic);
+  return groupOn(log, group, topic, await log.advanceGroupEpoch(group));
+}
+
+/** Like `joinGroup`, as the publisher of the topic's outputs. */
+export async function joinPublisher(log: BrokerLog, group: string, topic: string): Promise<TestGroup> {
+  const epoch = await log.advanceGroupEpoch(group, topic);
+  await fillSource(log, topic);
+  return groupOn(log, group, topic, epoch);
+}
+
+async function fillSource(log: BrokerLog, topic: string): Promise<void> {
+  const { nextOffset } = await log.createTopic(topic);
+  if (nextOffset > 0) return;
+  await publish(
+    log,
+    topic,
+    Array.from({ length: SOURCE_MESSAGES }, (_, offset) => `${offset}`),
+  );
+}
+
+function groupOn(log: BrokerLog, group: string, topic: string, epoch: number): TestGroup {
+  const { incarnation = '' } = log.topic(topic) ?? {};
   return {
     topic,
     incarnation,

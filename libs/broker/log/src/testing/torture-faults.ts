@@ -61,7 +61,7 @@ const CALLS_OF: Readonly<Record<FileFault['kind'], readonly FileCall[]>> = {
 
 const EXPECTED_REFUSALS = ['STORAGE_FULL', 'OVERLOADED'];
 /** What a request gets that builds on a refused one. */
-const FOLLOWING_REFUSALS = ['POSITION_CONFLICT', 'FENCED', 'SEQUENCE_GAP'];
+const FOLLOWING_REFUSALS = ['OFFSET_OUT_OF_RANGE', 'POSITION_CONFLICT', 'FENCED', 'SEQUENCE_GAP'];
 
 function start(): Machine {
   return machineOn(createSimFileSystem({ seed: SEED, pageBytes: 512 }), createSimRandom(SEED));

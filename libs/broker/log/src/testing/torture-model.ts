@@ -152,10 +152,14 @@ export function nextOperation(random: Random, model: Model): Operation {
 
 function commitOf(random: Random, model: Model): Operation {
   const names = POSITION_NAMES.filter(() => random.fraction() < 0.7);
+  const end = model.topics.get(SOURCE)?.length ?? 0;
+  // Retention stops at the lowest position. Without one, it may drop all but the end.
+  const lowest = Math.min(end, ...[...model.positions.values()].map(({ offset }) => offset));
+  const from = model.positions.size === 0 ? end : lowest;
   const positions = names.map((name) => ({
     name,
     expectedRevision: model.positions.has(name) ? model.positions.get(name)!.expectedRevision + 1 : 0,
-    offset: Math.floor(random.fraction() * ((model.topics.get(SOURCE)?.length ?? 0) + 1)),
+    offset: from + Math.floor(random.fraction() * (end - from + 1)),
     metadata: `m${model.count}`,
   }));
   const appends = TOPICS.filter(() => random.fraction() < 0.5).map((topic) => ({

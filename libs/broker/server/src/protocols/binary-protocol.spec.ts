@@ -165,8 +165,8 @@ describe('a connection of the binary protocol', () => {
       groupEpoch: 1,
       topic: 's',
       incarnation: created.topic.incarnation,
-      positions: [{ name: 'p', expectedRevision: 0, offset: 9, metadata: '' }],
-      appends: [],
+      positions: [{ name: 'p', expectedRevision: 0, offset: 1, metadata: '' }],
+      appends: [{ topic: 's', ...lines('x') }],
     });
     await settle();
     a.socket.destroy();
@@ -174,7 +174,7 @@ describe('a connection of the binary protocol', () => {
     harness.log.releaseDisk();
     await b.answer(waiting, 'group-joined');
     expect(await b.request({ type: 'read-positions', group: 'g', topic: 's' })).toMatchObject({
-      positions: [{ offset: 9 }],
+      positions: [{ offset: 1 }],
     });
   });
 

@@ -278,6 +278,7 @@ export class MemoryLog implements BrokerLog {
     const { group, topic, incarnation, appends } = request;
     this.#groups.check(request);
     if (this.topic(topic)?.incarnation !== incarnation) throw new PulsesError('POSITION_CONFLICT');
+    this.#topics.checkOffsets(request);
     const names = appends.map((append) => append.topic);
     this.#topics.checkRoom(names);
     if (names.length > 0) {

@@ -1,5 +1,6 @@
 // Topics of the log in memory: their messages, their order, and the listeners.
 
+import type { CommitRequest } from '@pulses/broker-log-api';
 import { skipRecords, type Incarnation, type RecordBatch, type TopicAppend, type TopicInfo } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 
@@ -28,6 +29,16 @@ export class MemoryTopics {
   checkRoom(names: readonly string[]): void {
     const fresh = new Set(names.filter((name) => !this.#topics.has(name)));
     if (fresh.size > 0 && this.#topics.size + fresh.size > this.#topicsMax) throw new PulsesError('OVERLOADED');
+  }
+
+  /** @throws PulsesError OFFSET_OUT_OF_RANGE when a position is not within the topic as the commit leaves it */
+  checkOffsets({ topic, positions, appends }: CommitRequest): void {
+    const { startOffset = 0, nextOffset = 0 } = this.info(topic) ?? {};
+    const own = appends.filter((append) => append.topic === topic);
+    const end = own.reduce((sum, { recordCount }) => sum + recordCount, nextOffset);
+    for (const { offset } of positions) {
+      if (offset < startOffset || offset > end) throw new PulsesError('OFFSET_OUT_OF_RANGE');
+    }
   }
 
   /** @throws PulsesError OVERLOADED */

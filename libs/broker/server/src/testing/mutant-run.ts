@@ -45,7 +45,8 @@ const LOG_OPTIONS = {
 const CREDIT = 5;
 const STOP_FETCH = 6;
 const JOIN_GROUP = 12;
-const UNANSWERED = new Set([CREDIT, STOP_FETCH, JOIN_GROUP]);
+const JOIN_AS_PUBLISHER = 16;
+const UNANSWERED = new Set([CREDIT, STOP_FETCH, JOIN_GROUP, JOIN_AS_PUBLISHER]);
 /** The only ways in which a connection may be ended for what its client sent. */
 const ENDING_CODES = new Set(['PROTOCOL_VIOLATION', 'MESSAGE_TOO_LARGE', 'OVERLOADED']);
 /** Before the hello anything else ends it, also what would get an error of its own later. */
