@@ -170,6 +170,22 @@ describe('the pulse reader', () => {
     expect(read(line)).toMatchObject(values);
   });
 
+  it.each([
+    [{ used_ammount: undefined, used_amount: '"x"' }, 'used_amount is a string that does not hold a number'],
+    [{ used_ammount: undefined, used_amount: 'null' }, 'used_amount is neither a number nor a string'],
+    [{ used_ammount: undefined, used_amount: '1e99' }, 'used_amount has more than 20 integer or 30 fraction digits'],
+    [{ use_unity: undefined, use_unit: '7' }, 'use_unit is not a string'],
+    [{ use_unity: undefined, use_unit: '"\\u0000"' }, 'use_unit holds a control character'],
+    [{ used_ammount: '[]' }, 'used_ammount is neither a number nor a string'],
+    [{ used_ammount: undefined }, 'used_ammount is missing'],
+    [{ use_unity: undefined }, 'use_unity is missing'],
+  ])('names the key that the line has: %j', (changes, detail) => {
+    const reader = createPulseReader();
+    const line = Buffer.from(pulse(changes));
+    expect(reader.read(line, 0, line.byteLength)).toBe(false);
+    expect(reader.detail).toBe(detail);
+  });
+
   it('stays linear on many keys and on deep nesting', () => {
     const many = Array.from({ length: 60_000 }, (_, index) => `"k${index}":1`).join(',');
     expect(read(pulse().replace('{', `{${many},`))).toMatchObject({ tenant: 't' });

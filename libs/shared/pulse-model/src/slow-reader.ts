@@ -94,10 +94,13 @@ function readFields(fields: PulseFields, message: Buffer, members: Members): Rej
   if (tenant instanceof Rejection) return tenant;
   const sku = readLabel(message, 'product_sku', members.get(PRODUCT_SKU));
   if (sku instanceof Rejection) return sku;
-  const unit = readLabel(message, 'use_unity', members.get(USE_UNITY) ?? members.get(USE_UNIT));
+  // A detail names the key that the line has; a missing one by its first spelling.
+  const unitKey = members.has(USE_UNIT) ? 'use_unit' : 'use_unity';
+  const unit = readLabel(message, unitKey, members.get(USE_UNITY) ?? members.get(USE_UNIT));
   if (unit instanceof Rejection) return unit;
+  const amountKey = members.has(USED_AMOUNT) ? 'used_amount' : 'used_ammount';
   const rejection =
-    readAmountField(message, members.get(USED_AMMOUNT) ?? members.get(USED_AMOUNT), fields.amount) ??
+    readAmountField(message, amountKey, members.get(USED_AMMOUNT) ?? members.get(USED_AMOUNT), fields.amount) ??
     checkPulseId(message, members.get(PULSE_ID)) ??
     checkTimestamp(message, members.get(TIMESTAMP));
   if (rejection) return rejection;
@@ -126,16 +129,21 @@ function readText(message: Buffer, key: string, member: Member | undefined, byte
   return text;
 }
 
-function readAmountField(message: Buffer, member: Member | undefined, amount: Amount): Rejection | undefined {
-  if (member === undefined) return new Rejection('missing_key', 'used_ammount is missing');
+function readAmountField(
+  message: Buffer,
+  key: string,
+  member: Member | undefined,
+  amount: Amount,
+): Rejection | undefined {
+  if (member === undefined) return new Rejection('missing_key', `${key} is missing`);
   const text = stringOf(message, member);
   const digits = text ?? message.subarray(member.valueStart, member.valueEnd);
   const size = digits.byteLength;
   if (size === 0 || scanNumber(digits, 0, size) !== size)
     return text === undefined
-      ? new Rejection('wrong_type', 'used_ammount is neither a number nor a string')
-      : new Rejection('invalid_value', 'used_ammount is a string that does not hold a number');
-  return readAmount(digits, 0, size, amount) ? undefined : outOfRange('used_ammount');
+      ? new Rejection('wrong_type', `${key} is neither a number nor a string`)
+      : new Rejection('invalid_value', `${key} is a string that does not hold a number`);
+  return readAmount(digits, 0, size, amount) ? undefined : outOfRange(key);
 }
 
 function checkPulseId(message: Buffer, member: Member | undefined): Rejection | undefined {
