@@ -252,13 +252,26 @@ describe('pulses beside a whole system', () => {
     expect(await audit()).toMatchObject({ code: 1, summary: { equal: false, differences: 1 } });
     expect(await audit('--from=1')).toMatchObject({
       code: 0,
-      summary: { equal: true, from_offset: 1, pulses: 3, dead_letters: 1 },
+      summary: { equal: true, complete: true, unchecked: [], from_offset: 1, pulses: 3, dead_letters: 1 },
     });
     expect(await audit('--to=1')).toMatchObject({ code: 1, summary: { messages_read: 1 } });
+    expect(await audit('--from=1', '--to=1000', '--allow-trimmed')).toMatchObject({
+      code: 1,
+      summary: {
+        equal: true,
+        complete: false,
+        unchecked: [{ outputs: 'all', to_offset: 1000, reason: 'uncommitted' }],
+      },
+    });
     expect(await audit('--tenant=acme')).toMatchObject({ code: 1, summary: { tenant: 'acme', pulses: 3 } });
     expect(await audit('--tenant=a.b')).toMatchObject({
       code: 0,
       summary: { equal: true, pulses: 1, grouped_lines: 1, aggregated_lines: 1 },
+    });
+    expect(await run(['audit', at(), '--group=nosuch'])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: "pulses: --group: 'nosuch' is not valid: no such group reads source.pulses\n",
     });
     const backwards = await run(['audit', at(), '--from=2', '--to=1']);
     expect(backwards).toEqual({

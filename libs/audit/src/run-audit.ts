@@ -15,12 +15,12 @@
 import type { TopicInfo } from '@pulses/broker-wire';
 import type { Clock, Random } from '@pulses/shared-ports';
 import { topicKindOf } from '@pulses/shared-pulse-model';
-import type { BrokerReader } from '@pulses/broker-client';
+import type { UncheckedRange } from './compare/coverage';
 import { findFirstDifferences } from './compare/first-difference';
 import { Findings, type FindingsSummary } from './compare/findings';
 import { LineDigest, type DigestMemory } from './compare/line-digest';
 import { OutputReader, type FoundCounts, type TopicReading } from './actual/output-reading';
-import { readScope, type AuditScope, type AuditSelection } from './compare/scope';
+import { readScope, type AuditedBroker, type AuditScope, type AuditSelection } from './compare/scope';
 import { skimOver, type Skim } from './actual/skim';
 import { replaySource, type ReplayCounts } from './expected/source-replay';
 
@@ -30,7 +30,7 @@ const SKIMMED_ELSEWHERE_MIN = 500_000;
 
 export interface AuditOptions extends AuditSelection {
   /** At least one; the output topics are read over all of them. */
-  readonly clients: readonly BrokerReader[];
+  readonly clients: readonly AuditedBroker[];
   /** Reads topics beside the replay when they hold many messages. Without it, `clients` are used. */
   readonly skimElsewhere?: Skim | undefined;
   /** From this number of messages on `skimElsewhere` is used. */
@@ -56,19 +56,20 @@ export interface AuditReport {
   /** What the outputs hold. */
   readonly found: FoundCounts;
   readonly findings: FindingsSummary;
+  /** What was asked for and could not be compared. */
+  readonly unchecked: readonly UncheckedRange[];
   readonly seconds: number;
 }
 
-/** @throws PulsesError TOPIC_UNKNOWN when there is no such source, and the connection's */
+/** @throws PulsesError TOPIC_UNKNOWN when there is no such source, CONFIG_INVALID when no such group; the connection's */
 export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   const { clients, clock, random, onProgress } = options;
-  const client = clients[0] as BrokerReader;
+  const client = clients[0] as AuditedBroker;
   const startMs = clock.monotonicMs();
   const findings = new Findings();
   const scope = await readScope(client, options);
   const { topic: sourceTopic } = scope.source;
-  if (scope.windowedOffset > scope.groupedOffset)
-    findings.add({ topic: sourceTopic, problem: 'the position windowed is beyond the position grouped' });
+  for (const problem of scope.wrongPositions) findings.add({ topic: sourceTopic, problem });
 
   const outputs = new OutputReader(clients, scope);
   const [first, others] = [scope.outputs.filter(tellsMore), scope.outputs.filter((info) => !tellsMore(info))];
@@ -118,6 +119,7 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   ]);
   outputs.addReadings(skimmed);
 
+  const unchecked = [...scope.unchecked, ...cutByRetention(scope, windowsFrom), ...passedOver(expected)];
   const mustHold = new Map([...expected].map(([topic, digest]) => [topic, digest.result()]));
   const doubtful = differingTopics(mustHold, outputs.topics).flatMap(({ topic }) => outputs.topics.get(topic) ?? []);
   const tellLast = () => {
@@ -136,7 +138,22 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
     await findFirstDifferences({ client, scope, topics: explained, findings, replay, comparedFrom });
   for (const { topic, ...difference } of differing.slice(EXPLAINED_TOPICS_MAX))
     findings.add({ topic, problem: 'differs', ...difference });
-  return { scope, replayed, found: outputs.counts(), findings, seconds: (clock.monotonicMs() - startMs) / 1000 };
+  const seconds = (clock.monotonicMs() - startMs) / 1000;
+  return { scope, replayed, found: outputs.counts(), findings, unchecked, seconds };
+}
+
+/** The window that has lost its first messages. One that the asked range cuts was not asked for. */
+function cutByRetention(scope: AuditScope, windowsFrom: number): UncheckedRange[] {
+  const { isTrimmed, startOffset: fromOffset, windowedOffset } = scope;
+  const toOffset = Math.min(windowsFrom, windowedOffset);
+  return isTrimmed && fromOffset < toOffset ? [{ outputs: 'sums', fromOffset, toOffset, reason: 'trimmed' }] : [];
+}
+
+/** Topics that have lost lines which the source led to. */
+function passedOver(expected: ReadonlyMap<string, LineDigest>): UncheckedRange[] {
+  return [...expected].flatMap(([topic, { passedOver: range }]) =>
+    range === undefined ? [] : [{ outputs: { topic }, ...range, reason: 'trimmed' as const }],
+  );
 }
 
 /** True for a topic that the replay needs: it states window lengths, or where to begin after a loss. */

@@ -1,10 +1,17 @@
 // pulses audit: proves that the outputs are right, or shows where they are not.
 
-import { runAudit, skimInThread, type AuditProgress, type AuditReport, type Finding } from '@pulses/audit';
+import {
+  runAudit,
+  skimInThread,
+  type AuditProgress,
+  type AuditReport,
+  type Finding,
+  type UncheckedRange,
+} from '@pulses/audit';
 import { brokerAddressOf, withConnections } from '@pulses/broker-client';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
-import { integerKind, optional, textKind, textSetting } from '@pulses/shared-settings';
+import { booleanSetting, integerKind, optional, textKind, textSetting } from '@pulses/shared-settings';
 import { brokerCommandSettings, clientName, clientOptionsOf } from '../broker-access';
 import { defineCommand } from '../command';
 import { groupedDigits } from '../listing';
@@ -14,6 +21,9 @@ import { visibleJson, visibleText } from '../visible-text';
 /** A dead letter can be megabytes long. */
 const SHOWN_CHARACTERS_MAX = 500;
 
+/** With retention, each topic may have a range of its own. */
+const UNCHECKED_SHOWN_MAX = 20;
+
 const CONNECTIONS = 4;
 
 const offsetKind = integerKind({ min: 0, max: Number.MAX_SAFE_INTEGER });
@@ -22,8 +32,9 @@ export const auditCommand = defineCommand({
   name: 'audit',
   purpose: 'Recomputes every output from the source log and compares.',
   details:
-    'Exit code 0: all equal, byte for byte. 1: there are differences; the first are printed. Works while the system runs: it ' +
-    'compares what was stored when it started. With --from or --to, windows that lie only partly within are skipped.',
+    'Exit code 0: all that was asked for was compared and is equal, byte for byte. 1: there are differences, of which the ' +
+    'first are printed, or ranges that could not be compared, which are named. Works while the system runs: it compares ' +
+    'what was stored when it started. With --from or --to, windows that lie only partly within are skipped.',
   settings: {
     ...brokerCommandSettings,
     sourceTopic: textSetting({ flag: 'source-topic', default: 'source.pulses', description: 'Topic of the pulses.' }),
@@ -33,6 +44,10 @@ export const auditCommand = defineCommand({
     tenant: optional(textKind, {
       flag: 'tenant',
       description: "Compare only this tenant's topics; the whole source is still read.",
+    }),
+    allowTrimmed: booleanSetting({
+      flag: 'allow-trimmed',
+      description: 'Exit code 0 also when retention has removed a part, and all the rest is equal.',
     }),
   },
   async run({ settings, terminal }) {
@@ -65,9 +80,13 @@ export const auditCommand = defineCommand({
     }
     const asJson = settings.json || !terminal.isInteractive;
     await terminal.write(asJson ? reportJson(report, { group, tenant }) : reportText(report));
-    return report.findings.count === 0 ? 0 : 1;
+    return isPassed(report, settings.allowTrimmed) ? 0 : 1;
   },
 });
+
+function isPassed({ findings, unchecked }: AuditReport, allowTrimmed: boolean): boolean {
+  return findings.count === 0 && unchecked.every(({ reason }) => allowTrimmed && reason === 'trimmed');
+}
 
 function progressText(progress: AuditProgress | undefined): string {
   if (progress === undefined) return 'connecting';
@@ -78,13 +97,14 @@ function progressText(progress: AuditProgress | undefined): string {
 
 /** The differences, then the summary: an object a line. */
 function reportJson(report: AuditReport, { group, tenant }: { group: string; tenant: string | undefined }): string {
-  const { scope, replayed, found, findings, seconds } = report;
+  const { scope, replayed, found, findings, unchecked, seconds } = report;
   const differences = findings.first.map((finding) => {
     const { topic, offset, problem, expected, found: actual } = shortened(finding);
     return { difference: problem, topic, offset, expected, found: actual };
   });
   const summary = {
     equal: findings.count === 0,
+    complete: unchecked.length === 0,
     differences: findings.count,
     source_topic: scope.source.topic,
     group,
@@ -103,12 +123,18 @@ function reportJson(report: AuditReport, { group, tenant }: { group: string; ten
     lines_of_other_sources: found.ofOtherSources,
     seconds: Number(seconds.toFixed(3)),
     messages_per_second: rateOf(report),
+    unchecked: unchecked.map(({ outputs, fromOffset, toOffset, reason }) => ({
+      outputs: typeof outputs === 'string' ? outputs : outputs.topic,
+      from_offset: fromOffset,
+      to_offset: isFinite(toOffset) ? toOffset : null,
+      reason,
+    })),
   };
   return [...differences, summary].map((line) => `${visibleJson(line)}\n`).join('');
 }
 
 function reportText(report: AuditReport): string {
-  const { scope, replayed, found, findings, seconds } = report;
+  const { replayed, found, findings, unchecked, seconds } = report;
   const lines = findings.first.map((finding) => {
     const { topic, offset, problem, expected, found: actual } = shortened(finding);
     return [
@@ -117,17 +143,34 @@ function reportText(report: AuditReport): string {
       ...(actual === undefined ? [] : [`  found     ${actual}`]),
     ].map(visibleText);
   });
-  const verdict = scope.hasPositions
-    ? 'equal: the outputs are what the source says'
-    : 'nothing to compare: the group has stored no position on this source';
   return [
     ...lines.flat(),
     `source      ${groupedDigits(replayed.messages)} messages: ${groupedDigits(replayed.pulses)} pulses, ${groupedDigits(replayed.deadLetters)} that are none`,
     `outputs     ${groupedDigits(found.grouped)} grouped, ${groupedDigits(found.deadLetters)} dead letters, ${groupedDigits(found.sums)} sums of ${groupedDigits(replayed.windows)} windows`,
     `compared in ${seconds.toFixed(1)} s, ${groupedDigits(rateOf(report))} messages/s`,
-    findings.count === 0 ? verdict : `${groupedDigits(findings.count)} differences`,
+    ...unchecked.slice(0, UNCHECKED_SHOWN_MAX).map(uncheckedText),
+    ...(unchecked.length > UNCHECKED_SHOWN_MAX
+      ? [`and ${groupedDigits(unchecked.length - UNCHECKED_SHOWN_MAX)} more; --json lists all`]
+      : []),
+    verdictOf(report),
     '',
   ].join('\n');
+}
+
+function verdictOf({ scope, findings, unchecked }: AuditReport): string {
+  if (findings.count > 0) return `${groupedDigits(findings.count)} differences`;
+  if (unchecked.length > 0) return 'not complete: what could be compared is equal';
+  return scope.hasPositions
+    ? 'equal: the outputs are what the source says'
+    : 'nothing to compare: the group has stored no position on this source';
+}
+
+function uncheckedText({ outputs, fromOffset, toOffset, reason }: UncheckedRange): string {
+  const what = { all: 'all outputs', sums: 'sums' };
+  const of = typeof outputs === 'string' ? what[outputs] : outputs.topic;
+  const range = isFinite(toOffset) ? `${fromOffset} to ${toOffset - 1}` : `${fromOffset} on`;
+  const why = reason === 'trimmed' ? 'removed by retention' : 'not committed yet';
+  return visibleText(`not compared: ${of} of source offsets ${range}: ${why}`);
 }
 
 function rateOf({ replayed, seconds }: AuditReport): number {

@@ -6,7 +6,7 @@
 // the longest line.
 
 import { createHash, hash, type Hash } from 'node:crypto';
-import type { ExpectedLines } from '../expected/expected-lines';
+import type { ExpectedLines, OffsetRange } from '../expected/expected-lines';
 
 /** Bytes hashed in one call: a call for each line costs more than the hashing. */
 const GATHERED_BYTES_MAX = 4 * 1024;
@@ -23,6 +23,8 @@ export class LineDigest implements ExpectedLines {
   buffer = Buffer.alloc(0);
   position = 0;
   count = 0;
+  /** Source offsets from the first to the last line that was passed over. */
+  passedOver: OffsetRange | undefined;
   private hashedBytes = 0;
   private hash: Hash | undefined;
 
@@ -38,6 +40,10 @@ export class LineDigest implements ExpectedLines {
   wrote(end: number): void {
     this.position = end;
     this.count += 1;
+  }
+
+  passOver(fromOffset: number, toOffset: number): void {
+    this.passedOver = { fromOffset: this.passedOver?.fromOffset ?? fromOffset, toOffset };
   }
 
   /** Takes the lines `bytes[start, end)` as they are stored. */

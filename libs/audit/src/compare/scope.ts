@@ -7,8 +7,9 @@
 //   grouped    next source offset whose grouped line or dead letter is not stored
 //   windowed   first source offset of the oldest window whose sums are not all stored; with metadata when some are
 
-import { brokerGroupOf, findTopic, type BrokerReader } from '@pulses/broker-client';
+import { brokerGroupOf, findTopic, type BrokerClient, type BrokerReader } from '@pulses/broker-client';
 import type { StoredPosition, TopicInfo } from '@pulses/broker-wire';
+import { PulsesError } from '@pulses/shared-errors';
 import {
   aggregatedTopic,
   deadLetterTopic,
@@ -17,6 +18,10 @@ import {
   topicKindOf,
   type SourceId,
 } from '@pulses/shared-pulse-model';
+import { uncheckedOf, type UncheckedRange } from './coverage';
+
+/** What the audit needs of a broker. */
+export type AuditedBroker = BrokerReader & Pick<BrokerClient, 'listGroups'>;
 
 /** Which lines of the output topics are compared. */
 export interface ComparedLines {
@@ -41,6 +46,12 @@ export interface AuditScope extends ComparedLines {
   isInScope(topic: string): boolean;
   /** The group has committed positions on this source. */
   readonly hasPositions: boolean;
+  /** Retention has removed source offsets that were asked for. */
+  readonly isTrimmed: boolean;
+  /** Parts of what was asked for that can't be compared, as far as source and positions tell. */
+  readonly unchecked: readonly UncheckedRange[];
+  /** What is wrong with the positions themselves. */
+  readonly wrongPositions: readonly string[];
 }
 
 /** Which part of the source and of its outputs to compare; all of it by default. */
@@ -55,30 +66,65 @@ export interface AuditSelection {
   readonly tenant?: string | undefined;
 }
 
-/** @throws PulsesError TOPIC_UNKNOWN when there is no such source */
-export async function readScope(client: BrokerReader, selection: AuditSelection): Promise<AuditScope> {
+/** @throws PulsesError TOPIC_UNKNOWN when there is no such source; CONFIG_INVALID when there is no such group */
+export async function readScope(client: AuditedBroker, selection: AuditSelection): Promise<AuditScope> {
   const { sourceTopic, group, from = 0, to = Infinity, tenant } = selection;
-  const info = await findTopic(client, sourceTopic);
-  const source = { topic: sourceTopic, incarnation: info.incarnation };
-  const before = positionsOf(await client.readPositions('', ''), source, group, info.startOffset);
-  const startOffset = Math.max(info.startOffset, from);
+  const { incarnation } = await findTopic(client, sourceTopic);
+  const source = { topic: sourceTopic, incarnation };
+  const positionsBefore = await client.readPositions('', '');
+  await checkGroup(client, positionsBefore, group, sourceTopic);
   const isInScope = inScope(sourceTopic, tenant);
-  const ofSource = await client.listTopics(deadLetterTopic(sourceTopic));
+  const ofSource = await client.listTopics(sourceTopic);
   const outputs = [...ofSource, ...(await client.listTopics('tenants.'))].filter(({ topic }) => isInScope(topic));
   const everyPosition = await client.readPositions('', '');
-  const after = positionsOf(everyPosition, source, group, info.startOffset);
+  // Listed after the positions, so the source reaches beyond each that is right.
+  const { startOffset: keptFrom, nextOffset: end } = sourceIn(ofSource, source);
+  const before = positionsOf(positionsBefore, source, group, keptFrom);
+  const after = positionsOf(everyPosition, source, group, keptFrom);
+  const [grouped, windowed] = [Math.min(before.grouped, end), Math.min(before.windowed, end)];
+  const startOffset = Math.max(keptFrom, from);
   return {
     source,
     otherSources: otherSourcesOf(everyPosition, source),
     startOffset,
-    groupedOffset: Math.max(startOffset, Math.min(before.grouped, to)),
-    windowedOffset: Math.max(startOffset, Math.min(before.windowed, to)),
+    groupedOffset: Math.max(startOffset, Math.min(grouped, to)),
+    windowedOffset: Math.max(startOffset, Math.min(windowed, to)),
     groupedLimit: after.grouped,
     windowedLimit: after.windowed + (after.isPartlyEmitted ? 1 : 0),
     outputs,
     isInScope,
     hasPositions: before.areStored,
+    isTrimmed: keptFrom > from,
+    unchecked: uncheckedOf({ from, to, keptFrom, grouped, windowed }),
+    wrongPositions: wrongPositionsOf(before, end),
   };
+}
+
+/** @throws PulsesError CONFIG_INVALID: an audit of a mistyped name would call all outputs wrong */
+async function checkGroup(
+  client: AuditedBroker,
+  positions: readonly StoredPosition[],
+  group: string,
+  sourceTopic: string,
+): Promise<void> {
+  const name = brokerGroupOf(group, sourceTopic);
+  if (positions.some((position) => position.group === name)) return;
+  if ((await client.listGroups()).some((stored) => stored.group === name)) return;
+  throw new PulsesError('CONFIG_INVALID', `--group: '${group}' is not valid: no such group reads ${sourceTopic}`);
+}
+
+/** @throws PulsesError TOPIC_UNKNOWN when the source was deleted, or deleted and made again */
+function sourceIn(topics: readonly TopicInfo[], { topic, incarnation }: SourceId): TopicInfo {
+  const info = topics.find((candidate) => candidate.topic === topic && candidate.incarnation === incarnation);
+  if (info === undefined) throw new PulsesError('TOPIC_UNKNOWN', `topic ${topic} was deleted`);
+  return info;
+}
+
+function wrongPositionsOf({ grouped, windowed }: { grouped: number; windowed: number }, end: number): string[] {
+  const beyondEnd = Object.entries({ grouped, windowed })
+    .filter(([, offset]) => offset > end)
+    .map(([name, offset]) => `the position ${name}, ${offset}, is beyond the end of the source, ${end}`);
+  return windowed > grouped ? [...beyondEnd, 'the position windowed is beyond the position grouped'] : beyondEnd;
 }
 
 /** The part of a scope that can be sent to a thread. */

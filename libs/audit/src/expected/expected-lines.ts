@@ -1,5 +1,11 @@
 // Where the lines that a topic must hold are written.
 
+/** Source offsets `[fromOffset, toOffset)`. */
+export interface OffsetRange {
+  readonly fromOffset: number;
+  readonly toOffset: number;
+}
+
 /** The lines of one topic, written in place one after the other. */
 export interface ExpectedLines {
   /** The first source offset whose lines are compared. */
@@ -11,4 +17,6 @@ export interface ExpectedLines {
   reserve(bytes: number): void;
   /** A line was written; its line feed stands before `end`. */
   wrote(end: number): void;
+  /** The source led to a line of `[fromOffset, toOffset)`, which the topic does not keep any more. */
+  passOver(fromOffset: number, toOffset: number): void;
 }

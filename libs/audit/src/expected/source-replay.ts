@@ -125,7 +125,11 @@ class Replay {
   private takeNoPulse({ reason, raw }: Refusal, offset: number, timestampS: number): void {
     this.counts.deadLetters += 1;
     const lines = this.deadLetters;
-    if (lines === undefined || offset < lines.fromOffset) return;
+    if (lines === undefined) return;
+    if (offset < lines.fromOffset) {
+      lines.passOver(offset, offset + 1);
+      return;
+    }
     addLine(lines, deadLetterText({ sourceOffset: offset, reason, rawBase64: raw.toString('base64'), timestampS }));
   }
 
@@ -142,18 +146,20 @@ class Replay {
     const { grouped, aggregated } = tenant;
     if (grouped === undefined && aggregated === undefined) return;
     this.counts.pulses += 1;
-    if (grouped !== undefined && offset >= grouped.fromOffset)
-      if (isPlain) this.writer.writePlain(grouped, pulse, timestampS, offset);
+    if (grouped !== undefined)
+      if (offset < grouped.fromOffset) grouped.passOver(offset, offset + 1);
+      else if (isPlain) this.writer.writePlain(grouped, pulse, timestampS, offset);
       else this.writer.write(grouped, pulse, timestampS, offset);
     if (aggregated === undefined) return;
     if (this.window !== undefined) this.sums.add(keys.idOf(entry), pulse.amount, timestampMs);
-    else this.missWindow(offset, tenant.aggregatedTopic, aggregated.fromOffset);
+    else this.missWindow(offset, tenant.aggregatedTopic, aggregated);
   }
 
-  private missWindow(offset: number, topic: string, topicFrom: number): void {
+  private missWindow(offset: number, topic: string, lines: ExpectedLines): void {
     const { windowsFrom, windowsTo, findings } = this.options;
-    if (offset >= windowsFrom && offset < windowsTo && offset >= topicFrom)
-      findings.add({ topic, problem: `the pulse at source offset ${offset} is in no window` });
+    if (offset < windowsFrom || offset >= windowsTo) return;
+    if (offset < lines.fromOffset) lines.passOver(offset, offset + 1);
+    else findings.add({ topic, problem: `the pulse at source offset ${offset} is in no window` });
   }
 
   private changesWindow(offset: number, timestampMs: number): boolean {
@@ -197,7 +203,11 @@ class Replay {
       const id = sums.idAt(index);
       const entry = keys.entryAt(id);
       const { aggregated } = this.tenants[keys.tenantOf(entry)] as Tenant;
-      if (aggregated === undefined || fromOffset < aggregated.fromOffset) continue;
+      if (aggregated === undefined) continue;
+      if (fromOffset < aggregated.fromOffset) {
+        aggregated.passOver(fromOffset, nextOffset);
+        continue;
+      }
       this.counts.sums += 1;
       write(aggregated, keys.labelBytesOf(entry), sums.sumOf(id));
     }

@@ -1,7 +1,8 @@
 // A broker in memory, as far as the commands that only look need one.
 
 import type { StoredPosition, TopicInfo } from '@pulses/broker-wire';
-import type { BrokerReader, FetchEvent } from '@pulses/broker-client';
+import type { FetchEvent } from '@pulses/broker-client';
+import type { AuditedBroker } from '../compare/scope';
 
 export interface MemoryRecord {
   readonly line: Buffer;
@@ -15,7 +16,7 @@ export interface MemoryTopic {
   readonly records: MemoryRecord[];
 }
 
-export interface MemoryBroker extends BrokerReader {
+export interface MemoryBroker extends AuditedBroker {
   readonly topics: Map<string, MemoryTopic>;
   positions: StoredPosition[];
   /** The topic, made when it does not exist. */
@@ -46,6 +47,10 @@ export function createMemoryBroker(): MemoryBroker {
         broker.positions.filter(
           (position) => ['', position.group].includes(group) && ['', position.topic].includes(topic),
         ),
+      ),
+    listGroups: () =>
+      Promise.resolve(
+        [...new Set(broker.positions.map(({ group }) => group))].map((group) => ({ group, epoch: 1, sources: [] })),
       ),
     fetch(name, _incarnation, fromOffset) {
       const topic = broker.topic(name);
