@@ -6,21 +6,26 @@ import {
   customSetting,
   durationKind,
   durationSetting,
+  hostSetting,
   integerSetting,
+  isLoopback,
   optional,
   portSetting,
-  secretSetting,
   sizeKind,
   sizeSetting,
   textKind,
   textSetting,
+  tokenSetting,
 } from '@pulses/shared-settings';
 import { retentionKind } from './retention-setting';
 
+/** Shorter tokens are accepted with a warning. */
+const TOKEN_LENGTH_WISE = 16;
+
 export const brokerSettings = {
-  host: textSetting({ flag: 'host', default: '127.0.0.1', description: 'Address to listen on.' }),
+  host: hostSetting({ flag: 'host', default: '127.0.0.1', description: 'Address to listen on.' }),
   port: portSetting({ flag: 'port', default: '9000', description: 'TCP port of both protocols; 0 takes a free one.' }),
-  httpHost: textSetting({
+  httpHost: hostSetting({
     flag: 'http-host',
     default: '127.0.0.1',
     description: 'Address of health, readiness and metrics.',
@@ -42,9 +47,13 @@ export const brokerSettings = {
     default: '100ms',
     description: 'Time between two syncs with --fsync interval.',
   }),
-  authToken: secretSetting({
+  authToken: tokenSetting({
     flag: 'auth-token',
     description: 'Token that clients must show. The line protocol, which has no token, is then refused.',
+    warning: ({ authToken }) =>
+      typeof authToken !== 'string' || authToken.length >= TOKEN_LENGTH_WISE
+        ? undefined
+        : `--auth-token: a token of fewer than ${TOKEN_LENGTH_WISE} characters can be guessed`,
   }),
   tlsCertFile: optional(textKind, {
     flag: 'tls-cert-file',
@@ -54,6 +63,10 @@ export const brokerSettings = {
   insecureBind: booleanSetting({
     flag: 'insecure-bind',
     description: 'Allows addresses beyond this machine without TLS and authentication: the network is private.',
+    warning: ({ insecureBind, host, authToken }) =>
+      insecureBind !== true || authToken !== undefined || isLoopback(String(host))
+        ? undefined
+        : `--insecure-bind: any program that reaches ${String(host)} can read, publish and delete; no --auth-token is set`,
   }),
   connectionsMax: integerSetting({
     flag: 'connections-max',

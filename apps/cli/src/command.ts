@@ -53,7 +53,7 @@ export function defineCommand<Definition extends SettingsDefinition>(
     settings: definition,
     help: (width) => renderHelp(definition, { usage, summary: `${purpose} ${details}`, width }),
     async run(argv, host, terminal) {
-      const { values, positionals } = parseSettings(definition, {
+      const { values, positionals, warnings } = parseSettings(definition, {
         argv,
         env: host.env,
         readFile: host.readFile,
@@ -61,6 +61,7 @@ export function defineCommand<Definition extends SettingsDefinition>(
       });
       const missing = argNames[positionals.length];
       if (missing !== undefined) throw new PulsesError('CONFIG_INVALID', `${missing} is missing: ${usage}`);
+      for (const warning of warnings) host.writeError(`pulses: warning: ${warning}\n`);
       return description.run({
         settings: values,
         args: positionals,

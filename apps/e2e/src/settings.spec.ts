@@ -51,8 +51,12 @@ describe('settings', () => {
     ['ingestor', ['--flush-interval', '5'], {}, /--flush-interval.*'5'.*5s/],
     ['ingestor', ['--engine', 'paper'], {}, /--engine.*'paper'.*memory/],
     ['ingestor', ['--connector', 'pigeon'], {}, /--connector.*'pigeon'.*fs/],
+    ['broker', [], { PULSES_PORT: 'tcp://10.0.0.7:9000' }, /PULSES_PORT.*enableServiceLinks: false/],
+    ['ingestor', ['--engine=redis', '--redis-url=redis://:pa%ss@redis'], {}, /--redis-url: [^:]*: a % .*%25/],
     ['stub-generator', ['--tenants', '0'], {}, /--tenants.*'0'/],
     ['stub-generator', ['--rate', 'fast'], {}, /--rate.*'fast'.*max/],
+    ['cli', ['totals', '--until', '20260301'], {}, /--until.*'20260301'.*dashes/],
+    ['cli', ['totals', '--live', '--ingestor-http=h:abc'], {}, /--ingestor-http.*'h:abc'.*127\.0\.0\.1:9002/],
     ['cli', ['topix'], {}, /topix.*topics/],
   ] as const)('%s %j refuses a bad setting with one line and exit code 2', async (app, args, env, line) => {
     const { code, stderr } = await run(app, args, env);
@@ -107,6 +111,8 @@ describe('settings', () => {
       expect((await topics(['--auth-token-file', tokenFile])).code).toBe(0);
       const refused = await topics(['--auth-token', 'wrong-word']);
       expect(refused.code).toBe(1);
+      expect(refused.stderr).toMatch(/^pulses: warning: --auth-token: .*use --auth-token-file$/m);
+      expect(broker.app.stderr).toMatch(/"level":"?(warn|40)"?.*--auth-token: a token of fewer than 16 characters/);
       expect((await topics([])).code).toBe(1);
       const help = await run('broker', ['--help'], { PULSES_AUTH_TOKEN: 'open-sesame' });
       for (const text of [broker.app.stdout, broker.app.stderr, refused.stderr, help.stdout])

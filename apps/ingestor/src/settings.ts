@@ -9,9 +9,9 @@ import {
   choiceSetting,
   customSetting,
   durationSetting,
+  hostSetting,
   integerSetting,
   portSetting,
-  textSetting,
   type SettingsOf,
 } from '@pulses/shared-settings';
 
@@ -49,7 +49,7 @@ export const ingestorSettings = {
     default: '5s',
     description: 'Length of a window: how often sums are published.',
   }),
-  httpHost: textSetting({
+  httpHost: hostSetting({
     flag: 'http-host',
     default: '127.0.0.1',
     description: 'Address of health, readiness and metrics.',

@@ -23,7 +23,8 @@ export function startStub(settings: IngestorSettings, logger: Logger): { stop():
     );
   const child = fork(BUNDLE, flagsOf(settings), {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    env: { ...process.env, ...(settings.authToken === undefined ? {} : { PULSES_AUTH_TOKEN: settings.authToken }) },
+    // A second source of the token would be refused.
+    env: { ...process.env, PULSES_AUTH_TOKEN: settings.authToken, PULSES_AUTH_TOKEN_FILE: undefined },
   });
   let isStopping = false;
   const exited = new Promise<void>((resolve) => {

@@ -12,7 +12,7 @@ import {
   topicKindOf,
   type GroupedPulse,
 } from '@pulses/shared-pulse-model';
-import { booleanSetting, optional, textKind, textSetting } from '@pulses/shared-settings';
+import { booleanSetting, customSetting, httpAddressKind, optional, textKind } from '@pulses/shared-settings';
 import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
 import { groupedDigits, writeListing, type Column, type Row } from '../listing';
@@ -53,7 +53,7 @@ export const totalsCommand = defineCommand({
       flag: 'live',
       description: "The open window's sums so far instead, read from the ingestor.",
     }),
-    ingestorHttp: textSetting({
+    ingestorHttp: customSetting(httpAddressKind, {
       flag: 'ingestor-http',
       default: '127.0.0.1:9002',
       description: "With --live: host and port of the ingestor's HTTP.",

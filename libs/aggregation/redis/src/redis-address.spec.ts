@@ -24,6 +24,20 @@ describe('the address of a Redis', () => {
     'redis://redis/db',
     'redis://redis/1/2',
     'redis://:secret@/',
+    'redis://redis:0',
+    'redis://redis?db=2',
+    'redis://redis/1?',
+    'redis://redis/1?family=6',
+    'redis://redis/1#x',
+    'redis://redis#',
+    'redis://redis/-1',
+    'redis://redis/12345',
+    'redis://redis/%31',
+    'redis://:secret%@redis',
+    'redis://secret%zz@redis',
+    'redis://:12secret#4@redis/2',
+    'redis://:secret/4@redis/2',
+    'redis://:secret?4@redis/2',
   ])('is refused when it is %j, without a word of it', (text) => {
     let failure: unknown;
     try {

@@ -60,7 +60,6 @@ async function connectRedis(
   const redis = new Redis({
     host,
     port,
-    db,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(tls === undefined ? {} : { tls: tls.caPem === undefined ? {} : { ca: tls.caPem } }),
@@ -92,8 +91,16 @@ async function connectRedis(
   };
   try {
     await redis.connect();
+    // Given the index, the client would select it unchecked, and stay in database 0 when there is no such one.
+    if (db !== 0) await redis.select(db);
   } catch (error) {
     end();
+    // Redis has no word of its own for this reply.
+    if (refusalOf(error) === 'ERR')
+      throw new PulsesError(
+        'CONFIG_INVALID',
+        `--redis-url: ${place} has no database ${db} (${(error as Error).message})`,
+      );
     throw pulsesErrorOf(cause ?? error, place);
   }
   isReady = true;

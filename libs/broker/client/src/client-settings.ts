@@ -5,11 +5,12 @@ import { PulsesError } from '@pulses/shared-errors';
 import {
   booleanSetting,
   customSetting,
+  hostSetting,
   integerKind,
+  isLoopback,
   optional,
-  secretSetting,
   textKind,
-  textSetting,
+  tokenSetting,
   type SettingKind,
   type SettingsOf,
 } from '@pulses/shared-settings';
@@ -49,7 +50,7 @@ export const groupKind: SettingKind<string> = {
 };
 
 export const brokerClientSettings = {
-  host: textSetting({ flag: 'host', default: '127.0.0.1', description: 'Host of the broker.' }),
+  host: hostSetting({ flag: 'host', default: '127.0.0.1', description: 'Host of the broker.' }),
   port: customSetting(
     { ...integerKind({ min: 1, max: 65_535 }), type: 'port' },
     {
@@ -58,7 +59,14 @@ export const brokerClientSettings = {
       description: 'Port of the broker.',
     },
   ),
-  authToken: secretSetting({ flag: 'auth-token', description: 'Token to show to the broker.' }),
+  authToken: tokenSetting({
+    flag: 'auth-token',
+    description: 'Token to show to the broker.',
+    warning: ({ authToken, host, tls, tlsCaFile }) =>
+      authToken === undefined || tls === true || tlsCaFile !== undefined || isLoopback(String(host))
+        ? undefined
+        : `--auth-token: the token is sent to ${String(host)} in plain text; use --tls or --tls-ca-file`,
+  }),
   tls: booleanSetting({ flag: 'tls', description: 'Connect with TLS.' }),
   tlsCaFile: optional(textKind, {
     flag: 'tls-ca-file',

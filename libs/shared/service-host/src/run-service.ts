@@ -88,7 +88,7 @@ async function lifeOf<Definition extends SettingsDefinition>(
   description: ServiceDescription<Definition>,
   host: ProcessPort,
 ): Promise<number> {
-  const { values } = parseSettings({ ...description.settings, ...commonSettings }, host);
+  const { values, warnings } = parseSettings({ ...description.settings, ...commonSettings }, host);
   const { logLevel, logFormat } = values as SettingsOf<typeof commonSettings>;
   const logger = createLogger({
     service: description.name,
@@ -99,6 +99,7 @@ async function lifeOf<Definition extends SettingsDefinition>(
     output: host,
   });
   const stopRequested = listenForStop(host, logger);
+  for (const warning of warnings) logger.warn({}, warning);
   host.onCrash((error) => {
     logger.fatal({ err: error }, 'unexpected failure');
     host.writeError(`${description.name}: ${errorLine(error)}\n`);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { assertSafeBind, isLoopback } from './safe-bind';
+import { assertSafeBind } from './safe-bind';
 
 const check = {
   flag: 'http-host',
@@ -11,7 +11,6 @@ const check = {
 
 describe('a safe address', () => {
   it.each(['127.0.0.1', '127.255.255.254', '::1', 'localhost'])('is loopback: %s', (host) => {
-    expect(isLoopback(host)).toBe(true);
     expect(() => {
       assertSafeBind({ ...check, host });
     }).not.toThrow();
@@ -28,7 +27,6 @@ describe('a safe address', () => {
     'localhost.example.com',
     '',
   ])('is not %j', (host) => {
-    expect(isLoopback(host)).toBe(false);
     expect(() => {
       assertSafeBind({ ...check, host });
     }).toThrow(

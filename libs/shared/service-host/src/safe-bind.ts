@@ -1,7 +1,7 @@
 // Safe by default: a non-loopback address needs protection, or --insecure-bind on a private network.
 
-import { isIPv4 } from 'node:net';
 import { PulsesError } from '@pulses/shared-errors';
+import { isLoopback } from '@pulses/shared-settings';
 
 export interface BindCheck {
   /** The flag of the host, without dashes. */
@@ -21,9 +21,4 @@ export function assertSafeBind(check: BindCheck): void {
     'CONFIG_INVALID',
     `--${check.flag}: '${check.host}' is reachable from other machines; allowed: a loopback address, or ${check.remedy}, or --insecure-bind on a private network`,
   );
-}
-
-/** True for 127.0.0.0/8, ::1 and localhost. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }

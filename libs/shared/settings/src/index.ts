@@ -1,4 +1,5 @@
 export { closest } from './closest';
+export { hostSetting, httpAddressKind, isLoopback } from './host';
 export { renderHelp, renderSettingsTable, type HelpOptions } from './help';
 export { mergeSettings } from './merge-settings';
 export {
@@ -17,6 +18,7 @@ export {
   sizeSetting,
   textKind,
   textSetting,
+  tokenSetting,
   type Setting,
   type SettingKind,
 } from './setting';

@@ -24,7 +24,12 @@ export interface Setting<Value> extends SettingKind<Value> {
   readonly boolean: boolean;
   /** Never shown, and also read from the file of `<flag>-file`. */
   readonly secret: boolean;
+  /** What is legal but unwise about the value, as one line; undefined when nothing is. */
+  readonly warning?: Warning;
 }
+
+/** @param values all settings of the program by their keys */
+export type Warning = (values: Readonly<Record<string, unknown>>) => string | undefined;
 
 interface Common {
   readonly flag: string;
@@ -33,6 +38,10 @@ interface Common {
 
 interface WithDefault extends Common {
   readonly default: string;
+}
+
+interface Warned {
+  readonly warning?: Warning;
 }
 
 function setting<Value>(kind: SettingKind<Value>, options: WithDefault): Setting<Value> {
@@ -45,7 +54,8 @@ export function optional<Value>(kind: SettingKind<Value>, options: Common): Sett
   return { ...kind, ...options, optional: true, boolean: false, secret: false };
 }
 
-const digits = z.string().regex(/^\d{1,15}$/);
+/** As long as the largest safe integer. */
+const digits = z.string().regex(/^\d{1,16}$/);
 
 /** Whole numbers within bounds. */
 export function integerKind(bounds: { min: number; max: number }): SettingKind<number> {
@@ -61,6 +71,17 @@ export const textKind: SettingKind<string> = {
   type: 'text',
   allowed: 'text that is not empty',
   schema: z.string().min(1),
+};
+
+const TOKEN_BYTES_MAX = 4096;
+
+/** A token that fits one line of a file and one message. */
+const tokenKind: SettingKind<string> = {
+  type: 'secret',
+  allowed: `1 to ${TOKEN_BYTES_MAX} bytes without control characters`,
+  schema: z
+    .string()
+    .refine((token) => token !== '' && !/\p{Cc}/u.test(token) && Buffer.byteLength(token) <= TOKEN_BYTES_MAX),
 };
 
 /** One of a few words. */
@@ -140,13 +161,19 @@ export const choiceSetting = <const Choice extends string>({
 export const customSetting = setting;
 
 /** `--flag`, `--flag=true|false` or `--no-flag`; false unless said otherwise. */
-export function booleanSetting(options: Common): Setting<boolean> {
-  return { ...setting(booleanKind, { ...options, default: 'false' }), boolean: true };
+export function booleanSetting({ warning, ...options }: Common & Warned): Setting<boolean> {
+  const declared = { ...setting(booleanKind, { ...options, default: 'false' }), boolean: true };
+  return warning === undefined ? declared : { ...declared, warning };
 }
 
 /** Text that is never shown. It can come from a file (`--<flag>-file`), without the trailing line end. */
 export function secretSetting(options: Common): Setting<string | undefined> {
   return { ...optional(textKind, options), type: 'secret', allowed: 'text that is not empty', secret: true };
+}
+
+/** A secret that both sides of a connection know, such as a token. */
+export function tokenSetting(options: Common & Warned): Setting<string | undefined> {
+  return { ...optional(tokenKind, options), secret: true };
 }
 
 /** The environment variable of a flag. */

@@ -3,6 +3,7 @@ import {
   booleanSetting,
   choiceSetting,
   durationSetting,
+  integerKind,
   integerSetting,
   optional,
   portSetting,
@@ -10,6 +11,7 @@ import {
   sizeSetting,
   textKind,
   textSetting,
+  tokenSetting,
 } from './setting';
 import { asksFor, parseSettings, type SettingsSources } from './settings';
 
@@ -208,6 +210,42 @@ describe('values', () => {
       expect(refusal([`${flag}=${text}`])).toBe(`${flag}: '${text}' is not valid: ${ALLOWED[flag] ?? ''}`);
   });
 
+  it('are whole numbers up to the largest that is exact', () => {
+    const definition = {
+      count: optional(integerKind({ min: 1, max: Number.MAX_SAFE_INTEGER }), { flag: 'count', ...about }),
+    };
+    const countOf = (text: string) =>
+      parseSettings(definition, { argv: [`--count=${text}`], env: {}, readFile: () => '' }).values.count;
+    expect(countOf('9007199254740991')).toBe(Number.MAX_SAFE_INTEGER);
+    for (const text of ['9007199254740992', '9007199254740993', '9999999999999999', '10000000000000000'])
+      expect(() => countOf(text)).toThrow(`--count: '${text}' is not valid: a whole number from 1 to 9007199254740991`);
+  });
+
+  it('of many lines or characters are refused with one short line', () => {
+    expect(refusal(['--port=9\n0'])).toBe("--port: '9\\u000a0' is not valid: a whole number from 0 to 65535");
+    expect(refusal([`--port=${'9'.repeat(100_000)}`]).length).toBeLessThan(300);
+  });
+
+  it('from a Kubernetes Service named pulses get a hint', () => {
+    expect(refusal([], { env: { PULSES_PORT: 'tcp://10.0.0.7:9000' } })).toBe(
+      "PULSES_PORT: 'tcp://10.0.0.7:9000' is not valid: a whole number from 0 to 65535; a Kubernetes Service named " +
+        "pulses sets this variable: put 'enableServiceLinks: false' into the pod's spec",
+    );
+    expect(refusal(['--port=tcp://10.0.0.7:9000'])).not.toContain('Kubernetes');
+  });
+
+  it('that are unwise together are warned of', () => {
+    const stub = booleanSetting({
+      flag: 'stub',
+      ...about,
+      warning: ({ stub, host }) => (stub === true ? `--stub: a load on ${String(host)}` : undefined),
+    });
+    const warningsOf = (...argv: string[]) =>
+      parseSettings({ ...definition, stub }, { argv, env: {}, readFile: () => '' }).warnings;
+    expect(warningsOf()).toEqual([]);
+    expect(warningsOf('--stub', '--host=a')).toEqual(['--stub: a load on a']);
+  });
+
   it('name the variable of a bad value', () => {
     expect(refusal([], { env: { PULSES_PORT: '70000' } })).toBe(
       "PULSES_PORT: '70000' is not valid: a whole number from 0 to 65535",
@@ -241,9 +279,36 @@ describe('secrets', () => {
 
   it('prefer the flag of a file to the variable of the secret', () => {
     expect(tokenOf(['--auth-token-file', '/token'], { PULSES_AUTH_TOKEN: 'other' })).toBe(SECRET);
-    expect(tokenOf(['--auth-token', 'direct', '--auth-token-file', '/token'])).toBe('direct');
-    expect(tokenOf([], { PULSES_AUTH_TOKEN: 'direct', PULSES_AUTH_TOKEN_FILE: '/token' })).toBe('direct');
   });
+
+  it('are refused when they are given directly and in a file', () => {
+    expect(refusal(['--auth-token', SECRET, '--auth-token-file', '/token'], { readFile })).toBe(
+      '--auth-token and --auth-token-file: both are given; allowed: one of them',
+    );
+    const env = { PULSES_AUTH_TOKEN: SECRET, PULSES_AUTH_TOKEN_FILE: '/token' };
+    expect(refusal([], { readFile, env })).toBe(
+      'PULSES_AUTH_TOKEN and PULSES_AUTH_TOKEN_FILE: both are given; allowed: one of them',
+    );
+    expect(tokenOf(['--auth-token-file', '/token'], { PULSES_AUTH_TOKEN: 'other' })).toBe(SECRET);
+  });
+
+  it('on the command line are warned of, once and without their text', () => {
+    expect(parse(['--auth-token', SECRET]).warnings).toEqual([
+      '--auth-token: other users of this machine can read it in the list of processes; use --auth-token-file',
+    ]);
+    expect(parse(['--auth-token-file', '/token'], { readFile }).warnings).toEqual([]);
+    expect(parse([], { env: { PULSES_AUTH_TOKEN: SECRET } }).warnings).toEqual([]);
+  });
+
+  it.each(['', 'a\nb', `${SECRET}\u0000`, '\u007f', '\u0085', 'x'.repeat(4097), 'ä'.repeat(133_000 / 2)])(
+    'are no token when they are %j',
+    (text) => {
+      const token = tokenSetting({ flag: 'auth-token', ...about });
+      expect(() => parseSettings({ token }, { argv: [`--auth-token=${text}`], env: {}, readFile })).toThrow(
+        '--auth-token: the value given is not valid: 1 to 4096 bytes without control characters',
+      );
+    },
+  );
 
   it('name an unreadable or empty file', () => {
     expect(refusal(['--auth-token-file', '/none'], { readFile })).toBe(

@@ -1,7 +1,7 @@
 // Settings from flags, environment variables and defaults, in that order.
 //
 // Guarantees: every value has passed the check of its declaration. A failure is one line with the flag or variable, the
-// value (never of a secret) and the allowed values.
+// value (never of a secret) and the allowed values. What is legal but unwise is one warning line.
 
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import { PulsesError } from '@pulses/shared-errors';
@@ -27,11 +27,16 @@ export interface SettingsSources {
 
 export interface ParsedSettings<Definition extends SettingsDefinition> {
   readonly values: SettingsOf<Definition>;
+  /** Legal but unwise values, one line each. */
+  readonly warnings: readonly string[];
   readonly positionals: readonly string[];
 }
 
 /** Flags of every program besides its own settings. */
 const OWN_FLAGS = ['help', 'version'];
+
+/** Characters of a bad value that an error repeats. */
+const SHOWN_MAX = 200;
 
 /** @throws PulsesError CONFIG_INVALID */
 export function parseSettings<Definition extends SettingsDefinition>(
@@ -42,7 +47,21 @@ export function parseSettings<Definition extends SettingsDefinition>(
   const values = Object.fromEntries(
     Object.entries(definition).map(([key, setting]) => [key, valueOf(setting, flags, sources)]),
   );
-  return { values: values as SettingsOf<Definition>, positionals };
+  return { values: values as SettingsOf<Definition>, warnings: warningsOf(definition, values, flags), positionals };
+}
+
+function warningsOf(
+  definition: SettingsDefinition,
+  values: Readonly<Record<string, unknown>>,
+  flags: ReadonlyMap<string, string>,
+): string[] {
+  return Object.values(definition).flatMap(({ flag, secret, warning }) => {
+    const shown =
+      secret && flags.has(flag)
+        ? `--${flag}: other users of this machine can read it in the list of processes; use --${flag}-file`
+        : undefined;
+    return [shown, warning?.(values)].filter((line) => line !== undefined);
+  });
 }
 
 /** Whether `--help` or `--version` is among the arguments (before a lone `--`). */
@@ -117,11 +136,22 @@ function valueOf(setting: Setting<unknown>, flags: ReadonlyMap<string, string>, 
   }
   const result = setting.schema.safeParse(text);
   if (result.success) return result.data;
-  const shown = setting.secret ? 'the value given' : `'${text}'`;
-  throw new PulsesError(
-    'CONFIG_INVALID',
-    `${given?.origin ?? `--${setting.flag}`}: ${shown} is not valid: ${setting.allowed}`,
-  );
+  const shown = setting.secret ? 'the value given' : `'${shownText(text)}'`;
+  const origin = given?.origin ?? `--${setting.flag}`;
+  const hint = origin === variableOf(setting.flag) && !setting.secret ? hintFor(text) : '';
+  throw new PulsesError('CONFIG_INVALID', `${origin}: ${shown} is not valid: ${setting.allowed}${hint}`);
+}
+
+/** A value on one line of bounded length. */
+function shownText(text: string): string {
+  const cut = text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
+  return cut.replace(/\p{Cc}/gu, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** Kubernetes describes a Service named `pulses` in variables such as `PULSES_PORT`. */
+function hintFor(text: string): string {
+  if (!/^(tcp|udp|sctp):\/\//.test(text)) return '';
+  return "; a Kubernetes Service named pulses sets this variable: put 'enableServiceLinks: false' into the pod's spec";
 }
 
 /** The user's text, and the flag or variable it comes from. */
@@ -147,8 +177,23 @@ function givenText(
   const fromFile = (file: Given | undefined) => file && { text: readSecret(file, sources), origin: file.origin };
   if (!secret) return fromFlag(flag) ?? fromVariable(flag);
   return (
-    fromFlag(flag) ?? fromFile(fromFlag(`${flag}-file`)) ?? fromVariable(flag) ?? fromFile(fromVariable(`${flag}-file`))
+    onlyOne(fromFlag(flag), fromFlag(`${flag}-file`), fromFile) ??
+    onlyOne(fromVariable(flag), fromVariable(`${flag}-file`), fromFile)
   );
+}
+
+/** The secret that is given directly or in a file. @throws PulsesError CONFIG_INVALID when it is given in both ways */
+function onlyOne(
+  direct: Given | undefined,
+  file: Given | undefined,
+  fromFile: (file: Given | undefined) => Given | undefined,
+): Given | undefined {
+  if (direct !== undefined && file !== undefined)
+    throw new PulsesError(
+      'CONFIG_INVALID',
+      `${direct.origin} and ${file.origin}: both are given; allowed: one of them`,
+    );
+  return direct ?? fromFile(file);
 }
 
 function readSecret({ text: path, origin }: Given, { readFile }: SettingsSources): string {
