@@ -14,13 +14,20 @@ import {
 } from '@pulses/shared-node-platform';
 import { TOPIC_KINDS, topicKindOf } from '@pulses/shared-pulse-model';
 import type { FileWriter, Logger, TlsServerOptions } from '@pulses/shared-ports';
-import { createMetrics, startHttpServer, type Metrics, type Readiness } from '@pulses/shared-monitoring';
+import {
+  createMetrics,
+  startHttpServer,
+  watchReadiness,
+  type Metrics,
+  type Readiness,
+} from '@pulses/shared-monitoring';
 import { version } from '@pulses/shared-process';
 import { assertSafeBind, type Service, type ServiceHost } from '@pulses/shared-service-host';
 import type { SettingsOf } from '@pulses/shared-settings';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { brokerSettings } from './settings';
+import { freeBytesOf, StorageWatch } from './storage-watch';
 
 export type BrokerSettings = SettingsOf<typeof brokerSettings>;
 
@@ -35,6 +42,8 @@ const UNUSABLE_DIRECTORY = new Set([
   'ENAMETOOLONG',
   'ERR_SQLITE_ERROR',
 ]);
+/** A log ahead of the clock by this much is worth a line. */
+const CLOCK_AHEAD_MS = 5_000;
 /** Time for pending requests after a stop, which may take 10 s in all. */
 const CLOSE_GRACE_MS = 5_000;
 
@@ -48,22 +57,42 @@ export async function startBroker(settings: BrokerSettings, logger: Logger, host
     'Log lines that could not be written.',
     host.logLinesDropped,
   );
+  const storage = new StorageWatch({
+    clock: nodeClock,
+    freeBytes: () => freeBytesOf(settings.dataDir),
+  });
+  metrics.observedGauge('pulses_storage_writable', '1 while the disk of the data directory has room, else 0.', () =>
+    storage.readiness().ready ? 1 : 0,
+  );
   let readiness: Readiness = { ready: false, reason: 'recovering the data directory' };
+  const readinessNow = () => (readiness.ready ? storage.readiness() : readiness);
   const http = await startHttpServer({
     host: settings.httpHost,
     port: settings.httpPort,
     metrics,
-    readiness: () => readiness,
+    readiness: readinessNow,
   });
+  const watch = watchReadiness(readinessNow, logger, nodeClock);
 
   let fileWriter: NodeFileWriter | undefined;
   let log: BrokerLog | undefined;
   try {
     fileWriter = await startNodeFileWriter();
-    log = await openLog(settings, fileWriter, logger, metrics).catch((error: unknown) => {
+    log = await openLog(settings, fileWriter, logger, metrics, storage).catch((error: unknown) => {
       throw asSettingError(error, settings.dataDir);
     });
     const [opened, writer] = [log, fileWriter];
+    const failure: { error?: Error } = {};
+    void log.failed.then((error) => {
+      failure.error = error;
+      readiness = { ready: false, reason: error.message };
+    });
+    storage.start();
+    metrics.observedGauge(
+      'pulses_log_clock_ahead_seconds',
+      'Lead of the log over the clock.',
+      () => Math.max(0, opened.clockMs() - nodeClock.nowMs()) / 1000,
+    );
     metrics.observedGauge(
       'pulses_unwritten_bytes',
       'Bytes not yet written to topic files.',
@@ -80,7 +109,13 @@ export async function startBroker(settings: BrokerSettings, logger: Logger, host
       ...(settings.authToken === undefined ? {} : { authToken: settings.authToken }),
     });
     const port = await listen(server, settings, tls);
+    // Damage is found while the start goes on.
+    if (failure.error !== undefined) {
+      await server.close(0);
+      throw failure.error;
+    }
     readiness = { ready: true };
+    warnOfClock(opened.clockMs() - nodeClock.nowMs(), logger);
     logger.info(
       { host: settings.host, port, httpPort: http.port, dataDir: settings.dataDir, fsync: settings.fsync },
       'broker ready',
@@ -91,6 +126,8 @@ export async function startBroker(settings: BrokerSettings, logger: Logger, host
       }),
       stop: async () => {
         readiness = { ready: false, reason: 'stopping' };
+        watch.stop();
+        storage.stop();
         await server.close(CLOSE_GRACE_MS);
         await opened.close();
         await writer.close();
@@ -98,11 +135,22 @@ export async function startBroker(settings: BrokerSettings, logger: Logger, host
       },
     };
   } catch (error) {
+    watch.stop();
+    storage.stop();
     await log?.close();
     await fileWriter?.close();
     await http.close();
     throw error;
   }
+}
+
+/** Until real time catches up no message has a later time, so no window closes. */
+function warnOfClock(aheadMs: number, logger: Logger): void {
+  if (aheadMs >= CLOCK_AHEAD_MS)
+    logger.warn(
+      { seconds: Math.round(aheadMs / 1000) },
+      "the log's time is ahead of the clock: no window closes until the clock catches up",
+    );
 }
 
 function assertSafe(settings: BrokerSettings): void {
@@ -152,6 +200,7 @@ function openLog(
   fileWriter: FileWriter,
   logger: Logger,
   metrics: Metrics,
+  storage: StorageWatch,
 ): Promise<BrokerLog> {
   const appended = metrics.labelledCounter(
     'pulses_appended_total',
@@ -189,11 +238,15 @@ function openLog(
       fsynced: (seconds) => {
         fsyncSeconds.observe(seconds);
       },
+      storageFull: () => {
+        storage.refused();
+      },
       trimmed: (topic, recordCount) => {
         trimmed[topicKindOf(topic)].inc(recordCount);
       },
       appended: (topic, recordCount) => {
         appended[topicKindOf(topic)].inc(recordCount);
+        storage.stored();
       },
     },
   });

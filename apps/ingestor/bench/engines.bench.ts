@@ -106,6 +106,7 @@ async function run(engine: AggregationEngine, source: ReturnType<typeof batches>
     committed: ignore,
     openKeys: ignore,
     readUpTo: ignore,
+    atHead: ignore,
     state: ignore,
   };
   const start = performance.now();

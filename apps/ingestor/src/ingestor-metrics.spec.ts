@@ -73,7 +73,7 @@ describe("the ingestor's metrics", () => {
     expect(readiness()).toMatchObject({ ready: false });
     observer.state({ kind: 'active', sourceHead: () => Promise.resolve(0) });
     expect(readiness()).toEqual({ ready: true, detail: 'active' });
-    observer.state({ kind: 'standby' });
+    observer.state({ kind: 'standby', ask: () => Promise.resolve() });
     expect(readiness()).toEqual({ ready: true, detail: 'standby: another member reads source.pulses' });
     observer.state({ kind: 'connecting', reason: 'nobody answers' });
     expect(readiness()).toEqual({ ready: false, reason: 'nobody answers' });

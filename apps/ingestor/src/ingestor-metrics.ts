@@ -5,10 +5,12 @@ import { DEAD_LETTER_REASONS } from '@pulses/shared-pulse-model';
 import { withTimeout } from '@pulses/shared-async';
 import type { Metrics, Readiness } from '@pulses/shared-monitoring';
 import type { PipelineObserver, PipelineState } from '@pulses/stream-pipeline';
+import { LogLiveness } from './log-liveness';
 
 export interface IngestorMetrics {
   readonly observer: PipelineObserver;
   readiness(): Readiness;
+  stop(): void;
 }
 
 /** How long reading metrics waits for the broker to tell the head of the source; the last known lag is shown then. */
@@ -26,6 +28,7 @@ export function createIngestorMetrics(metrics: Metrics, sourceTopic: string, clo
   const commitSeconds = metrics.secondsHistogram('pulses_commit_seconds', 'Time from sending a commit to its answer.');
   const openKeys = metrics.gauge('pulses_open_window_keys', 'Keys of the open window.');
   let state: PipelineState = { kind: 'connecting', reason: 'no session yet' };
+  const liveness = new LogLiveness(clock);
   let readUpTo = 0;
   let lag = 0;
   metrics.observedGauge('pulses_source_lag', 'Source messages stored and not yet read.', async () => {
@@ -60,11 +63,17 @@ export function createIngestorMetrics(metrics: Metrics, sourceTopic: string, clo
       readUpTo: (offset) => {
         readUpTo = offset;
       },
+      atHead: (clockMs) => {
+        liveness.atHead(clockMs);
+      },
       state: (next) => {
         state = next;
+        liveness.watch(askOf(next));
       },
     },
     readiness() {
+      const trouble = liveness.trouble;
+      if (trouble !== undefined) return { ready: false, reason: trouble };
       switch (state.kind) {
         case 'active':
           return { ready: true, detail: 'active' };
@@ -74,5 +83,13 @@ export function createIngestorMetrics(metrics: Metrics, sourceTopic: string, clo
           return { ready: false, reason: state.reason };
       }
     },
+    stop: () => {
+      liveness.stop();
+    },
   };
+}
+
+function askOf(state: PipelineState): (() => Promise<unknown>) | undefined {
+  if (state.kind === 'connecting') return undefined;
+  return state.kind === 'standby' ? () => state.ask() : () => state.sourceHead();
 }

@@ -4,7 +4,7 @@ import { createEngine } from '@pulses/aggregation-registry';
 import { openConnector } from '@pulses/connector-registry';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
-import { createMetrics, startHttpServer } from '@pulses/shared-monitoring';
+import { createMetrics, startHttpServer, watchReadiness } from '@pulses/shared-monitoring';
 import type { Logger } from '@pulses/shared-ports';
 import { version } from '@pulses/shared-process';
 import { assertSafeBind, type Service, type ServiceHost } from '@pulses/shared-service-host';
@@ -34,10 +34,14 @@ export async function startIngestor(settings: IngestorSettings, logger: Logger, 
     'Log lines that could not be written.',
     host.logLinesDropped,
   );
-  const { observer, readiness: pipelineReadiness } = createIngestorMetrics(metrics, settings.sourceTopic, nodeClock);
+  const {
+    observer,
+    readiness: ofPipeline,
+    stop: stopMetrics,
+  } = createIngestorMetrics(metrics, settings.sourceTopic, nodeClock);
   const readiness = () => {
     const ofEngine = engineReadiness();
-    return ofEngine.ready ? pipelineReadiness() : ofEngine;
+    return ofEngine.ready ? ofPipeline() : ofEngine;
   };
   const live = new LiveWindows();
   const http = await startHttpServer({
@@ -48,6 +52,7 @@ export async function startIngestor(settings: IngestorSettings, logger: Logger, 
     routes: [liveRoute(live, settings.sourceTopic, nodeClock)],
   });
 
+  const watch = watchReadiness(readiness, logger, nodeClock);
   const abort = new AbortController();
   logger.info(
     {
@@ -77,6 +82,8 @@ export async function startIngestor(settings: IngestorSettings, logger: Logger, 
   );
   const stub = settings.stub ? startStub(settings, logger) : undefined;
   const end = async () => {
+    watch.stop();
+    stopMetrics();
     await stub?.stop();
     await connector.close();
     await engine.close();

@@ -37,6 +37,8 @@ export interface CommitQueueOptions {
   readonly syncsEachGroup: boolean;
   /** The frame is durable: makes it visible, before its requests are answered. */
   onDurable(frame: WrittenFrame, timestampMs: number): void;
+  /** A full disk has refused a group. */
+  onFull(): void;
   /** Called once, when the queue has ended for good. */
   onFailed(error: PulsesError): void;
   /** Resolves when there is room for another group; called before each. @throws PulsesError STORAGE_FULL */
@@ -155,6 +157,7 @@ export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
     try {
       if (staging.entries.length > 0) await writeGroup(timestampMs);
     } catch (error) {
+      if (isPulsesError(error, 'STORAGE_FULL')) options.onFull();
       refusal = isPulsesError(error, 'STORAGE_FULL') ? error : storageFailed('the journal failed', error);
     }
     clock.release();

@@ -126,6 +126,7 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
     pendingBytesMax: options.pendingBytesMax,
     syncsEachGroup: options.fsync.mode === 'always',
     onDurable,
+    onFull: () => metrics.storageFull?.(),
     onFailed: (error) => {
       logger.error({ code: error.code, reason: error.message }, 'storage failed, the broker stops');
       reportFailure(error);

@@ -70,6 +70,8 @@ export interface LogMetrics {
   fsynced?(seconds: number): void;
   /** Messages have become durable in a topic. */
   appended?(topic: string, recordCount: number, bytes: number): void;
+  /** A full disk has refused changes. */
+  storageFull?(): void;
   /** Retention has removed messages of a topic. */
   trimmed?(topic: string, recordCount: number): void;
 }

@@ -46,7 +46,8 @@ export interface OpenSessionOptions {
   readonly sourceTopic: string;
   readonly group: string;
   readonly signal: AbortSignal;
-  onStandby(): void;
+  /** @param ask asks the system for a sign of life: resolves with its answer */
+  onStandby(ask: () => Promise<unknown>): void;
 }
 
 /** What the ids of outputs are derived from. */

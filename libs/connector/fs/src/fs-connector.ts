@@ -91,7 +91,9 @@ export class FsConnector implements Connector {
     signal.throwIfAborted();
     const group = brokerGroupOf(groupName, sourceTopic);
     failpoint('session.after-connect');
-    const notice = clock.setTimer(STANDBY_NOTICE_MS, onStandby);
+    const notice = clock.setTimer(STANDBY_NOTICE_MS, () => {
+      onStandby(() => client.ping());
+    });
     let groupEpoch: number;
     try {
       groupEpoch = await client.joinAsPublisher(group, member, leaseMs, sourceTopic);

@@ -1,3 +1,4 @@
+export { watchReadiness } from './watch-readiness';
 export {
   startHttpServer,
   type HttpServer,

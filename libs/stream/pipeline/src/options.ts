@@ -18,13 +18,16 @@ export interface PipelineObserver {
   openKeys(count: number): void;
   /** Offset behind the last message read. It falls when a new session reads messages again. */
   readUpTo(offset: number): void;
+  /** The source is read to its head. `clockMs` is the log's clock there. */
+  atHead(clockMs: number): void;
   state(state: PipelineState): void;
 }
 
-/** For readiness: this ingestor is active, stands by, or connects. */
+/** For readiness: this ingestor is active (its engine is open, too), stands by, or connects. */
 export type PipelineState =
   | { readonly kind: 'connecting'; readonly reason: string }
-  | { readonly kind: 'standby' }
+  /** `ask` resolves when the connector's system answers. */
+  | { readonly kind: 'standby'; ask(): Promise<unknown> }
   /** `sourceHead` is that of the connector's session. */
   | { readonly kind: 'active'; sourceHead(): Promise<number> };
 

@@ -299,9 +299,18 @@ describe('stopping', () => {
     log.occupy();
     const rig = startRig({ log });
     await rig.idle();
-    expect(rig.states).toEqual([{ kind: 'standby' }]);
+    expect(rig.states).toEqual([{ kind: 'standby', ask: expect.any(Function) }]);
     await rig.stop();
     expect(log.sessionsOpened).toBe(0);
+  });
+});
+
+describe('a session whose engine does not answer', () => {
+  it('is not active', async () => {
+    const engine = { ...createReferenceEngine(), open: () => new Promise<never>(() => undefined) };
+    const rig = startRig({ log: newLog(), engine });
+    await rig.idle();
+    expect(rig.states.map(({ kind }) => kind)).not.toContain('active');
   });
 });
 
@@ -316,7 +325,7 @@ describe('a standby', () => {
     release();
     await rig.untilDone();
     await rig.stop();
-    expect(rig.states.map(({ kind }) => kind)).toEqual(['standby', 'active']);
+    expect(rig.states.map(({ kind }) => kind)).toEqual(['standby', 'connecting', 'active']);
     expectOutputs(log);
   });
 

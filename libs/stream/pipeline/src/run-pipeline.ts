@@ -49,17 +49,20 @@ export async function runPipeline(options: PipelineOptions, signal: AbortSignal)
 
 async function runOneSession(options: PipelineOptions, limits: PipelineLimits, signal: AbortSignal): Promise<void> {
   const { connector, sourceTopic, group, logger, observer } = options;
+  let hasStoodBy = false;
   const session = await connector.openSession({
     sourceTopic,
     group,
     signal,
-    onStandby: () => {
-      observer.state({ kind: 'standby' });
+    onStandby: (ask) => {
+      hasStoodBy = true;
+      observer.state({ kind: 'standby', ask });
       logger.info({ group, sourceTopic }, 'standing by: another member is active');
     },
   });
   try {
-    observer.state({ kind: 'active', sourceHead: () => session.sourceHead() });
+    // Active once the engine is open, too.
+    if (hasStoodBy) observer.state({ kind: 'connecting', reason: 'the engine has not answered yet' });
     logger.info({ group, ...session.source, positions: Object.fromEntries(session.positions) }, 'session active');
     await runSession(session, options, limits, signal);
   } finally {

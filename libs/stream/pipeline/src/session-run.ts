@@ -28,6 +28,7 @@ export async function runSession(
   const { engine, group, windowMs, live, clock } = options;
   const stored = readPositions(session);
   const kept = await engine.open({ ...session.source, group, windowMs }, stored.windowedOffset);
+  options.observer.state({ kind: 'active', sourceHead: () => session.sourceHead() });
   failpoint('pipeline.after-open');
   const handler = new StepHandler(session, options, limits, stored, kept);
   const stream = session.read(handler.readFrom);

@@ -128,6 +128,7 @@ export class StepHandler {
 
   /** Everything stored was read: what waits can go, and a window that ends at `clockMs` or earlier is over. */
   async #takeHead(clockMs: number): Promise<void> {
+    this.#options.observer.atHead(clockMs);
     this.#options.engine.check?.();
     if (!(await this.#windows.closeIfOver(clockMs))) await this.#flushBatch();
     // A rebuilt window has keys before it has anything to commit.

@@ -80,6 +80,7 @@ export function startRig({
         committed: silent,
         openKeys: (count) => (counts.openKeys = count),
         readUpTo: (offset) => (counts.readUpTo = offset),
+        atHead: silent,
         state: (state) => states.push(state),
       },
       limits,

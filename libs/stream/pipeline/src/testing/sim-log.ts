@@ -186,7 +186,7 @@ export class SimLog {
     signal.throwIfAborted();
     let isStandby = false;
     while (this.#isOccupied || (this.#active !== undefined && !this.#isLeaseOver)) {
-      if (!isStandby) onStandby();
+      if (!isStandby) onStandby(() => Promise.resolve());
       isStandby = true;
       await untilAborted(this.#vacancy.promise, signal);
     }
