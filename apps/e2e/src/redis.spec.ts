@@ -142,7 +142,7 @@ describe('an ingestor that keeps its sums in Redis', () => {
 
   it('ends when Redis refuses the password, and never prints it', async () => {
     await redis.restart(['--requirepass', 'right']);
-    const refused = await startIngestor(...args(), '--group=refused', '--redis-password=wrong-secret');
+    const refused = await startIngestor(...args(), '--source-topic=refused.pulses', '--redis-password=wrong-secret');
     expect(await refused.exited).toEqual({ code: 1, signal: null });
     expect(refused.stderr).toMatch(/Redis refuses the user or password/);
     expect(refused.stderr).not.toContain('wrong-secret');
