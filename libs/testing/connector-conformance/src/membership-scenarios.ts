@@ -28,7 +28,7 @@ export function describeMembership(suite: ConnectorSuite, supports: ConnectorSup
   });
 
   it('refuses another group once the outputs of the source belong to one', async () => {
-    const session = await suite.open();
+    const session = await suite.openOnFilled();
     await session.commit(commitOf(['owned'], 'line', { offset: 1, metadata: '' }));
     await session.close();
     const refusal = await failureOf(openSession(suite.another(), suite.topic, 'another-group'));
@@ -52,7 +52,7 @@ export function describeMembership(suite: ConnectorSuite, supports: ConnectorSup
   describe('with a second member', () => {
     it('keeps it waiting until the first leaves, then shows it the last commit', async () => {
       const tenant = `shared-${suite.topic}`;
-      const first = await suite.open();
+      const first = await suite.openOnFilled();
       const { standby, takeover } = openStandby(suite.another(), suite.topic);
       await standby;
       await first.commit(commitOf([tenant], 'first', { offset: 3, metadata: 'm' }));
@@ -80,7 +80,7 @@ export function describeMembership(suite: ConnectorSuite, supports: ConnectorSup
 
     it('fences a member that was paused beyond its lease: its late commit is refused and leaves nothing', async () => {
       const tenant = `fenced-${suite.topic}`;
-      const paused = await suite.open(suite.another(() => suite.harness.createPausedConnector()));
+      const paused = await suite.openOnFilled(suite.another(() => suite.harness.createPausedConnector()));
       await paused.commit(commitOf([tenant], 'before', { offset: 1, metadata: '' }));
       const { takeover } = openStandby(suite.connector, suite.topic);
       const session = await takeover;

@@ -6,7 +6,7 @@ import type { ConnectorSuite } from './suite';
 
 export function describeStoring(suite: ConnectorSuite): void {
   it('stores outputs and positions of a commit, and shows both to the next session', async () => {
-    const session = await suite.open();
+    const session = await suite.openOnFilled();
     await session.commit({
       grouped: [
         { tenant: 'a', recordCount: 2, payload: Buffer.from('g1\ng2\n') },
@@ -37,7 +37,7 @@ export function describeStoring(suite: ConnectorSuite): void {
   });
 
   it('keeps a position that a later commit does not name', async () => {
-    const session = await suite.open();
+    const session = await suite.openOnFilled();
     const windowed = { offset: 1, metadata: 'w' };
     await session.commit({ ...commitOf(['kept'], 'first', windowed), positions: new Map([['windowed', windowed]]) });
     await session.commit(commitOf(['kept'], 'second', { offset: 2, metadata: '' }));
@@ -51,7 +51,7 @@ export function describeStoring(suite: ConnectorSuite): void {
   });
 
   it('stores commits that are under way together in the order of the calls', async () => {
-    const session = await suite.open();
+    const session = await suite.openOnFilled();
     const tenant = `order-${suite.topic}`;
     const rounds = Array.from({ length: 50 }, (_, round) => round);
     await Promise.all(

@@ -5,6 +5,8 @@ import type { Connector, Session } from '@pulses/connector-api';
 import type { ConnectorHarness } from './harness';
 import { openSession } from './session-probe';
 
+const SOURCE_MESSAGES = 50;
+
 /** Valid while a test runs. */
 export interface ConnectorSuite {
   readonly harness: ConnectorHarness;
@@ -15,6 +17,8 @@ export interface ConnectorSuite {
   another(create?: () => Connector): Connector;
   /** Opens a session that is expected to become active at once. */
   open(from?: Connector): Promise<Session>;
+  /** Opens a session on a source of `SOURCE_MESSAGES` messages: a position lies within its source. */
+  openOnFilled(from?: Connector): Promise<Session>;
 }
 
 /** Declares the hooks that bring the system up and down. */
@@ -53,6 +57,11 @@ export function useConnectorSuite(start: () => Promise<ConnectorHarness>): Conne
       return connector;
     },
     open: (from = suite.connector) => openSession(from, suite.topic),
+    async openOnFilled(from = suite.connector) {
+      const messages = Array.from({ length: SOURCE_MESSAGES }, (_, offset) => Buffer.from(`${offset}`));
+      await harness.publish(suite.topic, messages);
+      return await suite.open(from);
+    },
   };
   return suite;
 }
