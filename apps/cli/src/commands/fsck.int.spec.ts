@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBrokerLog } from '@pulses/broker-log';
@@ -9,6 +9,8 @@ import type { Command } from '../command';
 import type { Terminal } from '../terminal';
 import { fsckCommand } from './fsck';
 import { repairCommand } from './repair';
+
+const host = { ...nodeProcess(), env: {} };
 
 let directory = '';
 afterEach(() => rm(directory, { recursive: true, force: true }));
@@ -48,7 +50,7 @@ async function run(
       throw new TypeError('neither command reads standard input');
     },
   };
-  const code = await command.run(argv, { ...nodeProcess(), env: {} }, terminal);
+  const code = await command.run(argv, host, terminal);
   return { code, lines: written.split('\n').slice(0, -1) };
 }
 
@@ -93,7 +95,55 @@ describe('pulses fsck', () => {
   });
 });
 
+const everyName = async (path: string) => (await readdir(path, { recursive: true })).sort();
+
+describe('a directory that nothing may write to', () => {
+  it.each([
+    ['has no lock file', (lock: string) => rm(lock)],
+    ['has a lock file that cannot be opened', (lock: string) => rm(lock).then(() => mkdir(lock))],
+  ])('is checked and saved, and left as it is, when it %s', async (_what, change) => {
+    const data = await dataDirectory();
+    await change(join(data, 'broker.lock'));
+    const names = await everyName(data);
+    expect(await run(fsckCommand, [`--data-dir=${data}`])).toMatchObject({ code: 0 });
+    expect(await run(repairCommand, [`--data-dir=${data}`, `--to=${data}.new`])).toMatchObject({ code: 0 });
+    expect(await everyName(data)).toEqual(names);
+  });
+});
+
+describe('a directory that is none of a broker', () => {
+  it.each([
+    ['missing', () => Promise.resolve()],
+    ['empty', (path: string) => mkdir(path)],
+    ['a file', (path: string) => writeFile(path, '')],
+    ['foreign', (path: string) => mkdir(join(path, 'photos'), { recursive: true })],
+  ])('is refused when it is %s, and left as it is', async (_what, make) => {
+    directory = await mkdtemp(join(tmpdir(), 'pulses-cli-'));
+    const path = join(directory, 'other');
+    await make(path);
+    const names = await everyName(directory);
+    for (const [command, argv] of [
+      [fsckCommand, [`--data-dir=${path}`]],
+      [fsckCommand, [`--data-dir=${path}/below`]],
+      [repairCommand, [`--data-dir=${path}`, `--to=${directory}/new`]],
+    ] as const)
+      await expect(run(command, argv)).rejects.toMatchObject({
+        code: 'CONFIG_INVALID',
+        message: expect.stringMatching(/is no data directory$/),
+      });
+    expect(await everyName(directory)).toEqual(names);
+  });
+});
+
 describe('pulses repair', () => {
+  it.each(['/proc/x', '/dev/null', '/proc'])('refuses to write to %s at once', async (to) => {
+    const data = await dataDirectory();
+    await expect(run(repairCommand, [`--data-dir=${data}`, `--to=${to}`])).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining(`${to} is not`),
+    });
+  });
+
   it('answers 0 when nothing is lost', async () => {
     const data = await dataDirectory();
     const { code, lines } = await run(repairCommand, [`--data-dir=${data}`, `--to=${data}.new`]);

@@ -43,6 +43,7 @@ export const fsckCommand = defineCommand({
     } finally {
       progress.stop();
     }
+    if (!inspection.isLocked) terminal.note(`pulses: ${visibleText(settings.dataDir)} is read-only and not locked`);
     const asJson = settings.json || !terminal.isInteractive;
     await terminal.write(
       asJson ? inspectionJson(inspection, settings.dataDir) : inspectionText(inspection, settings.dataDir),

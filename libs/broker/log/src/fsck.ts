@@ -1,14 +1,15 @@
 // The offline check of a data directory: `pulses fsck`.
 //
 // Guarantees: every stored byte that a start or a reader would go by is read and held to its CRC, and the topics' files
-// to the journal where both have the same messages. Nothing is changed (the lock makes its own file when there is
-// none). Cannot see: damage to the last frames of a journal that nothing attests, which looks like a torn end.
+// to the journal where both have the same messages. Nothing is written, so a read-only copy can be checked. Cannot see: damage to the last frames of a journal that nothing attests, which looks like a torn end.
 
-import { PulsesError } from '@pulses/shared-errors';
-import type { FileSystem } from '@pulses/shared-ports';
+import { isPulsesError, PulsesError } from '@pulses/shared-errors';
+import type { DirectoryLock, FileSystem } from '@pulses/shared-ports';
 import { messagesOf, type Finding } from './fsck-report';
 import { surveyDirectory } from './fsck-survey';
 import type { Survey, SurveyProgress } from './fsck-survey-types';
+import { directoriesOf } from './storage';
+import { systemCode } from './storage-errors';
 
 export interface InspectOptions {
   readonly fileSystem: FileSystem;
@@ -40,41 +41,68 @@ export interface Inspection {
   readonly findings: readonly Finding[];
   /** True when there is no damage: notes may still be there. */
   readonly isSound: boolean;
+  /** False when the lock's file can't be written: nothing keeps a broker out of the directory then. */
+  readonly isLocked: boolean;
   readonly summary: InspectionSummary;
 }
 
 /**
  * Checks a data directory that no broker has open.
  *
- * @throws PulsesError DATA_DIR_LOCKED (a broker has it open), CONFIG_INVALID (there is no such directory); the port's
- * error when a file cannot be read
+ * @throws PulsesError DATA_DIR_LOCKED (a broker has it open), CONFIG_INVALID (there is no such data directory); the
+ * port's error when a file cannot be read
  */
 export async function inspectDataDirectory(options: InspectOptions): Promise<Inspection> {
   const { fileSystem, directory } = options;
-  return await withLock(fileSystem, directory, async () => {
+  return await withReadLock(fileSystem, directory, async (isLocked) => {
     const survey = await surveyDirectory(options);
     return {
       findings: survey.list.findings,
       isSound: survey.list.counts.damage === 0,
+      isLocked,
       summary: summaryOf(survey),
     };
   });
 }
 
 /**
- * Keeps brokers out while `work` runs.
+ * Keeps brokers out of a data directory while `work` reads it. Writes nothing: where that makes a lock impossible,
+ * there is none.
  * @throws PulsesError DATA_DIR_LOCKED, CONFIG_INVALID
  */
-export async function withLock<T>(fileSystem: FileSystem, directory: string, work: () => Promise<T>): Promise<T> {
-  if (!(await fileSystem.exists(directory))) {
-    throw new PulsesError('CONFIG_INVALID', `there is no data directory ${directory}`);
-  }
-  const lock = await fileSystem.lockDirectory(directory);
+export async function withReadLock<T>(
+  fileSystem: FileSystem,
+  directory: string,
+  work: (isLocked: boolean) => Promise<T>,
+): Promise<T> {
+  if (!(await isDataDirectory(fileSystem, directory)))
+    throw new PulsesError('CONFIG_INVALID', `${directory} is no data directory`);
+  let lock: DirectoryLock | undefined;
   try {
-    return await work();
-  } finally {
-    await lock.release();
+    lock = await fileSystem.lockDirectory(directory, true);
+  } catch (error) {
+    if (!isPulsesError(error, 'STORAGE_FAILED')) throw error;
   }
+  try {
+    return await work(lock !== undefined);
+  } finally {
+    await lock?.release();
+  }
+}
+
+/** One part is enough: the others may be lost. */
+async function isDataDirectory(fileSystem: FileSystem, directory: string): Promise<boolean> {
+  const { journal, checkpoints, topics } = directoriesOf(directory);
+  for (const path of [journal, checkpoints, topics]) {
+    try {
+      await fileSystem.list(path);
+      return true;
+    } catch (error) {
+      const code = systemCode(error);
+      if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+    }
+  }
+  return false;
 }
 
 export function summaryOf(survey: Survey): InspectionSummary {

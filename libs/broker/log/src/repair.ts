@@ -26,7 +26,7 @@ import type { FileSystem } from '@pulses/shared-ports';
 import { writeAttestation } from './attestation';
 import { encodeCheckpoint } from './checkpoint-codec';
 import { storeCheckpoint } from './checkpoint-store';
-import { summaryOf, withLock } from './fsck';
+import { summaryOf, withReadLock } from './fsck';
 import { messagesOf } from './fsck-report';
 import { surveyDirectory } from './fsck-survey';
 import type { JournalPiece, Survey, SurveyedTopic, SurveyProgress } from './fsck-survey-types';
@@ -40,6 +40,7 @@ import { listLosses } from './repair-losses';
 import { rescueTopic } from './repair-topic';
 import type { Repair } from './repair-types';
 import { directoriesOf, type Directories } from './storage';
+import { systemCode } from './storage-errors';
 import { createTopicFiles, type SegmentState, type TopicStore } from './topic-files';
 
 /** Above what a group's epoch can have risen by in frames that are lost. */
@@ -65,10 +66,9 @@ export interface RepairOptions {
 export async function repairDataDirectory(options: RepairOptions): Promise<Repair> {
   const { fileSystem, from, to } = options;
   if (`${to}/`.startsWith(`${from}/`)) throw new PulsesError('CONFIG_INVALID', `${to} is inside ${from}`);
-  if ((await fileSystem.exists(to)) && (await fileSystem.list(to)).length > 0) {
-    throw new PulsesError('CONFIG_INVALID', `${to} is not empty; a repair writes into a new directory`);
-  }
-  return await withLock(fileSystem, from, async () => {
+  return await withReadLock(fileSystem, from, async () => {
+    // First of all: the survey can take long.
+    await makeTarget(fileSystem, to);
     const pieces = new Map<SurveyedTopic, JournalPiece[]>();
     const survey = await surveyDirectory({
       fileSystem,
@@ -81,8 +81,12 @@ export async function repairDataDirectory(options: RepairOptions): Promise<Repai
       },
     });
     const losses = listLosses(survey);
-    await fileSystem.makeDirectory(to);
-    await withLock(fileSystem, to, () => writeDirectory(options, survey, pieces));
+    const lock = await fileSystem.lockDirectory(to);
+    try {
+      await writeDirectory(options, survey, pieces);
+    } finally {
+      await lock.release();
+    }
     const lostMessages = losses.lost.reduce((sum, { messages }) => sum + messages, 0);
     const summary = summaryOf(survey);
     return {
@@ -97,6 +101,21 @@ export async function repairDataDirectory(options: RepairOptions): Promise<Repai
       isWhole: lostMessages === 0 && losses.lostState.length === 0,
     };
   });
+}
+
+/** @throws PulsesError CONFIG_INVALID */
+async function makeTarget(fileSystem: FileSystem, to: string): Promise<void> {
+  let names: string[];
+  try {
+    await fileSystem.makeDirectory(to);
+    names = await fileSystem.list(to);
+  } catch (error) {
+    throw new PulsesError('CONFIG_INVALID', `${to} is not a directory that can be made (${systemCode(error)})`, {
+      cause: error,
+    });
+  }
+  if (names.length > 0)
+    throw new PulsesError('CONFIG_INVALID', `${to} is not empty; a repair writes into a new directory`);
 }
 
 async function writeDirectory(

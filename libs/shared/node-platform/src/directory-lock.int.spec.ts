@@ -7,7 +7,7 @@ import {
   type RunningApp,
   type TempDirectory,
 } from '@pulses/testing-processes';
-import { symlink } from 'node:fs/promises';
+import { mkdir, readdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodeFileSystem } from './node-file-system';
 
@@ -105,6 +105,21 @@ describe('a directory lock', () => {
     expect((await startHolder()).stdout).toBe('refused DATA_DIR_LOCKED\n');
     await lock.release();
     await (await lockDirectory(other)).release();
+  });
+
+  it('writes nothing for a reader, and keeps it out of a directory that is locked', async () => {
+    await (await lockDirectory(directory.path, true)).release();
+    expect(await readdir(directory.path)).toEqual([]);
+    const lock = await lockDirectory(directory.path);
+    await expect(lockDirectory(directory.path, true)).rejects.toMatchObject(LOCKED);
+    await lock.release();
+    await startHolder();
+    await expect(lockDirectory(directory.path, true)).rejects.toMatchObject(LOCKED);
+  });
+
+  it('is refused where its file cannot be written', async () => {
+    await mkdir(join(directory.path, 'broker.lock'));
+    await expect(lockDirectory(directory.path)).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
   });
 
   it('covers one directory alone, and can be taken repeatedly', async () => {

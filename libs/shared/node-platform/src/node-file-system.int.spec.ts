@@ -134,6 +134,14 @@ describe('directories of the system', () => {
     expect(await nodeFileSystem.list(at('shared'))).toEqual(['f']);
   });
 
+  it('are refused at once where none can be made', async () => {
+    await expect(nodeFileSystem.makeDirectory('/proc/x')).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(nodeFileSystem.makeDirectory('/proc/x/y')).rejects.toMatchObject({ code: 'ENOENT' });
+    await writeFile(at('f'), '');
+    await expect(nodeFileSystem.makeDirectory(at('f'))).rejects.toMatchObject({ code: 'EEXIST' });
+    await expect(nodeFileSystem.makeDirectory(at('f/below/it'))).rejects.toMatchObject({ code: 'ENOTDIR' });
+  });
+
   it('are removed only when they are empty', async () => {
     await nodeFileSystem.makeDirectory(at('d'));
     await writeFile(at('d/f'), '');

@@ -4,7 +4,8 @@
 // link is followed in the last component. Does not survive: a disk that acknowledges writes before it stores them.
 
 import { close, constants, fdatasync, fstat, ftruncate, open, read, write, writev } from 'node:fs';
-import { access, mkdir, open as openHandle, readdir, rename, rmdir, unlink } from 'node:fs/promises';
+import { access, mkdir, open as openHandle, readdir, rename, rmdir, stat, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { FileHandle, FileSystem, OpenMode } from '@pulses/shared-ports';
 import { lockDirectory } from './directory-lock';
@@ -21,25 +22,40 @@ const ftruncateFile = promisify(ftruncate);
 const fstatFile = promisify(fstat);
 const closeFile = promisify(close);
 
+/** Node's own recursive mkdir never ends where the system can't make a directory, as in /proc. */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    const parent = dirname(path);
+    if (code !== 'ENOENT' || (await exists(parent))) throw error;
+    await makeDirectory(parent);
+    await makeDirectory(path);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
 export const nodeFileSystem: FileSystem = {
   async open(path, mode) {
     return handleOf(await openFile(path, FLAGS[mode], 0o600));
   },
-  async makeDirectory(path) {
-    await mkdir(path, { recursive: true, mode: 0o700 });
-  },
+  makeDirectory,
   list: (path) => readdir(path),
   rename: (from, to) => rename(from, to),
   remove: (path) => unlink(path),
   removeDirectory: (path) => rmdir(path),
-  exists: (path) =>
-    access(path).then(
-      () => true,
-      (error: unknown) => {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-        throw error;
-      },
-    ),
+  exists,
   async syncDirectory(path) {
     const handle = await openHandle(path, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
@@ -48,7 +64,7 @@ export const nodeFileSystem: FileSystem = {
       await handle.close();
     }
   },
-  lockDirectory: (path) => Promise.resolve().then(() => lockDirectory(path)),
+  lockDirectory: (path, isReader) => Promise.resolve().then(() => lockDirectory(path, isReader)),
 };
 
 // Callbacks instead of FileHandle: they halve the cost of a call, and the collector closes no descriptor.

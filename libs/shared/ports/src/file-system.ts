@@ -50,9 +50,11 @@ export interface FileSystem {
   syncDirectory(path: string): Promise<void>;
   /**
    * Locks the directory for this process alone.
-   * @throws PulsesError DATA_DIR_LOCKED when another process holds the lock
+   * @param isReader writes nothing: a directory that was never locked is not locked then either
+   * @throws PulsesError DATA_DIR_LOCKED when another process holds the lock; STORAGE_FAILED when the file of the lock
+   * can't be written
    */
-  lockDirectory(path: string): Promise<DirectoryLock>;
+  lockDirectory(path: string, isReader?: boolean): Promise<DirectoryLock>;
 }
 
 /** Writes pieces of many files, where opening and closing each file costs more than the bytes. */
