@@ -6,9 +6,11 @@
 
 import {
   LIST_GROUPS_LIMIT_MAX,
+  LIST_POSITIONS_LIMIT_MAX,
   LIST_TOPICS_LIMIT_MAX,
   PROTOCOL_VERSION,
   type Incarnation,
+  type PositionKey,
   type ProducerStamp,
   type Request,
   type StoredGroup,
@@ -42,7 +44,7 @@ export interface BrokerClient {
   produce(producer: ProducerStamp, append: TopicAppend): Promise<Reply<'produced'>>;
   retireProducer(id: string, epoch: number): Promise<void>;
   commit(commit: CommitFields): Promise<Reply<'committed'>>;
-  /** '' matches every group or topic. */
+  /** '' matches every group or topic. In the order of groups, topics and names. Read in pages: each is of one moment. */
   readPositions(group: string, topic: string): Promise<readonly StoredPosition[]>;
   /** All topics whose name starts with `prefix`, in name order. */
   listTopics(prefix: string): Promise<TopicInfo[]>;
@@ -110,6 +112,11 @@ export async function connectBroker(options: BrokerClientOptions): Promise<Broke
   return new ConnectedClient(connection);
 }
 
+function keyOf(position: StoredPosition | undefined): PositionKey {
+  const { group = '', topic = '', name = '' } = position ?? {};
+  return { group, topic, name };
+}
+
 class ConnectedClient implements BrokerClient {
   readonly #connection: Connection;
 
@@ -138,7 +145,18 @@ class ConnectedClient implements BrokerClient {
   }
 
   async readPositions(group: string, topic: string): Promise<readonly StoredPosition[]> {
-    return (await this.#connection.request('positions', { type: 'read-positions', group, topic })).positions;
+    const positions: StoredPosition[] = [];
+    for (;;) {
+      const page = await this.#connection.request('positions-page', {
+        type: 'list-positions',
+        group,
+        topic,
+        after: keyOf(positions.at(-1)),
+        limit: LIST_POSITIONS_LIMIT_MAX,
+      });
+      positions.push(...page.positions);
+      if (!page.more) return positions;
+    }
   }
 
   async listTopics(prefix: string): Promise<TopicInfo[]> {

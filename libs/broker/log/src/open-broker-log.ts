@@ -72,7 +72,7 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
   });
   const { directories, state, tail, store, journal, materialiser, writer, lastTimestampMs } = storage;
   const logClock = createLogClock(clock, lastTimestampMs);
-  const staging = createStaging(state, random, options.topicsMax);
+  const staging = createStaging(state, random, options);
   const listeners = createListeners();
   const topicList = createTopicList(state);
 

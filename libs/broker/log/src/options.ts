@@ -41,6 +41,11 @@ export interface BrokerLogOptions {
   /** Topic files that stay open. */
   readonly openFilesMax: number;
   readonly topicsMax: number;
+  readonly groupsMax: number;
+  /** Positions of all groups together. */
+  readonly positionsMax: number;
+  /** Positions of one group in one topic. */
+  readonly positionsPerTopicMax: number;
 }
 
 const MIB = 1024 * 1024;
@@ -62,6 +67,9 @@ export const BROKER_LOG_DEFAULTS: BrokerLogOptions = {
   retentionIntervalMs: 60_000,
   openFilesMax: 4_096,
   topicsMax: 1_000_000,
+  groupsMax: 10_000,
+  positionsMax: 32_768,
+  positionsPerTopicMax: 1_024,
 };
 
 /** Called on the main path: a hook adds to a counter and returns. */

@@ -4,7 +4,7 @@
 // the requests staged before in the same group, and changes neither: a group that could not be written is simply
 // forgotten. Each request is decided as a whole before it adds its first entry.
 //
-// Bounds: `topicsMax` topics.
+// Bounds: `topicsMax` topics, `groupsMax` groups, `positionsMax` positions, `positionsPerTopicMax` of a group in a topic.
 
 import { PulsesError } from '@pulses/shared-errors';
 import type { ProducerStamp, TopicAppend, TopicInfo } from '@pulses/broker-wire';
@@ -36,7 +36,15 @@ export interface Staging {
   trim(trims: () => readonly TopicTrimmed[]): Outcome<void>;
 }
 
-export function createStaging(state: LogState, random: Random, topicsMax: number): Staging {
+export interface StagingLimits {
+  readonly topicsMax: number;
+  readonly groupsMax: number;
+  readonly positionsMax: number;
+  readonly positionsPerTopicMax: number;
+}
+
+export function createStaging(state: LogState, random: Random, limits: StagingLimits): Staging {
+  const { topicsMax, groupsMax, positionsMax, positionsPerTopicMax } = limits;
   let entries: Entry[] = [];
   let timestampMs = 0;
   let group = 0;
@@ -44,6 +52,9 @@ export function createStaging(state: LogState, random: Random, topicsMax: number
   const claims = new Map<number, string>();
   const madeTopics = new Map<string, TopicState>();
   const revisions = new Map<string, number>();
+  /** Groups and positions that the staged requests add. */
+  const newGroups = new Set<string>();
+  const newPositions = new Map<string, number>();
   const producers = createStagedProducers(state);
 
   const topicFor = (name: string): TopicState => {
@@ -121,6 +132,31 @@ export function createStaging(state: LogState, random: Random, topicsMax: number
     }
   };
 
+  /** @throws PulsesError OVERLOADED */
+  const checkRoomForGroup = (name: string): void => {
+    const isKnown = state.groups.has(name) || newGroups.has(name);
+    if (isKnown || state.groups.size + newGroups.size < groupsMax) return;
+    throw new PulsesError('OVERLOADED', `there are ${groupsMax} groups, the limit: 'pulses groups delete' removes one`);
+  };
+
+  /** @throws PulsesError OVERLOADED */
+  const checkRoomForPositions = ({ group: name, positions }: CommitRequest, topic: TopicState): void => {
+    const fresh = positions.filter(({ expectedRevision }) => expectedRevision === 0).length;
+    if (fresh === 0) return;
+    const stored = state.groups.get(name)?.positions.get(topic.id)?.size ?? 0;
+    const staged = newPositions.get(revisionKey(name, topic.id, '')) ?? 0;
+    if (stored + staged + fresh > positionsPerTopicMax) {
+      const what = `group ${name} has ${stored + staged} positions in ${topic.topic}`;
+      throw new PulsesError('OVERLOADED', `${what}; the limit is ${positionsPerTopicMax}`);
+    }
+    let all = fresh;
+    for (const count of newPositions.values()) all += count;
+    for (const { positions: byTopic } of state.groups.values()) for (const { size } of byTopic.values()) all += size;
+    if (all <= positionsMax) return;
+    const what = `the groups have ${all - fresh} positions; the limit is ${positionsMax}`;
+    throw new PulsesError('OVERLOADED', `${what}: 'pulses groups delete' removes those of a group`);
+  };
+
   const checkedPositions = (request: CommitRequest, topic: TopicState): PositionSet[] => {
     const stored = state.groups.get(request.group)?.positions.get(topic.id);
     return request.positions.map(({ name, expectedRevision, offset, metadata }) => {
@@ -147,6 +183,8 @@ export function createStaging(state: LogState, random: Random, topicsMax: number
       claims.clear();
       madeTopics.clear();
       revisions.clear();
+      newGroups.clear();
+      newPositions.clear();
       producers.reset();
     },
     append: (append, producer) => {
@@ -165,12 +203,20 @@ export function createStaging(state: LogState, random: Random, topicsMax: number
       }
       const positions = checkedPositions(request, topic);
       checkOffsets(request, topic);
+      checkRoomForGroup(request.group);
+      checkRoomForPositions(request, topic);
       checkRoomForTopics(request.appends);
       if (request.appends.length > 0) claim(topic, request.group);
       for (const append of request.appends) addAppend(append, undefined);
       if (positions.length > 0) {
         entries.push({ kind: 'positions-set', group: request.group, topicId: topic.id, positions });
-        for (const { name, revision } of positions) revisions.set(revisionKey(request.group, topic.id, name), revision);
+        if (!state.groups.has(request.group)) newGroups.add(request.group);
+        for (const { name, revision } of positions) {
+          revisions.set(revisionKey(request.group, topic.id, name), revision);
+          if (revision > 1) continue;
+          const key = revisionKey(request.group, topic.id, '');
+          newPositions.set(key, (newPositions.get(key) ?? 0) + 1);
+        }
       }
       const result = { timestampMs };
       return () => result;
@@ -193,6 +239,7 @@ export function createStaging(state: LogState, random: Random, topicsMax: number
       return () => found;
     },
     advanceGroupEpoch: (name, sourceTopic) => {
+      checkRoomForGroup(name);
       if (sourceTopic !== undefined) {
         checkRoomForTopics([{ topic: sourceTopic }]);
         claim(topicFor(sourceTopic), name);

@@ -29,6 +29,7 @@ const REQUESTS: Readonly<Record<RequestType, true>> = {
   'join-as-publisher': true,
   'list-groups': true,
   'delete-group': true,
+  'list-positions': true,
 };
 const RESPONSES: Readonly<Record<ResponseType, true>> = {
   'hello-ok': true,
@@ -46,6 +47,7 @@ const RESPONSES: Readonly<Record<ResponseType, true>> = {
   error: true,
   groups: true,
   'group-deleted': true,
+  'positions-page': true,
 };
 
 interface Example {

@@ -5,6 +5,7 @@ export {
   GROUP_NAME_BYTES_MAX,
   HEAD_INTERVAL_MS,
   LIST_GROUPS_LIMIT_MAX,
+  LIST_POSITIONS_LIMIT_MAX,
   LIST_TOPICS_LIMIT_MAX,
   MESSAGE_BYTES_MAX,
   METADATA_BYTES_MAX,
@@ -17,7 +18,7 @@ export {
   TOPICS_PER_COMMIT_MAX,
 } from './limits';
 export { freeMemory } from './memory';
-export type { PositionChange, StoredPosition } from './messages/commit';
+export type { PositionChange, PositionKey, StoredPosition } from './messages/commit';
 export type { Incarnation, TopicAppend } from './messages/common-fields';
 export type { RecordBatch } from './messages/fetch';
 export type { StoredGroup } from './messages/groups';

@@ -24,6 +24,7 @@ export const TOPICS_PER_COMMIT_MAX = 100_000;
 export const POSITIONS_PER_COMMIT_MAX = 64;
 export const LIST_TOPICS_LIMIT_MAX = 10_000;
 export const LIST_GROUPS_LIMIT_MAX = 1_000;
+export const LIST_POSITIONS_LIMIT_MAX = 1_000;
 
 /** How often an idle fetch stream repeats `head`. */
 export const HEAD_INTERVAL_MS = 200;

@@ -153,6 +153,37 @@ export function describeCommits(start: BrokerLogFactory): void {
       expect((await positionsOf(log)).map(({ name }) => name)).toEqual(['p', 'q']);
     });
 
+    it('refuses with OVERLOADED what would give a group too many positions in a topic, also while others are under way', async () => {
+      const { log } = await start({ positionsPerTopicMax: 3 });
+      const group = await joinGroup(log, 'g', 'source');
+      const other = await joinGroup(log, 'h', 'source');
+      const calls = [
+        log.commit(group.request([change('p', 0, 1), change('q', 0, 1)])),
+        log.commit(group.request([change('r', 0, 1), change('s', 0, 1)], append('x', '1'))),
+        log.commit(group.request([change('t', 0, 1)])),
+        log.commit(group.request([change('u', 0, 1)])),
+        log.commit(other.request([change('p', 0, 1)])),
+        log.commit(group.request([change('p', 1, 2), change('t', 1, 2)])),
+      ];
+      const codes = await Promise.all(calls.map(codeOf));
+      expect(codes).toEqual(['stored', 'OVERLOADED', 'stored', 'OVERLOADED', 'stored', 'stored']);
+      expect([namesOf(log), (await positionsOf(log, 'g')).length]).toEqual([['source'], 3]);
+      expect(await codeOf(log.commit(group.request([change('u', 0, 1)])))).toBe('OVERLOADED');
+    });
+
+    it('refuses with OVERLOADED what would make too many positions of all groups', async () => {
+      const { log } = await start({ positionsMax: 3 });
+      const [g, h] = [await joinGroup(log, 'g', 'source'), await joinGroup(log, 'h', 'other')];
+      const calls = [
+        log.commit(g.request([change('p', 0, 1), change('q', 0, 1)])),
+        log.commit(h.request([change('p', 0, 1)])),
+        log.commit(h.request([change('q', 0, 1)])),
+      ];
+      expect(await Promise.all(calls.map(codeOf))).toEqual(['stored', 'stored', 'OVERLOADED']);
+      expect(await log.deleteGroup('g')).toBe(true);
+      expect(await codeOf(log.commit(h.request([change('q', 0, 1)])))).toBe('stored');
+    });
+
     it('takes one of two commits of the same revision, also when both are under way', async () => {
       const { log } = await start();
       const group = await joinGroup(log, 'g', 'source');
@@ -220,6 +251,15 @@ export function describeCommits(start: BrokerLogFactory): void {
       }
       expect(namesOf(log)).toEqual(['source']);
       expect(await codeOf(log.commit({ ...group.request([]), groupEpoch: group.epoch + 1 }))).toBe('stored');
+    });
+
+    it('is refused with OVERLOADED beyond the limit of groups, until one is deleted', async () => {
+      const { log } = await start({ groupsMax: 2 });
+      const groups = ['a', 'b', 'c', 'a'].map((group) => codeOf(log.advanceGroupEpoch(group, group)));
+      expect(await Promise.all(groups)).toEqual(['stored', 'stored', 'OVERLOADED', 'stored']);
+      expect(namesOf(log)).toEqual(['a', 'b']);
+      await log.deleteGroup('a');
+      expect(await codeOf(log.advanceGroupEpoch('c'))).toBe('stored');
     });
 
     it('keeps the order of commits and a new epoch, also while they are under way', async () => {

@@ -6,6 +6,9 @@ import type { BrokerLog } from '@pulses/broker-log-api';
 export interface BrokerLogLimits {
   readonly pendingBytesMax?: number;
   readonly topicsMax?: number;
+  readonly groupsMax?: number;
+  readonly positionsMax?: number;
+  readonly positionsPerTopicMax?: number;
 }
 
 /** What an implementation declares. A scenario is left out only through this. */

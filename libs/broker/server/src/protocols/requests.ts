@@ -1,6 +1,6 @@
 // Executes each request of the binary protocol. The streams of `fetch` are in fetch-streams.ts.
 
-import type { Request, Response, StoredGroup } from '@pulses/broker-wire';
+import type { PositionKey, Request, Response, StoredGroup, StoredPosition } from '@pulses/broker-wire';
 import type { ServerContext } from '../context';
 import type { MemberOwner } from '../groups/groups';
 
@@ -30,6 +30,7 @@ export function isRead(request: Request): boolean {
     case 'list-topics':
     case 'list-groups':
     case 'read-positions':
+    case 'list-positions':
     case 'fetch':
       return true;
     default:
@@ -61,6 +62,10 @@ export function perform(
       return log.commit(request).then(({ timestampMs }) => ({ type: 'committed', timestampMs }));
     case 'read-positions':
       return log.positions(request.group, request.topic).then((positions) => ({ type: 'positions', positions }));
+    case 'list-positions':
+      return log
+        .positions(request.group, request.topic)
+        .then((all) => ({ type: 'positions-page', ...positionsPage(all, request) }));
     case 'list-topics': {
       const { prefix, after, limit } = request;
       return { type: 'topics', ...log.topics({ prefix, after, limit }) };
@@ -96,8 +101,23 @@ function pageOf(
   return { groups: following.slice(0, limit), more: following.length > limit };
 }
 
+function positionsPage(
+  positions: readonly StoredPosition[],
+  { after, limit }: { readonly after: PositionKey; readonly limit: number },
+): { positions: StoredPosition[]; more: boolean } {
+  const following = positions.filter((position) => comparePositions(position, after) > 0);
+  following.sort(comparePositions);
+  return { positions: following.slice(0, limit), more: following.length > limit };
+}
+
+function comparePositions(left: PositionKey, right: PositionKey): number {
+  return (
+    compareUtf8(left.group, right.group) || compareUtf8(left.topic, right.topic) || compareUtf8(left.name, right.name)
+  );
+}
+
 function compareUtf8(left: string, right: string): number {
-  return Buffer.compare(Buffer.from(left), Buffer.from(right));
+  return left === right ? 0 : Buffer.compare(Buffer.from(left), Buffer.from(right));
 }
 
 function done(): Response {

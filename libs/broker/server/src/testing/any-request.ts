@@ -64,6 +64,13 @@ export function createRequestSource(random: Random): RequestSource {
       appends: several(append),
     }),
     'read-positions': () => ({ type: 'read-positions', group: oneOf('', group), topic: oneOf('', topic()) }),
+    'list-positions': () => ({
+      type: 'list-positions',
+      group: oneOf('', group),
+      topic: oneOf('', topic()),
+      after: oneOf({ group: '', topic: '', name: '' }, { group, topic: topic(), name: `position-${below(50)}` }),
+      limit: 1 + below(20),
+    }),
     'list-topics': () => ({
       type: 'list-topics',
       prefix: oneOf('', 'topic-1'),

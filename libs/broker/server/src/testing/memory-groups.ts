@@ -7,12 +7,29 @@ import { PulsesError } from '@pulses/shared-errors';
 /** Holds the positions of outputs that no group owns at the moment. */
 const UNCLAIMED = '';
 
+export interface MemoryGroupLimits {
+  readonly groupsMax?: number | undefined;
+  readonly positionsMax?: number | undefined;
+  readonly positionsPerTopicMax?: number | undefined;
+}
+
 export class MemoryGroups {
+  readonly #limits: MemoryGroupLimits;
   readonly #epochs = new Map<string, number>();
   readonly #positions = new Map<string, StoredPosition>();
   /** By topic: the group that publishes its outputs. */
   readonly #owners = new Map<string, string>();
   #epochFloor = 0;
+
+  constructor(limits: MemoryGroupLimits) {
+    this.#limits = limits;
+  }
+
+  /** @throws PulsesError OVERLOADED */
+  checkRoom(group: string): void {
+    const known = new Set([...this.#epochs.keys(), ...this.find('', '').map((position) => position.group)]);
+    if (!known.has(group) && known.size >= (this.#limits.groupsMax ?? Infinity)) throw new PulsesError('OVERLOADED');
+  }
 
   advanceEpoch(group: string): number {
     const epoch = (this.#epochs.get(group) ?? this.#epochFloor) + 1;
@@ -60,13 +77,20 @@ export class MemoryGroups {
     );
   }
 
-  /** @throws PulsesError FENCED, POSITION_CONFLICT */
+  /** @throws PulsesError FENCED, POSITION_CONFLICT, OVERLOADED */
   check({ group, groupEpoch, topic, positions }: CommitRequest): void {
     if (groupEpoch !== (this.#epochs.get(group) ?? 0)) throw new PulsesError('FENCED');
     for (const { name, expectedRevision } of positions) {
       const revision = this.#positions.get(keyOf({ group, topic, name }))?.revision ?? 0;
       if (revision !== expectedRevision) throw new PulsesError('POSITION_CONFLICT');
     }
+    const { positionsMax = Infinity, positionsPerTopicMax = Infinity } = this.#limits;
+    const fresh = positions.filter(({ expectedRevision }) => expectedRevision === 0).length;
+    const all = this.find('', '');
+    const own = all.filter((position) => position.group === group && position.topic === topic);
+    const isTooMany = own.length + fresh > positionsPerTopicMax || all.length + fresh > positionsMax;
+    if (fresh > 0 && isTooMany) throw new PulsesError('OVERLOADED');
+    this.checkRoom(group);
   }
 
   store({ group, topic, incarnation, positions }: CommitRequest): void {

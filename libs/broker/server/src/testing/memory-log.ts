@@ -38,6 +38,9 @@ export interface MemoryLogOptions {
   readonly leaksHeadClock?: boolean;
   readonly pendingBytesMax?: number;
   readonly topicsMax?: number;
+  readonly groupsMax?: number;
+  readonly positionsMax?: number;
+  readonly positionsPerTopicMax?: number;
 }
 
 interface Pending {
@@ -58,7 +61,7 @@ export class MemoryLog implements BrokerLog {
   readonly #options: MemoryLogOptions;
   readonly #topics: MemoryTopics;
   readonly #producers = new MemoryProducers();
-  readonly #groups = new MemoryGroups();
+  readonly #groups: MemoryGroups;
   readonly #pending: Pending[] = [];
   #pendingBytes = 0;
   #refusal: PulsesError | undefined;
@@ -74,6 +77,7 @@ export class MemoryLog implements BrokerLog {
     this.#clock = clock;
     this.#options = options;
     this.#topics = new MemoryTopics(options.topicsMax ?? Infinity);
+    this.#groups = new MemoryGroups(options);
     this.failed = new Promise((resolve) => {
       this.#reportFailure = resolve;
     });
@@ -158,6 +162,7 @@ export class MemoryLog implements BrokerLog {
     checkName('group', group);
     if (sourceTopic !== undefined) checkTopicName(sourceTopic);
     return await this.#change(() => {
+      this.#groups.checkRoom(group);
       if (sourceTopic !== undefined) {
         this.#groups.checkOwner(sourceTopic, group);
         if (this.#topics.make(sourceTopic).isNew) this.#topics.wake([sourceTopic]);

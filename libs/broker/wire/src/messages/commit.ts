@@ -1,8 +1,9 @@
 // Atomic commits of consumer groups, and their positions.
 
-import { POSITIONS_PER_COMMIT_MAX, TOPICS_PER_COMMIT_MAX } from '../limits';
+import { violation } from '../body';
+import { LIST_POSITIONS_LIMIT_MAX, POSITIONS_PER_COMMIT_MAX, TOPICS_PER_COMMIT_MAX } from '../limits';
 import { groupName, metadata, topicAppend, topicName } from './common-fields';
-import { id, list, message, str, struct, u64, type ValueOf } from './schema';
+import { checked, flag, id, list, message, str, struct, u32, u64, type ValueOf } from './schema';
 
 const positionChange = struct({
   name: str,
@@ -31,6 +32,15 @@ const storedPosition = struct({
 /** A consumer group's named position in one incarnation of a topic. */
 export type StoredPosition = ValueOf<typeof storedPosition>;
 
+const listLimit = checked(u32, (limit) => {
+  if (limit === 0 || limit > LIST_POSITIONS_LIMIT_MAX) throw violation(`a limit of ${limit} positions`);
+});
+
+/** The place of a position in the order of `list-positions`: by group, topic and name, each by its UTF-8 bytes. */
+const positionKey = struct({ group: str, topic: str, name: str });
+
+export type PositionKey = ValueOf<typeof positionKey>;
+
 export const COMMIT_REQUESTS = {
   /** All of it becomes durable and visible at once, or nothing does. */
   commit: message(7, {
@@ -45,9 +55,12 @@ export const COMMIT_REQUESTS = {
   }),
   /** '' for `group` or `topic` matches every one. */
   'read-positions': message(8, { group: str, topic: str }),
+  /** Like `read-positions`, at most `limit` of them, after a position (empty texts: from the first). */
+  'list-positions': message(19, { group: str, topic: str, after: positionKey, limit: listLimit }),
 };
 
 export const COMMIT_RESPONSES = {
   committed: message(134, { timestampMs: u64 }),
   positions: message(135, { positions: list(storedPosition) }),
+  'positions-page': message(144, { positions: list(storedPosition, LIST_POSITIONS_LIMIT_MAX), more: flag }),
 };

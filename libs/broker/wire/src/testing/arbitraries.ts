@@ -46,6 +46,13 @@ export const anyRequest: fc.Arbitrary<Request> = fc.oneof(
   }),
   fc.record({ type: fc.constant('read-positions' as const), group: text, topic: text }),
   fc.record({
+    type: fc.constant('list-positions' as const),
+    group: text,
+    topic: text,
+    after: fc.record({ group: text, topic: text, name: text }),
+    limit: fc.integer({ min: 1, max: 1_000 }),
+  }),
+  fc.record({
     type: fc.constant('list-topics' as const),
     prefix: text,
     after: text,
@@ -104,6 +111,14 @@ export const anyResponse: fc.Arbitrary<Response> = fc.oneof(
       fc.record({ group: text, topic: text, incarnation: id, name: text, offset: u64, revision: u64, metadata: text }),
       { maxLength: 3 },
     ),
+  }),
+  fc.record({
+    type: fc.constant('positions-page' as const),
+    positions: fc.array(
+      fc.record({ group: text, topic: text, incarnation: id, name: text, offset: u64, revision: u64, metadata: text }),
+      { maxLength: 3 },
+    ),
+    more: fc.boolean(),
   }),
   fc.record({
     type: fc.constant('topics' as const),
