@@ -7,6 +7,7 @@ import { WORKSPACE_ROOT } from './testing/scratch-workspace';
 
 const MAIN = `
 import { isMainThread, Worker } from 'node:worker_threads';
+import used from '@scope/used';
 import { checked } from './checked';
 
 interface Order { readonly amount: number }
@@ -18,7 +19,7 @@ async function settle(order: Order): Promise<void> {
 
 const [mode] = process.argv.slice(2);
 if (mode === 'thread' && isMainThread) new Worker(__filename, { argv: ['print'] });
-else if (mode === 'crash') checked(0);
+else if (mode === 'crash') checked(used === 1 ? 0 : 1);
 else settle({ amount: 0 }).catch((error: Error) => console.log(error.stack));
 `;
 const CHECKED = `
@@ -31,6 +32,8 @@ export function checked(amount: number): void {
 }
 `;
 
+const BUNDLER = join(WORKSPACE_ROOT, 'tools/src/bundle.mts');
+
 describe('a bundle', () => {
   let root: string;
   let bundle: string;
@@ -41,13 +44,25 @@ describe('a bundle', () => {
     mkdirSync(join(root, 'apps/probe/src'), { recursive: true });
     writeFileSync(join(root, 'apps/probe/src/main.ts'), MAIN);
     writeFileSync(join(root, 'apps/probe/src/checked.ts'), CHECKED);
-    execFileSync(process.execPath, [join(WORKSPACE_ROOT, 'tools/src/bundle.mts'), 'apps/probe'], { cwd: root });
+    writePackage('@scope/used', { version: '1.2.3', license: 'MIT' }, "module.exports = require('nested');", {
+      LICENSE: 'Text of used.',
+      'NOTICE.md': 'Notice of used.',
+    });
+    writePackage('nested', { version: '4.5.6', license: 'ISC' }, 'module.exports = 1;');
+    writePackage('unused', { version: '7.8.9', license: 'MIT' }, '');
+    execFileSync(process.execPath, [BUNDLER, 'apps/probe'], { cwd: root });
     bundle = join(root, 'dist/apps/probe/main.js');
   });
   afterAll(() => {
     rmSync(root, { recursive: true, force: true });
   });
 
+  const writePackage = (name: string, facts: object, main: string, files: Readonly<Record<string, string>> = {}) => {
+    const folder = join(root, 'node_modules', name);
+    mkdirSync(folder, { recursive: true });
+    const all = { 'package.json': JSON.stringify({ name, ...facts }), 'index.js': main, ...files };
+    for (const [file, text] of Object.entries(all)) writeFileSync(join(folder, file), text);
+  };
   const run = (path: string, ...args: string[]) => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [path, ...args], { encoding: 'utf8' });
     return { status, stdout, stderr };
@@ -58,14 +73,14 @@ describe('a bundle', () => {
     const [head, ...frames] = run(bundle, mode).stdout.trimEnd().split('\n');
     expect(head).toBe('NoAmount: nothing to settle');
     expect(frames[0]).toBe(`    at checked (${source('checked.ts')}:7:27)`);
-    expect(frames[1]).toBe(`    at settle (${source('main.ts')}:9:3)`);
+    expect(frames[1]).toBe(`    at settle (${source('main.ts')}:10:3)`);
   });
 
   it('names them when a failure that nothing catches ends the process', () => {
     const { status, stderr } = run(bundle, 'crash');
     expect(status).toBe(1);
     expect(stderr).toContain(`NoAmount: nothing to settle\n    at checked (${source('checked.ts')}:7:27)\n`);
-    expect(stderr).toContain(`(${source('main.ts')}:14:28)`);
+    expect(stderr).toContain(`(${source('main.ts')}:15:28)`);
   });
 
   it('leaves the work to Node when source maps are on', () => {
@@ -81,11 +96,28 @@ describe('a bundle', () => {
     expect(stdout).toContain(`(${alone}:`);
   });
 
+  it('has the licence of each package in it beside it, and of no other', () => {
+    const text = readFileSync(join(root, 'dist/apps/probe/THIRD-PARTY-LICENSES.txt'), 'utf8');
+    expect(text).toMatch(/\n@scope\/used 1\.2\.3 \(MIT\)\n\nText of used\.\n\nNotice of used\.(\n|$)/);
+    expect(text).toMatch(/\nnested 4\.5\.6 \(ISC\)(\n|$)/);
+    expect(text).not.toContain('unused');
+  });
+
+  it('is not built with a package without a licence', () => {
+    const folder = join(root, 'node_modules/nested');
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'nested', version: '4.5.6' }));
+    const { status, stderr } = spawnSync(process.execPath, [BUNDLER, 'apps/probe'], { cwd: root, encoding: 'utf8' });
+    expect(status).toBe(1);
+    expect(stderr).toContain('nested 4.5.6 in node_modules/nested has no licence');
+  });
+
   it('has a map that names the sources for a debugger and holds none of their text', () => {
     const map = JSON.parse(readFileSync(`${bundle}.map`, 'utf8')) as { sources: string[] };
     expect(map.sources.map((path) => resolve(dirname(bundle), path)).sort()).toEqual([
       source('checked.ts'),
       source('main.ts'),
+      join(root, 'node_modules/@scope/used/index.js'),
+      join(root, 'node_modules/nested/index.js'),
     ]);
     expect(map).not.toHaveProperty('sourcesContent');
   });

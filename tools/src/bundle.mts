@@ -3,12 +3,13 @@
 // Guarantees: dist/apps/<app>/main.js runs alone, with no node_modules beside it. An older Node prints which version is
 // needed and exits with 2. With main.js.map beside it, stack traces name TypeScript lines. --failpoints makes the test
 // build, dist/test-apps/<app>/main.js, which can be killed at the points of libs/shared/failpoints; the normal bundle
-// holds nothing of them.
+// holds nothing of them. THIRD-PARTY-LICENSES.txt beside the bundle has the licence of each package in it.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { licencesOf } from './licences.mts';
 
 const NODE_MAJOR_MIN = 24;
 /** Syntax that an older Node still parses, so that the version gate can speak. */
@@ -39,9 +40,10 @@ if (!projectRoot || (option !== undefined && option !== '--failpoints'))
 const hasFailpoints = option === '--failpoints';
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
 
-await build({
+const outputFolder = join('dist', `${hasFailpoints ? 'test-' : ''}${projectRoot}`);
+const { metafile } = await build({
   entryPoints: [join(projectRoot, 'src/main.ts')],
-  outfile: join('dist', `${hasFailpoints ? 'test-' : ''}${projectRoot}`, 'main.js'),
+  outfile: join(outputFolder, 'main.js'),
   bundle: true,
   platform: 'node',
   format: 'cjs',
@@ -55,7 +57,10 @@ await build({
   // Calls of functions without a body fall away, with their arguments.
   minifySyntax: true,
   loader: { '.lua': 'text' },
+  // The licences are in a file of their own.
   legalComments: 'none',
+  metafile: true,
   tsconfig: 'tsconfig.base.json',
   logLevel: 'warning',
 });
+writeFileSync(join(outputFolder, 'THIRD-PARTY-LICENSES.txt'), licencesOf(Object.keys(metafile.inputs)));
