@@ -9,8 +9,10 @@ const read = (path: string) => readFileSync(join(WORKSPACE_ROOT, path), 'utf8');
 
 interface Service {
   readonly build?: { readonly dockerfile: string; readonly target: string };
+  readonly image?: string;
   readonly depends_on?: Readonly<Record<string, unknown>>;
-  readonly read_only?: boolean;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly volumes?: readonly string[];
 }
 
 interface Compose {
@@ -19,12 +21,20 @@ interface Compose {
 
 const base = parse(read('docker/compose.yaml'), { merge: true }) as Compose;
 const staging = parse(read('docker/compose.staging.yaml'), { merge: true }) as Compose;
-const stages = [...read('docker/Dockerfile').matchAll(/^FROM \S+ AS (\S+)$/gm)].map(([, stage]) => stage);
+const monitoring = parse(read('docker/compose.monitoring.yaml'), { merge: true }) as Compose;
+const FILES = { base, staging, monitoring };
+/** The services as they are declared, without what another file adds to them. */
+const declared = Object.values(FILES).flatMap(({ services }) =>
+  Object.entries(services).filter(([, { build, image }]) => build !== undefined || image !== undefined),
+);
+const dockerfile = read('docker/Dockerfile');
+const stages = [...dockerfile.matchAll(/^FROM \S+ AS (\S+)$/gm)].map(([, stage]) => stage);
 
 describe('the containers', () => {
   it.each([
     ['docker/compose.yaml', base],
     ['docker/compose.staging.yaml', staging],
+    ['docker/compose.monitoring.yaml', monitoring],
   ])('%s follows the Compose schema', (_path, compose) => {
     const schema = JSON.parse(read('node_modules/dclint/schemas/compose.schema.json')) as { $schema: string };
     // It names draft 7 by an https address, which Ajv knows under http.
@@ -33,16 +43,61 @@ describe('the containers', () => {
     expect({ valid: validate(compose), errors: validate.errors }).toEqual({ valid: true, errors: null });
   });
 
-  it('are built from stages that exist, with a root file system that is read-only', () => {
-    for (const service of Object.values(base.services)) {
-      expect(stages).toContain(service.build?.target);
-      expect(service.read_only).toBe(true);
-    }
+  it('are built from stages that exist', () => {
+    for (const service of Object.values(base.services)) expect(stages).toContain(service.build?.target);
+  });
+
+  it.each(declared)('%s has no rights it does not need, and limits', (_name, service) => {
+    expect(service).toMatchObject({
+      read_only: true,
+      cap_drop: ['ALL'],
+      security_opt: ['no-new-privileges:true'],
+      init: true,
+      mem_limit: expect.stringMatching(/^\d+m$/),
+      pids_limit: expect.any(Number),
+    });
+  });
+
+  it('use exact versions of images', () => {
+    const bases = [...dockerfile.matchAll(/^FROM (\S+) AS/gm)].map(([, image]) => image ?? '');
+    const images = declared.flatMap(([, { image }]) => image ?? []);
+    for (const image of [...bases.filter((name) => !stages.includes(name)), ...images])
+      expect(image).toMatch(/^[\w/-]+:v?\d+\.\d+\.\d+(-[\w-]+)?(@sha256:[0-9a-f]{64})?$/);
+  });
+
+  it('check health without starting a Node', () => {
+    const checks = dockerfile.match(/^HEALTHCHECK [^]*?CMD .*$/gm) ?? [];
+    expect(checks.map((check) => /CMD .*$/.exec(check)?.[0])).toEqual([
+      'CMD ["bash", "/app/health.sh", "9001"]',
+      'CMD ["bash", "/app/health.sh", "9002"]',
+    ]);
+    expect(read('docker/Dockerfile.dockerignore')).toContain('!docker/health.sh\n');
+  });
+
+  it('take the password of Redis from the environment only', () => {
+    const asked = expect.stringMatching(/^\$\{PULSES_REDIS_PASSWORD:\?/);
+    expect(staging.services['redis']?.environment).toEqual({ REDISCLI_AUTH: asked });
+    expect(staging.services['ingestor']?.environment).toMatchObject({ PULSES_REDIS_PASSWORD: asked });
+  });
+
+  it('let Prometheus scrape the jobs that the alerts name', () => {
+    const { rule_files, scrape_configs } = parse(read('docker/prometheus.yaml')) as {
+      rule_files: string[];
+      scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[];
+    };
+    expect(scrape_configs.map(({ job_name, static_configs }) => [job_name, static_configs[0]?.targets])).toEqual([
+      ['pulses-broker', ['broker:9001']],
+      ['pulses-ingestor', ['ingestor:9002']],
+    ]);
+    for (const name of ['broker', 'ingestor'])
+      expect(monitoring.services[name]?.environment).toMatchObject({ PULSES_HTTP_HOST: '0.0.0.0' });
+    for (const file of ['prometheus.yaml', ...rule_files])
+      expect(monitoring.services['prometheus']?.volumes).toContain(`./${file}:/etc/prometheus/${file}:ro`);
   });
 
   it('wait for services that exist', () => {
-    const names = Object.keys({ ...base.services, ...staging.services });
-    for (const service of [...Object.values(base.services), ...Object.values(staging.services)])
+    const names = declared.map(([name]) => name);
+    for (const service of Object.values(FILES).flatMap(({ services }) => Object.values(services)))
       for (const awaited of Object.keys(service.depends_on ?? {})) expect(names).toContain(awaited);
   });
 });
