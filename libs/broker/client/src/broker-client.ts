@@ -79,12 +79,27 @@ export interface BrokerClient {
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
+/** How a record of TLS begins that refuses bytes without TLS. */
+const TLS_ALERT = [0x15, 0x03];
 
 /**
  * Connects and says hello.
- * @throws PulsesError CONNECTION_LOST, TIMED_OUT, UNAUTHENTICATED, VERSION_UNSUPPORTED, OVERLOADED
+ * @throws PulsesError CONNECTION_LOST, TIMED_OUT, NOT_A_BROKER, UNAUTHENTICATED, VERSION_UNSUPPORTED, OVERLOADED
  */
 export async function connectBroker(options: BrokerClientOptions): Promise<BrokerClient> {
+  try {
+    return await connectOnce(options);
+  } catch (error) {
+    if (!(error instanceof PulsesError && error.cause instanceof ClosedInHello)) throw error;
+    // A broker that is stopping closes too. It does not answer a second time.
+    return await connectOnce(options);
+  }
+}
+
+/** The peer closed the connection in answer to the hello. */
+class ClosedInHello extends Error {}
+
+async function connectOnce(options: BrokerClientOptions): Promise<BrokerClient> {
   const { network, clock, host, port, tls, token, clientName } = options;
   const socket = await network.connect({
     host,
@@ -102,12 +117,7 @@ export async function connectBroker(options: BrokerClientOptions): Promise<Broke
     });
   } catch (error) {
     connection.close();
-    if (!isPulsesError(error, 'PROTOCOL_VIOLATION') && !isPulsesError(error, 'MESSAGE_TOO_LARGE')) throw error;
-    throw new PulsesError(
-      'PROTOCOL_VIOLATION',
-      `${host}:${port} does not answer like a broker of Pulses (${error.message})`,
-      { cause: error },
-    );
+    throw helloFailure(error, connection.firstBytes, options);
   }
   return new ConnectedClient(connection);
 }
@@ -115,6 +125,31 @@ export async function connectBroker(options: BrokerClientOptions): Promise<Broke
 function keyOf(position: StoredPosition | undefined): PositionKey {
   const { group = '', topic = '', name = '' } = position ?? {};
   return { group, topic, name };
+}
+
+/** What a failed hello tells about the peer. */
+function helloFailure(error: unknown, firstBytes: Uint8Array, { host, port, tls }: BrokerClientOptions): unknown {
+  if (!isPulsesError(error)) return error;
+  const peer = `${host}:${port}`;
+  if (TLS_ALERT.every((byte, index) => firstBytes[index] === byte))
+    return new PulsesError('NOT_A_BROKER', `${peer} answers with TLS; set --tls or --tls-ca-file`, { cause: error });
+  const noBroker = `${peer} answers, but is no Pulses broker`;
+  switch (error.code) {
+    case 'PROTOCOL_VIOLATION':
+    case 'MESSAGE_TOO_LARGE':
+      return new PulsesError('NOT_A_BROKER', noBroker, { cause: error });
+    case 'CONNECTION_LOST': {
+      const hint = tls === undefined ? ', or one with TLS' : '';
+      const reason = 'it closed the connection after the hello';
+      return new PulsesError('NOT_A_BROKER', `${noBroker}${hint}: ${reason}`, { cause: new ClosedInHello() });
+    }
+    case 'TIMED_OUT':
+      return new PulsesError('TIMED_OUT', `${peer} did not answer the hello in time; is it a Pulses broker?`, {
+        cause: error,
+      });
+    default:
+      return error;
+  }
 }
 
 class ConnectedClient implements BrokerClient {

@@ -19,6 +19,7 @@ import { errorOf } from './error-of';
 
 const REQUEST_TIMEOUT_MS = 30_000;
 const TIMEOUT_CHECK_MS = 1_000;
+const FIRST_BYTES_MAX = 2;
 const CORRELATION_MAX = 0xffff_ffff;
 
 export type Reply<Type extends ResponseType> = Extract<Response, { readonly type: Type }>;
@@ -55,6 +56,7 @@ export class Connection {
   readonly #streams = new Map<number, ResponseStream>();
   readonly #resolveEnded: (reason: PulsesError) => void;
   #lastCorrelation = 0;
+  #firstBytes: Uint8Array = Buffer.alloc(0);
   #failure: PulsesError | undefined;
   #timeoutCheck: Timer | undefined;
 
@@ -80,6 +82,11 @@ export class Connection {
     });
     this.#scheduleTimeoutCheck();
     socket.write(PREAMBLE);
+  }
+
+  /** The first bytes that the peer sent, a few of them: they tell which protocol it speaks. */
+  get firstBytes(): Uint8Array {
+    return this.#firstBytes;
   }
 
   /** @throws PulsesError of the response or the connection; MESSAGE_TOO_LARGE, which sends nothing */
@@ -155,6 +162,8 @@ export class Connection {
   }
 
   #receive(bytes: Uint8Array): void {
+    // A copy: the assembler may free the chunk.
+    if (this.#firstBytes.byteLength === 0) this.#firstBytes = bytes.slice(0, FIRST_BYTES_MAX);
     try {
       for (const frame of this.#assembler.push(bytes)) this.#dispatch(frame);
     } catch (error) {

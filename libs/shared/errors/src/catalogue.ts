@@ -48,6 +48,11 @@ export const ERROR_CATALOGUE = {
     retriable: true,
     action: 'Check that the broker runs and is reachable; clients reconnect by themselves.',
   },
+  NOT_A_BROKER: {
+    meaning: 'Something answers at the address, but it is no broker of Pulses.',
+    retriable: true,
+    action: 'Correct --host and --port; set --tls for a broker with TLS. Services try again until a broker answers.',
+  },
   TIMED_OUT: {
     meaning: 'The peer did not answer in time; the request may or may not have been done.',
     retriable: true,

@@ -6,6 +6,7 @@ const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
   CONFIG_INVALID: 2,
   ADDRESS_IN_USE: 2,
   DATA_DIR_LOCKED: 2,
+  NOT_A_BROKER: 2,
   JOURNAL_CORRUPT: 3,
 };
 
