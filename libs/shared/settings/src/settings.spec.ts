@@ -126,6 +126,18 @@ describe('settings', () => {
     expect(refusal(['--watermelon'])).toBe('--watermelon: unknown flag (see --help)');
   });
 
+  it("take one dash for the original's flags alone", () => {
+    const six = valuesOf(['-port', '9100', '-stub', '-stub-tenants=3']);
+    expect(six).toMatchObject({ port: 9100, stub: true, tenants: 3 });
+    expect(valuesOf(['-stub', 'false', '-port=1'])).toMatchObject({ port: 1, stub: false });
+    expect(refusal(['-port', 'x'])).toMatch(/^--port: 'x' is not valid/);
+    expect(valuesOf(['--host=-port'])).toMatchObject({ host: '-port' });
+    // Not among the flags of this program, and no flag of the original's.
+    for (const flag of ['-stub-clean', '-host', '-ports']) expect(refusal([flag, '1'])).toMatch(/unknown flag/);
+    const behindDashes = parse(['--', '-port'], { positionals: { names: ['WORD'] } });
+    expect(behindDashes.positionals).toEqual(['-port']);
+  });
+
   it.each(['-p', '-p9000', '-h', '-x'])('reject the short flag %s', (flag) => {
     expect(refusal([flag])).toMatch(/^-\w: unknown flag/);
   });

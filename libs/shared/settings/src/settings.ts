@@ -35,6 +35,9 @@ export interface ParsedSettings<Definition extends SettingsDefinition> {
 /** Flags of every program besides its own settings. */
 const OWN_FLAGS = ['help', 'version'];
 
+/** The original's flags, which may have one dash as they had there: `-port 9000`. */
+const ONE_DASH = /^-(?=(?:port|source-topic|stub|stub-tenants|stub-skus|stub-clean)(?:=|$))/;
+
 /** Characters of a bad value that an error repeats. */
 const SHOWN_MAX = 200;
 
@@ -81,7 +84,13 @@ function readFlags(
   const options: ParseArgsOptionsConfig = Object.fromEntries(
     [...known].map((flag) => [flag, { type: booleans.has(flag) ? 'boolean' : 'string' }]),
   );
-  const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true });
+  const { tokens } = parseArgs({
+    args: withTwoDashes(argv, known),
+    options,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
 
   const flags = new Map<string, string>();
   const rest: string[] = [];
@@ -117,6 +126,15 @@ function readFlags(
   if (rest.length > allowed.length)
     throw new PulsesError('CONFIG_INVALID', `'${rest[allowed.length] ?? ''}': unexpected argument; see --help`);
   return { flags, positionals: rest };
+}
+
+/** Two dashes for each flag of the original's that this program has. Such a value has to be written with `=`. */
+function withTwoDashes(argv: readonly string[], known: ReadonlySet<string>): string[] {
+  const end = argv.indexOf('--');
+  return argv.map((argument, index) => {
+    const isFlag = (end < 0 || index < end) && known.has(argument.replace(/^-|=.*$/gs, ''));
+    return isFlag ? argument.replace(ONE_DASH, '--') : argument;
+  });
 }
 
 function unknownFlag(rawName: string, known: readonly string[]): PulsesError {
