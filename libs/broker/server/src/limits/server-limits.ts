@@ -49,6 +49,8 @@ export interface ServerLimits {
   readonly outputBytesMax: number;
   /** A reader that takes nothing for this long is reported as a slow consumer. */
   readonly slowReaderMs: number;
+  /** Silence after which a half-closed reader of lines gets an empty one, which shows whether it is still there. */
+  readonly halfClosedProbeMs: number;
   readonly streamsPerConnectionMax: number;
   readonly groupsPerConnectionMax: number;
   readonly leaseMsMax: number;
@@ -80,6 +82,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   readBytesMax: 256 * 1024,
   outputBytesMax: 8 * 1024 * 1024,
   slowReaderMs: 5000,
+  halfClosedProbeMs: 10_000,
   streamsPerConnectionMax: 256,
   groupsPerConnectionMax: 64,
   leaseMsMax: 300_000,

@@ -3,26 +3,42 @@
 // Guarantees: gapless, in order, without duplicates: the stream reads the log with its own cursor, and a change of the
 // topic only wakes it. It waits for a topic that does not exist. It ends when the topic is deleted.
 // Bytes from the client are discarded. A client that ends only its sending side (`nc -N` at the end of its input)
-// still receives: the stream lasts until the client closes, which shows as a failed write.
+// still receives: the stream lasts until the client closes. A half-closed client and one that is gone look alike until
+// something is sent. So in each `halfClosedProbeMs` of silence such a client gets an empty line, which is no message.
 // Bounds: one read of the log beyond what the socket holds.
 
 import type { Incarnation } from '@pulses/broker-wire';
 import { isPulsesError } from '@pulses/shared-errors';
 import type { Connection, ProtocolHandler } from '../connection/protocol-handler';
 import type { ServerContext } from '../context';
+import { createDeadline } from '../limits/deadline';
+
+const EMPTY_LINE = Buffer.from('\n');
 
 export function createLineConsumer(context: ServerContext, connection: Connection, topic: string): ProtocolHandler {
-  const { log, logger } = context;
+  const { clock, limits, log, logger } = context;
   const { sendBuffer, peer } = connection;
   let cursor: { readonly incarnation: Incarnation; next: number } | undefined;
   let isPumping = false;
   /** The topic has changed since the last step began. */
   let hasNews = false;
   let isOver = false;
+  let isHalfClosed = false;
+
+  const probe = createDeadline(clock, limits.halfClosedProbeMs, () => {
+    // Bytes that wait already find out.
+    if (!sendBuffer.isBlocked) sendBuffer.send([EMPTY_LINE]);
+    probe.start();
+  });
+
+  const release = (): void => {
+    isOver = true;
+    probe.dispose();
+    unsubscribe();
+  };
 
   const end = (): void => {
-    isOver = true;
-    unsubscribe();
+    release();
     connection.finish();
   };
 
@@ -43,6 +59,7 @@ export function createLineConsumer(context: ServerContext, connection: Connectio
     if (isOver || last === undefined) return false;
     cursor.next = last.baseOffset + last.recordCount;
     sendBuffer.send(batches.map(({ payload }) => payload));
+    if (isHalfClosed) probe.start();
     return cursor.next !== log.topic(topic)?.nextOffset;
   };
 
@@ -78,11 +95,11 @@ export function createLineConsumer(context: ServerContext, connection: Connectio
     onDrain: () => {
       void pump();
     },
-    onEnd: () => undefined,
-    onClose: () => {
-      isOver = true;
-      unsubscribe();
+    onEnd: () => {
+      isHalfClosed = true;
+      if (!isOver) probe.start();
     },
+    onClose: release,
     onServerClosing: end,
   };
 }
