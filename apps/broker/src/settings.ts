@@ -73,7 +73,7 @@ export const brokerSettings = {
     min: 1,
     max: 100_000,
     default: '4096',
-    description: 'Limit of open connections; more are closed at once.',
+    description: 'Limit of open connections; more are refused with OVERLOADED.',
   }),
   segmentBytes: sizeSetting({
     flag: 'segment-bytes',

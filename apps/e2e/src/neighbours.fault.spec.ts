@@ -138,7 +138,7 @@ describe('a broker with slow and hostile neighbours', () => {
         expect(heads.size).toBeGreaterThan(20); // they did not all join at one moment
         for (const reader of readers) reader.close();
         publisher.close();
-        // A reader of lines that has gone is noticed when something is sent to it, or a minute or two later.
+        // A reader of lines that has gone is noticed when something is sent to it, or half a minute later.
         const client = await connectWire(broker.port);
         await client.request('done', { type: 'delete-topics', topics: [topic] });
         client.close();

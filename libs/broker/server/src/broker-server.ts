@@ -4,19 +4,25 @@
 // resolves, every connection is closed, after `graceMs` at the latest.
 
 import type { BrokerLog } from '@pulses/broker-log-api';
+import { PulsesError } from '@pulses/shared-errors';
 import type { Clock, Listener, Network, Socket, TlsServerOptions } from '@pulses/shared-ports';
 import { createAuthenticator } from './connection/authenticate';
+import { refuseConnection } from './connection/refuse-connection';
+import { createRefusals } from './connection/refusals';
 import { serveConnection, type ServedConnection } from './connection/connection';
 import type { ServerContext, ServerLogger } from './context';
 import { createGroups } from './groups/groups';
 import { createInputBudget } from './limits/input-budget';
 import { DEFAULT_LIMITS, type ServerLimits } from './limits/server-limits';
 import { SILENT_OBSERVER, type ServerObserver } from './observer';
-import { createTokenBucket } from './limits/token-bucket';
+import { OpeningQueue, type Opening } from './limits/opening-queue';
+import { peerAddressOf } from './limits/peer-address';
 import { createFairScheduler } from './limits/fair-scheduler';
 
 /** Below this, reading the log for a reader costs more than it brings. */
 const READ_BYTES_MIN = 16 * 1024;
+/** Openings of one address are not limited below this, however low `connectionsMax` is. */
+const OPENINGS_PER_PEER_MIN = 64;
 
 export interface BrokerServerOptions {
   readonly log: BrokerLog;
@@ -48,7 +54,20 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
   const { log, network, clock, logger, serverName, authToken } = options;
   const limits: ServerLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const connections = new Set<ServedConnection>();
-  const openings = createTokenBucket(clock, limits.openingsPerSecond, limits.openingsBurst);
+  const refused = new Set<Socket>();
+  const openingsPerPeerMax = Math.min(
+    limits.openingsPerPeerMax,
+    Math.max(OPENINGS_PER_PEER_MIN, Math.floor(limits.connectionsMax / 2)),
+  );
+  const openings = new OpeningQueue(clock, {
+    perSecond: limits.openingsPerSecond,
+    burst: limits.openingsBurst,
+    perPeerMax: openingsPerPeerMax,
+    restMs: limits.wrongTokenRestMs,
+    restMsMax: limits.wrongTokenRestMsMax,
+  });
+  const observer: ServerObserver = { ...SILENT_OBSERVER, ...options.observer };
+  const refusals = createRefusals(clock, logger, observer, limits.refusalLogMs);
   let listener: Listener | undefined;
   let isClosing = false;
   let onAllGone: (() => void) | undefined;
@@ -57,7 +76,8 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
     log,
     clock,
     logger,
-    observer: { ...SILENT_OBSERVER, ...options.observer },
+    observer,
+    refusals,
     limits,
     serverName,
     asksForToken: authToken !== undefined,
@@ -77,12 +97,35 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
     },
   };
 
-  const serve = (socket: Socket): void => {
-    if (isClosing) {
-      socket.destroy();
+  const connectionsAbove = `connection rejected: limit of ${limits.connectionsMax} connections reached`;
+
+  const refuse = (socket: Socket, error: PulsesError, message: string): void => {
+    refusals.report('overloaded', { peer: socket.peer, code: error.code, detail: error.message }, message);
+    refused.add(socket);
+    refuseConnection({ clock, lingerMs: limits.lingerMs }, socket, error, () => refused.delete(socket));
+  };
+
+  const accept = (socket: Socket): void => {
+    if (connections.size + openings.waitingCount >= limits.connectionsMax) {
+      const detail = `--connections-max: limit of ${limits.connectionsMax} connections reached`;
+      refuse(socket, new PulsesError('OVERLOADED', detail), connectionsAbove);
       return;
     }
-    const connection = serveConnection(context, socket, () => {
+    const isAdmitted = openings.begin(peerAddressOf(socket.peer), (opening) => {
+      serve(socket, opening);
+    });
+    if (isAdmitted) return;
+    const detail = `openingsPerPeerMax: limit of ${openingsPerPeerMax} connections that one address opens at once reached`;
+    refuse(socket, new PulsesError('OVERLOADED', detail), 'connection rejected: its address opens too many at once');
+  };
+
+  const serve = (socket: Socket, opening: Opening): void => {
+    if (isClosing) {
+      socket.destroy();
+      opening.end();
+      return;
+    }
+    const connection = serveConnection(context, socket, opening, () => {
       connections.delete(connection);
       if (connections.size === 0) onAllGone?.();
     });
@@ -95,18 +138,24 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
     },
     listen: async (address) => {
       if (listener !== undefined) throw new TypeError('the server listens already');
-      listener = await network.listen({ ...address, connectionsMax: limits.connectionsMax }, (socket) => {
-        openings.begin(() => {
-          serve(socket);
-        });
-      });
+      const bounds = {
+        connectionsMax: limits.connectionsMax + limits.refusalsMax,
+        onDropped: () => {
+          refusals.report('overloaded', {}, connectionsAbove);
+        },
+      };
+      listener = await network.listen({ ...address, ...bounds }, accept);
       return listener.port;
     },
     close: async (graceMs) => {
-      openings.flush(); // so that what waiting connections already sent is read
+      openings.close(); // so that what waiting connections already sent is read
       isClosing = true;
       await listener?.close();
-      if (connections.size === 0) return;
+      for (const socket of refused) socket.destroy();
+      if (connections.size === 0) {
+        refusals.close();
+        return;
+      }
       const allGone = new Promise<void>((resolve) => {
         onAllGone = resolve;
       });
@@ -117,6 +166,7 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
       for (const connection of [...connections]) connection.close();
       await allGone;
       timer.cancel();
+      refusals.close();
     },
   };
 }

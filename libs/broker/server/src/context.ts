@@ -3,6 +3,7 @@
 import type { BrokerLog } from '@pulses/broker-log-api';
 import type { Clock, Logger } from '@pulses/shared-ports';
 import type { Authenticator } from './connection/authenticate';
+import type { Refusals } from './connection/refusals';
 import type { Groups } from './groups/groups';
 import type { InputBudget } from './limits/input-budget';
 import type { ServerLimits } from './limits/server-limits';
@@ -16,6 +17,8 @@ export interface ServerContext {
   readonly clock: Clock;
   readonly logger: ServerLogger;
   readonly observer: ServerObserver;
+  /** Counts and logs a refused connection. */
+  readonly refusals: Refusals;
   readonly limits: ServerLimits;
   /** Name and version, for `hello-ok`. */
   readonly serverName: string;

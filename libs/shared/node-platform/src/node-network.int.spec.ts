@@ -45,11 +45,11 @@ describe('the network of the system', () => {
   });
 
   /** Listens; `next` waits for the next incoming connection. */
-  async function listen({ secure = false, connectionsMax = 100 } = {}) {
+  async function listen({ secure = false, connectionsMax = 100, onDropped = (): void => undefined } = {}) {
     const arrived: Socket[] = [];
     const waiting: ((socket: Socket) => void)[] = [];
     const listener = await nodeNetwork.listen(
-      { host: HOST, port: 0, connectionsMax, ...(secure ? { tls: certificate } : {}) },
+      { host: HOST, port: 0, connectionsMax, onDropped, ...(secure ? { tls: certificate } : {}) },
       (socket) => {
         sockets.push(socket);
         const waiter = waiting.shift();
@@ -270,13 +270,14 @@ describe('the network of the system', () => {
     expect(other.received.byteLength).toBe(bytes.byteLength);
   });
 
-  it('closes connections above the limit at once, and accepts new ones when others end', async () => {
-    const { port, next } = await listen({ connectionsMax: 1 });
+  it('closes connections above the limit at once, tells of each, and accepts new ones when others end', async () => {
+    let dropped = 0;
+    const { port, next } = await listen({ connectionsMax: 1, onDropped: () => void (dropped += 1) });
     const first = watch(await connect(port));
     const served = watch(await next());
     const refused = watch(await connect(port));
     await Promise.race([refused.ended, refused.closed]);
-    expect(refused.received.byteLength).toBe(0);
+    expect([refused.received.byteLength, dropped]).toEqual([0, 1]);
     first.socket.end();
     await served.ended;
     served.socket.end();

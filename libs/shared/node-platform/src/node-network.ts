@@ -1,7 +1,7 @@
 // TCP and TLS sockets of the operating system.
 //
 // Guarantees: a socket failure ends in `onClose(error)`, never in an unhandled event. Above `connectionsMax` a new
-// connection is closed at once. Either side may end its sending half first (half-open).
+// connection is closed at once, and `onDropped` called. Either side may end its sending half first (half-open).
 // Keep-alive probes detect a dead peer within a minute, even on an idle connection. On Linux this also holds for an
 // accepted connection with unacknowledged bytes; see lost-peers.ts.
 
@@ -19,7 +19,7 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 const lostPeers = new LostPeers();
 
 export const nodeNetwork: Network = {
-  listen: ({ host, port, tls, connectionsMax }, onConnection) =>
+  listen: ({ host, port, tls, connectionsMax, onDropped }, onConnection) =>
     new Promise<Listener>((resolve, reject) => {
       const accept = (socket: NodeSocket) => {
         tune(socket);
@@ -30,6 +30,7 @@ export const nodeNetwork: Network = {
         ? tlsServer(tls, accept)
         : createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept);
       server.maxConnections = connectionsMax;
+      server.on('drop', () => onDropped?.());
       // Stays registered: a failed accept is an error of the listener too.
       server.on('error', (error: NodeJS.ErrnoException) => {
         reject(listenError(error, host, port));

@@ -50,9 +50,12 @@ export interface Listener {
 }
 
 export interface Network {
-  /** @throws PulsesError ADDRESS_IN_USE */
+  /**
+   * Closes connections above `connectionsMax` at once, and then calls `onDropped`.
+   * @throws PulsesError ADDRESS_IN_USE
+   */
   listen(
-    options: { host: string; port: number; tls?: TlsServerOptions; connectionsMax: number },
+    options: { host: string; port: number; tls?: TlsServerOptions; connectionsMax: number; onDropped?: () => void },
     onConnection: (socket: Socket) => void,
   ): Promise<Listener>;
   /** @throws PulsesError CONNECTION_LOST when no peer answers, TIMED_OUT after `timeoutMs` */

@@ -15,6 +15,8 @@ export interface LinkPlan {
   readonly cutAfterBytesToServer?: number;
   /** The same for the connecting side. */
   readonly cutAfterBytesToClient?: number;
+  /** The connecting side's address, without its port. */
+  readonly clientAddress?: string;
 }
 
 export interface SimNetwork extends Network {
@@ -34,15 +36,17 @@ export function createSimNetwork(random: Random, plan: (connection: number) => L
   let connections = 0;
   let nextPort = 20_000;
   return {
-    listen: ({ port: asked, connectionsMax }, onConnection) => {
+    listen: ({ port: asked, connectionsMax, onDropped }, onConnection) => {
       const port = asked === 0 ? (nextPort += 1) : asked;
       if (listeners.has(port)) return Promise.reject(new PulsesError('ADDRESS_IN_USE'));
       let open = 0;
       listeners.set(port, (link) => {
         open += 1;
-        link.onceClosed(() => (open -= 1));
-        if (open > connectionsMax) link.server.destroy();
-        else onConnection(link.server);
+        link.onceLeft(() => (open -= 1));
+        if (open > connectionsMax) {
+          link.server.destroy();
+          onDropped?.();
+        } else onConnection(link.server);
       });
       const close = () => {
         listeners.delete(port);
@@ -75,6 +79,8 @@ interface Link {
   cut(): void;
   /** Calls back once neither side is open. */
   onceClosed(run: () => void): void;
+  /** Calls back once the listening side is not open. */
+  onceLeft(run: () => void): void;
 }
 
 /** One end, with its bytes that wait to be sent and its received bytes that wait to be read. */
@@ -120,13 +126,19 @@ function createLink(random: Random, plan: LinkPlan, number: number): Link {
   const client = createEnd(plan.cutAfterBytesToClient);
   const server = createEnd(plan.cutAfterBytesToServer);
   const onClosed: (() => void)[] = [];
+  const onLeft: (() => void)[] = [];
   let isScheduled = false;
   let moved = false;
+
+  const tellLeft = (): void => {
+    if (server.isDestroyed) for (const run of onLeft.splice(0)) run();
+  };
 
   const close = (end: End, error?: Error): void => {
     if (end.hasClosed) return;
     end.isDestroyed = true;
     end.failure ??= error;
+    tellLeft();
     if (client.isDestroyed && server.isDestroyed) for (const run of onClosed.splice(0)) run();
     if (end.handlers === undefined) return; // told when it listens
     end.hasClosed = true;
@@ -254,6 +266,7 @@ function createLink(random: Random, plan: LinkPlan, number: number): Link {
       end.isDestroyed = true;
       end.outgoing = [];
       end.outgoingBytes = 0;
+      tellLeft();
       // Bytes that no side will read are answered with a reset.
       if (end.incoming.length > 0) setImmediate(cut);
       schedule();
@@ -262,10 +275,13 @@ function createLink(random: Random, plan: LinkPlan, number: number): Link {
 
   return {
     client: socketOf(client, server, `sim-server:${number}`),
-    server: socketOf(server, client, `sim-client:${number}`),
+    server: socketOf(server, client, `${plan.clientAddress ?? 'sim-client'}:${number}`),
     cut,
     onceClosed: (run) => {
       onClosed.push(run);
+    },
+    onceLeft: (run) => {
+      onLeft.push(run);
     },
   };
 }

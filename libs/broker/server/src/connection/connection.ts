@@ -9,6 +9,7 @@ import type { Socket } from '@pulses/shared-ports';
 import { createBinaryProtocol } from '../protocols/binary-protocol';
 import type { ServerContext } from '../context';
 import { createDeadline } from '../limits/deadline';
+import type { Opening } from '../limits/opening-queue';
 import type { ConnectionKind } from '../observer';
 import type { Connection, ProtocolHandler } from './protocol-handler';
 import { createSendBuffer } from './send-buffer';
@@ -22,8 +23,13 @@ export interface ServedConnection {
 }
 
 /** @param onGone called once the socket is closed */
-export function serveConnection(context: ServerContext, socket: Socket, onGone: () => void): ServedConnection {
-  const { clock, limits, logger, observer } = context;
+export function serveConnection(
+  context: ServerContext,
+  socket: Socket,
+  opening: Opening,
+  onGone: () => void,
+): ServedConnection {
+  const { clock, limits, logger, observer, refusals } = context;
   const { peer } = socket;
   let kind: ConnectionKind | undefined;
   let isFinishing = false;
@@ -35,8 +41,7 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
     logger.info({ peer, bufferedBytes: socket.bufferedBytes }, 'slow consumer');
   });
   const openingDeadline = createDeadline(clock, limits.openingMs, () => {
-    observer.connectionRefused('opening');
-    logger.info({ peer }, 'connection closed: no protocol chosen in time');
+    refusals.report('opening', { peer }, 'connection closed: no protocol chosen in time');
     socket.destroy();
   });
   const lingerDeadline = createDeadline(clock, limits.lingerMs, () => {
@@ -49,6 +54,7 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
   const connection: Connection = {
     peer,
     sendBuffer,
+    opening,
     pause: () => {
       socket.pause();
     },
@@ -57,11 +63,13 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
     },
     opened: () => {
       openingDeadline.dispose();
+      opening.end();
     },
     finish: () => {
       if (isFinishing) return;
       isFinishing = true;
       openingDeadline.dispose();
+      opening.end();
       quietDeadline.dispose();
       sendBuffer.flush();
       sendBuffer.close();
@@ -74,9 +82,8 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
       socket.destroy();
     },
     refused: (reason, error) => {
-      observer.connectionRefused(reason);
       const code = isPulsesError(error) ? error.code : undefined;
-      logger.info({ peer, reason, code, detail: error.message }, 'connection rejected');
+      refusals.report(reason, { peer, code, detail: error.message }, `connection rejected: ${reason}`);
     },
     crashed: (error) => {
       logger.error({ peer, err: error }, 'unexpected connection error');
@@ -98,17 +105,16 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
     connection.finish();
   };
 
-  const opening = createOpeningReader();
+  const openingReader = createOpeningReader();
   const openingHandler: ProtocolHandler = {
     onData: (bytes) => {
-      const result = opening.push(bytes);
+      const result = openingReader.push(bytes);
       switch (result.kind) {
         case 'incomplete':
           if (isServerClosing) quietDeadline.start();
           return;
         case 'invalid':
-          observer.connectionRefused('opening');
-          logger.info({ peer, detail: result.reason }, 'connection rejected: unknown protocol');
+          refusals.report('opening', { peer, detail: result.reason }, 'connection rejected: unknown protocol');
           refuseWithLine('PROTOCOL_VIOLATION', result.reason);
           return;
         case 'binary':
@@ -117,8 +123,12 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
         case 'sink':
         case 'source': {
           if (context.asksForToken) {
-            observer.connectionRefused('unauthenticated');
-            logger.info({ peer, topic: result.topic }, 'connection rejected: the line protocol carries no token');
+            const { topic } = result;
+            refusals.report(
+              'unauthenticated',
+              { peer, topic },
+              'connection rejected: the line protocol carries no token',
+            );
             refuseWithLine('UNAUTHENTICATED', 'this broker asks for a token, which the line protocol cannot carry');
             return;
           }
@@ -173,6 +183,7 @@ export function serveConnection(context: ServerContext, socket: Socket, onGone: 
     onClose: () => {
       isFinishing = true;
       openingDeadline.dispose();
+      opening.end();
       quietDeadline.dispose();
       lingerDeadline.dispose();
       sendBuffer.close();

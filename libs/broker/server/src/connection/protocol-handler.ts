@@ -3,6 +3,7 @@
 // Order: `onClose` is the last call of a handler. Calls never overlap.
 
 import type { RefusalReason } from '../observer';
+import type { Opening } from '../limits/opening-queue';
 import type { SendBuffer } from './send-buffer';
 
 /** One protocol on one connection. */
@@ -21,6 +22,7 @@ export interface ProtocolHandler {
 export interface Connection {
   readonly peer: string;
   readonly sendBuffer: SendBuffer;
+  readonly opening: Pick<Opening, 'penalize' | 'isResting'>;
   readonly pause: () => void;
   readonly resume: () => void;
   /** Ends the opening; its time limit no longer counts. */

@@ -2,12 +2,21 @@
 
 export interface ServerLimits {
   readonly connectionsMax: number;
+  /** Connections above it that are told so at one time; further ones are closed without a word. */
+  readonly refusalsMax: number;
   /**
    * Rate limit for new connections, with a burst allowance, so that a reconnect storm does not delay existing clients.
    * Connections that wait are not read.
    */
   readonly openingsPerSecond: number;
   readonly openingsBurst: number;
+  /** Connections of one address that wait for their turn or have not opened yet. */
+  readonly openingsPerPeerMax: number;
+  /** Rest of an address after a wrong token, in which it opens nothing; it adds up to `wrongTokenRestMsMax`. */
+  readonly wrongTokenRestMs: number;
+  readonly wrongTokenRestMsMax: number;
+  /** Refusals of one kind share a log line in this time, after the first. */
+  readonly refusalLogMs: number;
   /**
    * Time from the accept, or from the end of the rate limit's wait, until the client has chosen its protocol and, in the
    * binary protocol, sent its hello.
@@ -63,8 +72,13 @@ export interface ServerLimits {
 
 export const DEFAULT_LIMITS: ServerLimits = {
   connectionsMax: 5000,
+  refusalsMax: 256,
   openingsPerSecond: 500,
   openingsBurst: 8,
+  openingsPerPeerMax: 1024,
+  wrongTokenRestMs: 500,
+  wrongTokenRestMsMax: 10_000,
+  refusalLogMs: 10_000,
   openingMs: 10_000,
   helloBytesMax: 16 * 1024,
   frameCompletionMs: 30_000,

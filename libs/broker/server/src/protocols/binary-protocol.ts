@@ -184,7 +184,11 @@ export function createBinaryProtocol(context: ServerContext, connection: Connect
     } else if (request.protocolVersion !== PROTOCOL_VERSION) {
       const detail = `version ${request.protocolVersion} of the protocol was asked for, ${PROTOCOL_VERSION} is spoken here`;
       refuse('malformed', correlation, new PulsesError('VERSION_UNSUPPORTED', detail));
+    } else if (connection.opening.isResting) {
+      const detail = 'wrong tokens came from this address; its connections are slowed, try again later';
+      refuse('overloaded', correlation, new PulsesError('OVERLOADED', detail));
     } else if (!context.authenticate(request.token)) {
+      connection.opening.penalize();
       refuse('unauthenticated', correlation, new PulsesError('UNAUTHENTICATED'));
     } else {
       isGreeted = true;

@@ -15,7 +15,7 @@ import type { ServerContext } from '../context';
 import { createDeadline } from '../limits/deadline';
 
 export function createLineProducer(context: ServerContext, connection: Connection, topic: string): ProtocolHandler {
-  const { clock, limits, log, logger, observer, sinkBudget } = context;
+  const { clock, limits, log, logger, observer, refusals, sinkBudget } = context;
   const { peer } = connection;
   const reader = createLineReader({ ownsChunks: true });
   let waiting: LineBlock[] = [];
@@ -34,8 +34,7 @@ export function createLineProducer(context: ServerContext, connection: Connectio
       steer();
     },
     onEvicted: () => {
-      observer.connectionRefused('overloaded');
-      logger.warn({ peer, topic }, 'producer closed: no memory left for its unfinished line');
+      refusals.report('overloaded', { peer, topic }, 'producer closed: no memory left for its unfinished line');
       takeNoMore(connection.destroy);
     },
   });

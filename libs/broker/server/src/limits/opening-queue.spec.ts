@@ -1,0 +1,115 @@
+import { describe, expect, it } from '@jest/globals';
+import { createSimClock } from '@pulses/testing-sim';
+import { OpeningQueue, type Opening, type OpeningQueueOptions } from './opening-queue';
+
+const OPTIONS: OpeningQueueOptions = { perSecond: 10, burst: 3, perPeerMax: 1000, restMs: 500, restMsMax: 2_000 };
+
+function start(options: Partial<OpeningQueueOptions> = {}) {
+  const clock = createSimClock();
+  const queue = new OpeningQueue(clock, { ...OPTIONS, ...options });
+  const begun: string[] = [];
+  const openings: Opening[] = [];
+  const begin = (name: string, address = 'peer') =>
+    queue.begin(address, (opening) => {
+      begun.push(name);
+      openings.push(opening);
+    });
+  return { clock, queue, begun, openings, begin };
+}
+
+describe('the queue of new connections', () => {
+  it('lets a burst begin at once and the others one after the other, in order', async () => {
+    const { clock, begun, begin } = start();
+    for (const name of ['0', '1', '2', '3', '4', '5']) begin(name);
+    expect(begun).toEqual(['0', '1', '2']);
+    await clock.advance(99);
+    expect(begun).toEqual(['0', '1', '2']);
+    await clock.advance(1);
+    expect(begun).toEqual(['0', '1', '2', '3']);
+    await clock.advance(200);
+    expect(begun).toEqual(['0', '1', '2', '3', '4', '5']);
+    expect(clock.timerCount).toBe(0);
+  });
+
+  it('starts all that wait when it is closed, and leaves no timer', async () => {
+    const { clock, queue, begun, openings, begin } = start({ burst: 1 });
+    for (const name of ['0', '1', '2', '3', '4']) begin(name);
+    openings[0]?.penalize();
+    queue.close();
+    for (const opening of openings) opening.end();
+    expect(clock.timerCount).toBe(0);
+    expect(begun).toHaveLength(5);
+    await clock.advance(1_000);
+    expect([begun.length, queue.waitingCount, clock.timerCount]).toEqual([5, 0, 0]);
+  });
+
+  it('saves up no more than the burst', async () => {
+    const { clock, begun, begin } = start({ burst: 2 });
+    await clock.advance(60_000);
+    for (const name of ['0', '1', '2', '3', '4']) begin(name);
+    expect(begun).toEqual(['0', '1']);
+  });
+
+  it('opens a connection within a second while another address opens 700 in each second', async () => {
+    const { clock, begun, begin, queue } = start({ perSecond: 500, burst: 8, perPeerMax: 1024 });
+    let refused = 0;
+    for (let ms = 0; ms < 10_000; ms += 10) {
+      for (let count = 0; count < 7; count += 1) if (!begin('flood', '10.0.0.1')) refused += 1;
+      await clock.advance(10);
+    }
+    expect(queue.waitingCount).toBeLessThanOrEqual(1024);
+    expect(refused).toBeGreaterThan(0);
+    begin('fresh', '10.0.0.2');
+    await clock.advance(10);
+    expect(begun).toContain('fresh');
+  });
+
+  it('lets peers take turns', async () => {
+    const { clock, begun, begin } = start({ burst: 1 });
+    for (const name of ['a1', 'a2', 'a3', 'a4']) begin(name, 'a');
+    for (const name of ['b1', 'b2']) begin(name, 'b');
+    await clock.advance(1_000);
+    expect(begun).toEqual(['a1', 'a2', 'b1', 'a3', 'b2', 'a4']);
+  });
+
+  it('refuses a peer with too many openings, until one of them has ended', () => {
+    const { queue, openings, begin } = start({ perPeerMax: 2 });
+    expect([begin('0'), begin('1'), begin('2'), begin('3', 'other')]).toEqual([true, true, false, true]);
+    openings[0]?.end();
+    openings[0]?.end();
+    expect([begin('4'), begin('5')]).toEqual([true, false]);
+    expect(queue.waitingCount).toBe(1); // the burst is used up
+  });
+
+  it('lets a peer rest after wrong tokens, longer after each, and no other', async () => {
+    const { clock, begun, openings, begin } = start({ burst: 10 });
+    begin('guess');
+    openings[0]?.penalize();
+    expect(openings[0]?.isResting).toBe(true);
+    begin('next');
+    begin('other', 'other');
+    expect(begun).toEqual(['guess', 'other']);
+    await clock.advance(499);
+    expect(begun).toEqual(['guess', 'other']);
+    await clock.advance(1);
+    expect(begun).toEqual(['guess', 'other', 'next']);
+    expect(openings[0]?.isResting).toBe(false);
+
+    for (let guess = 0; guess < 100; guess += 1) openings[2]?.penalize();
+    begin('late');
+    await clock.advance(1_999);
+    expect(begun).not.toContain('late');
+    await clock.advance(1);
+    expect(begun).toContain('late');
+  });
+
+  it('forgets peers that have gone', async () => {
+    const { clock, queue, openings, begin } = start({ burst: 100 });
+    for (let peer = 0; peer < 50; peer += 1) begin('x', `peer ${peer}`);
+    openings[0]?.penalize();
+    for (const opening of openings) opening.end();
+    expect(queue.peerCount).toBe(1);
+    await clock.advance(500);
+    expect([queue.peerCount, clock.timerCount]).toEqual([0, 0]);
+  });
+});

@@ -1,0 +1,176 @@
+// Admits new connections: a token bucket over all of them, in which peers take turns.
+//
+// Guarantees: over any time t at most `burst` + t × `perSecond` openings start, until `close`. Within one peer they start
+// in order of arrival. A peer with thousands of connections delays another by one opening for each turn.
+// After a wrong token the openings of its peer rest; each further one prolongs the rest, up to `restMsMax`.
+// Bounds: `perPeerMax` openings of one peer that wait or are under way.
+
+import type { Clock, Timer } from '@pulses/shared-ports';
+
+/** An admitted connection, until its client has opened it. */
+export interface Opening {
+  /** The client has opened the connection, or has gone. Later calls do nothing. */
+  end(): void;
+  /** Its client has shown a wrong token. */
+  penalize(): void;
+  /** True while a wrong token of this peer is not forgiven: no token of it is compared. */
+  readonly isResting: boolean;
+}
+
+export interface OpeningQueueOptions {
+  readonly perSecond: number;
+  readonly burst: number;
+  readonly perPeerMax: number;
+  readonly restMs: number;
+  readonly restMsMax: number;
+}
+
+interface Peer {
+  readonly address: string;
+  readonly waiting: ((opening: Opening) => void)[];
+  /** Openings that wait or are under way. */
+  unfinished: number;
+  restUntilMs: number;
+  forgetTimer: Timer | undefined;
+}
+
+export class OpeningQueue {
+  readonly #clock: Clock;
+  readonly #options: OpeningQueueOptions;
+  readonly #peers = new Map<string, Peer>();
+  /** Peers with a waiting opening; the first has the next turn. */
+  readonly #turns = new Set<Peer>();
+  #waitingCount = 0;
+  #tokens: number;
+  #filledMs: number;
+  #timer: Timer | undefined;
+  #isClosed = false;
+
+  constructor(clock: Clock, options: OpeningQueueOptions) {
+    this.#clock = clock;
+    this.#options = options;
+    this.#tokens = options.burst;
+    this.#filledMs = clock.monotonicMs();
+  }
+
+  /** Openings that have not started. */
+  get waitingCount(): number {
+    return this.#waitingCount;
+  }
+
+  /** Peers that are remembered. */
+  get peerCount(): number {
+    return this.#peers.size;
+  }
+
+  /** Calls `start` now or in its turn; false, without a call, when the peer has too many openings. */
+  begin(address: string, start: (opening: Opening) => void): boolean {
+    const peer = this.#peers.get(address) ?? newPeer(address);
+    if (peer.unfinished >= this.#options.perPeerMax) return false;
+    this.#peers.set(address, peer);
+    peer.unfinished += 1;
+    peer.waiting.push(start);
+    this.#waitingCount += 1;
+    this.#turns.add(peer);
+    this.#startAllowed();
+    return true;
+  }
+
+  /** Starts all that wait, and leaves no timer. */
+  close(): void {
+    this.#isClosed = true;
+    for (const peer of this.#turns) while (peer.waiting.length > 0) this.#startNext(peer);
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    for (const peer of this.#peers.values()) peer.forgetTimer?.cancel();
+  }
+
+  #startAllowed(): void {
+    const nowMs = this.#clock.monotonicMs();
+    const { burst, perSecond } = this.#options;
+    this.#tokens = Math.min(burst, this.#tokens + ((nowMs - this.#filledMs) * perSecond) / 1000);
+    this.#filledMs = nowMs;
+    while (this.#tokens >= 1) {
+      const peer = this.#nextPeer();
+      if (peer === undefined || peer.restUntilMs > nowMs) break;
+      this.#tokens -= 1;
+      this.#startNext(peer);
+    }
+    this.#schedule(nowMs);
+  }
+
+  /** The first peer in turn that does not rest, else the one whose rest ends first. */
+  #nextPeer(): Peer | undefined {
+    const nowMs = this.#clock.monotonicMs();
+    let next: Peer | undefined;
+    for (const peer of this.#turns) {
+      if (peer.restUntilMs <= nowMs) return peer;
+      if (next === undefined || peer.restUntilMs < next.restUntilMs) next = peer;
+    }
+    return next;
+  }
+
+  #startNext(peer: Peer): void {
+    const start = peer.waiting.shift();
+    // To the end of the line, if it has more.
+    this.#turns.delete(peer);
+    if (peer.waiting.length > 0) this.#turns.add(peer);
+    if (start === undefined) return;
+    this.#waitingCount -= 1;
+    start(this.#openingOf(peer));
+  }
+
+  #schedule(nowMs: number): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#turns.size === 0) return;
+    const tokenMs = this.#tokens >= 1 ? 0 : ((1 - this.#tokens) * 1000) / this.#options.perSecond;
+    const restMs = (this.#nextPeer()?.restUntilMs ?? nowMs) - nowMs;
+    this.#timer = this.#clock.setTimer(Math.ceil(Math.max(tokenMs, restMs)), () => {
+      this.#timer = undefined;
+      this.#startAllowed();
+    });
+  }
+
+  #openingOf(peer: Peer): Opening {
+    const clock = this.#clock;
+    let hasEnded = false;
+    return {
+      get isResting() {
+        return peer.restUntilMs > clock.monotonicMs();
+      },
+      end: () => {
+        if (hasEnded) return;
+        hasEnded = true;
+        peer.unfinished -= 1;
+        this.#forgetIdle(peer);
+      },
+      penalize: () => {
+        const { restMs, restMsMax } = this.#options;
+        const nowMs = clock.monotonicMs();
+        peer.restUntilMs = Math.min(nowMs + restMsMax, Math.max(nowMs, peer.restUntilMs) + restMs);
+      },
+    };
+  }
+
+  #forgetIdle(peer: Peer): void {
+    if (peer.unfinished > 0) return;
+    const leftMs = peer.restUntilMs - this.#clock.monotonicMs();
+    if (leftMs <= 0 || this.#isClosed) {
+      this.#peers.delete(peer.address);
+      return;
+    }
+    peer.forgetTimer ??= this.#clock.setTimer(
+      Math.ceil(leftMs),
+      () => {
+        peer.forgetTimer = undefined;
+        this.#forgetIdle(peer);
+      },
+      { keepAlive: false },
+    );
+  }
+}
+
+function newPeer(address: string): Peer {
+  return { address, waiting: [], unfinished: 0, restUntilMs: 0, forgetTimer: undefined };
+}
