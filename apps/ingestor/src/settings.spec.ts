@@ -23,6 +23,15 @@ describe("the ingestor's settings", () => {
     expect(() => parse('--engine=disk')).toThrow("--engine: 'disk' is not valid: one of memory, redis");
   });
 
+  it('warn of an HTTP address beyond this machine', () => {
+    const warningsOf = (...argv: string[]) =>
+      parseSettings(ingestorSettings, { argv, env: {}, readFile: () => '' }).warnings;
+    expect(warningsOf('--insecure-bind', '--http-host=127.1')).toEqual([]);
+    expect(warningsOf('--insecure-bind', '--http-host=0.0.0.0')).toEqual([
+      "--insecure-bind: any program that reaches 0.0.0.0 can read metrics and the open window's sums",
+    ]);
+  });
+
   it('take the settings of every engine with any engine', () => {
     expect(parse('--redis-prefix=mine')).toMatchObject({ engine: 'memory', redisPrefix: 'mine' });
   });

@@ -11,6 +11,7 @@ import {
   durationSetting,
   hostSetting,
   integerSetting,
+  isLoopback,
   portSetting,
   type SettingsOf,
 } from '@pulses/shared-settings';
@@ -58,6 +59,10 @@ export const ingestorSettings = {
   insecureBind: booleanSetting({
     flag: 'insecure-bind',
     description: 'Allows an HTTP address beyond this machine: the network is private.',
+    warning: ({ insecureBind, httpHost }) =>
+      insecureBind !== true || isLoopback(String(httpHost))
+        ? undefined
+        : `--insecure-bind: any program that reaches ${String(httpHost)} can read metrics and the open window's sums`,
   }),
   stub: booleanSetting({ flag: 'stub', description: 'Runs the stub generator as well.' }),
   stubTenants: integerSetting({
