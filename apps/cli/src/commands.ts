@@ -9,6 +9,7 @@ import { fsckCommand } from './commands/fsck';
 import { groupsCommand } from './commands/groups';
 import { groupsDeleteCommand } from './commands/groups-delete';
 import { positionsCommand } from './commands/positions';
+import { positionsSetCommand } from './commands/positions-set';
 import { produceCommand } from './commands/produce';
 import { repairCommand } from './commands/repair';
 import { topicsCommand } from './commands/topics';
@@ -22,6 +23,7 @@ export const commands: readonly Command[] = [
   groupsCommand,
   groupsDeleteCommand,
   positionsCommand,
+  positionsSetCommand,
   deadLettersCommand,
   deadLettersRedriveCommand,
   auditCommand,

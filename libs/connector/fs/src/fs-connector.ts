@@ -4,6 +4,7 @@
 // of its connection, its lease or a commit. The group's epoch then fences everything that the member sent before.
 
 import { brokerGroupOf, type BrokerClient } from '@pulses/broker-client';
+import type { StoredPosition, TopicInfo } from '@pulses/broker-wire';
 import type { Connector, OpenSessionOptions, Session } from '@pulses/connector-api';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
@@ -103,8 +104,11 @@ export class FsConnector implements Connector {
       notice.cancel();
     }
     failpoint('session.after-join');
-    const { incarnation, startOffset } = await client.createTopic(sourceTopic);
+    const source = await client.createTopic(sourceTopic);
+    const { incarnation, startOffset } = source;
     const positions = await client.readPositions(group, sourceTopic);
+    const stored = positions.filter((position) => position.incarnation === incarnation);
+    for (const position of stored) checkWithin(source, position);
     failpoint('session.after-positions');
     const session: Session = new FsSession({
       client,
@@ -115,11 +119,21 @@ export class FsConnector implements Connector {
       groupEpoch,
       source: { topic: sourceTopic, incarnation },
       startOffset,
-      stored: positions.filter((position) => position.incarnation === incarnation),
+      stored,
       onClosed: () => this.#sessions.delete(session),
     });
     return session;
   }
+}
+
+/** Brokers of older versions stored any offset. @throws PulsesError OFFSET_OUT_OF_RANGE */
+function checkWithin({ topic, startOffset, nextOffset }: TopicInfo, { group, name, offset }: StoredPosition): void {
+  if (offset >= startOffset && offset <= nextOffset) return;
+  throw new PulsesError(
+    'OFFSET_OUT_OF_RANGE',
+    `the position ${name} of ${group} is at ${offset}: ${topic} holds the offsets ${startOffset} to ${nextOffset}; ` +
+      `'pulses positions set ${group} ${topic} ${name} OFFSET --yes' mends it`,
+  );
 }
 
 /** Two groups would each publish every output of the source: the broker lets one do so, and the user hears which. */
