@@ -33,12 +33,14 @@ export function openStandardError(): LineOutput {
  * @param onLost called with bytes that were taken and could not be written
  */
 function writerOfStandardError(onLost: (bytes: Uint8Array) => void): WriteSome {
+  const kind = fstatSync(STANDARD_ERROR);
+  // A file never makes its writer wait. Opened again, it would have a place of its own to write at.
+  if (kind.isFile()) return (bytes) => writeSync(STANDARD_ERROR, bytes);
   const { O_WRONLY, O_APPEND, O_NONBLOCK, O_NOCTTY } = constants;
   try {
     const file = openSync(`/proc/self/fd/${STANDARD_ERROR}`, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);
     return (bytes) => writeSync(file, bytes);
   } catch {
-    const kind = fstatSync(STANDARD_ERROR);
     return kind.isFIFO() || kind.isSocket() ? streamWriter(onLost) : (bytes) => writeSync(STANDARD_ERROR, bytes);
   }
 }

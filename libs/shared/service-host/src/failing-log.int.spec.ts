@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { makeProgram, makeTempDirectory, until, type Program, type TempDirectory } from '@pulses/testing-processes';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 const SOURCE = `
@@ -66,6 +66,17 @@ describe('a service', () => {
     const child = await start(full);
     expect(await log(child, 10)).toBe(10);
     expect(await stop(child)).toEqual([0, null]);
+  });
+
+  it('writes to a file behind what other processes have written there', async () => {
+    const path = join(directory.path, 'shared.log');
+    const file = openSync(path, 'w');
+    files.push(file);
+    const child = await start(file);
+    await log(child, 1);
+    writeSync(file, 'another line\n');
+    await stop(child);
+    expect(readFileSync(path, 'utf8')).toMatch(/^\{.*"a line"\}\nanother line\n\{.*"stopping"\}\n/);
   });
 
   it('runs on beside a pipe that is never read, and writes again once it is', async () => {
