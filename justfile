@@ -12,17 +12,17 @@ serve *flags:
 source:
     npx pulses totals
 
-# Prints the grouped pulses of a tenant's SKU. `cat` has no filter by SKU; jq chooses the lines.
+# Prints the grouped pulses of a tenant's SKU.
 sink tenant sku:
-    npx pulses cat {{ quote('tenants.' + tenant + '.grouped.pulses') }} | jq -c --arg sku {{ quote(sku) }} 'select(.product_sku == $sku)'
+    npx pulses cat {{ quote('tenants.' + tenant + '.grouped.pulses') }} --sku={{ quote(sku) }}
 
-# The same, stored before a time in Unix seconds. `cat` has no filter by time either.
+# The same, stored before a time in Unix seconds.
 sink-before tenant sku epoch:
-    npx pulses cat {{ quote('tenants.' + tenant + '.grouped.pulses') }} | jq -c --arg sku {{ quote(sku) }} --arg epoch {{ quote(epoch) }} 'select(.product_sku == $sku and .timestamp < ($epoch | tonumber))'
+    npx pulses cat {{ quote('tenants.' + tenant + '.grouped.pulses') }} --sku={{ quote(sku) }} --until={{ epoch }}
 
-# Sums a tenant's SKU exactly, up to and including a time in whole Unix seconds; --until is exclusive.
+# Sums a tenant's SKU exactly, up to and including a time in Unix seconds.
 sink-aggr tenant sku epoch:
-    npx pulses totals --tenant={{ quote(tenant) }} --sku={{ quote(sku) }} --until=$(({{ epoch }} + 1))
+    npx pulses totals --tenant={{ quote(tenant) }} --sku={{ quote(sku) }} --through={{ epoch }}
 
 # Publishes lines of pulses: just publish < pulses.ndjson
 publish:

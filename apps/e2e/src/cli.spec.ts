@@ -240,6 +240,21 @@ describe('pulses beside a whole system', () => {
     expect(later).toMatchObject({ messages: 9, lags: { 'ingestor@source.pulses': 4 } });
   });
 
+  it("prints the lines of one SKU, as the original's sink did", async () => {
+    await publish();
+    const cat = async (...flags: string[]) => {
+      const { code, stdout } = await run(['cat', 'tenants.acme.grouped.pulses', at(), ...flags]);
+      return [code, stdout];
+    };
+    const lines = await readLines(system.port, 'tenants.acme.grouped.pulses', 3);
+    const skuOf = (line: string) => (JSON.parse(line) as { product_sku: string }).product_sku;
+    const sku = skuOf(lines[0] ?? '');
+    const ofSku = lines.filter((line) => skuOf(line) === sku).map((line) => `${line}\n`);
+    expect(await cat(`--sku=${sku}`)).toEqual([0, ofSku.join('')]);
+    expect(await cat(`--sku=${sku}`, '--count=1')).toEqual([0, ofSku[0]]);
+    expect(await cat('--until=2001-01-01')).toEqual([0, '']);
+  });
+
   it('audits a range of the source, or a tenant', async () => {
     await publish();
     const [line = ''] = await readLines(system.port, 'tenants.acme.grouped.pulses', 1);

@@ -49,6 +49,7 @@ export const totalsCommand = defineCommand({
       flag: 'until',
       description: 'Only pulses that the broker stored before this time; their time counts in whole seconds.',
     }),
+    through: optional(timeKind, { flag: 'through', description: 'Like --until, with pulses of this time too.' }),
     live: booleanSetting({
       flag: 'live',
       description: "The open window's sums so far instead, read from the ingestor.",
@@ -60,12 +61,12 @@ export const totalsCommand = defineCommand({
     }),
   },
   async run({ settings, terminal }) {
-    const { tenant, sku, unit, since = -Infinity, until = Infinity } = settings;
+    const { tenant, sku, unit, since = -Infinity, until = Infinity, through = Infinity } = settings;
     if (settings.live) {
-      if (settings.since !== undefined || settings.until !== undefined)
+      if ([settings.since, settings.until, settings.through].some((time) => time !== undefined))
         throw new PulsesError(
           'CONFIG_INVALID',
-          '--live: the open window has its own bounds; allowed: without --since and --until',
+          '--live: the open window has its own bounds; allowed: without --since, --until and --through',
         );
       const open = (await readLiveSums(settings.ingestorHttp, tenant)).filter(
         ({ productSku, useUnit }) =>
@@ -85,7 +86,8 @@ export const totalsCommand = defineCommand({
       (sku === undefined || pulse.product_sku === sku) &&
       (unit === undefined || pulse.use_unit === unit) &&
       pulse.timestamp >= since &&
-      pulse.timestamp < until;
+      pulse.timestamp < until &&
+      pulse.timestamp <= through;
     const sums = await withBroker(settings, (client) => sumTopics(client, tenant, counts));
     await writeListing(terminal, {
       columns: COLUMNS,
