@@ -109,7 +109,7 @@ export async function startBroker(settings: BrokerSettings, logger: Logger, host
       ...(settings.authToken === undefined ? {} : { authToken: settings.authToken }),
     });
     const port = await listen(server, settings, tls);
-    // Damage is found while the start goes on.
+    // Damage is found while the start continues.
     if (failure.error !== undefined) {
       await server.close(0);
       throw failure.error;
