@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseSettings } from '@pulses/shared-settings';
-import { brokerClientSettings } from './client-settings';
+import { brokerAddressOf, brokerClientSettings } from './client-settings';
 
 const warningsOf = (argv: readonly string[], token: string | undefined = 'sesame') =>
   parseSettings(brokerClientSettings, { argv, env: { PULSES_AUTH_TOKEN: token }, readFile: () => '' }).warnings;
@@ -21,5 +21,20 @@ describe('the settings of a client', () => {
 
   it('give no warning without a token', () => {
     expect(warningsOf(['--host=broker.example'], '')).toEqual([]);
+  });
+
+  it.each([
+    [__filename, /is not valid: a PEM file of certificates$/],
+    ['/nowhere', /is not valid: a file that can be read \(ENOENT\)$/],
+  ])('refuse %s as a file of certificates', async (path, message) => {
+    const { values } = parseSettings(brokerClientSettings, {
+      argv: [`--tls-ca-file=${path}`],
+      env: {},
+      readFile: () => '',
+    });
+    await expect(brokerAddressOf(values)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(message),
+    });
   });
 });

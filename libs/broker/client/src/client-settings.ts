@@ -14,6 +14,7 @@ import {
   type SettingKind,
   type SettingsOf,
 } from '@pulses/shared-settings';
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { BrokerAddress } from './broker-client';
@@ -87,10 +88,24 @@ export async function brokerAddressOf(settings: SettingsOf<typeof brokerClientSe
 }
 
 async function readCertificates(path: string): Promise<string> {
+  const refused = (allowed: string) =>
+    new PulsesError('CONFIG_INVALID', `--tls-ca-file: '${path}' is not valid: ${allowed}`);
+  let pem: string;
   try {
-    return await readFile(path, 'utf8');
+    pem = await readFile(path, 'utf8');
   } catch (error) {
     const { code = 'unreadable' } = error as NodeJS.ErrnoException;
-    throw new PulsesError('CONFIG_INVALID', `--tls-ca-file: '${path}' is not valid: a file that can be read (${code})`);
+    throw refused(`a file that can be read (${code})`);
+  }
+  // TLS ignores any other text, and then trusts no certificate.
+  if (!holdsCertificate(pem)) throw refused('a PEM file of certificates');
+  return pem;
+}
+
+function holdsCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.byteLength > 0;
+  } catch {
+    return false;
   }
 }
