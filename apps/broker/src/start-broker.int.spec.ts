@@ -11,7 +11,8 @@ import {
   type Request,
   type Response,
 } from '@pulses/broker-wire';
-import { nodeNetwork } from '@pulses/shared-node-platform';
+import { createDialer } from '@pulses/broker-client';
+import { nodeClock, nodeNetwork } from '@pulses/shared-node-platform';
 import type { Logger } from '@pulses/shared-ports';
 import type { Service } from '@pulses/shared-service-host';
 import { parseSettings } from '@pulses/shared-settings';
@@ -44,8 +45,11 @@ interface Ready {
 describe('a broker', () => {
   let directory: TempDirectory;
   const running: Service[] = [];
+  let token = TOKEN;
+  let reload: () => Promise<void> = () => Promise.resolve();
 
   beforeEach(async () => {
+    token = TOKEN;
     directory = await makeTempDirectory();
   });
   afterEach(async () => {
@@ -56,15 +60,21 @@ describe('a broker', () => {
   const dataDir = () => join(directory.path, 'data');
 
   async function start(...args: readonly string[]): Promise<Ready> {
-    const { values } = parseSettings(brokerSettings, {
-      argv: ['--port=0', '--http-port=0', `--data-dir=${dataDir()}`, ...args],
-      env: { PULSES_AUTH_TOKEN_FILE: args.includes('--tls-cert-file') ? join(directory.path, 'token') : undefined },
-      readFile: () => `${TOKEN}\n`,
-    });
+    const read = () =>
+      parseSettings(brokerSettings, {
+        argv: ['--port=0', '--http-port=0', `--data-dir=${dataDir()}`, ...args],
+        env: { PULSES_AUTH_TOKEN_FILE: args.includes('--tls-cert-file') ? join(directory.path, 'token') : undefined },
+        readFile: () => `${token}\n`,
+      });
+    const { values } = read();
     const events: object[] = [];
     const note = (fields: object, message: string) => events.push({ ...fields, message });
     const logger: Logger = { debug: note, info: note, warn: note, error: note, fatal: note };
-    const service = await startBroker(values, logger, { logLinesDropped: () => 0 });
+    const service = await startBroker(values, logger, {
+      logLinesDropped: () => 0,
+      rereadSettings: () => read().values,
+      onReload: (handler) => (reload = handler),
+    });
     running.push(service);
     const ready = events.at(-1) as { message: string; port: number; httpPort: number };
     expect(ready).toMatchObject({ message: 'broker ready', dataDir: dataDir(), fsync: 'always' });
@@ -136,6 +146,44 @@ describe('a broker', () => {
     ]);
     expect(await ask(port, [hello(TOKEN)])).toEqual([]);
     expect(log).not.toContain(TOKEN);
+  });
+
+  it('takes another token and another certificate at a reload, with clients connected', async () => {
+    const old = await makeCertificate(directory.path);
+    const flags = ['--tls-cert-file', old.certificatePath, '--tls-key-file', old.privateKeyPath];
+    const { port } = await start(...flags);
+    const connected = await nodeNetwork.connect({
+      host: '127.0.0.1',
+      port,
+      timeoutMs: 10_000,
+      tls: { caPem: old.certificatePem },
+    });
+    token = 'the next token';
+    const next = await makeCertificate(directory.path);
+    await reload();
+    expect(await ask(port, [hello(token)], next.certificatePem)).toMatchObject([{ type: 'hello-ok' }]);
+    expect(await ask(port, [hello(TOKEN)], next.certificatePem)).toMatchObject([{ code: 'UNAUTHENTICATED' }]);
+    await expect(ask(port, [hello(token)], old.certificatePem)).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
+    expect(connected.write(Buffer.from(PREAMBLE))).toBe(true);
+    connected.destroy();
+    // A client that still has the former token reads its file again.
+    const dial = createDialer(
+      {
+        host: '127.0.0.1',
+        port,
+        tls: { caPem: next.certificatePem },
+        token: TOKEN,
+        network: nodeNetwork,
+        clock: nodeClock,
+        clientName: 'test',
+      },
+      () => Promise.resolve({ host: '127.0.0.1', port, token }),
+    );
+    (await dial()).close();
+
+    token = '\n';
+    await expect(reload()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    expect(await ask(port, [hello('the next token')], next.certificatePem)).toMatchObject([{ type: 'hello-ok' }]);
   });
 
   it('shows the metrics of the contract, by kind of topic and never by tenant', async () => {

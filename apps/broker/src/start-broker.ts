@@ -24,6 +24,7 @@ import {
 import { version } from '@pulses/shared-process';
 import { assertSafeBind, type Service, type ServiceHost } from '@pulses/shared-service-host';
 import type { SettingsOf } from '@pulses/shared-settings';
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { brokerSettings } from './settings';
@@ -44,13 +45,19 @@ const UNUSABLE_DIRECTORY = new Set([
 ]);
 /** A log ahead of the clock by this much is worth a line. */
 const CLOCK_AHEAD_MS = 5_000;
+/** A certificate with less time left is worth a line. */
+const EXPIRY_NOTICE_MS = 7 * 24 * 3_600_000;
 /** Time for pending requests after a stop, which may take 10 s in all. */
 const CLOSE_GRACE_MS = 5_000;
 
 /** @throws PulsesError for anything that keeps the broker from serving */
-export async function startBroker(settings: BrokerSettings, logger: Logger, host: ServiceHost): Promise<Service> {
+export async function startBroker(
+  settings: BrokerSettings,
+  logger: Logger,
+  host: ServiceHost<BrokerSettings>,
+): Promise<Service> {
   assertSafe(settings);
-  const tls = await readTls(settings);
+  const tls = await readTls(settings, logger);
   const metrics = createMetrics();
   metrics.observedCounter(
     'pulses_log_lines_dropped_total',
@@ -109,6 +116,12 @@ export async function startBroker(settings: BrokerSettings, logger: Logger, host
       ...(settings.authToken === undefined ? {} : { authToken: settings.authToken }),
     });
     const port = await listen(server, settings, tls);
+    host.onReload(async () => {
+      const fresh = host.rereadSettings();
+      const certificate = await readTls(fresh, logger);
+      if (certificate !== undefined) server.setCertificate(certificate);
+      server.setAuthToken(fresh.authToken);
+    });
     // Damage is found while the start continues.
     if (failure.error !== undefined) {
       await server.close(0);
@@ -170,7 +183,10 @@ function assertSafe(settings: BrokerSettings): void {
   assertSafeBind({ flag: 'http-host', host: httpHost, protected: false, insecureBind, remedy: 'a proxy of your own' });
 }
 
-async function readTls({ tlsCertFile, tlsKeyFile }: BrokerSettings): Promise<TlsServerOptions | undefined> {
+async function readTls(
+  { tlsCertFile, tlsKeyFile }: BrokerSettings,
+  logger: Logger,
+): Promise<TlsServerOptions | undefined> {
   if (tlsCertFile === undefined || tlsKeyFile === undefined) return undefined;
   const certificatePem = await readPem('tls-cert-file', tlsCertFile);
   const privateKeyPem = await readPem('tls-key-file', tlsKeyFile);
@@ -183,7 +199,15 @@ async function readTls({ tlsCertFile, tlsKeyFile }: BrokerSettings): Promise<Tls
         `a certificate and its key in PEM (${(error as Error).message})`,
     );
   }
+  warnOfExpiry(certificatePem, logger);
   return { certificatePem, privateKeyPem };
+}
+
+function warnOfExpiry(certificatePem: string, logger: Logger): void {
+  const { validTo } = new X509Certificate(certificatePem);
+  const leftMs = Date.parse(validTo) - nodeClock.nowMs();
+  if (leftMs < 0) logger.warn({ validTo }, 'the TLS certificate has expired: clients refuse it');
+  else if (leftMs < EXPIRY_NOTICE_MS) logger.warn({ validTo }, 'the TLS certificate expires soon');
 }
 
 async function readPem(flag: string, path: string): Promise<string> {

@@ -5,6 +5,9 @@ import { parseSettings, renderHelp, type SettingsDefinition, type SettingsOf } f
 import { PulsesError } from '@pulses/shared-errors';
 import type { Terminal } from './terminal';
 
+/** Of a command that a signal has stopped before its work was complete. */
+export const CUT_SHORT_EXIT_CODE = 130;
+
 export interface CommandContext<Definition extends SettingsDefinition> {
   readonly settings: SettingsOf<Definition>;
   /** One for each name in the command's `args`. */

@@ -24,6 +24,7 @@ async function run(argv: readonly string[], ending: Ending = 'fine', signals: re
     errorLinesDropped: () => 0,
     readFile: () => '',
     onSignal: (handler) => (onSignal = handler),
+    onReload: () => undefined,
     onParentGone: () => undefined,
     onCrash: () => undefined,
     exit: (code) => result.codes.push(code),

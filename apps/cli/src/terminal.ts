@@ -3,6 +3,8 @@
 // Guarantees: `write` waits while a pipe is full, so nothing piles up here. When the reader has gone (`| head`), it throws
 // `OutputClosed`, which ends a command quietly.
 
+import { fstatSync } from 'node:fs';
+
 export interface Terminal {
   /** Standard output is a terminal: tables, not NDJSON. */
   readonly isInteractive: boolean;
@@ -64,6 +66,8 @@ export function nodeTerminal(): Terminal {
       stderr.write(`${text}\n`);
     },
     async *input(signal) {
+      // Node reads a directory as an empty input.
+      if (fstatSync(0).isDirectory()) throw new Error('standard input is a directory, not lines');
       const stop = () => {
         stdin.destroy();
       };

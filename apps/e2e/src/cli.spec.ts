@@ -157,7 +157,8 @@ describe('pulses', () => {
     producer.stdin.write('a\nb\nunfinish');
     expect(await seen).toEqual(['a', 'b']);
     producer.signal('SIGINT');
-    expect(await producer.exited).toEqual({ code: 0, signal: null });
+    expect(await producer.exited).toEqual({ code: 130, signal: null });
+    expect(producer.stderr).toBe('pulses: stopped before the end of the input; 2 messages acknowledged\n');
     expect(producer.stdout).toBe('{"messages_acked":2}\n');
     expect((await run(['cat', 't', at()])).stdout).toBe('a\nb\n');
   });

@@ -15,14 +15,23 @@ import type { IngestorSettings } from './settings';
 import { startStub } from './stub-process';
 
 /** @throws PulsesError for a setting that can't be met; a broker that is not there yet is waited for */
-export async function startIngestor(settings: IngestorSettings, logger: Logger, host: ServiceHost): Promise<Service> {
+export async function startIngestor(
+  settings: IngestorSettings,
+  logger: Logger,
+  host: ServiceHost<IngestorSettings>,
+): Promise<Service> {
   assertSettings(settings);
-  const { connector, peer } = await openConnector(settings.connector, settings, {
-    network: nodeNetwork,
-    clock: nodeClock,
-    clientName: `pulses-ingestor/${version}`,
-    member: `pid-${process.pid}`,
-  });
+  const { connector, peer } = await openConnector(
+    settings.connector,
+    settings,
+    {
+      network: nodeNetwork,
+      clock: nodeClock,
+      clientName: `pulses-ingestor/${version}`,
+      member: `pid-${process.pid}`,
+    },
+    host.rereadSettings,
+  );
   const { engine, readiness: engineReadiness } = await createEngine(settings.engine, settings, {
     clock: nodeClock,
     random: nodeRandom,

@@ -1,13 +1,13 @@
 // Wires a stub generator: a broker's address, a load, a producer, and the totals at the end.
 
-import { brokerAddressOf, connectBroker, Producer, type BrokerClient } from '@pulses/broker-client';
+import { brokerAddressOf, createDialer, Producer, type BrokerClient } from '@pulses/broker-client';
 import { isPulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
 import type { Logger } from '@pulses/shared-ports';
 import { formatAmount } from '@pulses/shared-pulse-model';
 import { retry } from '@pulses/shared-async';
 import { version } from '@pulses/shared-process';
-import type { Service } from '@pulses/shared-service-host';
+import type { Service, ServiceHost } from '@pulses/shared-service-host';
 import type { SettingsOf } from '@pulses/shared-settings';
 import { createLoadModel } from './load-model';
 import { startProgress } from './publish-progress';
@@ -21,15 +21,16 @@ const RETRY = { delayMsMin: 100, delayMsMax: 5_000 };
 const DRAIN_MS = 5_000;
 
 /** @throws PulsesError CONFIG_INVALID */
-export async function startGenerator(settings: GeneratorSettings, logger: Logger): Promise<Service> {
+export async function startGenerator(
+  settings: GeneratorSettings,
+  logger: Logger,
+  host: ServiceHost<GeneratorSettings>,
+): Promise<Service> {
   const address = await brokerAddressOf(settings);
-  const connect = () =>
-    connectBroker({
-      ...address,
-      network: nodeNetwork,
-      clock: nodeClock,
-      clientName: `pulses-stub-generator/${version}`,
-    });
+  const connect = createDialer(
+    { ...address, network: nodeNetwork, clock: nodeClock, clientName: `pulses-stub-generator/${version}` },
+    () => brokerAddressOf(host.rereadSettings()),
+  );
   const abort = new AbortController();
   const totals = createTotals();
   const progress = startProgress(totals, settings.count, nodeClock);
@@ -67,10 +68,10 @@ export async function startGenerator(settings: GeneratorSettings, logger: Logger
   return {
     finished: running.then(
       () => undefined,
-      (error: unknown) => {
+      async (error: unknown) => {
         if (abort.signal.aborted) return;
         progress.stop();
-        printTotals(totals);
+        await printTotals(totals);
         throw error;
       },
     ),
@@ -88,7 +89,7 @@ export async function startGenerator(settings: GeneratorSettings, logger: Logger
       await producer.close();
       overdue.cancel();
       progress.stop();
-      printTotals(totals);
+      await printTotals(totals);
     },
   };
 }
@@ -113,7 +114,8 @@ async function deleteAllTopics(
   logger.info({}, 'all topics deleted');
 }
 
-function printTotals(totals: Totals): void {
+/** Resolves once the line has left. @throws what kept it */
+async function printTotals(totals: Totals): Promise<void> {
   const { sent, acknowledged, amount } = totals;
   const line = {
     pulses_sent: sent,
@@ -121,5 +123,13 @@ function printTotals(totals: Totals): void {
     amount_acked: formatAmount(amount),
     seconds: Number(secondsOf(totals).toFixed(3)),
   };
-  process.stdout.write(`${JSON.stringify(line)}\n`);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  process.stdout.once('error', reject);
+  process.stdout.write(`${JSON.stringify(line)}\n`, (error) => {
+    if (error) reject(error);
+    else resolve();
+  });
+  await promise.catch((error: unknown) => {
+    throw new Error(`the totals could not be written to standard output: ${String(error)}`, { cause: error });
+  });
 }

@@ -4,7 +4,7 @@ import { Producer } from '@pulses/broker-client';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
 import type { Timer } from '@pulses/shared-ports';
 import { brokerCommandSettings, connectorOf } from '../broker-access';
-import { defineCommand } from '../command';
+import { CUT_SHORT_EXIT_CODE, defineCommand } from '../command';
 import { readLineBlocks } from '../line-input';
 import { groupedDigits } from '../listing';
 import { startProgress } from '../progress';
@@ -60,7 +60,11 @@ export const produceCommand = defineCommand({
           : `${groupedDigits(totals.acknowledged)} messages acknowledged\n`,
       );
     }
-    return 0;
+    if (!stop.aborted) return 0;
+    terminal.note(
+      `pulses: stopped before the end of the input; ${groupedDigits(totals.acknowledged)} messages acknowledged`,
+    );
+    return CUT_SHORT_EXIT_CODE;
   },
 });
 

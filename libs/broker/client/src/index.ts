@@ -1,3 +1,4 @@
+export { createDialer } from './dialer';
 export { connectBroker, type BrokerAddress, type BrokerClient, type BrokerClientOptions } from './broker-client';
 export { findTopic, type BrokerReader } from './broker-reader';
 export { brokerAddressOf, brokerClientSettings, groupKind, topicKind } from './client-settings';

@@ -44,6 +44,10 @@ export interface BrokerServer {
    * @throws PulsesError ADDRESS_IN_USE
    */
   listen(address: { host: string; port: number; tls?: TlsServerOptions }): Promise<number>;
+  /** Asks further connections for another token. Open ones stay. */
+  setAuthToken(token: string | undefined): void;
+  /** Shows another certificate to further connections. */
+  setCertificate(tls: TlsServerOptions): void;
   /** Open connections. */
   readonly connectionCount: number;
   /** Does not close the log. */
@@ -69,6 +73,8 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
   const observer: ServerObserver = { ...SILENT_OBSERVER, ...options.observer };
   const refusals = createRefusals(clock, logger, observer, limits.refusalLogMs);
   let listener: Listener | undefined;
+  let token = authToken;
+  let authenticate = createAuthenticator(token);
   let isClosing = false;
   let onAllGone: (() => void) | undefined;
 
@@ -80,8 +86,10 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
     refusals,
     limits,
     serverName,
-    asksForToken: authToken !== undefined,
-    authenticate: createAuthenticator(authToken),
+    get asksForToken() {
+      return token !== undefined;
+    },
+    authenticate: (given) => authenticate(given),
     groups: createGroups(log, clock, limits),
     requestBudget: createInputBudget(limits.requestBytesMax),
     sinkBudget: createInputBudget(limits.sinkBytesMax),
@@ -147,6 +155,11 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
       listener = await network.listen({ ...address, ...bounds }, accept);
       return listener.port;
     },
+    setAuthToken: (next) => {
+      token = next;
+      authenticate = createAuthenticator(next);
+    },
+    setCertificate: (tls) => listener?.replaceCertificate?.(tls),
     close: async (graceMs) => {
       openings.close(); // so that what waiting connections already sent is read
       isClosing = true;

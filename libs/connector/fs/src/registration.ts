@@ -1,6 +1,6 @@
 // The fs connector as the registry knows it.
 
-import { brokerAddressOf, brokerClientSettings, connectBroker } from '@pulses/broker-client';
+import { brokerAddressOf, brokerClientSettings, createDialer } from '@pulses/broker-client';
 import type { ConnectorContext, ConnectorParts } from '@pulses/connector-api';
 import type { SettingsOf } from '@pulses/shared-settings';
 import { FsConnector } from './fs-connector';
@@ -11,9 +11,13 @@ export const fsConnector = {
   async open(
     settings: SettingsOf<typeof brokerClientSettings>,
     { network, clock, clientName, member }: ConnectorContext,
+    reread?: () => SettingsOf<typeof brokerClientSettings>,
   ): Promise<ConnectorParts> {
     const address = await brokerAddressOf(settings);
-    const connect = () => connectBroker({ ...address, network, clock, clientName });
+    const connect = createDialer(
+      { ...address, network, clock, clientName },
+      reread === undefined ? undefined : () => brokerAddressOf(reread()),
+    );
     return { connector: new FsConnector({ connect, clock, member }), peer: `${address.host}:${address.port}` };
   },
 };

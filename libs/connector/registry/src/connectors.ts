@@ -10,7 +10,7 @@ import { mergeSettings, type SettingsDefinition, type SettingsOf } from '@pulses
 interface Registration {
   readonly settings: SettingsDefinition;
   /** Takes the values of its settings; `openConnector` checks that they fit. */
-  open(settings: never, context: ConnectorContext): Promise<ConnectorParts>;
+  open(settings: never, context: ConnectorContext, reread?: () => never): Promise<ConnectorParts>;
 }
 
 const CONNECTORS = {
@@ -24,11 +24,15 @@ export const connectorNames = Object.keys(CONNECTORS) as readonly ConnectorName[
 /** The settings of every connector. */
 export const connectorSettings = mergeSettings(Object.values(CONNECTORS).map(({ settings }) => settings));
 
-/** @throws PulsesError CONFIG_INVALID for a setting that can't be met; waits for no server */
+/**
+ * @param reread reads the settings again, for a token that is refused
+ * @throws PulsesError CONFIG_INVALID for a setting that can't be met; waits for no server
+ */
 export function openConnector(
   name: ConnectorName,
   settings: SettingsOf<typeof connectorSettings>,
   context: ConnectorContext,
+  reread?: () => SettingsOf<typeof connectorSettings>,
 ): Promise<ConnectorParts> {
-  return CONNECTORS[name].open(settings, context);
+  return CONNECTORS[name].open(settings, context, reread);
 }

@@ -6,7 +6,7 @@
 // accepted connection with unacknowledged bytes; see lost-peers.ts.
 
 import { createServer, connect as connectTcp, type Server, type Socket as NodeSocket } from 'node:net';
-import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import { connect as connectTls, createServer as createTlsServer, Server as TlsServer } from 'node:tls';
 import { PulsesError } from '@pulses/shared-errors';
 import type { Listener, Network, Socket, SocketHandlers, TlsServerOptions } from '@pulses/shared-ports';
 import { LostPeers } from './lost-peers';
@@ -40,6 +40,13 @@ export const nodeNetwork: Network = {
         const address = server.address();
         resolve({
           port: address !== null && typeof address === 'object' ? address.port : port,
+          ...(server instanceof TlsServer
+            ? {
+                replaceCertificate: ({ certificatePem, privateKeyPem }) => {
+                  server.setSecureContext({ cert: certificatePem, key: privateKeyPem, minVersion: TLS_VERSION_MIN });
+                },
+              }
+            : {}),
           close: () =>
             new Promise((done) => {
               // Does not wait for open connections: their owner ends them.

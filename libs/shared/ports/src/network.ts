@@ -45,6 +45,8 @@ export interface TlsClientOptions {
 export interface Listener {
   /** The bound port (useful after listening on port 0). */
   readonly port: number;
+  /** Of TLS: shows another certificate to the connections from now on. @throws PulsesError CONFIG_INVALID */
+  replaceCertificate?(tls: TlsServerOptions): void;
   /** Stops accepting; open connections live on. */
   close(): Promise<void>;
 }

@@ -19,6 +19,8 @@ export interface ProcessPort {
   errorLinesDropped(): number;
   readFile(path: string): string;
   onSignal(handler: (signal: 'SIGINT' | 'SIGTERM') => void): void;
+  /** SIGHUP: read files again. Without a handler it ends the process. */
+  onReload(handler: () => void): void;
   /** The parent that opened an IPC channel has gone. */
   onParentGone(handler: () => void): void;
   onCrash(handler: (error: unknown) => void): void;
@@ -27,6 +29,8 @@ export interface ProcessPort {
 
 export function nodeProcess(): ProcessPort {
   const standardError = openStandardError();
+  // Without a handler of its own, Node opens a debugger port.
+  process.on('SIGUSR1', () => undefined);
   return {
     argv: process.argv.slice(2),
     env: process.env,
@@ -41,6 +45,9 @@ export function nodeProcess(): ProcessPort {
     onSignal: (handler) => {
       process.on('SIGINT', handler);
       process.on('SIGTERM', handler);
+    },
+    onReload: (handler) => {
+      process.on('SIGHUP', handler);
     },
     onParentGone: (handler) => {
       if (process.channel) process.once('disconnect', handler);

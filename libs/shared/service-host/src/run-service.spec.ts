@@ -209,6 +209,14 @@ describe('a service', () => {
     expect(host.exitCodes).toEqual([1]);
   });
 
+  it('runs on at SIGHUP', async () => {
+    const { host, calls } = run();
+    await turns();
+    host.reload();
+    await turns();
+    expect([calls, host.exitCodes]).toEqual([['start on 9000'], []]);
+  });
+
   it('ends with 1 and one line on an unexpected failure', async () => {
     const { host } = run();
     await turns();

@@ -3,7 +3,7 @@
 // Guarantees: a bad setting ends with one line and exit code 2, damaged data with 3, any other failure with 1. SIGTERM,
 // SIGINT and the end of the launching parent start a clean stop, which exits with 0, or with 1 after `STOP_MS_MAX`. A
 // second signal exits at once with 130 (SIGINT) or 143 (SIGTERM). The terminal and Nx both forward the same Ctrl-C, so
-// signals within `SAME_SIGNAL_MS` of the first count as one.
+// signals within `SAME_SIGNAL_MS` of the first count as one. SIGHUP reads tokens and certificates again.
 
 import type { Logger } from '@pulses/shared-ports';
 import { errorLine, exitCodeOf, nodeProcess, version, type ProcessPort } from '@pulses/shared-process';
@@ -32,13 +32,17 @@ export interface ServiceDescription<Definition extends SettingsDefinition> {
   readonly name: string;
   readonly summary: string;
   readonly settings: Definition;
-  start(settings: SettingsOf<Definition>, logger: Logger, host: ServiceHost): Promise<Service>;
+  start(settings: SettingsOf<Definition>, logger: Logger, host: ServiceHost<SettingsOf<Definition>>): Promise<Service>;
 }
 
 /** What a service hears of its process. */
-export interface ServiceHost {
+export interface ServiceHost<Settings = unknown> {
   /** Log lines that could not be written, for metrics. */
   logLinesDropped(): number;
+  /** The settings with what their files hold now. @throws PulsesError CONFIG_INVALID */
+  rereadSettings(): Settings;
+  /** Called at SIGHUP. A rejection is logged, and what was read before stays in use. */
+  onReload(handler: () => Promise<void>): void;
 }
 
 /** The settings of every service. */
@@ -106,6 +110,14 @@ async function lifeOf<Definition extends SettingsDefinition>(
     host.exit(1);
   });
 
+  const reloadHandlers: (() => Promise<void>)[] = [];
+  host.onReload(() => void reload(reloadHandlers, logger));
+  const serviceHost: ServiceHost<SettingsOf<Definition>> = {
+    logLinesDropped: () => host.errorLinesDropped(),
+    rereadSettings: () => parseSettings({ ...description.settings, ...commonSettings }, host).values,
+    onReload: (handler) => reloadHandlers.push(handler),
+  };
+
   let overdue: NodeJS.Timeout | undefined;
   const limitStop = () => {
     overdue ??= setTimeout(() => {
@@ -116,7 +128,7 @@ async function lifeOf<Definition extends SettingsDefinition>(
   void stopRequested.then(limitStop);
   try {
     // A stop request during the start takes effect once the service has started.
-    const service = await description.start(values, logger, { logLinesDropped: () => host.errorLinesDropped() });
+    const service = await description.start(values, logger, serviceHost);
     const finished = service.finished ?? new Promise<never>(() => undefined);
     const reason = await Promise.race([finished.then(() => 'finished'), stopRequested]);
     logger.info({ reason }, 'stopping');
@@ -127,6 +139,15 @@ async function lifeOf<Definition extends SettingsDefinition>(
   }
   logger.info({}, 'stopped');
   return 0;
+}
+
+async function reload(handlers: readonly (() => Promise<void>)[], logger: Logger): Promise<void> {
+  try {
+    for (const handler of handlers) await handler();
+    logger.info({}, 'tokens and certificates reloaded');
+  } catch (error) {
+    logger.error({ reason: errorLine(error) }, 'reload failed: the former tokens and certificates stay in use');
+  }
 }
 
 function listenForStop(host: ProcessPort, logger: Logger): Promise<string> {

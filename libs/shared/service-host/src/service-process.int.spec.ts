@@ -102,6 +102,15 @@ describe('a service process', () => {
     expect(silent.stderr).toBe('');
   });
 
+  it.each(['SIGHUP', 'SIGUSR1'] as const)('runs on after %s, without a debugger', async (signal) => {
+    const app = program.start();
+    await app.waitForOutput(/ready/);
+    app.signal(signal);
+    if (signal === 'SIGHUP') await app.waitForOutput(/tokens and certificates reloaded/);
+    expect(await app.stop()).toEqual({ code: 0, signal: null });
+    expect(app.stderr).not.toContain('Debugger listening');
+  });
+
   it.each(['crash', 'reject'])('ends with 1 and reports the cause after an uncaught failure: %s', async (how) => {
     const app = program.start({ args: [`--${how}`] });
     expect(await app.exited).toEqual({ code: 1, signal: null });

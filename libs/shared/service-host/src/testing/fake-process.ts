@@ -8,6 +8,7 @@ export interface FakeProcess extends ProcessPort {
   /** Requested exit codes in order; in a real process only the first takes effect. */
   readonly exitCodes: readonly number[];
   signal(name: 'SIGINT' | 'SIGTERM'): void;
+  reload(): void;
   loseParent(): void;
   crash(error: unknown): void;
 }
@@ -17,6 +18,7 @@ export function createFakeProcess(argv: readonly string[], env: ProcessPort['env
   const exitCodes: number[] = [];
   const onSignal: ((name: 'SIGINT' | 'SIGTERM') => void)[] = [];
   const onParentGone: (() => void)[] = [];
+  const onReload: (() => void)[] = [];
   const onCrash: ((error: unknown) => void)[] = [];
   return {
     argv,
@@ -35,6 +37,7 @@ export function createFakeProcess(argv: readonly string[], env: ProcessPort['env
       throw Object.assign(new Error(path), { code: 'ENOENT' });
     },
     onSignal: (handler) => onSignal.push(handler),
+    onReload: (handler) => onReload.push(handler),
     onParentGone: (handler) => onParentGone.push(handler),
     onCrash: (handler) => onCrash.push(handler),
     exit: (code) => exitCodes.push(code),
@@ -47,6 +50,9 @@ export function createFakeProcess(argv: readonly string[], env: ProcessPort['env
     exitCodes,
     signal: (name) => {
       for (const handler of onSignal) handler(name);
+    },
+    reload: () => {
+      for (const handler of onReload) handler();
     },
     loseParent: () => {
       for (const handler of onParentGone) handler();
