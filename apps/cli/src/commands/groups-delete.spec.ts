@@ -10,6 +10,12 @@ describe('the group that groups delete is given', () => {
     expect(findGroup(groups, 'a').group).toBe('a@source');
   });
 
+  it('is not one whose name merely starts in the same way', () => {
+    const [group, sources] = ['a@b@source', ['source']];
+    expect(() => findGroup([{ group, epoch: 1, sources }], 'a')).toThrow('no such group');
+    expect(findGroup([{ group, epoch: 1, sources }], 'a@b').group).toBe(group);
+  });
+
   it('is refused when several groups have it, naming them, or when there is none', () => {
     expect(() => findGroup(groups, 'b')).toThrow('one of b@source, b@other');
     expect(() => findGroup(groups, 'nosuch')).toThrow('no such group');

@@ -1,5 +1,6 @@
 // pulses groups delete: removes a group, and hands its outputs over.
 
+import { brokerGroupOf } from '@pulses/broker-client';
 import type { StoredGroup } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 import { brokerCommandSettings, withBroker } from '../broker-access';
@@ -35,11 +36,16 @@ export const groupsDeleteCommand = defineCommand({
 export function findGroup(groups: readonly StoredGroup[], name: string): StoredGroup {
   const exact = groups.find(({ group }) => group === name);
   if (exact !== undefined) return exact;
-  const [first, ...others] = groups.filter(({ group }) => group.startsWith(`${name}@`));
+  const [first, ...others] = groups.filter((one) => one.group === brokerGroupOf(name, sourceOf(one, name)));
   if (first === undefined) throw noGroup(name);
   if (others.length === 0) return first;
   const names = [first, ...others].map(({ group }) => group).join(', ');
   throw new PulsesError('CONFIG_INVALID', `GROUP: '${name}' is not valid: one of ${names}`);
+}
+
+/** A name may hold an @ as well, so the source is taken from the group where it owns one. */
+function sourceOf({ group, sources }: StoredGroup, name: string): string {
+  return sources.find((source) => group === brokerGroupOf(name, source)) ?? group.slice(group.lastIndexOf('@') + 1);
 }
 
 function noGroup(name: string): PulsesError {

@@ -56,7 +56,8 @@ export async function redrive(options: RedriveOptions): Promise<RedriveCounts> {
   if (letters === undefined) return counts;
 
   const group = brokerGroupOf(GROUP, letters.topic);
-  const groupEpoch = await client.joinGroup(group, member, LEASE_MS);
+  // As publisher: the marks of a group that was deleted come with the outputs.
+  const groupEpoch = await client.joinAsPublisher(group, member, LEASE_MS, letters.topic);
   let heartbeat: Timer | undefined;
   // A lost lease shows at the next commit.
   const beat = () => {

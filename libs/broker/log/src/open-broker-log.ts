@@ -311,7 +311,10 @@ function outOfRange({ topic, startOffset, nextOffset }: TopicState, offset: numb
 function storedGroups(state: LogState): StoredGroup[] {
   const owned = new Map<string, string[]>();
   for (const { owner, topic } of state.topicsById.values()) {
-    if (owner !== '') owned.set(owner, [...(owned.get(owner) ?? []), topic]);
+    if (owner === '') continue;
+    const topics = owned.get(owner);
+    if (topics === undefined) owned.set(owner, [topic]);
+    else topics.push(topic);
   }
   return [...state.groups]
     .filter(([group]) => group !== UNCLAIMED_GROUP)

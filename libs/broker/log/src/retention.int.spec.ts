@@ -174,4 +174,21 @@ describe('retention', () => {
     await until(() => log.topic('unread')?.startOffset === 1);
     expect(await readMessages(log, 'a')).toEqual(messages);
   });
+
+  it('stays pinned when the owner of the outputs is deleted before it has read', async () => {
+    const directory = await directories.make();
+    const clock = settableClock(1_000_000);
+    const log = await start(directory, { clock, retention: () => ({ ageMs: 1 }) });
+    await log.advanceGroupEpoch('g', 'a');
+    const messages = await fillSegments(log, directory, 'a', 20);
+    const groupEpoch = await log.advanceGroupEpoch('reader');
+    const positions = [{ name: 'p', expectedRevision: 0, offset: 20, metadata: '' }];
+    const { incarnation } = log.topic('a')!; // published above
+    await log.commit({ group: 'reader', groupEpoch, topic: 'a', incarnation, positions, appends: [] });
+    await log.deleteGroup('g');
+    await publish(log, 'unread', ['1']);
+    clock.setMs(2_000_000);
+    await until(() => log.topic('unread')?.startOffset === 1);
+    expect(await readMessages(log, 'a')).toEqual(messages);
+  });
 });

@@ -6,7 +6,7 @@
 
 import type { Clock, Timer } from '@pulses/shared-ports';
 import type { TopicTrimmed } from './entries';
-import type { LogState, TopicState } from './state';
+import { UNCLAIMED_GROUP, type LogState, type TopicState } from './state';
 import type { TopicFiles } from './topic-files';
 
 /** Absent fields keep everything. */
@@ -70,7 +70,8 @@ function readLimit(
 ): number {
   // A group that has claimed the outputs reads from the start, until it has stored a position.
   const hasNewOwner = topic.owner !== '' && state.groups.get(topic.owner)?.positions.get(topic.id) === undefined;
-  if (hasNewOwner) return topic.startOffset;
+  const isLeftUnread = state.groups.get(UNCLAIMED_GROUP)?.positions.get(topic.id)?.size === 0;
+  if (hasNewOwner || isLeftUnread) return topic.startOffset;
   return lowest.get(topic.id) ?? (policy.keepsUnread === true ? topic.startOffset : Infinity);
 }
 

@@ -13,7 +13,7 @@ import type { AppendResult, CommitRequest } from '@pulses/broker-log-api';
 import { hexOfBytes } from './bytes';
 import type { Entry, PositionSet, TopicTrimmed } from './entries';
 import { createStagedProducers, type StagedProducers } from './staged-producers';
-import { createTopicState, type LogState, type TopicState } from './state';
+import { createTopicState, UNCLAIMED_GROUP, type LogState, type TopicState } from './state';
 import { topicInfo } from './topic-info';
 
 /** Gives the request's result, once the group's frame is durable and applied. */
@@ -121,6 +121,17 @@ export function createStaging(state: LogState, random: Random, limits: StagingLi
     entries.push({ kind: 'outputs-claimed', topicId: topic.id, group: name });
   };
 
+  /**
+   * A commit that claims outputs must not start over where a deleted owner ended. A join as publisher brings the positions.
+   * @throws PulsesError POSITION_CONFLICT
+   */
+  const checkUnclaimed = (topic: TopicState, name: string): void => {
+    const isOwner = (claims.get(topic.id) ?? topic.owner) === name;
+    if (isOwner || state.groups.get(UNCLAIMED_GROUP)?.positions.get(topic.id) === undefined) return;
+    const what = `the outputs of ${topic.topic} have positions of an owner that was deleted`;
+    throw new PulsesError('POSITION_CONFLICT', `${what}: join as publisher first`);
+  };
+
   /** Every offset of the topic once the request is stored. @throws PulsesError OFFSET_OUT_OF_RANGE */
   const checkOffsets = ({ positions, appends }: CommitRequest, topic: TopicState): void => {
     let end = nextOffsetOf(topic);
@@ -135,7 +146,8 @@ export function createStaging(state: LogState, random: Random, limits: StagingLi
   /** @throws PulsesError OVERLOADED */
   const checkRoomForGroup = (name: string): void => {
     const isKnown = state.groups.has(name) || newGroups.has(name);
-    if (isKnown || state.groups.size + newGroups.size < groupsMax) return;
+    const stored = state.groups.size - (state.groups.has(UNCLAIMED_GROUP) ? 1 : 0);
+    if (isKnown || stored + newGroups.size < groupsMax) return;
     throw new PulsesError('OVERLOADED', `there are ${groupsMax} groups, the limit: 'pulses groups delete' removes one`);
   };
 
@@ -206,7 +218,10 @@ export function createStaging(state: LogState, random: Random, limits: StagingLi
       checkRoomForGroup(request.group);
       checkRoomForPositions(request, topic);
       checkRoomForTopics(request.appends);
-      if (request.appends.length > 0) claim(topic, request.group);
+      if (request.appends.length > 0) {
+        checkUnclaimed(topic, request.group);
+        claim(topic, request.group);
+      }
       for (const append of request.appends) addAppend(append, undefined);
       if (positions.length > 0) {
         entries.push({ kind: 'positions-set', group: request.group, topicId: topic.id, positions });

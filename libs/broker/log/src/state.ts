@@ -224,13 +224,17 @@ function applyGroupDeleted(state: LogState, name: string): void {
   for (const topic of state.topicsById.values()) {
     if (topic.owner !== name) continue;
     topic.owner = '';
-    const left = group.positions.get(topic.id);
-    if (left !== undefined) movePositions(left, positionsOf(groupOf(state, UNCLAIMED_GROUP), topic));
+    // Empty when the owner had read nothing yet: retention keeps the topic for the next owner all the same.
+    const left = group.positions.get(topic.id) ?? new Map<string, PositionState>();
+    movePositions(left, positionsOf(groupOf(state, UNCLAIMED_GROUP), topic));
   }
 }
 
 function movePositions(from: ReadonlyMap<string, PositionState>, to: Map<string, PositionState>): void {
-  for (const [name, position] of from) to.set(name, position);
+  // Both sides can have a position only where frames were lost; the higher one is behind more outputs.
+  for (const [name, position] of from) {
+    if (position.offset >= (to.get(name)?.offset ?? 0)) to.set(name, position);
+  }
 }
 
 function positionsOf(group: GroupState, topic: TopicState): Map<string, PositionState> {

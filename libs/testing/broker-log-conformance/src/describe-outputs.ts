@@ -72,6 +72,20 @@ export function describeOutputs(start: BrokerLogFactory, supports: BrokerLogSupp
       expect(await positionsOf(log, '', 'other')).toEqual([]);
     });
 
+    it('wait for a join as publisher, so that no commit starts over where the deleted owner ended', async () => {
+      const { log } = await start();
+      const a = await joinPublisher(log, 'a', 'source');
+      await publish(log, 'source', ['1', '2']);
+      await log.commit(a.request([change('p', 0, 2)], append('x', '1')));
+      const b = await joinGroup(log, 'b', 'source');
+      await log.deleteGroup('a');
+      expect(await codeOf(log.commit(b.request([change('p', 0, 1)], append('x', 'again'))))).toBe('POSITION_CONFLICT');
+      const publisher = await joinPublisher(log, 'b', 'source');
+      expect(await positionsOf(log, 'b')).toMatchObject([{ name: 'p', offset: 2 }]);
+      expect(await codeOf(log.commit(publisher.request([change('p', 1, 2)], append('x', '2'))))).toBe('stored');
+      expect(await textsOf(log, 'x')).toEqual(['1', '2']);
+    });
+
     it('never meet an old epoch of a group that was deleted', async () => {
       const { log } = await start();
       const old = await joinPublisher(log, 'a', 'source');

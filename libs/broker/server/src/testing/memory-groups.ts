@@ -19,6 +19,8 @@ export class MemoryGroups {
   readonly #positions = new Map<string, StoredPosition>();
   /** By topic: the group that publishes its outputs. */
   readonly #owners = new Map<string, string>();
+  /** Topics whose outputs a deleted group has left. */
+  readonly #unclaimed = new Set<string>();
   #epochFloor = 0;
 
   constructor(limits: MemoryGroupLimits) {
@@ -43,7 +45,13 @@ export class MemoryGroups {
     if (owner !== group) throw new PulsesError('OUTPUTS_OWNED', `they belong to '${owner}'`);
   }
 
+  /** @throws PulsesError POSITION_CONFLICT */
+  checkUnclaimed(topic: string, group: string): void {
+    if (this.#owners.get(topic) !== group && this.#unclaimed.has(topic)) throw new PulsesError('POSITION_CONFLICT');
+  }
+
   claim(topic: string, group: string): void {
+    this.#unclaimed.delete(topic);
     this.#owners.set(topic, group);
     for (const position of this.find(UNCLAIMED, topic)) {
       if (position.group === UNCLAIMED) this.#move(position, group);
@@ -59,7 +67,11 @@ export class MemoryGroups {
       if (this.#owners.get(position.topic) === group) this.#move(position, UNCLAIMED);
       else this.#positions.delete(keyOf(position));
     }
-    for (const [topic, owner] of this.#owners) if (owner === group) this.#owners.delete(topic);
+    for (const [topic, owner] of this.#owners) {
+      if (owner !== group) continue;
+      this.#owners.delete(topic);
+      this.#unclaimed.add(topic);
+    }
     return true;
   }
 
@@ -104,6 +116,7 @@ export class MemoryGroups {
   forgetTopics(topics: readonly string[]): void {
     for (const topic of topics) {
       this.#owners.delete(topic);
+      this.#unclaimed.delete(topic);
       for (const position of this.find('', topic)) this.#positions.delete(keyOf(position));
     }
   }

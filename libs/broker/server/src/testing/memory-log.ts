@@ -288,6 +288,7 @@ export class MemoryLog implements BrokerLog {
     this.#topics.checkRoom(names);
     if (names.length > 0) {
       this.#groups.checkOwner(topic, group);
+      this.#groups.checkUnclaimed(topic, group);
       this.#groups.claim(topic, group);
     }
     // Everything was checked: from here on nothing fails.
