@@ -16,7 +16,6 @@ export {
 export { parseAggregatedPulse, parseDeadLetter, parseGroupedPulse } from './output-readers';
 export { createPulseReader, type PulseReader } from './pulse-reader';
 export {
-  groupedPulseSchema,
   NumberText,
   parseJsonExactly,
   pulseSchema,
