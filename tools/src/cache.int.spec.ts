@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { WORKSPACE_ROOT } from './testing/scratch-workspace';
@@ -16,6 +16,14 @@ type HashedTasks = Readonly<Record<string, HashedTask>>;
 
 const VARIABLES = ['PULSES_TEST_SCALE', 'PULSES_TEST_SEED', 'REDIS_URL', 'NATS_URL', 'KAFKA_URL'];
 const RUNS_SPECS = /:(test|int|e2e--.*)$/;
+
+describe('the smoke run of benches', () => {
+  it('never answers from the cache: it reads servers, and a bench may skip without one', () => {
+    const read = (path: string) => JSON.parse(readFileSync(join(WORKSPACE_ROOT, path), 'utf8')) as unknown;
+    expect(read('nx.json')).toMatchObject({ targetDefaults: { smoke: { cache: false } } });
+    expect(read('apps/bench/project.json')).not.toHaveProperty('targets.smoke.inputs');
+  });
+});
 
 describe('the cache', () => {
   let directory: string;
