@@ -20,6 +20,7 @@ describe('the error catalogue', () => {
     expect(CODES.filter((code) => ERROR_CATALOGUE[code].retriable)).toEqual([
       'STORAGE_FULL',
       'CONNECTION_LOST',
+      'NOT_A_BROKER',
       'TIMED_OUT',
       'OVERLOADED',
       'SHUTTING_DOWN',
