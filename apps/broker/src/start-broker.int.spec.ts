@@ -11,8 +11,7 @@ import {
   type Request,
   type Response,
 } from '@pulses/broker-wire';
-import { createDialer } from '@pulses/broker-client';
-import { nodeClock, nodeNetwork } from '@pulses/shared-node-platform';
+import { nodeNetwork } from '@pulses/shared-node-platform';
 import type { Logger } from '@pulses/shared-ports';
 import type { Service } from '@pulses/shared-service-host';
 import { parseSettings } from '@pulses/shared-settings';
@@ -166,21 +165,6 @@ describe('a broker', () => {
     await expect(ask(port, [hello(token)], old.certificatePem)).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
     expect(connected.write(Buffer.from(PREAMBLE))).toBe(true);
     connected.destroy();
-    // A client that still has the former token reads its file again.
-    const dial = createDialer(
-      {
-        host: '127.0.0.1',
-        port,
-        tls: { caPem: next.certificatePem },
-        token: TOKEN,
-        network: nodeNetwork,
-        clock: nodeClock,
-        clientName: 'test',
-      },
-      () => Promise.resolve({ host: '127.0.0.1', port, token }),
-    );
-    (await dial()).close();
-
     token = '\n';
     await expect(reload()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
     expect(await ask(port, [hello('the next token')], next.certificatePem)).toMatchObject([{ type: 'hello-ok' }]);

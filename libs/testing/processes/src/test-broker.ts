@@ -11,11 +11,12 @@ export interface TestBroker {
   stop(): Promise<void>;
 }
 
-export async function startTestBroker(): Promise<TestBroker> {
+/** @param flags further flags of the broker */
+export async function startTestBroker(flags: readonly string[] = []): Promise<TestBroker> {
   const [port, httpPort] = [await freePort(), await freePort()];
   const directory = await makeTempDirectory();
   const start = async (): Promise<RunningApp> => {
-    const args = [`--port=${port}`, `--http-port=${httpPort}`, `--data-dir=${join(directory.path, 'data')}`];
+    const args = [`--port=${port}`, `--http-port=${httpPort}`, `--data-dir=${join(directory.path, 'data')}`, ...flags];
     const app = startApp({ app: 'broker', args });
     await app.waitForReady();
     return app;
