@@ -98,5 +98,8 @@ async function pidOf(port: number): Promise<number> {
 function closing(port: number): Promise<unknown> {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => undefined);
-  return once(socket, 'close');
+  // Not `once` of node:events, which rejects at an error: a killed server may reset the connection.
+  return new Promise((resolve) => {
+    socket.once('close', resolve);
+  });
 }
