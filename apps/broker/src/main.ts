@@ -1,5 +1,5 @@
+import './reexec';
 import { IO_THREADS } from '@pulses/broker-log';
-import { reexecWithMemoryFlags } from '@pulses/shared-process';
 import { runService } from '@pulses/shared-service-host';
 import { brokerSettings } from './settings';
 import { startBroker } from './start-broker';
@@ -7,7 +7,6 @@ import { startBroker } from './start-broker';
 // Node starts its threads at the first call that needs one, which comes later.
 process.env['UV_THREADPOOL_SIZE'] ??= String(IO_THREADS);
 
-reexecWithMemoryFlags();
 void runService({
   name: 'broker',
   summary:

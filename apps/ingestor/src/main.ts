@@ -1,9 +1,8 @@
-import { reexecWithMemoryFlags } from '@pulses/shared-process';
+import './reexec';
 import { runService } from '@pulses/shared-service-host';
 import { ingestorSettings } from './settings';
 import { startIngestor } from './start-ingestor';
 
-reexecWithMemoryFlags();
 void runService({
   name: 'ingestor',
   summary:
