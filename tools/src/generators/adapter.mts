@@ -1,6 +1,7 @@
 // npx nx g ./tools:connector <name> and npx nx g ./tools:engine <name>
 
 import { formatFiles, names, type Tree } from '@nx/devkit';
+import { DOCUMENT } from './project-row.mts';
 import { addProject } from './project.mts';
 
 interface Kind {
@@ -12,6 +13,8 @@ interface Kind {
   /** `kafka` and `Connector` make `kafkaConnector`. */
   readonly suffix: string;
   readonly targets: readonly string[];
+  /** What a `kafka` is, for the table of projects. */
+  readonly describe: (name: string) => string;
 }
 
 const CONNECTOR: Kind = {
@@ -21,6 +24,7 @@ const CONNECTOR: Kind = {
   table: 'CONNECTORS',
   suffix: 'Connector',
   targets: ['lint', 'int'],
+  describe: (name) => `${name} as such a system`,
 };
 const ENGINE: Kind = {
   scope: 'aggregation',
@@ -30,6 +34,7 @@ const ENGINE: Kind = {
   suffix: 'Engine',
   // Its conformance suite is random: it has a sample, a full and a nightly size.
   targets: ['lint', 'int', 'fault', 'torture'],
+  describe: (name) => `sums in ${name}`,
 };
 
 export const connector = (tree: Tree, { name }: { name: string }) => addAdapter(tree, name, CONNECTOR);
@@ -37,13 +42,16 @@ export const engine = (tree: Tree, { name }: { name: string }) => addAdapter(tre
 
 async function addAdapter(tree: Tree, name: string, kind: Kind): Promise<() => void> {
   const { scope, files, targets } = kind;
-  await addProject(tree, { root: `libs/${scope}/${name}`, scope, type: 'adapter', targets, files });
+  const description = kind.describe(name.replaceAll('-', ' '));
+  await addProject(tree, { root: `libs/${scope}/${name}`, scope, type: 'adapter', targets, files, description });
   register(tree, name, kind);
   await formatFiles(tree);
   return () => {
     console.log(`libs/${scope}/${name} is registered; what is left to do:`);
     console.log(`  - write it until its conformance suite passes: npx nx int ${scope}-${name}`);
-    console.log('  - name it in the settings reference: UPDATE_DOCS=1 npx nx check tools');
+    console.log('  - name it in the settings reference:');
+    console.log('    UPDATE_DOCS=1 npx jest --config jest.docs.config.mjs --runInBand apps/');
+    console.log(`  - say what it is in ${DOCUMENT}, where it has a row`);
   };
 }
 

@@ -22,11 +22,13 @@ describe('the generators', () => {
   let scratch: ScratchWorkspace;
   const read = (path: string) => readFileSync(join(scratch.root, path), 'utf8');
 
+  let advice: string;
+
   beforeAll(() => {
     scratch = createScratchWorkspace();
     const generate = (generator: string, name: string) =>
       scratch.run('nx', ['generate', `./tools:${generator}`, name, '--no-interactive']);
-    generate('connector', 'stone-tablet');
+    advice = generate('connector', 'stone-tablet');
     generate('engine', 'abacus');
     generate('lib', 'shared/plain-text');
     generate('app', 'invoicer');
@@ -45,9 +47,10 @@ describe('the generators', () => {
     ]);
   });
 
-  it('change nothing of the workspace but names and registries', () => {
+  it('change nothing of the workspace but names, registries and the table of projects', () => {
     const changed = scratch.changed();
     expect(changed.filter((path) => !MADE.some((root) => path.startsWith(`${root}/`)))).toEqual([
+      'docs/architecture.md',
       'libs/aggregation/registry/src/engines.ts',
       'libs/connector/registry/src/connectors.ts',
       'tools/src/boundaries.json',
@@ -80,18 +83,34 @@ describe('the generators', () => {
     expect(scratch.run('eslint', ['--max-warnings=0', ...MADE, ...REGISTRIES])).toBe('');
   });
 
+  it('say how CONTRIBUTING.md rewrites the tables of settings', () => {
+    const rewrite = /UPDATE_DOCS=1 npx jest .* apps\//.exec(advice)?.[0];
+    expect(rewrite).toBeDefined();
+    expect(read('CONTRIBUTING.md')).toContain(rewrite);
+  });
+
   it('make projects of which only the conformance suites fail', () => {
     const { testResults } = JSON.parse(
-      scratch.run('jest', [
-        ...['--config', 'jest.config.mjs', '--rootDir', '.', '--json', '--silent', '--runInBand'],
-        ...[...MADE, ...REGISTRIES].map((root) => `${root}/`),
-        'tools/src/workspace.spec.ts',
-      ]),
+      scratch.run(
+        'jest',
+        [
+          ...['--config', 'jest.config.mjs', '--rootDir', '.', '--json', '--silent', '--runInBand'],
+          // With the documents that a new project changes.
+          ...['--testPathIgnorePatterns', '/node_modules/', '--testPathPatterns'],
+          ...[...MADE, ...REGISTRIES].map((root) => `${root}/`),
+          ...[
+            'tools/src/workspace.spec.ts',
+            'tools/src/documents.docs.spec.ts',
+            'apps/ingestor/src/settings.docs.spec.ts',
+          ],
+        ],
+        { UPDATE_DOCS: '1' },
+      ),
     ) as TestReport;
     const failed = testResults.filter(({ assertionResults }) =>
       assertionResults.some((one) => one.status === 'failed'),
     );
-    expect(testResults).toHaveLength(7);
+    expect(testResults).toHaveLength(9);
     expect(failed.map(({ name }) => name.slice(scratch.root.length + 1)).sort()).toEqual([
       `${ENGINE}/src/conformance.int.spec.ts`,
       `${CONNECTOR}/src/conformance.int.spec.ts`,

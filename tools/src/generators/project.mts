@@ -1,11 +1,12 @@
 // What all generators share: a project made by @nx/node, turned into one of this workspace.
 //
-// Guarantees: nothing outside the project changes but the import name in tsconfig.base.json; a project that exists already is
-// an error, and then nothing is written.
+// Guarantees: nothing outside the project changes but the import name in tsconfig.base.json and the project's row in
+// docs/architecture.md; a project that exists already is an error, and then nothing is written.
 
 import { generateFiles, names, updateJson, type ProjectType, type Tree } from '@nx/devkit';
 import { applicationGenerator, libraryGenerator } from '@nx/node';
 import { join, relative } from 'node:path';
+import { addRow } from './project-row.mts';
 
 export interface Project {
   /** Path from the workspace root, such as `libs/connector/kafka`. */
@@ -15,6 +16,8 @@ export interface Project {
   readonly targets: readonly string[];
   /** The folder of `files/` that holds its sources. */
   readonly files: string;
+  /** What it is, for docs/architecture.md: a few words without a full stop. */
+  readonly description: string;
 }
 
 /** Files that @nx/node changes and that are this workspace's own business. */
@@ -38,6 +41,7 @@ export async function addProject(tree: Tree, project: Project): Promise<void> {
   for (const path of filesBelow(tree, root)) tree.delete(path);
   writeFiles(tree, project, isApp ? 'application' : 'library');
   updateJson(tree, 'tsconfig.base.json', withRelativePaths);
+  addRow(tree, { root, name: projectNameOf(root), description: project.description });
 }
 
 function importNameOf(root: string): string {

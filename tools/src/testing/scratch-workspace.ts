@@ -34,7 +34,7 @@ export interface ScratchWorkspace {
   /** Paths that differ from the last commit, new files too, in order. */
   changed(): string[];
   /** Runs a program of node_modules/.bin, or Node itself; answers its standard output, also after a failure. */
-  run(program: string, args: readonly string[]): string;
+  run(program: string, args: readonly string[], env?: Readonly<Record<string, string>>): string;
   remove(): void;
 }
 
@@ -68,14 +68,14 @@ export function createScratchWorkspace(): ScratchWorkspace {
         .map((line) => line.trim().replace(/^\S+ /, ''))
         .sort();
     },
-    run(program, args) {
+    run(program, args, env = {}) {
       const script = program === 'node' ? [] : [join(root, 'node_modules/.bin', program)];
       try {
         return execFileSync(process.execPath, [...script, ...args], {
           cwd: root,
           encoding: 'utf8',
           stdio: ['ignore', 'pipe', 'ignore'],
-          env: { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false' },
+          env: { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false', ...env },
           maxBuffer: 64 * 1024 * 1024,
         });
       } catch (error) {
