@@ -9,6 +9,7 @@ import { readLines } from './testing/line-client';
 import { startLoad, type SteadyLoad } from './testing/steady-load';
 import { checkWhole } from './testing/whole-check';
 
+const TAKEOVERS = SCALE.sizeOf({ sample: 1, fault: 3 });
 /** What is promised after a crash. Not measured in a sample, which may share the machine with anything. */
 const TAKEOVER_MS_MAX = SCALE.name === 'sample' ? Infinity : 10_000;
 
@@ -48,7 +49,7 @@ describe('a standby', () => {
     ['was killed', 'SIGKILL'],
     ['was stopped cleanly', 'SIGTERM'],
   ] as const)('takes over from one that %s, and every pulse counts once', async (how, signal) => {
-    for (let turn = 0; turn < 3; turn += 1) {
+    for (let turn = 0; turn < TAKEOVERS; turn += 1) {
       await readLines(broker.port, 'tenants.acme.grouped.pulses', load.lines.length / 4);
       const sinceMs = performance.now();
       active.app.signal(signal);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { provideNetcat } from '@pulses/testing-services';
 import { startBrokerProcess, type BrokerProcess } from '@pulses/testing-system';
 import { execFileSync } from 'node:child_process';
@@ -9,10 +9,10 @@ import { publishLines, readLines, sendText, subscribe } from './testing/line-cli
 describe('the original line protocol', () => {
   let broker: BrokerProcess;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     broker = await startBrokerProcess();
   });
-  afterEach(async () => {
+  afterAll(async () => {
     await broker.stop();
   });
 
