@@ -1,9 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { createMetrics } from '@pulses/shared-monitoring';
+import { createSimClock } from '@pulses/testing-sim';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { declaredMetrics, metricsIn } from './testing/declared-metrics';
+import { lintMetrics } from './testing/metric-lint';
 import { namesIn } from './testing/promql';
 import { WORKSPACE_ROOT } from './testing/scratch-workspace';
 
@@ -33,14 +35,23 @@ const rules = (parse(read('docker/prometheus-alerts.yaml')) as { groups: { rules
 const dashboard = JSON.parse(read('docker/grafana-dashboard.json')) as { panels: Panel[] };
 const panels = dashboard.panels.filter(({ type }) => type !== 'row');
 
-/** What a scrape holds of the programs' own metrics and of the runtime's. */
+/** A scrape of the programs' own metrics and of the runtime's. */
+async function scrape(): Promise<string> {
+  const all = createMetrics(createSimClock());
+  for (const { name, type, help, label } of metrics.values())
+    if (type === 'histogram') all.secondsHistogram(name, help);
+    else if (type === 'gauge') all.gauge(name, help);
+    else if (label === undefined) all.counter(name, help);
+    else all.labelledCounter(name, help, label, ['x']);
+  return (await all.text()).body;
+}
+
 async function scrapedNames(): Promise<Set<string>> {
-  const own = [...metrics.values()].flatMap(({ name, type }) =>
+  const types = (await scrape()).matchAll(/^# TYPE (\S+) (\S+)/gm);
+  const names = [...types].flatMap(([, name = '', type]) =>
     type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
   );
-  const { body } = await createMetrics().text();
-  const runtime = [...body.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name);
-  return new Set(['up', ...own, ...runtime]);
+  return new Set(['up', ...names]);
 }
 
 const labels = new Set(['job', 'instance', 'le', ...[...metrics.values()].flatMap(({ label }) => label ?? [])]);
@@ -58,13 +69,20 @@ describe('the metrics', () => {
     expect(documented.sort()).toEqual(declared.sort());
   });
 
+  it("follow Prometheus's rules of names, types and help", async () => {
+    const text = await scrape();
+    expect(metrics.size).toBeGreaterThan(10);
+    for (const name of metrics.keys()) expect(text).toContain(`# TYPE ${name} `);
+    expect(lintMetrics(text)).toEqual([]);
+  });
+
   it('are found in the source as they are declared', () => {
     const source = `metrics.counter('pulses_a_total', 'It\\'s A.');
       metrics.labelledCounter(\n'pulses_b_total',\n'B.', 'reason', REASONS); metrics.secondsHistogram('pulses_c', 'C.')`;
     expect(metricsIn(source)).toEqual([
-      { name: 'pulses_a_total', type: 'counter', label: undefined },
-      { name: 'pulses_b_total', type: 'counter', label: 'reason' },
-      { name: 'pulses_c', type: 'histogram', label: undefined },
+      { name: 'pulses_a_total', type: 'counter', help: "It\\'s A.", label: undefined },
+      { name: 'pulses_b_total', type: 'counter', help: 'B.', label: 'reason' },
+      { name: 'pulses_c', type: 'histogram', help: 'C.', label: undefined },
     ]);
     expect(() => metricsIn("metrics.counterOf('pulses_a_total', 'A.')")).toThrow('no kind of metric');
   });

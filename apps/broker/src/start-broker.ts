@@ -58,7 +58,7 @@ export async function startBroker(
 ): Promise<Service> {
   assertSafe(settings);
   const tls = await readTls(settings, logger);
-  const metrics = createMetrics();
+  const metrics = createMetrics(nodeClock);
   metrics.observedCounter(
     'pulses_log_lines_dropped_total',
     'Log lines that could not be written.',

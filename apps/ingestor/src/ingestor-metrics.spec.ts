@@ -6,8 +6,8 @@ import { createIngestorMetrics } from './ingestor-metrics';
 
 describe("the ingestor's metrics", () => {
   const start = () => {
-    const metrics = createMetrics();
     const clock = createSimClock();
+    const metrics = createMetrics(clock);
     const { observer, readiness } = createIngestorMetrics(metrics, 'source.pulses', clock);
     const value = async (name: string) => {
       const line = (await metrics.text()).body.split('\n').find((candidate) => candidate.startsWith(`${name} `));

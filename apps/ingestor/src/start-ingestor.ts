@@ -37,7 +37,7 @@ export async function startIngestor(
     random: nodeRandom,
     logger,
   });
-  const metrics = createMetrics();
+  const metrics = createMetrics(nodeClock);
   metrics.observedCounter(
     'pulses_log_lines_dropped_total',
     'Log lines that could not be written.',

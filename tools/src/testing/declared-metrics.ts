@@ -9,6 +9,7 @@ export type MetricType = 'counter' | 'gauge' | 'histogram';
 export interface DeclaredMetric {
   readonly name: string;
   readonly type: MetricType;
+  readonly help: string;
   /** Name of its one label. */
   readonly label: string | undefined;
 }
@@ -22,14 +23,14 @@ const TYPES: Readonly<Record<string, MetricType>> = {
   secondsHistogram: 'histogram',
 };
 /** A call of `Metrics` in libs/shared/monitoring: name, help and, of a labelled counter, the label. */
-const DECLARATION = /\.(\w+)\(\s*'(pulses_\w+)',\s*'(?:[^'\\]|\\.)*'(?:,\s*'(\w+)')?/g;
+const DECLARATION = /\.(\w+)\(\s*'(pulses_\w+)',\s*'((?:[^'\\]|\\.)*)'(?:,\s*'(\w+)')?/g;
 
 /** Every metric of a source text. */
 export function metricsIn(source: string): DeclaredMetric[] {
-  return [...source.matchAll(DECLARATION)].map(([, method = '', name = '', label]) => {
+  return [...source.matchAll(DECLARATION)].map(([, method = '', name = '', help = '', label]) => {
     const type = TYPES[method];
     if (type === undefined) throw new Error(`${name} is declared by ${method}, which is no kind of metric`);
-    return { name, type, label };
+    return { name, type, help, label };
   });
 }
 

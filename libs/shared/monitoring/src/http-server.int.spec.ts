@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { nodeClock } from '@pulses/shared-node-platform';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { startHttpServer, type HttpServer, type HttpServerOptions, type Readiness } from './http-server';
 import { createMetrics } from './metrics';
@@ -9,7 +10,7 @@ async function serve(options: Partial<HttpServerOptions> = {}) {
   const server = await startHttpServer({
     host: '127.0.0.1',
     port: 0,
-    metrics: createMetrics(),
+    metrics: createMetrics(nodeClock),
     readiness: () => ({ ready: true }),
     ...options,
   });
@@ -46,7 +47,7 @@ describe('the HTTP server of a service', () => {
   });
 
   it('serves metrics as Prometheus text', async () => {
-    const metrics = createMetrics();
+    const metrics = createMetrics(nodeClock);
     metrics.counter('pulses_grouped_total', 'Pulses grouped.').inc(3);
     const { get } = await serve({ metrics });
     const response = await get('/metrics');
