@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { nodeClock } from '@pulses/shared-node-platform';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { startHttpServer, type HttpServer, type HttpServerOptions, type Readiness } from './http-server';
 import { createMetrics } from './metrics';
 
@@ -122,4 +123,42 @@ describe('the HTTP server of a service', () => {
     await closed;
     await expect(fetch(`http://127.0.0.1:${server.port}/healthz`)).rejects.toThrow();
   });
+
+  it.each(['127.0.0.1', 'localhost'])(
+    'answers probes of %s while half-open and idle connections fill the port',
+    async (host) => {
+      const { server } = await serve({ host });
+      const sockets = await Promise.all(
+        ['GET /readyz HTTP/1.1\r\nHost: x\r\n', '', 'GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n'].flatMap((text) =>
+          Array.from({ length: 50 }, () => connectedSocket(server.port, text)),
+        ),
+      );
+      for (let probe = 0; probe < 3; probe += 1) {
+        const response = await fetch(`http://127.0.0.1:${server.port}/readyz`, { headers: { connection: 'close' } });
+        expect(response.status).toBe(200);
+      }
+      for (const socket of sockets) socket.destroy();
+    },
+  );
+
+  it('answers 408 when the head or the body of a request does not arrive', async () => {
+    const { server } = await serve();
+    const answers = [
+      'GET /readyz HTTP/1.1\r\nHost: x\r\n',
+      'POST /readyz HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n',
+    ].map(async (text) => {
+      const socket = await connectedSocket(server.port, text);
+      let answer = '';
+      for await (const chunk of socket) answer += String(chunk);
+      return answer;
+    });
+    for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1.1 408 /);
+  }, 30_000);
 });
+
+async function connectedSocket(port: number, text: string): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+  await once(socket, 'connect');
+  socket.write(text);
+  return socket;
+}

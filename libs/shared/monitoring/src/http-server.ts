@@ -1,9 +1,12 @@
 // Health, readiness and metrics over HTTP.
 //
+// Guarantees: a probe is answered also while half-open and idle connections fill the port.
 // Bounds: connections, header and body sizes, and the time a request may take.
 
 import { fastify } from 'fastify';
 import { PulsesError } from '@pulses/shared-errors';
+import { createServer } from 'node:http';
+import { ConnectionLimit } from './connection-limit';
 import type { Metrics } from './metrics';
 
 /** The answer of `GET /readyz`: 200 when ready, else 503 with the reason. */
@@ -30,18 +33,33 @@ export interface HttpServerOptions {
   readonly routes?: readonly JsonRoute[];
 }
 
-const LIMITS = {
-  connectionTimeout: 10_000,
-  requestTimeout: 10_000,
+/** Of Node's server, in milliseconds. An answer takes 3 s at most. */
+const TIMEOUTS = {
+  headersTimeout: 3_000,
+  requestTimeout: 5_000,
   keepAliveTimeout: 5_000,
-  bodyLimit: 1024,
+  connectionsCheckingInterval: 1_000,
 } as const;
+/** A client that takes none of its answer for this long is closed. */
+const STALLED_MS = 10_000;
 const CONNECTIONS_MAX = 64;
+const BODY_BYTES_MAX = 1024;
 
 /** @throws PulsesError ADDRESS_IN_USE or CONFIG_INVALID, naming --http-port or --http-host */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const app = fastify({ ...LIMITS, forceCloseConnections: true, logger: false, exposeHeadRoutes: true });
-  app.server.maxConnections = CONNECTIONS_MAX;
+  const connections = new ConnectionLimit(CONNECTIONS_MAX);
+  const app = fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    forceCloseConnections: true,
+    logger: false,
+    exposeHeadRoutes: true,
+    // For `localhost` there are two servers, one for each of its addresses.
+    serverFactory: (handler) => {
+      const server = createServer(TIMEOUTS, handler).setTimeout(STALLED_MS);
+      connections.watch(server);
+      return server;
+    },
+  });
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', (_request, reply) => {
     const readiness = options.readiness();
