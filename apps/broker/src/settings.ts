@@ -17,6 +17,7 @@ import {
   textSetting,
   tokenSetting,
 } from '@pulses/shared-settings';
+import { expiryKind } from './expiry-setting';
 import { retentionKind } from './retention-setting';
 
 /** Shorter tokens are accepted with a warning. */
@@ -101,6 +102,14 @@ export const brokerSettings = {
     description:
       'What retention does with a source that no group has read yet. With keep, its messages stay until a group has read ' +
       'them. A group that has joined keeps them in either case.',
+  }),
+  groupExpiry: customSetting(expiryKind(durationKind({ min: '1s', max: '3650d' })), {
+    flag: 'group-expiry',
+    default: '7d',
+    description:
+      'Removes a consumer group that no member has joined and that committed nothing for this long, with its positions: ' +
+      'retention then keeps nothing for it. A group with a member stays. So does one that owns the outputs of a source: ' +
+      'without its positions another group would publish the same sums again. With off or 0, none is removed.',
   }),
   tailBytes: sizeSetting({
     flag: 'tail-bytes',

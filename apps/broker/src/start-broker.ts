@@ -113,6 +113,7 @@ export async function startBroker(
       observer: observerOf(metrics),
       serverName: `pulses-broker/${version}`,
       limits: { connectionsMax: settings.connectionsMax },
+      ...(settings.groupExpiry === 'off' ? {} : { groupExpiryMs: settings.groupExpiry }),
       ...(settings.authToken === undefined ? {} : { authToken: settings.authToken }),
     });
     const port = await listen(server, settings, tls);
@@ -305,6 +306,7 @@ function observerOf(metrics: Metrics): Partial<ServerObserver> {
     'Lines of the line protocol rejected as too long.',
   );
   const slowReaders = metrics.counter('pulses_slow_readers_total', 'Slow consumers: readers that stopped taking data.');
+  const groupsExpired = metrics.counter('pulses_groups_expired_total', 'Idle consumer groups removed.');
   const connections = metrics.gauge('pulses_connections', 'Open connections.');
   let open = 0;
   return {
@@ -319,6 +321,9 @@ function observerOf(metrics: Metrics): Partial<ServerObserver> {
     },
     lineRefused: () => {
       linesRefused.inc();
+    },
+    groupExpired: () => {
+      groupsExpired.inc();
     },
     slowReader: () => {
       slowReaders.inc();

@@ -30,6 +30,17 @@ export interface CommitRequest {
   readonly appends: readonly TopicAppend[];
 }
 
+/** Groups that expire in one step; the others do in the next. */
+export const EXPIRED_GROUPS_MAX = 1_000;
+
+/** A group that has expired, as it was. */
+export interface ExpiredGroup {
+  readonly group: string;
+  /** When a member last joined or committed, by the log's clock. */
+  readonly lastUsedMs: number;
+  readonly positions: readonly StoredPosition[];
+}
+
 export interface BrokerLog {
   /**
    * Appends messages to a topic, which is made when it does not exist. Without `producer` nothing is deduplicated
@@ -70,6 +81,13 @@ export interface BrokerLog {
    * their positions wait for the next group that claims them.
    */
   deleteGroup(group: string): Promise<boolean>;
+
+  /**
+   * Removes groups that own no outputs and were idle for `idleMs` of the log's clock: no member joined, none committed.
+   * They go with their positions, at most EXPIRED_GROUPS_MAX at once. A group of which `hasMember` is true stays, and its
+   * idle time starts again once half of it has passed. `hasMember` is asked when the request's turn has come.
+   */
+  expireGroups(idleMs: number, hasMember: (group: string) => boolean): Promise<ExpiredGroup[]>;
 
   /** After every change called before it is durable: every group that has joined or stored a position. */
   groups(): Promise<StoredGroup[]>;

@@ -9,7 +9,7 @@
 //   producers  = count u32 · count × (id 16 bytes · epoch u32 · nextSequence u64
 //                · count u32 · count × (baseOffset u64 · timestampMs u64))     the results of the last sequences
 //   retired    = count u32 · count × (id 16 bytes · epoch u32)
-//   groups     = count u32 · count × (group text · epoch u32
+//   groups     = count u32 · count × (group text · epoch u32 · lastUsedMs u64
 //                · count u32 · count × (topicId u32 · count u32 · count × (name text · offset u64 · revision u64 · metadata text)))
 //
 // Guarantees: what `decodeCheckpoint` returns was encoded so; damaged bytes give undefined, never an exception.
@@ -18,11 +18,11 @@ import { PRODUCER_RESULTS_KEPT } from '@pulses/broker-wire';
 import { crc32 } from 'node:zlib';
 import { FieldError, FieldReader, FieldWriter, viewOf } from '@pulses/shared-binary';
 import { utf8 } from './bytes';
-import { createState, createTopicState, type LogState, type ProducerState } from './state';
+import { createState, createTopicState, type LogState, type PositionState, type ProducerState } from './state';
 import type { SegmentState } from './topic-files';
 
 const MAGIC = utf8('PULSCKP1');
-const VERSION = 2;
+const VERSION = 3;
 
 export interface Checkpoint {
   readonly logId: Uint8Array;
@@ -106,6 +106,7 @@ function writeGroups(to: FieldWriter, state: LogState): void {
   for (const [name, group] of state.groups) {
     to.str(name);
     to.u32(group.epoch);
+    to.u64(group.lastUsedMs);
     to.u32(group.positions.size);
     for (const [topicId, positions] of group.positions) {
       to.u32(topicId);
@@ -129,7 +130,7 @@ function sizeAtMost({ state, segments }: Checkpoint): number {
     size += 32 + 16 * Math.min(nextSequence, PRODUCER_RESULTS_KEPT);
   size += 20 * state.retiredProducers.size;
   for (const [name, group] of state.groups) {
-    size += 10 + 3 * name.length;
+    size += 18 + 3 * name.length;
     for (const positions of group.positions.values()) {
       size += 8;
       for (const [position, { metadata }] of positions) size += 20 + 3 * (position.length + metadata.length);
@@ -210,9 +211,11 @@ function readSegments(from: FieldReader): SegmentState[] {
 function readGroups(from: FieldReader, state: LogState): void {
   times(from.u32(), () => {
     const name = from.str();
-    const group = { epoch: from.u32(), positions: new Map<number, Map<string, ReturnType<typeof readPosition>>>() };
+    const epoch = from.u32();
+    const lastUsedMs = from.u64();
+    const group = { epoch, lastUsedMs, positions: new Map<number, Map<string, PositionState>>() };
     times(from.u32(), () => {
-      const positions = new Map<string, ReturnType<typeof readPosition>>();
+      const positions = new Map<string, PositionState>();
       group.positions.set(from.u32(), positions);
       times(from.u32(), () => {
         const position = from.str();
@@ -223,7 +226,7 @@ function readGroups(from: FieldReader, state: LogState): void {
   });
 }
 
-function readPosition(from: FieldReader): { offset: number; revision: number; metadata: string } {
+function readPosition(from: FieldReader): PositionState {
   const offset = from.u64();
   const revision = from.u64();
   return { offset, revision, metadata: from.str() };

@@ -71,6 +71,12 @@ export interface GroupDeleted {
   readonly group: string;
 }
 
+/** An idle group that owns no outputs, gone with its positions. */
+export interface GroupExpired {
+  readonly kind: 'group-expired';
+  readonly group: string;
+}
+
 export interface ProducerRetired {
   readonly kind: 'producer-retired';
   readonly id: string;
@@ -97,4 +103,5 @@ export type Entry =
   | ProducerRetired
   | TopicTrimmed
   | OutputsClaimed
-  | GroupDeleted;
+  | GroupDeleted
+  | GroupExpired;

@@ -39,6 +39,7 @@ const KIND = {
   'topic-trimmed': 8,
   'outputs-claimed': 9,
   'group-deleted': 10,
+  'group-expired': 11,
 } as const;
 
 export interface FrameHeader {
@@ -203,6 +204,7 @@ function decodeEntries(
 //   8 topic-trimmed     topicId u32 · startOffset u64 · bytesRemoved u64 · firstTimestampMs u64
 //   9 outputs-claimed   topicId u32 · group text
 //  10 group-deleted     group text
+//  11 group-expired     group text
 
 function sizeOfAppended({ producer }: Appended): number {
   return 1 + 20 + (producer === undefined ? 0 : 28);
@@ -247,6 +249,7 @@ function sizeOfEntry(entry: OtherEntry): number {
     case 'outputs-claimed':
       return 1 + 4 + text(entry.group);
     case 'group-deleted':
+    case 'group-expired':
       return 1 + text(entry.group);
   }
 }
@@ -303,7 +306,8 @@ function writeEntry(to: FieldWriter, entry: OtherEntry): void {
       to.str(entry.group);
       break;
     case 'group-deleted':
-      to.u8(KIND['group-deleted']);
+    case 'group-expired':
+      to.u8(KIND[entry.kind]);
       to.str(entry.group);
       break;
   }
@@ -370,6 +374,8 @@ function readEntry(from: FieldReader, bytes: Uint8Array, payloadAt: number): Ent
     }
     case KIND['group-deleted']:
       return { kind: 'group-deleted', group: from.str() };
+    case KIND['group-expired']:
+      return { kind: 'group-expired', group: from.str() };
     default:
       throw new FieldError(`unknown kind of entry ${kind}`);
   }

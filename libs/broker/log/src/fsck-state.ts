@@ -122,9 +122,10 @@ export function createTolerantState(state: LogState): TolerantState {
         topicOf(entry.topicId, mismatch);
         break;
       case 'group-deleted':
+      case 'group-expired':
         if (state.groups.has(entry.group)) break;
         mismatch(`no group is called ${entry.group}`);
-        state.groups.set(entry.group, { epoch: 0, positions: new Map() });
+        state.groups.set(entry.group, { epoch: 0, lastUsedMs: 0, positions: new Map() });
         break;
       case 'topic-created':
         if (state.topicsByName.has(entry.topic)) mismatch(`topic ${entry.topic} exists already`);

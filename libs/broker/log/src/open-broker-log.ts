@@ -3,14 +3,7 @@
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import { SILENT_LOGGER } from '@pulses/shared-ports';
-import {
-  checkTopicName,
-  COMMIT_MESSAGE_BYTES_MAX,
-  MESSAGE_BYTES_MAX,
-  type RecordBatch,
-  type StoredGroup,
-  type StoredPosition,
-} from '@pulses/broker-wire';
+import { checkTopicName, COMMIT_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX, type RecordBatch } from '@pulses/broker-wire';
 import { writeAttestation } from './attestation';
 import { copyOf } from './bytes';
 import { createCheckpointer } from './checkpointer';
@@ -23,9 +16,10 @@ import { batchFrom, createGathering } from './record-cut';
 import { checkAppend, checkCommit, checkName, checkProducer, checkStamp, type BrokerLog } from '@pulses/broker-log-api';
 import { createStaging } from './staging';
 import { createRetention } from './retention';
-import { applyFrame, UNCLAIMED_GROUP, type LogState, type TopicState } from './state';
+import { applyFrame, type TopicState } from './state';
 import { makeDataDirectory, openStorage } from './storage';
 import { readFailed } from './storage-errors';
+import { storedGroups, storedPositions } from './stored-groups';
 import { createSyncTimer } from './sync-timer';
 import type { JournalBatch } from './tail';
 import { writtenOffset } from './topic-files';
@@ -111,6 +105,7 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
         case 'group-epoch-set':
         case 'outputs-claimed':
         case 'group-deleted':
+        case 'group-expired':
         case 'producer-retired':
           break;
       }
@@ -248,6 +243,8 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
       checkName('group', group);
       return await enqueue(() => staging.deleteGroup(group), { isAlone: true });
     },
+    expireGroups: async (idleMs, hasMember) =>
+      await enqueue(() => staging.expireGroups(idleMs, hasMember), { isAlone: true }),
     groups: async () => await enqueue(() => () => storedGroups(state), { isRead: true }),
     retireProducer: async (id, epoch) => {
       checkProducer({ id, epoch });
@@ -306,32 +303,4 @@ function unknownTopic(name: string): PulsesError {
 function outOfRange({ topic, startOffset, nextOffset }: TopicState, offset: number): PulsesError {
   const what = `topic ${topic} holds the offsets ${startOffset} to ${nextOffset}, not ${offset}`;
   return new PulsesError('OFFSET_OUT_OF_RANGE', what);
-}
-
-function storedGroups(state: LogState): StoredGroup[] {
-  const owned = new Map<string, string[]>();
-  for (const { owner, topic } of state.topicsById.values()) {
-    if (owner === '') continue;
-    const topics = owned.get(owner);
-    if (topics === undefined) owned.set(owner, [topic]);
-    else topics.push(topic);
-  }
-  return [...state.groups]
-    .filter(([group]) => group !== UNCLAIMED_GROUP)
-    .map(([group, { epoch }]) => ({ group, epoch, sources: owned.get(group) ?? [] }));
-}
-
-function storedPositions(state: LogState, group: string, topic: string): StoredPosition[] {
-  const found: StoredPosition[] = [];
-  for (const [groupName, { positions }] of state.groups) {
-    if (group !== '' && group !== groupName) continue;
-    for (const [topicId, byName] of positions) {
-      const stored = state.topicsById.get(topicId)!; // positions of a deleted topic go with it
-      if (topic !== '' && topic !== stored.topic) continue;
-      for (const [name, position] of byName) {
-        found.push({ group: groupName, topic: stored.topic, incarnation: stored.incarnation, name, ...position });
-      }
-    }
-  }
-  return found;
 }

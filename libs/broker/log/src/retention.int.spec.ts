@@ -134,6 +134,23 @@ describe('retention', () => {
     await until(() => log.topic('a')?.startOffset === 40);
   });
 
+  it('is pinned by an idle group until that expires', async () => {
+    const directory = await directories.make();
+    const clock = settableClock(1_000_000);
+    const log = await start(directory, { clock, retention: () => ({ ageMs: 1 }) });
+    const { incarnation } = await log.createTopic('a');
+    const groupEpoch = await log.advanceGroupEpoch('g');
+    const positions = [{ name: 'p', expectedRevision: 0, offset: 0, metadata: '' }];
+    await log.commit({ group: 'g', groupEpoch, topic: 'a', incarnation, positions, appends: [] });
+    const messages = await fillSegments(log, directory, 'a', 40);
+    await publish(log, 'unread', ['1']);
+    clock.setMs(2_000_000);
+    await until(() => log.topic('unread')?.startOffset === 1);
+    expect(await readMessages(log, 'a')).toEqual(messages);
+    expect(await log.expireGroups(1_000_000, () => false)).toMatchObject([{ group: 'g' }]);
+    await until(() => log.topic('a')?.startOffset === 40);
+  });
+
   it('keeps all that no group has read, from the join of the first one on from its positions', async () => {
     const directory = await directories.make();
     const clock = settableClock(1_000_000);

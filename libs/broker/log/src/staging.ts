@@ -9,9 +9,10 @@
 import { PulsesError } from '@pulses/shared-errors';
 import type { ProducerStamp, TopicAppend, TopicInfo } from '@pulses/broker-wire';
 import type { Random } from '@pulses/shared-ports';
-import type { AppendResult, CommitRequest } from '@pulses/broker-log-api';
+import type { AppendResult, CommitRequest, ExpiredGroup } from '@pulses/broker-log-api';
 import { hexOfBytes } from './bytes';
 import type { Entry, PositionSet, TopicTrimmed } from './entries';
+import { idleGroups } from './idle-groups';
 import { createStagedProducers, type StagedProducers } from './staged-producers';
 import { createTopicState, UNCLAIMED_GROUP, type LogState, type TopicState } from './state';
 import { topicInfo } from './topic-info';
@@ -31,6 +32,7 @@ export interface Staging {
   deleteTopics(topics: readonly string[]): Outcome<string[]>;
   advanceGroupEpoch(group: string, sourceTopic: string | undefined): Outcome<number>;
   deleteGroup(group: string): Outcome<boolean>;
+  expireGroups(idleMs: number, hasMember: (group: string) => boolean): Outcome<ExpiredGroup[]>;
   retireProducer(id: string, epoch: number): Outcome<void>;
   /** `trims` are checked by the caller, which knows where segments start. */
   trim(trims: () => readonly TopicTrimmed[]): Outcome<void>;
@@ -267,6 +269,16 @@ export function createStaging(state: LogState, random: Random, limits: StagingLi
       const isKnown = state.groups.has(name);
       if (isKnown) entries.push({ kind: 'group-deleted', group: name });
       return () => isKnown;
+    },
+    expireGroups: (idleMs, hasMember) => {
+      const { expired, kept } = idleGroups(state, timestampMs, idleMs, hasMember);
+      for (const { group: name } of expired) entries.push({ kind: 'group-expired', group: name });
+      // Said again, so that the idle time starts from here.
+      for (const name of kept) {
+        const { epoch } = state.groups.get(name)!; // found there
+        entries.push({ kind: 'group-epoch-set', group: name, epoch });
+      }
+      return () => expired;
     },
     retireProducer: (id, epoch) => {
       const known = state.producers.get(id);

@@ -48,6 +48,8 @@ export interface PositionState {
 
 export interface GroupState {
   epoch: number;
+  /** Timestamp of the last frame in which a member joined or set a position. */
+  lastUsedMs: number;
   /** By topic id, then by name. */
   readonly positions: Map<number, Map<string, PositionState>>;
 }
@@ -123,7 +125,9 @@ function applyEntry(state: LogState, entry: Entry, timestampMs: number): void {
       applyAppended(state, entry, timestampMs);
       break;
     case 'positions-set': {
-      const positions = positionsOf(groupOf(state, entry.group), topicOf(state, entry.topicId));
+      const group = groupOf(state, entry.group);
+      const positions = positionsOf(group, topicOf(state, entry.topicId));
+      group.lastUsedMs = timestampMs;
       for (const { name, offset, revision, metadata } of entry.positions) {
         positions.set(name, { offset, revision, metadata });
       }
@@ -145,14 +149,20 @@ function applyEntry(state: LogState, entry: Entry, timestampMs: number): void {
         for (const group of state.groups.values()) group.positions.delete(topicId);
       }
       break;
-    case 'group-epoch-set':
-      groupOf(state, entry.group).epoch = entry.epoch;
+    case 'group-epoch-set': {
+      const group = groupOf(state, entry.group);
+      group.epoch = entry.epoch;
+      group.lastUsedMs = timestampMs;
       break;
+    }
     case 'outputs-claimed':
       applyClaimed(state, topicOf(state, entry.topicId), entry.group);
       break;
     case 'group-deleted':
       applyGroupDeleted(state, entry.group);
+      break;
+    case 'group-expired':
+      removeGroup(state, entry.group);
       break;
     case 'producer-retired':
       applyRetired(state, entry.id, entry.epoch);
@@ -217,10 +227,7 @@ function applyClaimed(state: LogState, topic: TopicState, group: string): void {
 }
 
 function applyGroupDeleted(state: LogState, name: string): void {
-  const group = state.groups.get(name);
-  if (group === undefined) throw new StateMismatch(`no group is called ${name}`);
-  state.groups.delete(name);
-  state.epochFloor = Math.max(state.epochFloor, group.epoch);
+  const group = removeGroup(state, name);
   for (const topic of state.topicsById.values()) {
     if (topic.owner !== name) continue;
     topic.owner = '';
@@ -228,6 +235,15 @@ function applyGroupDeleted(state: LogState, name: string): void {
     const left = group.positions.get(topic.id) ?? new Map<string, PositionState>();
     movePositions(left, positionsOf(groupOf(state, UNCLAIMED_GROUP), topic));
   }
+}
+
+/** @throws StateMismatch */
+function removeGroup(state: LogState, name: string): GroupState {
+  const group = state.groups.get(name);
+  if (group === undefined) throw new StateMismatch(`no group is called ${name}`);
+  state.groups.delete(name);
+  state.epochFloor = Math.max(state.epochFloor, group.epoch);
+  return group;
 }
 
 function movePositions(from: ReadonlyMap<string, PositionState>, to: Map<string, PositionState>): void {
@@ -255,7 +271,7 @@ function topicOf(state: LogState, topicId: number): TopicState {
 function groupOf(state: LogState, name: string): GroupState {
   let group = state.groups.get(name);
   if (group === undefined) {
-    group = { epoch: 0, positions: new Map() };
+    group = { epoch: 0, lastUsedMs: 0, positions: new Map() };
     state.groups.set(name, group);
   }
   return group;

@@ -120,9 +120,10 @@ function statedCheckpoint({ state, segments, ...own }: Checkpoint): object {
       results,
     })),
     retired: [...state.retiredProducers].map(([id, epoch]) => ({ id, epoch })),
-    groups: [...state.groups].map(([group, { epoch, positions }]) => ({
+    groups: [...state.groups].map(([group, { epoch, lastUsedMs, positions }]) => ({
       group,
       epoch,
+      lastUsedMs,
       topics: [...positions].map(([topicId, byName]) => ({
         topicId,
         positions: [...byName].map(([name, position]) => ({ name, ...position })),

@@ -11,6 +11,7 @@ import { refuseConnection } from './connection/refuse-connection';
 import { createRefusals } from './connection/refusals';
 import { serveConnection, type ServedConnection } from './connection/connection';
 import type { ServerContext, ServerLogger } from './context';
+import { startGroupExpiry } from './groups/group-expiry';
 import { createGroups } from './groups/groups';
 import { createInputBudget } from './limits/input-budget';
 import { DEFAULT_LIMITS, type ServerLimits } from './limits/server-limits';
@@ -34,6 +35,8 @@ export interface BrokerServerOptions {
   readonly serverName: string;
   /** Clients must show this token; the line protocol, which has none, is refused. */
   readonly authToken?: string;
+  /** Groups without outputs that are idle for this long are removed; absent, none is. */
+  readonly groupExpiryMs?: number;
   /** Omitted limits have their defaults. */
   readonly limits?: Partial<ServerLimits>;
 }
@@ -55,7 +58,7 @@ export interface BrokerServer {
 }
 
 export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
-  const { log, network, clock, logger, serverName, authToken } = options;
+  const { log, network, clock, logger, serverName, authToken, groupExpiryMs } = options;
   const limits: ServerLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const connections = new Set<ServedConnection>();
   const refused = new Set<Socket>();
@@ -78,6 +81,12 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
   let isClosing = false;
   let onAllGone: (() => void) | undefined;
 
+  const groups = createGroups(log, clock, limits);
+  const expiry =
+    groupExpiryMs === undefined
+      ? undefined
+      : startGroupExpiry({ log, groups, clock, logger, observer, idleMs: groupExpiryMs });
+
   const context: ServerContext = {
     log,
     clock,
@@ -90,7 +99,7 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
       return token !== undefined;
     },
     authenticate: (given) => authenticate(given),
-    groups: createGroups(log, clock, limits),
+    groups,
     requestBudget: createInputBudget(limits.requestBytesMax),
     sinkBudget: createInputBudget(limits.sinkBytesMax),
     readScheduler: createFairScheduler({
@@ -163,6 +172,7 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
     close: async (graceMs) => {
       openings.close(); // so that what waiting connections already sent is read
       isClosing = true;
+      expiry?.stop();
       await listener?.close();
       for (const socket of refused) socket.destroy();
       if (connections.size === 0) {

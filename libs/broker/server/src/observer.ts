@@ -12,6 +12,8 @@ export interface ServerObserver {
   connectionRefused(reason: RefusalReason): void;
   /** A line above the limit ended its line-protocol connection. */
   lineRefused(): void;
+  /** An idle consumer group was removed. */
+  groupExpired(): void;
   /** A reader has taken nothing for `slowReaderMs`. */
   slowReader(): void;
 }
@@ -21,5 +23,6 @@ export const SILENT_OBSERVER: ServerObserver = {
   connectionClosed: () => undefined,
   connectionRefused: () => undefined,
   lineRefused: () => undefined,
+  groupExpired: () => undefined,
   slowReader: () => undefined,
 };

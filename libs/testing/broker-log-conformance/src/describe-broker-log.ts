@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { describeAppends } from './describe-appends';
 import { describeCommits } from './describe-commits';
 import { describeDisk } from './describe-disk';
+import { describeExpiry } from './describe-expiry';
 import { describeHistory } from './describe-history';
 import { describeOutputs } from './describe-outputs';
 import { describeProducers } from './describe-producers';
@@ -43,6 +44,7 @@ export function describeBrokerLog(name: string, factory: BrokerLogFactory, suppo
     describeProducers(start);
     describeCommits(start);
     describeOutputs(start, supports);
+    describeExpiry(start, supports);
     describeTopics(start);
     describeReads(start);
     describeDisk(start);

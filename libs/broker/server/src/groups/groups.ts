@@ -21,6 +21,8 @@ export interface Groups {
    * reason given to `leaveAll`
    */
   join(owner: MemberOwner, request: JoinRequest): Promise<number>;
+  /** True when the group has an active member, or one that is about to be. */
+  hasMember(group: string): boolean;
   /** Resolves to false when there is no such group. @throws PulsesError GROUP_ACTIVE, storage errors */
   delete(group: string): Promise<boolean>;
   /** Lengthens the lease of the active member: for heartbeats, and for commits, which prove life as well. @throws PulsesError FENCED */
@@ -142,6 +144,7 @@ export function createGroups(
         activateNext(group);
       });
     },
+    hasMember: (name) => groups.has(name),
     delete: async (name) => {
       const active = groups.get(name)?.active;
       if (active !== undefined) {

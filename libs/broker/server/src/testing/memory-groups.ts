@@ -1,6 +1,6 @@
 // Groups of a log in memory: epochs, positions, and the outputs that they have claimed.
 
-import type { CommitRequest } from '@pulses/broker-log-api';
+import { EXPIRED_GROUPS_MAX, type CommitRequest, type ExpiredGroup } from '@pulses/broker-log-api';
 import type { StoredGroup, StoredPosition } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 
@@ -16,6 +16,8 @@ export interface MemoryGroupLimits {
 export class MemoryGroups {
   readonly #limits: MemoryGroupLimits;
   readonly #epochs = new Map<string, number>();
+  /** When a member last joined or committed. */
+  readonly #usedMs = new Map<string, number>();
   readonly #positions = new Map<string, StoredPosition>();
   /** By topic: the group that publishes its outputs. */
   readonly #owners = new Map<string, string>();
@@ -33,9 +35,10 @@ export class MemoryGroups {
     if (!known.has(group) && known.size >= (this.#limits.groupsMax ?? Infinity)) throw new PulsesError('OVERLOADED');
   }
 
-  advanceEpoch(group: string): number {
+  advanceEpoch(group: string, timestampMs: number): number {
     const epoch = (this.#epochs.get(group) ?? this.#epochFloor) + 1;
     this.#epochs.set(group, epoch);
+    this.#usedMs.set(group, timestampMs);
     return epoch;
   }
 
@@ -62,6 +65,7 @@ export class MemoryGroups {
     const epoch = this.#epochs.get(group);
     if (epoch === undefined) return false;
     this.#epochs.delete(group);
+    this.#usedMs.delete(group);
     this.#epochFloor = Math.max(this.#epochFloor, epoch);
     for (const position of this.find(group, '')) {
       if (this.#owners.get(position.topic) === group) this.#move(position, UNCLAIMED);
@@ -73,6 +77,20 @@ export class MemoryGroups {
       this.#unclaimed.add(topic);
     }
     return true;
+  }
+
+  expire(nowMs: number, idleMs: number, hasMember: (group: string) => boolean): ExpiredGroup[] {
+    const owners = new Set(this.#owners.values());
+    const expired: ExpiredGroup[] = [];
+    for (const [group, lastUsedMs] of this.#usedMs) {
+      if (hasMember(group)) {
+        if (nowMs - lastUsedMs >= idleMs / 2) this.#usedMs.set(group, nowMs);
+      } else if (nowMs - lastUsedMs >= idleMs && !owners.has(group) && expired.length < EXPIRED_GROUPS_MAX) {
+        expired.push({ group, lastUsedMs, positions: this.find(group, '') });
+        this.delete(group);
+      }
+    }
+    return expired;
   }
 
   list(): StoredGroup[] {
@@ -105,7 +123,8 @@ export class MemoryGroups {
     this.checkRoom(group);
   }
 
-  store({ group, topic, incarnation, positions }: CommitRequest): void {
+  store({ group, topic, incarnation, positions }: CommitRequest, timestampMs: number): void {
+    if (positions.length > 0) this.#usedMs.set(group, timestampMs);
     for (const { name, expectedRevision, offset, metadata } of positions) {
       const revision = expectedRevision + 1;
       const key = keyOf({ group, topic, name });

@@ -13,6 +13,7 @@ import {
   type AppendResult,
   type BrokerLog,
   type CommitRequest,
+  type ExpiredGroup,
 } from '@pulses/broker-log-api';
 import {
   checkTopicName,
@@ -161,20 +162,24 @@ export class MemoryLog implements BrokerLog {
   async advanceGroupEpoch(group: string, sourceTopic?: string): Promise<number> {
     checkName('group', group);
     if (sourceTopic !== undefined) checkTopicName(sourceTopic);
-    return await this.#change(() => {
+    return await this.#change((timestampMs) => {
       this.#groups.checkRoom(group);
       if (sourceTopic !== undefined) {
         this.#groups.checkOwner(sourceTopic, group);
         if (this.#topics.make(sourceTopic).isNew) this.#topics.wake([sourceTopic]);
         this.#groups.claim(sourceTopic, group);
       }
-      return this.#groups.advanceEpoch(group);
+      return this.#groups.advanceEpoch(group, timestampMs);
     });
   }
 
   async deleteGroup(group: string): Promise<boolean> {
     checkName('group', group);
     return await this.#change(() => this.#groups.delete(group));
+  }
+
+  expireGroups(idleMs: number, hasMember: (group: string) => boolean): Promise<ExpiredGroup[]> {
+    return this.#change((timestampMs) => this.#groups.expire(timestampMs, idleMs, hasMember));
   }
 
   groups(): Promise<StoredGroup[]> {
@@ -293,7 +298,7 @@ export class MemoryLog implements BrokerLog {
     }
     // Everything was checked: from here on nothing fails.
     for (const append of appends) this.#topics.append(append, timestampMs);
-    this.#groups.store(request);
+    this.#groups.store(request, timestampMs);
     this.#topics.wake(names);
     return { timestampMs };
   }

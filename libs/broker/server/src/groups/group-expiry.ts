@@ -1,0 +1,63 @@
+// Removes consumer groups that have been idle for too long, so that what they have not read need not be kept.
+//
+// Guarantees: a group with a member stays. After a start no group expires for a while: members come back first. What a
+// group leaves unread is in the log line. Failures of the log are told elsewhere; the next look tries again.
+
+import type { BrokerLog, ExpiredGroup } from '@pulses/broker-log-api';
+import type { Clock, Timer } from '@pulses/shared-ports';
+import type { ServerLogger } from '../context';
+import type { ServerObserver } from '../observer';
+import type { Groups } from './groups';
+
+const LOOK_MS_MAX = 60_000;
+/** From the start to the first look: members that were active before it have joined again by then. */
+const GRACE_MS_MAX = 3_600_000;
+/** Positions of a group that its log line lists. */
+const POSITIONS_LOGGED_MAX = 20;
+
+export interface GroupExpiryOptions {
+  readonly log: Pick<BrokerLog, 'expireGroups'>;
+  readonly groups: Pick<Groups, 'hasMember'>;
+  readonly clock: Clock;
+  readonly logger: ServerLogger;
+  readonly observer: Pick<ServerObserver, 'groupExpired'>;
+  /** How long a group may be idle. */
+  readonly idleMs: number;
+}
+
+export function startGroupExpiry(options: GroupExpiryOptions): { stop(): void } {
+  const { log, groups, clock, observer, logger, idleMs } = options;
+  let timer: Timer | undefined;
+  let isStopped = false;
+
+  const look = async (): Promise<void> => {
+    const expired = await log.expireGroups(idleMs, (group) => groups.hasMember(group)).catch(() => []);
+    for (const group of expired) {
+      logger.info(fieldsOf(group), 'consumer group expired');
+      observer.groupExpired();
+    }
+    lookIn(LOOK_MS_MAX);
+  };
+
+  const lookIn = (delayMs: number): void => {
+    if (isStopped) return;
+    timer = clock.setTimer(Math.min(delayMs, idleMs), () => void look(), { keepAlive: false });
+  };
+  lookIn(GRACE_MS_MAX);
+
+  return {
+    stop: () => {
+      isStopped = true;
+      timer?.cancel();
+    },
+  };
+}
+
+function fieldsOf({ group, lastUsedMs, positions }: ExpiredGroup): object {
+  return {
+    group,
+    lastUsed: new Date(lastUsedMs).toISOString(),
+    positionCount: positions.length,
+    positions: positions.slice(0, POSITIONS_LOGGED_MAX).map(({ topic, name, offset }) => ({ topic, name, offset })),
+  };
+}
