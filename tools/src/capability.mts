@@ -21,6 +21,10 @@ const PROBES: Readonly<Record<string, () => void>> = {
       rmdirSync(directory);
     }
   },
+  /** A process that is PID 1, as in a container. */
+  unshare() {
+    execFileSync('unshare', ['--map-root-user', '--pid', '--fork', 'true'], { stdio: 'pipe' });
+  },
 };
 
 const [name = ''] = process.argv.slice(2);

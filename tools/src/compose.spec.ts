@@ -74,6 +74,17 @@ describe('the containers', () => {
     expect(read('docker/Dockerfile.dockerignore')).toContain('!docker/health.sh\n');
   });
 
+  it('start services with their memory flags, so that they need not start twice', () => {
+    const source = read('libs/shared/process/src/memory-flags.ts');
+    const flags = [...source.matchAll(/^ {2}'(--[^']+)',$/gm)].map(([, flag]) => flag);
+    const variables = [...source.matchAll(/(MALLOC_\w+): '(\d+)'/g)].map(([, name, value]) => `${name}=${value}`);
+    const service = /^FROM runtime AS service\n([^]*?)\n\n/m.exec(dockerfile)?.[1]?.replaceAll('\\\n', '') ?? '';
+    const entry = /^ENTRYPOINT (.*)$/m.exec(service)?.[1] ?? '[]';
+    expect(JSON.parse(entry)).toEqual(['node', ...flags, '/app/main.js']);
+    expect(service).toContain(`ENV ${variables.join(' ')}\n`);
+    for (const app of ['broker', 'ingestor']) expect(dockerfile).toContain(`\nFROM service AS ${app}\n`);
+  });
+
   it('take the password of Redis from the environment only', () => {
     const asked = expect.stringMatching(/^\$\{PULSES_REDIS_PASSWORD:\?/);
     expect(staging.services['redis']?.environment).toEqual({ REDISCLI_AUTH: asked });

@@ -1,4 +1,4 @@
-import './reexec';
+import './begin';
 import { IO_THREADS } from '@pulses/broker-log';
 import { runService } from '@pulses/shared-service-host';
 import { brokerSettings } from './settings';

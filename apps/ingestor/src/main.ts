@@ -1,4 +1,4 @@
-import './reexec';
+import './begin';
 import { runService } from '@pulses/shared-service-host';
 import { ingestorSettings } from './settings';
 import { startIngestor } from './start-ingestor';

@@ -1,3 +1,4 @@
+import './begin';
 import { runService } from '@pulses/shared-service-host';
 import { generatorSettings } from './settings';
 import { startGenerator } from './start-generator';

@@ -1,4 +1,5 @@
+export { beginService } from './begin-service';
+export { holdSignals } from './early-signals';
 export { errorLine, exitCodeOf } from './exit-code';
-export { reexecWithMemoryFlags } from './memory-flags';
 export { nodeProcess, type ErrorTerminal, type ProcessPort } from './process-port';
 export { version } from './version';

@@ -4,11 +4,11 @@ import { spawnSync } from 'node:child_process';
 
 const SOURCE = `
 import { getHeapSpaceStatistics } from 'node:v8';
-import { reexecWithMemoryFlags } from '@pulses/shared-process';
+import { beginService } from '@pulses/shared-process';
 
 const [mode, ...args] = process.argv.slice(2);
 process.stderr.write(process.pid + '\\n');
-if (mode === 'small') reexecWithMemoryFlags();
+if (mode === 'small') beginService();
 const kept: object[] = [];
 let rounds = 0;
 const round = () => {

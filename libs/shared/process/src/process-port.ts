@@ -1,6 +1,7 @@
 // The parts of the process that the life cycle uses, injected for tests.
 
 import { readFileSync } from 'node:fs';
+import { listenForSignals, type StopSignal } from './early-signals';
 import { openStandardError } from './standard-error';
 
 /** What standard error is: no terminal, one without colours (also by NO_COLOR), or one with them. */
@@ -18,7 +19,8 @@ export interface ProcessPort {
   /** Lines that `writeError` has dropped. */
   errorLinesDropped(): number;
   readFile(path: string): string;
-  onSignal(handler: (signal: 'SIGINT' | 'SIGTERM') => void): void;
+  /** Also told of a signal that came before, see early-signals.ts. */
+  onSignal(handler: (signal: StopSignal) => void): void;
   /** SIGHUP: read files again. Without a handler it ends the process. */
   onReload(handler: () => void): void;
   /** The parent that opened an IPC channel has gone. */
@@ -43,8 +45,7 @@ export function nodeProcess(): ProcessPort {
     errorLinesDropped: () => standardError.linesDropped,
     readFile: (path) => readFileSync(path, 'utf8'),
     onSignal: (handler) => {
-      process.on('SIGINT', handler);
-      process.on('SIGTERM', handler);
+      listenForSignals(handler);
     },
     onReload: (handler) => {
       process.on('SIGHUP', handler);

@@ -6,7 +6,7 @@
 import { it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 
-export type Capability = 'mount';
+export type Capability = 'mount' | 'unshare';
 
 /** `it`, or `it.skip` when the machine lacks the capability. */
 export function itWith(capability: Capability, ask: (capability: Capability) => string = askMachine): typeof it.skip {
