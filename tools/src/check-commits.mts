@@ -3,7 +3,7 @@
 // Guarantees: exit code 1 when one has a fault, which is named with its commit. Merges are passed by.
 
 import { execFileSync } from 'node:child_process';
-import { faultsOf } from './commit-message.ts';
+import { faultsOf } from './commit-message.mts';
 
 const [base] = process.argv.slice(2);
 if (base === undefined) throw new TypeError('usage: check-commits.mts <base>');

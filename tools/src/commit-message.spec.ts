@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { faultsOf } from './commit-message';
+import { faultsOf } from './commit-message.mts';
 
 const BODY = '\n\nReaders that lagged lost the tail, since it was dropped by age.\n';
 
