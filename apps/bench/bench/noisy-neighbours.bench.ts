@@ -42,6 +42,8 @@ const CLIENTS: Readonly<Record<HostileKind | 'stopped', number>> = isSmoke
 const STOPPED_LOAD = { messages: sized(12_000, 2_000), padBytes: 1_000 };
 const MEMORY_MIB_MAX = 250;
 const P99_RATIO_MAX = 2;
+/** Of the mutated frames. */
+const SEED = Number(process.env['PULSES_TEST_SEED'] ?? 1);
 /** Until the broker has closed connections and files. */
 const AFTERMATH_MS = sized(1_000, 10);
 
@@ -161,7 +163,7 @@ async function bench(): Promise<void> {
   }
 
   async function among(kind: HostileKind): Promise<Samples> {
-    const hostility: Hostility = { kind, port, clients: CLIENTS[kind], overMs: PHASE_MS };
+    const hostility: Hostility = { kind, port, clients: CLIENTS[kind], overMs: PHASE_MS, seed: SEED };
     const app = startNeighbours('hostility', hostility);
     await app.waitForOutput(/begun\n/);
     const times = await measure();
@@ -211,10 +213,8 @@ async function bench(): Promise<void> {
       targets: [{ about: 'figure', atMost: MEMORY_MIB_MAX }],
       checked: 'VmHWM of each phase',
     };
-    report('noisy-neighbours', { producers: PRODUCERS, batch: BATCH_MESSAGES, phaseMs: PHASE_MS }, [
-      ...measures,
-      memory,
-    ]);
+    const settings = { producers: PRODUCERS, batch: BATCH_MESSAGES, phaseMs: PHASE_MS, seed: SEED };
+    report('noisy-neighbours', settings, [...measures, memory]);
   } finally {
     await stopAll();
     await directory.remove();

@@ -1,6 +1,7 @@
 // Clients of one kind that a broker would rather not have, for a process of their own.
 
 import { encodeRequest, PREAMBLE, PROTOCOL_VERSION } from '@pulses/broker-wire';
+import { createSimRandom } from '@pulses/testing-sim';
 import { connectWire, ConnectionEnded } from '@pulses/testing-wire-client';
 import { connect, type Socket } from 'node:net';
 import { crc32 } from 'node:zlib';
@@ -14,6 +15,8 @@ export interface Hostility {
   readonly clients: number;
   /** Over how long the clients come, where they do not come all at once. */
   readonly overMs: number;
+  /** Of what is random. */
+  readonly seed: number;
 }
 
 const STORED_BEFORE = 5_000;
@@ -120,19 +123,20 @@ async function neverEnd({ port, clients }: Hostility): Promise<void> {
 }
 
 /** Frames with one wrong byte, half of them with a checksum that is right again. */
-async function mutate({ port }: Hostility): Promise<void> {
+async function mutate({ port, seed }: Hostility): Promise<void> {
   const hello = encodeRequest(1, { type: 'hello', protocolVersion: PROTOCOL_VERSION, client: 'mutant', token: '' });
   const payload = Buffer.from('a message\n');
   const producer = { id: '0'.repeat(32), epoch: 0, sequence: 0 };
   const sound = Buffer.concat(
     encodeRequest(2, { type: 'produce', producer, topic: 'mutants', recordCount: 1, payload }),
   );
+  const random = createSimRandom(seed);
   const one = async (): Promise<void> => {
     while (!isStopping) {
       const frame = Buffer.from(sound);
-      const at = 8 + Math.floor(Math.random() * (frame.byteLength - 8));
-      frame[at] = (frame[at] ?? 0) ^ (1 << Math.floor(Math.random() * 8));
-      if (Math.random() < 0.5) frame.writeUInt32LE(crc32(frame.subarray(8)), 4);
+      const at = 8 + Math.floor(random.fraction() * (frame.byteLength - 8));
+      frame[at] = (frame[at] ?? 0) ^ (1 << Math.floor(random.fraction() * 8));
+      if (random.fraction() < 0.5) frame.writeUInt32LE(crc32(frame.subarray(8)), 4);
       const socket = connect(port, '127.0.0.1');
       const over = ended(socket);
       socket.end(Buffer.concat([PREAMBLE, ...hello, frame]));
