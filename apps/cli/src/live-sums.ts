@@ -31,8 +31,8 @@ export interface LiveSum {
 
 /**
  * @param address host and port of the ingestor's HTTP
- * @throws PulsesError CONNECTION_LOST when there is no answer, or the ingestor has no open window; OVERLOADED when there are
- * more sums than an answer holds; PROTOCOL_VIOLATION when another program answers
+ * @throws PulsesError CONNECTION_LOST when there is no answer, or the ingestor has no open window; CONFIG_INVALID when there
+ * are more sums than an answer holds; PROTOCOL_VIOLATION when another program answers
  */
 export async function readLiveSums(address: string, tenant: string | undefined): Promise<LiveSum[]> {
   const query = tenant === undefined ? '' : `?tenant=${encodeURIComponent(tenant)}`;
@@ -55,7 +55,11 @@ export async function readLiveSums(address: string, tenant: string | undefined):
     );
   const { cut = false, sums } = answer.data;
   if (cut)
-    throw new PulsesError('OVERLOADED', `the open window has more than ${sums.length} sums; ask for one --tenant`);
+    throw new PulsesError(
+      'CONFIG_INVALID',
+      `--live: the open window has more than ${sums.length} sums${tenant === undefined ? '' : ' of the tenant'}, ` +
+        `the most of an answer; allowed: ${tenant === undefined ? 'with --tenant' : "without --live, after the window's end"}`,
+    );
   return sums.map(({ tenant_id, product_sku, use_unit, total_amount, pulse_count }) => ({
     tenantId: tenant_id,
     productSku: product_sku,

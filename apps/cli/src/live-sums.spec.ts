@@ -1,0 +1,44 @@
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { readLiveSums } from './live-sums';
+
+const SUM = { tenant_id: 't', product_sku: 's', use_unit: 'u', total_amount: '1.5', pulse_count: 2 };
+
+describe('the sums of the open window', () => {
+  const answer = (body: object, status = 200) =>
+    jest.spyOn(globalThis, 'fetch').mockResolvedValue(Response.json(body, { status }));
+
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  it('are what the ingestor answers', async () => {
+    answer({ cut: false, sums: [SUM] });
+    expect(await readLiveSums('h:1', undefined)).toEqual([
+      { tenantId: 't', productSku: 's', useUnit: 'u', total: '1.5', pulseCount: 2 },
+    ]);
+  });
+
+  it.each([
+    [undefined, /^--live: the open window has more than 1 sums, .*; allowed: with --tenant$/],
+    ['t', /^--live: the open window has more than 1 sums of the tenant, .*; allowed: without --live/],
+  ])('are refused for good when an answer cannot hold them: --tenant %s', async (tenant, message) => {
+    answer({ cut: true, sums: [SUM] });
+    await expect(readLiveSums('h:1', tenant)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('are not taken from another program', async () => {
+    answer({ hello: 'world' });
+    await expect(readLiveSums('h:1', undefined)).rejects.toMatchObject({ code: 'PROTOCOL_VIOLATION' });
+  });
+
+  it('need an ingestor that is active', async () => {
+    answer({ reason: 'standby' }, 503);
+    await expect(readLiveSums('h:1', undefined)).rejects.toMatchObject({
+      code: 'CONNECTION_LOST',
+      message: 'the ingestor at http://h:1 has no answer: standby',
+    });
+  });
+});
