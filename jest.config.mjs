@@ -28,6 +28,12 @@ export default {
       Object.entries(compilerOptions.paths).map(([name, [path]]) => [`^${name}$`, join(workspaceRoot, path)]),
     ),
   },
+  // Specs run in a context of their own, where each look-up of a global is a call. As parameters they cost nothing: sums and
+  // hashes take half the time.
+  sandboxInjectedGlobals: [
+    ...['Array', 'BigInt', 'Buffer', 'DataView', 'JSON', 'Map', 'Math', 'Number', 'Object', 'Promise', 'Set', 'String'],
+    ...['Float64Array', 'Int32Array', 'Uint32Array', 'Uint8Array'],
+  ],
   // A guard against a hang, not a measure. Specs that take longer name a limit of their own.
   testTimeout: 60_000,
 };
