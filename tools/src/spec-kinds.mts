@@ -4,7 +4,8 @@
 export type SpecKind = 'plain' | 'int' | 'fault' | 'docs';
 
 /** A spec whose size and seeds come from the scale: itself, through a module `testing/…-sizes`, or by a conformance suite. */
-const RANDOM = /from '(?:@pulses\/testing-(?:scale|aggregation-conformance)|\.{1,2}\/[\w./-]*testing\/[\w-]*sizes)'/;
+const RANDOM =
+  /from '(?:@pulses\/testing-(?:scale|(?:aggregation|broker-log)-conformance)|\.{1,2}\/[\w./-]*testing\/[\w-]*sizes)'/;
 
 export function kindOf(path: string, text: string): { readonly kind: SpecKind; readonly isRandom: boolean } {
   const suffix = /\.(int|fault|docs)\.spec\.ts$/.exec(path)?.[1] as Exclude<SpecKind, 'plain'> | undefined;

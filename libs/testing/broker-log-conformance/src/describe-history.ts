@@ -2,11 +2,12 @@
 
 import { describe, expect, it } from '@jest/globals';
 import type { BrokerLog } from '@pulses/broker-log-api';
+import { SCALE } from '@pulses/testing-scale';
 import { createSimRandom } from '@pulses/testing-sim';
 import type { BrokerLogFactory, BrokerLogSupports } from './harness';
 import { append, change, codeOf, namesOf, positionsOf, publish, textsOf } from './probe';
 
-const SEEDS = [1, 2, 3, 4, 5];
+const SEEDS = SCALE.seeds(SCALE.sizeOf({ sample: 2, fault: 5 }));
 const STEPS = 80;
 const TOPICS = ['a', 'b', 'c'];
 const SOURCE = 'source';
