@@ -295,7 +295,7 @@ describe('the audit', () => {
           expect(found.map((finding) => finding.topic)).toContain(topic);
         },
       ),
-      { numRuns: SCALE.sizeOf({ sample: 100, fault: 400 }) },
+      { numRuns: SCALE.sizeOf({ sample: 40, fault: 400 }) },
     );
   });
 

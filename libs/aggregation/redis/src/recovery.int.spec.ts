@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { EngineState } from '@pulses/aggregation-api';
 import { SILENT_LOGGER } from '@pulses/shared-ports';
+import { SCALE } from '@pulses/testing-scale';
 import { startRedis, type RedisServer } from '@pulses/testing-services';
 import { Redis } from 'ioredis';
 import { sourceKeyOf } from './key-names';
@@ -8,6 +9,12 @@ import type { RedisEngine } from './redis-engine';
 import { feedWindow } from './testing/feed-window';
 import { engineOver } from './testing/engines';
 import { copyKeys, createWindowLog, SOURCE, type WindowLog } from './testing/window-log';
+
+/** One bucket holds 32,768 keys. */
+const WIDE =
+  SCALE.name === 'sample'
+    ? { messages: 150_000, keys: 40_000, buckets: 2 }
+    : { messages: 250_000, keys: 80_000, buckets: 3 };
 
 describe('a window found in Redis after a restart', () => {
   let server: RedisServer;
@@ -149,12 +156,13 @@ describe('a window found in Redis after a restart', () => {
   });
 
   it('spans several buckets beyond 32,768 keys, and is recovered completely', async () => {
-    const wide = createWindowLog({ seed, messages: 250_000, keys: 80_000 });
+    const { buckets, ...size } = WIDE;
+    const wide = createWindowLog({ seed, ...size });
     expect(await engine.open(SOURCE, wide.fromOffset)).toBeUndefined();
     const keys = copyKeys(undefined);
     for (let at = wide.fromOffset; at < wide.endOffset - 50_000; at += 50_000)
       await engine.add(wide.delta(keys, at, at + 50_000));
-    expect(await redis.keys('*:r*')).toHaveLength(3);
+    expect(await redis.keys('*:r*')).toHaveLength(buckets);
     expect(await restart(wide.fromOffset)).toMatchObject({ nextOffset: wide.endOffset - 50_000 });
     const result = await feedWindow({ engine, log: wide, step: 20_000 });
     expect(result.sums).toEqual(wide.expected());

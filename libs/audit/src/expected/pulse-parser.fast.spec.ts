@@ -121,7 +121,7 @@ const nearlyAPulse = fc
       `${one}{${one}${members.map(([key, member]) => `"${key}"${other}:${one}${member}`).join(`${other},${one}`)}${other}}${one}`,
   );
 
-const LINES = SCALE.sizeOf({ sample: 2_000, fault: 10_000 });
+const LINES = SCALE.sizeOf({ sample: 800, fault: 10_000 });
 
 describe('the fast path of the pulse parser', () => {
   it('agrees with the full parser wherever it decides', () => {
@@ -174,7 +174,7 @@ describe('the fast path of the pulse parser', () => {
         const amount = `${sign}${whole.replace(/^0+(?=.)/, '')}${fraction === null ? '' : `.${fraction}`}`;
         expect(byFastPath(pulse(amount))).toEqual(['a', 's', 'u', textOf(unitsOf(amount))]);
       }),
-      { numRuns: SCALE.sizeOf({ sample: 1_000, fault: 5000 }) },
+      { numRuns: SCALE.sizeOf({ sample: 400, fault: 5000 }) },
     );
   });
 });

@@ -152,7 +152,7 @@ describe("the audit's reading of the source", () => {
         const bytes = Buffer.from(line);
         expect(ofAudit(bytes)).toEqual(ofPipeline(bytes));
       }),
-      { numRuns: SCALE.sizeOf({ sample: 1_000, fault: 5000 }) },
+      { numRuns: SCALE.sizeOf({ sample: 400, fault: 5000 }) },
     );
   });
 
@@ -163,7 +163,7 @@ describe("the audit's reading of the source", () => {
         if (byte !== 10) bytes[place % bytes.byteLength] = byte;
         expect(ofAudit(bytes)).toEqual(ofPipeline(bytes));
       }),
-      { numRuns: SCALE.sizeOf({ sample: 1_000, fault: 5000 }) },
+      { numRuns: SCALE.sizeOf({ sample: 400, fault: 5000 }) },
     );
   });
 });

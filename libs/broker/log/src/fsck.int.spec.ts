@@ -140,7 +140,7 @@ describe('one flipped bit', () => {
       const { seed } = SCALE;
       const below = seededNumbers(seed);
       const paths = await filesOf(directory);
-      const flips = Array.from({ length: sizes.flipsFound }, () => paths).flat();
+      const flips = Array.from({ length: sizes.flipsFound }, () => SCALE.everyNth(paths, sizes.flippedFileStep)).flat();
       for (const path of flips) {
         const byte = below(await sizeOf(path));
         const bit = below(8);

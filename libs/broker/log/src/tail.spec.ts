@@ -149,7 +149,7 @@ describe('the tail', () => {
         expect(tail.bytes).toBeLessThanOrEqual(bytesMax);
         if (bytesMax === 0) expect(arena.held).toBe(0);
       }),
-      { numRuns: SCALE.sizeOf({ sample: 25, fault: 100 }) },
+      { numRuns: SCALE.sizeOf({ sample: 10, fault: 100 }) },
     );
   });
 

@@ -64,7 +64,7 @@ describe('the rows of topics in the tail', () => {
         }
         expect(wrong).toEqual([]);
       }),
-      { numRuns: SCALE.sizeOf({ sample: 5, fault: 15 }) },
+      { numRuns: SCALE.sizeOf({ sample: 2, fault: 15 }) },
     );
   });
 

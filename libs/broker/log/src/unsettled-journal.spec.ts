@@ -4,6 +4,7 @@
 
 import { describe, expect, it } from '@jest/globals';
 import { isPulsesError } from '@pulses/shared-errors';
+import { SCALE } from '@pulses/testing-scale';
 import { createSimFileSystem, createSimRandom, type SimFileSystem } from '@pulses/testing-sim';
 import type { BrokerLog } from '@pulses/broker-log-api';
 import { decodeCheckpoint, type Checkpoint } from './checkpoint-codec';
@@ -14,6 +15,7 @@ import { repairDataDirectory } from './repair';
 import { publish, readMessages } from './testing/log-fixture';
 import { damaged, flipBit, segmentsOf } from './testing/torture-damage';
 import { DIRECTORY, machineOn, openOn, settled, type Machine } from './testing/torture-run';
+import { sizes } from './testing/torture-sizes';
 
 const OPTIONS: Partial<BrokerLogOptions> = {
   segmentBytesMax: 500,
@@ -23,9 +25,6 @@ const OPTIONS: Partial<BrokerLogOptions> = {
   tailBytesMax: 0,
   passBytesMax: 100,
 };
-/** Every so manieth bit, a different one of each byte. */
-const BIT_STEP = 29;
-
 interface Unsettled {
   readonly disk: SimFileSystem;
   readonly checkpoint: Checkpoint;
@@ -117,15 +116,16 @@ async function endOf(on: Machine): Promise<unknown> {
   return failure;
 }
 
-describe('a flipped bit of a frame that a start only skims', () => {
+describe(`a flipped bit of a frame that a start only skims (${SCALE.note})`, () => {
   it('ends the broker before it changes a file, and a repair keeps every message that the files have', async () => {
     const { disk, messages, frames } = await unsettled();
     expect(frames.length).toBeGreaterThanOrEqual(12);
     const files = topicFiles(disk);
     const stored = [...files.values()].join('');
+    const step = sizes.skimmedFlipStep;
     let count = 0;
     for (const { path, from, to } of frames)
-      for (let bit = from * 8 + (count % BIT_STEP); bit < to * 8; bit += BIT_STEP) {
+      for (let bit = from * 8 + ((SCALE.seed + count) % step); bit < to * 8; bit += step) {
         const harmed = damaged(disk, path, (bytes) => flipBit(bytes, bit));
         const what = `bit ${bit} of ${path}`;
         const end = await endOf(machine(harmed));

@@ -132,7 +132,7 @@ describe('mutated streams', () => {
         const stream = changes.reduce(mutate, Buffer.concat(frames));
         expect(comparable(assembleByBytes(stream))).toEqual(comparable(readWhole(stream)));
       }),
-      { numRuns: 1_000 },
+      { numRuns: SCALE.sizeOf({ sample: 400, fault: 3_000 }) },
     );
   });
 
@@ -167,7 +167,7 @@ describe('mutated streams', () => {
           expect(comparable({ frames: seen, failure })).toEqual(comparable(kept));
         },
       ),
-      { numRuns: SCALE.sizeOf({ sample: 1_000, fault: 3_000 }) },
+      { numRuns: SCALE.sizeOf({ sample: 400, fault: 3_000 }) },
     );
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { isPulsesError } from '@pulses/shared-errors';
+import { SCALE } from '@pulses/testing-scale';
 import fc from 'fast-check';
 import { checkPayload, checkTopicName, recordEnds, skipRecords } from './payload';
 
@@ -26,7 +27,7 @@ describe('payloads', () => {
         const fits = announced > 0 && announced === messages.length;
         expect(code).toBe(fits ? undefined : 'PROTOCOL_VIOLATION');
       }),
-      { numRuns: 2_000 },
+      { numRuns: SCALE.sizeOf({ sample: 700, fault: 5_000 }) },
     );
   });
 
@@ -60,7 +61,7 @@ describe('payloads', () => {
         expect(() => skipRecords(payload, messages.length + 1)).toThrow(RangeError);
         expect(() => recordEnds(payload, messages.length + 1)).toThrow(RangeError);
       }),
-      { numRuns: 1_000 },
+      { numRuns: SCALE.sizeOf({ sample: 300, fault: 3_000 }) },
     );
   });
 });

@@ -68,7 +68,7 @@ describe('exact amounts', () => {
         expect(amount === undefined).toBe(units === undefined);
         if (amount !== undefined && units !== undefined) expect(formatAmount(amount)).toBe(textOf(units));
       }),
-      { numRuns: SCALE.sizeOf({ sample: 10_000, fault: 100_000 }) },
+      { numRuns: SCALE.sizeOf({ sample: 3_000, fault: 100_000 }) },
     );
   }, 120_000);
 
@@ -84,7 +84,7 @@ describe('exact amounts', () => {
         );
         expect(isZeroAmount(addAmounts(left.amount, right.amount))).toBe(left.units + right.units === 0n);
       }),
-      { numRuns: SCALE.sizeOf({ sample: 10_000, fault: 100_000 }) },
+      { numRuns: SCALE.sizeOf({ sample: 3_000, fault: 100_000 }) },
     );
   }, 120_000);
 
@@ -164,7 +164,7 @@ describe('exact amounts', () => {
           expect(Buffer.from(out.subarray(1, end)).toString()).toBe(String(value));
         },
       ),
-      { numRuns: SCALE.sizeOf({ sample: 5_000, fault: 20_000 }) },
+      { numRuns: SCALE.sizeOf({ sample: 2_000, fault: 20_000 }) },
     );
   });
 });

@@ -75,7 +75,7 @@ const pulse = (changes: Readonly<Record<string, string | undefined>> = {}): stri
   return `{${members.flatMap(([key, value]) => (value === undefined ? [] : [`${JSON.stringify(key)}:${value}`])).join(',')}}`;
 };
 
-const READ_RUNS = SCALE.sizeOf({ sample: 8_000, fault: 40_000 });
+const READ_RUNS = SCALE.sizeOf({ sample: 3_000, fault: 40_000 });
 
 describe('the pulse reader', () => {
   it('accepts the lines that the schema accepts, and reads the same values', () => {
@@ -101,7 +101,7 @@ describe('the pulse reader', () => {
         const decided = readSlowly(slow, line, 0, line.byteLength) ? valuesOf(slow) : slow.reason;
         expect(read(line)).toEqual(decided);
       }),
-      { numRuns: SCALE.sizeOf({ sample: 4_000, fault: 20_000 }) },
+      { numRuns: SCALE.sizeOf({ sample: 1_500, fault: 20_000 }) },
     );
   }, 120_000);
 

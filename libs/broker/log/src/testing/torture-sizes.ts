@@ -5,21 +5,25 @@ import { SCALE } from '@pulses/testing-scale';
 const { sizeOf } = SCALE;
 
 export const sizes = {
-  powerCuts: sizeOf({ sample: 50, fault: 500, torture: 20_000 }),
+  powerCuts: sizeOf({ sample: 20, fault: 500, torture: 20_000 }),
   /** Every so many calls of the script fail, one run for each. */
-  failingCallStep: sizeOf({ sample: 40, fault: 1 }),
+  failingCallStep: sizeOf({ sample: 163, fault: 1 }),
   /** EDQUOT takes the same path as ENOSPC; injecting it into every n-th call is enough. */
   quotaFaultEvery: sizeOf({ sample: 5, fault: 5, torture: 1 }),
   /** Every n-th length of a journal that ends early. */
-  cutStep: sizeOf({ sample: 4, fault: 1 }),
+  cutStep: sizeOf({ sample: 9, fault: 1 }),
   /** Every n-th bit of a journal of four kilobytes. */
-  flipStep: sizeOf({ sample: 16, fault: 1 }),
-  flipsAfterKill: sizeOf({ sample: 60, fault: 500 }),
-  randomFlips: sizeOf({ sample: 200, fault: 2_000, torture: 10_000 }),
-  damagedPages: sizeOf({ sample: 100, fault: 500, torture: 5_000 }),
+  flipStep: sizeOf({ sample: 37, fault: 1 }),
+  flipsAfterKill: sizeOf({ sample: 30, fault: 500 }),
+  randomFlips: sizeOf({ sample: 80, fault: 2_000, torture: 10_000 }),
+  damagedPages: sizeOf({ sample: 40, fault: 500, torture: 5_000 }),
   nestedRecoveries: sizeOf({ sample: 10, fault: 50, torture: 500 }),
   fillings: sizeOf({ sample: 2, fault: 10, torture: 100 }),
   repairs: sizeOf({ sample: 3, fault: 15, torture: 1_000 }),
+  /** Every n-th bit of the frames that a start only skims; odd, so that each bit of a byte comes up. */
+  skimmedFlipStep: sizeOf({ sample: 29 * 5, fault: 29 }),
+  /** Every n-th file gets a flipped bit that fsck must find. */
+  flippedFileStep: sizeOf({ sample: 4, fault: 1 }),
   flipsFound: sizeOf({ sample: 1, fault: 1, torture: 100 }),
   timeoutMs: sizeOf({ sample: 180_000, fault: 900_000, torture: 3_600_000 }),
 };

@@ -1,10 +1,10 @@
-// Mutated frames against real connections: 20,000 in each test run, 5,000,000 in the nightly one.
+// Mutated frames against real connections: 8,000 in each test run, 100,000 with the faults, 5,000,000 in the nightly run.
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SCALE } from '@pulses/testing-scale';
 import { runMutants, type MutantTally } from '../testing/mutant-run';
 
-const MUTANTS_PER_SEED = 20_000;
+const MUTANTS_PER_SEED = SCALE.sizeOf({ sample: 8_000, fault: 20_000 });
 const SEEDS = SCALE.sizeOf({ sample: 1, fault: 5, torture: 250 });
 /** For some 6,000 connections. Not measured in a sample, which may share the machine with anything. */
 const HEAP_GROWTH_BYTES_MAX = SCALE.name === 'sample' ? Infinity : 4 * 1024 * 1024;
