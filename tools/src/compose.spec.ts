@@ -101,7 +101,10 @@ describe('the containers', () => {
       ['pulses-ingestor', ['ingestor:9002']],
     ]);
     for (const name of ['broker', 'ingestor'])
-      expect(monitoring.services[name]?.environment).toMatchObject({ PULSES_HTTP_HOST: '0.0.0.0' });
+      expect(monitoring.services[name]?.environment).toMatchObject({
+        PULSES_HTTP_HOST: '0.0.0.0',
+        PULSES_HTTP_ALLOWED_HOSTS: name,
+      });
     for (const file of ['prometheus.yaml', ...rule_files])
       expect(monitoring.services['prometheus']?.volumes).toContain(`./${file}:/etc/prometheus/${file}:ro`);
   });

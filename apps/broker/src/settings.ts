@@ -1,5 +1,6 @@
 // What a user can set on a broker.
 
+import { httpSettings } from '@pulses/shared-monitoring';
 import {
   booleanSetting,
   choiceSetting,
@@ -26,12 +27,7 @@ const TOKEN_LENGTH_WISE = 16;
 export const brokerSettings = {
   host: hostSetting({ flag: 'host', default: '127.0.0.1', description: 'Address to listen on.' }),
   port: portSetting({ flag: 'port', default: '9000', description: 'TCP port of both protocols; 0 takes a free one.' }),
-  httpHost: hostSetting({
-    flag: 'http-host',
-    default: '127.0.0.1',
-    description: 'Address of health, readiness and metrics.',
-  }),
-  httpPort: portSetting({ flag: 'http-port', default: '9001', description: 'HTTP port; 0 takes a free one.' }),
+  ...httpSettings('9001'),
   dataDir: textSetting({ flag: 'data-dir', default: '.data', description: 'Directory of everything stored.' }),
   fsync: choiceSetting({
     flag: 'fsync',

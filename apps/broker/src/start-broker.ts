@@ -74,8 +74,7 @@ export async function startBroker(
   let readiness: Readiness = { ready: false, reason: 'recovering the data directory' };
   const readinessNow = () => (readiness.ready ? storage.readiness() : readiness);
   const http = await startHttpServer({
-    host: settings.httpHost,
-    port: settings.httpPort,
+    settings,
     metrics,
     readiness: readinessNow,
   });

@@ -3,16 +3,15 @@
 import { engineNames, engineSettings } from '@pulses/aggregation-registry';
 import { groupKind, topicKind } from '@pulses/broker-client';
 import { connectorNames, connectorSettings } from '@pulses/connector-registry';
+import { httpSettings } from '@pulses/shared-monitoring';
 import { deadLetterTopic } from '@pulses/shared-pulse-model';
 import {
   booleanSetting,
   choiceSetting,
   customSetting,
   durationSetting,
-  hostSetting,
   integerSetting,
   isLoopback,
-  portSetting,
   type SettingsOf,
 } from '@pulses/shared-settings';
 
@@ -50,12 +49,7 @@ export const ingestorSettings = {
     default: '5s',
     description: 'Length of a window: how often sums are published.',
   }),
-  httpHost: hostSetting({
-    flag: 'http-host',
-    default: '127.0.0.1',
-    description: 'Address of health, readiness and metrics.',
-  }),
-  httpPort: portSetting({ flag: 'http-port', default: '9002', description: 'HTTP port; 0 takes a free one.' }),
+  ...httpSettings('9002'),
   insecureBind: booleanSetting({
     flag: 'insecure-bind',
     description: 'Allows an HTTP address beyond this machine: the network is private.',

@@ -54,8 +54,7 @@ export async function startIngestor(
   };
   const live = new LiveWindows();
   const http = await startHttpServer({
-    host: settings.httpHost,
-    port: settings.httpPort,
+    settings,
     metrics,
     readiness,
     routes: [liveRoute(live, settings.sourceTopic, nodeClock)],

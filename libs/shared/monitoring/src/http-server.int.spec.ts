@@ -1,16 +1,21 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { nodeClock } from '@pulses/shared-node-platform';
 import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { hostname } from 'node:os';
 import { startHttpServer, type HttpServer, type HttpServerOptions, type Readiness } from './http-server';
+import type { HttpSettings } from './http-settings';
 import { createMetrics } from './metrics';
 
 const open: HttpServer[] = [];
 
-async function serve(options: Partial<HttpServerOptions> = {}) {
+async function serve({
+  settings,
+  ...options
+}: Partial<Omit<HttpServerOptions, 'settings'>> & { settings?: Partial<HttpSettings> } = {}) {
   const server = await startHttpServer({
-    host: '127.0.0.1',
-    port: 0,
+    settings: { httpHost: '127.0.0.1', httpPort: 0, httpAllowedHosts: undefined, ...settings },
     metrics: createMetrics(nodeClock),
     readiness: () => ({ ready: true }),
     ...options,
@@ -89,7 +94,7 @@ describe('the HTTP server of a service', () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const { port } = other.address() as AddressInfo;
-    await expect(serve({ port })).rejects.toMatchObject({
+    await expect(serve({ settings: { httpPort: port } })).rejects.toMatchObject({
       code: 'ADDRESS_IN_USE',
       message: `--http-port: ${port} is in use on 127.0.0.1; allowed: a free port`,
     });
@@ -98,7 +103,7 @@ describe('the HTTP server of a service', () => {
 
   // An address of the documentation range (RFC 5737), which no machine has.
   it('names --http-host when it is not an address of this machine', async () => {
-    await expect(serve({ host: '192.0.2.1' })).rejects.toMatchObject({
+    await expect(serve({ settings: { httpHost: '192.0.2.1' } })).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       message: "--http-host: cannot listen on '192.0.2.1' port 0 (EADDRNOTAVAIL)",
     });
@@ -117,17 +122,48 @@ describe('the HTTP server of a service', () => {
       socket.once('data', () => {
         resolve();
       });
-      socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHo');
+      socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /healthz HTTP/1.1\r\nHo');
     });
     await server.close();
     await closed;
     await expect(fetch(`http://127.0.0.1:${server.port}/healthz`)).rejects.toThrow();
   });
 
+  it.each(['127.0.0.1:9001', '[::1]', 'localhost:80', 'LOCALHOST', 'broker', 'pulses.example:9001', hostname()])(
+    'answers a request for %s',
+    async (host) => {
+      const { server } = await serve({ settings: { httpAllowedHosts: ['broker', 'pulses.example'] } });
+      for (const path of ['/healthz', '/metrics']) expect(await statusFor(server.port, path, host)).toBe(200);
+    },
+  );
+
+  it('answers a request for the name that --http-host gives', async () => {
+    const { server } = await serve({ settings: { httpHost: 'localhost' } });
+    expect(await statusFor(server.port, '/healthz', `localhost:${server.port}`)).toBe(200);
+  });
+
+  it.each(['attacker.example', 'attacker.example:9001', 'localhost.attacker.example', '127.0.0.1.attacker.example'])(
+    'refuses a request for the foreign name %j on every path',
+    async (host) => {
+      const { server } = await serve({
+        routes: [{ path: '/sums', handle: () => Promise.reject(new Error('not reached')) }],
+      });
+      for (const path of ['/healthz', '/readyz', '/metrics', '/sums', '/none'])
+        expect(await statusFor(server.port, path, host)).toBe(421);
+    },
+  );
+
+  it('answers a probe of HTTP/1.0, which names no host', async () => {
+    const { server } = await serve();
+    const socket = await connectedSocket(server.port, 'GET /readyz HTTP/1.0\r\n\r\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(String(answer)).toMatch(/^HTTP\/1.1 200 /);
+  });
+
   it.each(['127.0.0.1', 'localhost'])(
     'answers probes of %s while half-open and idle connections fill the port',
     async (host) => {
-      const { server } = await serve({ host });
+      const { server } = await serve({ settings: { httpHost: host } });
       const sockets = await Promise.all(
         ['GET /readyz HTTP/1.1\r\nHost: x\r\n', '', 'GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n'].flatMap((text) =>
           Array.from({ length: 50 }, () => connectedSocket(server.port, text)),
@@ -155,6 +191,16 @@ describe('the HTTP server of a service', () => {
     for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1.1 408 /);
   }, 30_000);
 });
+
+/** The status of a request with this `Host`. */
+async function statusFor(port: number, path: string, host: string): Promise<number | undefined> {
+  const [response] = (await once(
+    request({ host: '127.0.0.1', port, path, headers: { host }, agent: false }).end(),
+    'response',
+  )) as [IncomingMessage];
+  response.resume();
+  return response.statusCode;
+}
 
 async function connectedSocket(port: number, text: string): Promise<Socket> {
   const socket = connect(port, '127.0.0.1').on('error', () => undefined);

@@ -1,12 +1,15 @@
 // Health, readiness and metrics over HTTP.
 //
-// Guarantees: a probe is answered also while half-open and idle connections fill the port.
+// Guarantees: a probe is answered also while half-open and idle connections fill the port. A web page cannot read from it
+// by DNS rebinding.
 // Bounds: connections, header and body sizes, and the time a request may take.
 
 import { fastify } from 'fastify';
 import { PulsesError } from '@pulses/shared-errors';
 import { createServer } from 'node:http';
 import { ConnectionLimit } from './connection-limit';
+import { createHostCheck } from './host-check';
+import type { HttpSettings } from './http-settings';
 import type { Metrics } from './metrics';
 
 /** The answer of `GET /readyz`: 200 when ready, else 503 with the reason. */
@@ -26,8 +29,7 @@ export interface JsonRoute {
 }
 
 export interface HttpServerOptions {
-  readonly host: string;
-  readonly port: number;
+  readonly settings: HttpSettings;
   readonly metrics: Metrics;
   readiness(): Readiness;
   readonly routes?: readonly JsonRoute[];
@@ -47,6 +49,7 @@ const BODY_BYTES_MAX = 1024;
 
 /** @throws PulsesError ADDRESS_IN_USE or CONFIG_INVALID, naming --http-port or --http-host */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { httpHost: host, httpPort: port, httpAllowedHosts = [] } = options.settings;
   const connections = new ConnectionLimit(CONNECTIONS_MAX);
   const app = fastify({
     bodyLimit: BODY_BYTES_MAX,
@@ -59,6 +62,15 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       connections.watch(server);
       return server;
     },
+  });
+  const isOwnHost = createHostCheck([host, ...httpAllowedHosts]);
+  app.addHook('onRequest', async (request, reply) => {
+    const { host: header } = request.headers;
+    // Every browser sends one; a load balancer's HTTP/1.0 probe may not.
+    if (header !== undefined && !isOwnHost(header))
+      await reply
+        .code(421)
+        .send({ status: 'misdirected', reason: 'Host is no name of this service; see --http-allowed-hosts' });
   });
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', (_request, reply) => {
@@ -81,22 +93,16 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       return reply.code(status).send(body);
     });
   try {
-    await app.listen({ host: options.host, port: options.port });
+    await app.listen({ host, port });
   } catch (error) {
     const { code = String(error) } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE')
-      throw new PulsesError(
-        'ADDRESS_IN_USE',
-        `--http-port: ${options.port} is in use on ${options.host}; allowed: a free port`,
-      );
-    throw new PulsesError(
-      'CONFIG_INVALID',
-      `--http-host: cannot listen on '${options.host}' port ${options.port} (${code})`,
-    );
+      throw new PulsesError('ADDRESS_IN_USE', `--http-port: ${port} is in use on ${host}; allowed: a free port`);
+    throw new PulsesError('CONFIG_INVALID', `--http-host: cannot listen on '${host}' port ${port} (${code})`);
   }
   const address = app.server.address();
   return {
-    port: address !== null && typeof address === 'object' ? address.port : options.port,
+    port: address !== null && typeof address === 'object' ? address.port : port,
     close: () => app.close(),
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { hostKind, httpAddressKind, isLoopback } from './host';
+import { hostKind, hostOf, hostsKind, httpAddressKind, isLoopback } from './host';
 
 const LOOPBACK = ['127.0.0.1', '127.255.255.254', '::1', 'localhost'];
 
@@ -55,6 +55,42 @@ describe('a host', () => {
   ])('%j is not loopback', (host) => {
     expect(isLoopback(host)).toBe(false);
   });
+});
+
+describe('a list of hosts', () => {
+  it.each([
+    ['broker', ['broker']],
+    ['Broker, [::1],127.1', ['broker', '::1', '127.0.0.1']],
+  ])('%j is read as %j', (text, hosts) => {
+    expect(hostsKind.schema.parse(text)).toEqual(hosts);
+  });
+
+  it.each(['', ',', 'broker,', 'broker:9001', 'http://broker', '*', Array(101).fill('h').join()])(
+    '%j is refused',
+    (text) => {
+      expect(hostsKind.schema.safeParse(text).success).toBe(false);
+    },
+  );
+});
+
+describe('the host of a Host header', () => {
+  it.each([
+    ['broker:9001', 'broker'],
+    ['LOCALHOST', 'localhost'],
+    ['localhost:', 'localhost'],
+    ['127.0.0.1:9001', '127.0.0.1'],
+    ['[::1]:9001', '::1'],
+    ['[::1]', '::1'],
+  ])('%j is %s', (header, host) => {
+    expect(hostOf(header)).toBe(host);
+  });
+
+  it.each(['', ':9001', '::1', 'a:b', 'a:1:2', 'user@localhost', 'localhost/', 'localhost?', 'localhost#', 'a,b'])(
+    '%j has none',
+    (header) => {
+      expect(hostOf(header)).toBeUndefined();
+    },
+  );
 });
 
 describe('the address of an HTTP server', () => {

@@ -7,10 +7,12 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { customSetting, type SettingKind } from './setting';
 
-/** Characters that would begin another part of a URL. */
-const HOST = /^[^\s/?#@:\\%[\]]+$/;
+/** None of the characters that would begin another part of a URL or list, nor a wildcard. */
+const HOST = /^[^\s/?#@:\\%[\],*]+$/;
+const AUTHORITY = /^(\[[^\]]*\]|[^[\]:]+)(?::\d{0,5})?$/;
 const HOST_AND_PORT = /^(?:http:\/\/)?(\[[^\]]*\]|[^[\]:]+):(\d{1,5})\/?$/;
 const PORT_MAX = 65_535;
+const HOSTS_MAX = 100;
 
 /** The usual spelling of a host; undefined when the text is none. */
 function readHost(text: string): string | undefined {
@@ -34,6 +36,22 @@ export const hostKind: SettingKind<string> = {
 /** A setting that is a host. */
 export const hostSetting = (options: { flag: string; default: string; description: string }) =>
   customSetting(hostKind, options);
+
+/** Hosts separated by commas, each in its usual spelling. */
+export const hostsKind: SettingKind<readonly string[]> = {
+  type: 'hosts',
+  allowed: `1 to ${HOSTS_MAX} host names or IP addresses, without scheme and port, separated by commas`,
+  schema: z
+    .string()
+    .transform((text) => text.split(',').map(readHost))
+    .refine((hosts): hosts is string[] => hosts.length <= HOSTS_MAX && hosts.every((host) => host !== undefined)),
+};
+
+/** The host of `host` or `host:port` (a `Host` header), in its usual spelling; undefined when the text is neither. */
+export function hostOf(authority: string): string | undefined {
+  const [, host] = AUTHORITY.exec(authority) ?? [];
+  return host === undefined ? undefined : readHost(host);
+}
 
 /** The address of an HTTP server; the value is `host:port`, an IPv6 address in brackets. */
 export const httpAddressKind: SettingKind<string> = {

@@ -1,5 +1,5 @@
 export { closest } from './closest';
-export { hostSetting, httpAddressKind, isLoopback } from './host';
+export { hostOf, hostSetting, hostsKind, httpAddressKind, isLoopback } from './host';
 export { renderHelp, renderSettingsTable, type HelpOptions } from './help';
 export { mergeSettings } from './merge-settings';
 export {
