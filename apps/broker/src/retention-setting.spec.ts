@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { durationKind } from '@pulses/shared-settings';
-import { retentionKind } from './retention-setting';
+import { retentionIntervalMs, retentionKind } from './retention-setting';
 
 describe('limits of retention', () => {
   const { schema } = retentionKind(durationKind({ min: '1s', max: '3650d' }));
@@ -31,5 +31,11 @@ describe('limits of retention', () => {
     '__proto__=1h',
   ])('are not %j', (text) => {
     expect(schema.safeParse(text).success).toBe(false);
+  });
+
+  it('are looked at each minute, or as often as the shortest age', () => {
+    expect(retentionIntervalMs({})).toBe(60_000);
+    expect(retentionIntervalMs({ source: HOUR, grouped: 24 * HOUR })).toBe(60_000);
+    expect(retentionIntervalMs({ source: HOUR, dead_letter: 2_000 })).toBe(2_000);
   });
 });

@@ -9,6 +9,13 @@ import { z } from 'zod';
 /** A limit for each kind of topic; a kind without one is kept forever. */
 export type RetentionLimits = Readonly<Partial<Record<TopicKind, number>>>;
 
+const LOOK_MS_MAX = 60_000;
+
+/** How often to look for messages that may go: each minute, and more often for ages below a minute. */
+export function retentionIntervalMs(ages: RetentionLimits): number {
+  return Math.min(LOOK_MS_MAX, ...Object.values(ages));
+}
+
 /** Limits whose values `limit` reads. */
 export function retentionKind(limit: SettingKind<number>): SettingKind<RetentionLimits> {
   const example = TOPIC_KINDS.slice(0, 2)

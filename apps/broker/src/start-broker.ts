@@ -27,6 +27,7 @@ import type { SettingsOf } from '@pulses/shared-settings';
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
+import { retentionIntervalMs } from './retention-setting';
 import type { brokerSettings } from './settings';
 import { freeBytesOf, StorageWatch } from './storage-watch';
 
@@ -251,6 +252,7 @@ function openLog(
       // Only a checkpoint retires old segments, so small segments need frequent ones to keep the journal short.
       checkpointBytes: Math.min(settings.segmentBytes, BROKER_LOG_DEFAULTS.checkpointBytes),
       tailBytesMax: settings.tailBytes,
+      retentionIntervalMs: retentionIntervalMs(settings.retentionAge),
     },
     retention: (topic) => {
       const kind = topicKindOf(topic);

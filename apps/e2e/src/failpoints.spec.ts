@@ -1,21 +1,25 @@
-// Each failpoint kills its process under load. Afterwards no pulse is missing and none counts twice.
+// Each failpoint kills its process under load. Afterwards no pulse is missing and none counts twice, although retention
+// removes the source behind the ingestor and a second group tries to publish the same outputs.
 //
 // Once for each failpoint in every test run, twenty times in the nightly one. The seed decides the hit counts.
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SCALE } from '@pulses/testing-scale';
 import { BROKER_FAILPOINTS, INGESTOR_FAILPOINTS, type Failpoint } from '@pulses/shared-failpoints';
-import { bundlePath, stopAll, type AppName } from '@pulses/testing-processes';
+import { bundlePath, stopAll, until, type AppName } from '@pulses/testing-processes';
 import { readFileSync } from 'node:fs';
 import { publishLines, readLines } from './testing/line-client';
 import { startLoad, type LineShape, type SteadyLoad } from './testing/steady-load';
 import { startTestBuild, testBuildPath, type Part, type TestBuildSystem } from './testing/test-build';
-import { checkWhole } from './testing/whole-check';
+import { startSecondGroup, type SecondGroup } from './testing/second-group';
+import { checkTrimmed } from './testing/whole-check';
 
 const KILLS = SCALE.sizeOf({ sample: 1, fault: 3, torture: 20 });
 /** Then another system begins: what is checked after each round is everything since its beginning. */
 const ROUNDS_A_SYSTEM = 3;
 const TIMEOUT_MS = 600_000;
+/** Between two attempts of the second group. */
+const ATTEMPT_PAUSE_MS = SCALE.sizeOf({ sample: 10_000, fault: 1_000 });
 
 /** How a failpoint is reached. */
 interface Way {
@@ -108,13 +112,18 @@ describe.each(SYSTEMS)('a system that is killed at every failpoint, from round $
   let load: SteadyLoad;
   let lineCount = 0;
   const kills = new Map<Failpoint, number>();
+  let contender: SecondGroup;
 
   beforeAll(async () => {
-    system = await startTestBuild({ broker: ['--segment-bytes=1MiB'], ingestor: ['--flush-interval=200ms'] });
+    const broker = ['--segment-bytes=1MiB', '--retention-age=source=1s'];
+    system = await startTestBuild({ broker, ingestor: ['--flush-interval=200ms'] });
     load = await startLoad(system.port);
+    contender = startSecondGroup(system.port, ATTEMPT_PAUSE_MS);
   });
   afterAll(async () => {
+    const stopped = contender.stop();
     await stopAll();
+    await stopped;
     await system.stop();
   });
 
@@ -161,12 +170,19 @@ describe.each(SYSTEMS)('a system that is killed at every failpoint, from round $
         for (const name of NAMES[part]) await killAt(part, name, round);
         await system.start(part);
       }
-      const { differences, sourceLines } = await checkWhole(system.port, load.lines.length);
+      const { differences, sourceLines, firstOffset } = await checkTrimmed(system.port, load.lines);
       expect(differences).toEqual([]);
-      expect(sourceLines).toEqual(load.lines);
+      expect(sourceLines).toEqual(load.lines.slice(firstOffset));
     },
     TIMEOUT_MS,
   );
+
+  it('refused the second group each time, and removed what had been read', async () => {
+    const exits = await contender.stop();
+    expect(exits.length).toBeGreaterThan(0);
+    for (const exit of exits) expect(exit).toEqual({ code: 2, signal: null });
+    await until(async () => (await checkTrimmed(system.port, load.lines)).firstOffset > 0);
+  });
 
   it('was killed at each failpoint, once a round', async () => {
     expect(await load.finish()).toBe(load.lines.length);

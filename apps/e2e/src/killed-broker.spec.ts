@@ -17,8 +17,9 @@ describe('a broker that is killed under load', () => {
   let broker: BrokerProcess;
 
   beforeEach(async () => {
-    // Small files, so that the kills also fall into changes of files and checkpoints.
-    broker = await startBrokerProcess(['--segment-bytes=1MiB', '--log-level=warn']);
+    // Small files, so that the kills also fall into changes of files and checkpoints. No group reads the source: retention
+    // has to keep it.
+    broker = await startBrokerProcess(['--segment-bytes=1MiB', '--log-level=warn', '--retention-age=source=1s']);
   });
   afterEach(async () => {
     await stopAll();

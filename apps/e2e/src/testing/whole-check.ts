@@ -34,12 +34,35 @@ export interface WholeCheck {
   readonly windowCount: number;
 }
 
+const SOURCE = 'source.pulses';
+
 /**
  * Waits until the first `count` messages of the source have all their outputs, and compares these. Nothing may be
  * published meanwhile, and log time has to pass the last window's end.
  */
-export async function checkWhole(port: number, count: number, source = 'source.pulses'): Promise<WholeCheck> {
-  const sourceLines = await readLines(port, source, count);
+export async function checkWhole(port: number, count: number): Promise<WholeCheck> {
+  const sourceLines = await readLines(port, SOURCE, count);
+  return await compareWhole(port, sourceLines, new Map([[SOURCE, count]]));
+}
+
+/** The same for a source whose first messages retention may have removed: `published` has them all. */
+export async function checkTrimmed(
+  port: number,
+  published: readonly string[],
+): Promise<WholeCheck & { readonly firstOffset: number }> {
+  const checked = await compareWhole(port, published, new Map());
+  // Retention may remove more meanwhile; what it leaves is a suffix each time.
+  const app = startApp({ app: 'cli', args: ['cat', SOURCE, `--port=${port}`] });
+  await app.exited;
+  const sourceLines = app.stdout.split('\n').slice(0, -1);
+  return { ...checked, sourceLines, firstOffset: published.length - sourceLines.length };
+}
+
+async function compareWhole(
+  port: number,
+  sourceLines: readonly string[],
+  counts: Map<string, number>,
+): Promise<WholeCheck> {
   const expected = sourceLines.map(expectedOf);
   const byTenant = new Map<string, Expected[]>();
   for (const one of expected) {
@@ -51,7 +74,6 @@ export async function checkWhole(port: number, count: number, source = 'source.p
   const differences: string[] = [];
   const timestamps = new Map<number, number>();
   const windows = new Map<number, Window>();
-  const counts = new Map<string, number>();
   let groupedCount = 0;
   for (const [tenant, pulses] of byTenant) {
     const groupedTopic = `tenants.${tenant}.grouped.pulses`;
@@ -66,7 +88,7 @@ export async function checkWhole(port: number, count: number, source = 'source.p
   }
   const bad = expected.filter(({ pulse }) => pulse === undefined);
   if (bad.length > 0) {
-    const topic = `${source}.dead-letter`;
+    const topic = `${SOURCE}.dead-letter`;
     const letters = await readLines(port, topic, bad.length);
     counts.set(topic, letters.length);
     compareLists(
@@ -78,7 +100,6 @@ export async function checkWhole(port: number, count: number, source = 'source.p
   }
   compareWindows(expected, windows, timestamps, differences);
   compareTime(timestamps, differences);
-  counts.set(source, sourceLines.length);
   await compareCounts(port, counts, differences);
   return { differences: differences.slice(0, DIFFERENCES_TOLD), sourceLines, groupedCount, windowCount: windows.size };
 }
