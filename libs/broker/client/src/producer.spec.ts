@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { PRODUCER_RESULTS_KEPT } from '@pulses/broker-wire';
+import { PRODUCER_KEPT_MS, PRODUCER_RESULTS_KEPT } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 import { createSimClock, createSimRandom, settle } from '@pulses/testing-sim';
 import type { BrokerClient } from './broker-client';
@@ -8,13 +8,23 @@ import { Producer, type ProducerOptions } from './producer';
 type Answer = Awaited<ReturnType<BrokerClient['produce']>>;
 
 /** A connection whose answers the test gives. */
-class FakeClient implements Pick<BrokerClient, 'produce' | 'retireProducer' | 'close'> {
-  readonly produced: { readonly sequence: number; readonly answer: PromiseWithResolvers<Answer> }[] = [];
+class FakeClient implements Pick<BrokerClient, 'produce' | 'retireProducer' | 'ping' | 'close'> {
+  readonly produced: {
+    readonly id: string;
+    readonly sequence: number;
+    readonly answer: PromiseWithResolvers<Answer>;
+  }[] = [];
   isClosed = false;
 
-  produce({ sequence }: { readonly sequence: number }): Promise<Answer> {
+  constructor(private readonly logClockMs: () => number) {}
+
+  ping(): Promise<number> {
+    return Promise.resolve(this.logClockMs());
+  }
+
+  produce({ id, sequence }: { readonly id: string; readonly sequence: number }): Promise<Answer> {
     const answer = Promise.withResolvers<Answer>();
-    this.produced.push({ sequence, answer });
+    this.produced.push({ id, sequence, answer });
     return answer.promise;
   }
 
@@ -41,9 +51,10 @@ const payload = Buffer.from('x\n');
 function createProducer(options: Partial<ProducerOptions> = {}) {
   const clients: FakeClient[] = [];
   const clock = createSimClock();
+  const logClock = { ms: 5_000 };
   const producer = new Producer({
     connect: () => {
-      const client = new FakeClient();
+      const client = new FakeClient(() => logClock.ms);
       clients.push(client);
       return Promise.resolve(client as unknown as BrokerClient);
     },
@@ -55,7 +66,7 @@ function createProducer(options: Partial<ProducerOptions> = {}) {
   const send = (count: number) => {
     for (let sent = 0; sent < count; sent += 1) producer.send(payload, 1).catch(() => undefined);
   };
-  return { producer, clients, clock, send };
+  return { producer, clients, clock, logClock, send };
 }
 
 describe('a producer', () => {
@@ -104,11 +115,72 @@ describe('a producer', () => {
     const sent = producer.send(payload, 1);
     producer.abort();
     await expect(sent).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
-    const client = new FakeClient();
+    const client = new FakeClient(() => 0);
     late.resolve(client as unknown as BrokerClient);
     await settle();
     expect(client.isClosed).toBe(true);
     expect(client.sequences).toEqual([]);
+  });
+
+  it.each([
+    ['repeats its first batch while the broker remembers it for certain', PRODUCER_KEPT_MS - 1, [0, 1]],
+    ['sends its first batch no more once the broker may have forgotten it', PRODUCER_KEPT_MS, undefined],
+  ])('%s', async (_, passedMs, repeated) => {
+    const { producer, clients, clock, logClock, send } = createProducer();
+    send(2);
+    await settle();
+    expect(clients[0]?.sequences).toEqual([0, 1]);
+    clients[0]?.close();
+    logClock.ms += passedMs;
+    await clock.advance(10_000);
+    if (repeated !== undefined) expect(clients[1]?.sequences).toEqual(repeated);
+    else {
+      expect(clients[1]).toMatchObject({ sequences: [], isClosed: true });
+      await expect(producer.send(payload, 1)).rejects.toMatchObject({ code: 'PRODUCER_EXPIRED' });
+    }
+  });
+
+  it('counts from the earlier clock when that of the broker was set back', async () => {
+    const { producer, clients, clock, logClock, send } = createProducer();
+    send(1);
+    await settle();
+    clients[0]?.close();
+    logClock.ms -= 2_000;
+    await clock.advance(10_000);
+    clients[1]?.close();
+    logClock.ms += PRODUCER_KEPT_MS;
+    await clock.advance(10_000);
+    expect(clients[2]?.sequences).toEqual([]);
+    await expect(producer.send(payload, 1)).rejects.toMatchObject({ code: 'PRODUCER_EXPIRED' });
+  });
+
+  it('repeats a later batch however long it takes', async () => {
+    const { clients, clock, logClock, send } = createProducer();
+    send(2);
+    await settle();
+    clients[0]?.store(0);
+    await settle();
+    clients[0]?.close();
+    logClock.ms += 2 * PRODUCER_KEPT_MS;
+    await clock.advance(10_000);
+    expect(clients[1]?.sequences).toEqual([1]);
+  });
+
+  it('goes on under a new id after a long time without a batch', async () => {
+    const { clients, clock, send } = createProducer();
+    send(1);
+    await settle();
+    clients[0]?.store(0);
+    await clock.advance(PRODUCER_KEPT_MS / 2 - 1);
+    send(1);
+    await settle();
+    clients[0]?.store(1);
+    await settle();
+    await clock.advance(PRODUCER_KEPT_MS / 2);
+    send(2);
+    await settle();
+    expect([clients[0]?.sequences, clients[0]?.isClosed, clients[1]?.sequences]).toEqual([[0, 1], true, [0, 1]]);
+    expect(clients[1]?.produced[0]?.id).not.toBe(clients[0]?.produced[0]?.id);
   });
 
   it('takes nothing after it was closed, also when it was never connected', async () => {

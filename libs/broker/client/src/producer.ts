@@ -3,9 +3,14 @@
 // Guarantees: batches are stored in the order of `send`, each exactly once, however often the connection breaks. A batch
 // that is not acknowledged is sent again under the same sequence number; the broker answers a number it knows with the
 // first result. Survives a restart of the broker, not one of this process.
+//
+// A broker forgets a producer that stored nothing for PRODUCER_KEPT_MS, and would take its first batch, sent again, for
+// that of a new one. So this asks for the log's clock before the first batch is sent, and again before it is repeated: once
+// so much time has passed, the producer fails with PRODUCER_EXPIRED. After half of that time without a batch it takes
+// a new id. A later batch than the first is never stored twice: a broker that has forgotten refuses it.
 // Bounds: `inFlightMax` batches in flight; the caller bounds the rest by awaiting `ready`.
 
-import { PRODUCER_IN_FLIGHT_MAX, PRODUCER_RESULTS_KEPT, type TopicAppend } from '@pulses/broker-wire';
+import { PRODUCER_IN_FLIGHT_MAX, PRODUCER_KEPT_MS, PRODUCER_RESULTS_KEPT, type TopicAppend } from '@pulses/broker-wire';
 import { backoffMs, Condition, delay } from '@pulses/shared-async';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import type { Clock, Random } from '@pulses/shared-ports';
@@ -44,7 +49,7 @@ type State =
 
 export class Producer {
   readonly #options: ProducerOptions;
-  readonly #id: string;
+  #id: string;
   readonly #inFlightMax: number;
   readonly #aborted = new AbortController();
   /** Not acknowledged, in order of sequence. */
@@ -52,6 +57,10 @@ export class Producer {
   /** Signalled when a batch is acknowledged, and when the producer has failed. */
   readonly #progress = new Condition();
   #nextSequence = 0;
+  /** The log's clock before the first batch was sent; undefined before that. */
+  #startedMs: number | undefined;
+  /** When a batch was last sent or acknowledged, by the monotonic clock. */
+  #usedMs: number;
   #failedAttempts = 0;
   #state: State = { kind: 'idle' };
 
@@ -62,7 +71,8 @@ export class Producer {
       throw new TypeError(`inFlightMax is ${inFlightMax}; at most ${PRODUCER_RESULTS_KEPT} is allowed`);
     this.#options = options;
     this.#inFlightMax = inFlightMax;
-    this.#id = Buffer.from(random.bytes(16)).toString('hex');
+    this.#id = newId(random);
+    this.#usedMs = options.clock.monotonicMs();
   }
 
   /**
@@ -75,6 +85,7 @@ export class Producer {
         reject(this.#state.error);
         return;
       }
+      this.#renew();
       const append = { topic: this.#options.topic, recordCount, payload };
       this.#batches.push({ sequence: this.#nextSequence, append, resolve, reject });
       this.#nextSequence += 1;
@@ -104,6 +115,19 @@ export class Producer {
     this.#fail(reason);
   }
 
+  /** A producer that was idle for long takes a new id, before the broker forgets it. */
+  #renew(): void {
+    const { clock, random } = this.#options;
+    const idleMs = clock.monotonicMs() - this.#usedMs;
+    this.#usedMs += idleMs;
+    if (this.#batches.length > 0 || this.#startedMs === undefined || idleMs < PRODUCER_KEPT_MS / 2) return;
+    if (this.#state.kind === 'connected') this.#state.client.close();
+    this.#id = newId(random);
+    this.#nextSequence = 0;
+    this.#startedMs = undefined;
+    this.#state = { kind: 'idle' };
+  }
+
   #sendWaiting(): void {
     const connected = this.#state;
     if (connected.kind !== 'connected') return;
@@ -124,6 +148,7 @@ export class Producer {
 
   #acknowledge(connected: State & { kind: 'connected' }): void {
     this.#failedAttempts = 0;
+    this.#usedMs = this.#options.clock.monotonicMs();
     connected.inFlight -= 1;
     this.#batches.shift()?.resolve();
     this.#progress.notifyAll();
@@ -146,6 +171,10 @@ export class Producer {
       try {
         if (error !== undefined) await this.#backOff(error);
         const client = await this.#options.connect();
+        await this.#checkAge(client).catch((unsure: unknown) => {
+          client.close();
+          throw unsure;
+        });
         if (this.#state !== connecting) {
           client.close();
           return;
@@ -164,6 +193,17 @@ export class Producer {
     }
   }
 
+  /** @throws PulsesError PRODUCER_EXPIRED when the broker may have forgotten the first batch */
+  async #checkAge(client: BrokerClient): Promise<void> {
+    if (this.#startedMs !== undefined && this.#batches[0]?.sequence !== 0) return;
+    const nowMs = await client.ping();
+    // The broker's clock may have been set back while it was down.
+    this.#startedMs = Math.min(this.#startedMs ?? nowMs, nowMs);
+    if (nowMs - this.#startedMs < PRODUCER_KEPT_MS) return;
+    const days = PRODUCER_KEPT_MS / 86_400_000;
+    throw new PulsesError('PRODUCER_EXPIRED', `the first batch has no answer after ${days} days`);
+  }
+
   /** @throws the reason of `abort` */
   async #backOff(error: PulsesError): Promise<void> {
     const { clock, random, onRetry } = this.#options;
@@ -179,6 +219,10 @@ export class Producer {
     for (const batch of this.#batches.splice(0)) batch.reject(error);
     this.#progress.notifyAll();
   }
+}
+
+function newId(random: Random): string {
+  return Buffer.from(random.bytes(16)).toString('hex');
 }
 
 function asPulsesError(error: unknown): PulsesError {

@@ -32,6 +32,8 @@ export interface CommitRequest {
 
 /** Groups that expire in one step; the others do in the next. */
 export const EXPIRED_GROUPS_MAX = 1_000;
+/** Producers that are forgotten in one step. */
+export const EXPIRED_PRODUCERS_MAX = 100_000;
 
 /** A group that has expired, as it was. */
 export interface ExpiredGroup {
@@ -46,11 +48,23 @@ export interface BrokerLog {
    * Appends messages to a topic, which is made when it does not exist. Without `producer` nothing is deduplicated
    * (the line protocol). The payload must not change before the promise settles, and is not looked at afterwards.
    *
+   * @param era `producerEra` of when the sender connected. The first batch of an unknown producer is refused in a later
+   * era: it might be the repeat of one that is forgotten. Without it nothing is refused.
    * @throws PulsesError PROTOCOL_VIOLATION (the payload is not `recordCount` messages), MESSAGE_TOO_LARGE,
-   * TOPIC_INVALID, FENCED, SEQUENCE_GAP, STORAGE_FULL (nothing stored, try again later), STORAGE_FAILED (the log is
-   * dead), OVERLOADED (`pendingBytesMax` waiting), SHUTTING_DOWN
+   * TOPIC_INVALID, FENCED, SEQUENCE_GAP, CONNECTION_LOST (the era has passed: connect again), STORAGE_FULL (nothing
+   * stored, try again later), STORAGE_FAILED (the log is dead), OVERLOADED (`pendingBytesMax` waiting, or `producersMax`
+   * known), SHUTTING_DOWN
    */
-  append(append: TopicAppend, producer?: ProducerStamp): Promise<AppendResult>;
+  append(append: TopicAppend, producer?: ProducerStamp, era?: number): Promise<AppendResult>;
+
+  /** Counts the times that producers were forgotten, since the log was opened. */
+  readonly producerEra: number;
+
+  /**
+   * Forgets producers whose last batch was stored `unusedMs` of the log's clock ago, at most EXPIRED_PRODUCERS_MAX at once,
+   * and resolves to their number.
+   */
+  expireProducers(unusedMs: number): Promise<number>;
 
   /**
    * Appends and position changes as one atomic step.

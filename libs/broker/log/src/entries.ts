@@ -83,6 +83,12 @@ export interface ProducerRetired {
   readonly epoch: number;
 }
 
+/** Producers that were not used for long, and are forgotten. */
+export interface ProducersExpired {
+  readonly kind: 'producers-expired';
+  readonly ids: readonly string[];
+}
+
 /** Retention: the messages before `startOffset` are no longer kept. */
 export interface TopicTrimmed {
   readonly kind: 'topic-trimmed';
@@ -104,4 +110,5 @@ export type Entry =
   | TopicTrimmed
   | OutputsClaimed
   | GroupDeleted
-  | GroupExpired;
+  | GroupExpired
+  | ProducersExpired;

@@ -40,6 +40,7 @@ const KIND = {
   'outputs-claimed': 9,
   'group-deleted': 10,
   'group-expired': 11,
+  'producers-expired': 12,
 } as const;
 
 export interface FrameHeader {
@@ -205,6 +206,7 @@ function decodeEntries(
 //   9 outputs-claimed   topicId u32 · group text
 //  10 group-deleted     group text
 //  11 group-expired     group text
+//  12 producers-expired count u32 · count × (producer 16 bytes)
 
 function sizeOfAppended({ producer }: Appended): number {
   return 1 + 20 + (producer === undefined ? 0 : 28);
@@ -244,6 +246,8 @@ function sizeOfEntry(entry: OtherEntry): number {
       return 1 + text(entry.group) + 4;
     case 'producer-retired':
       return 1 + 16 + 4;
+    case 'producers-expired':
+      return 1 + 4 + 16 * entry.ids.length;
     case 'topic-trimmed':
       return 1 + 4 + 24;
     case 'outputs-claimed':
@@ -292,6 +296,11 @@ function writeEntry(to: FieldWriter, entry: OtherEntry): void {
       to.u8(KIND['producer-retired']);
       to.id(entry.id);
       to.u32(entry.epoch);
+      break;
+    case 'producers-expired':
+      to.u8(KIND['producers-expired']);
+      to.u32(entry.ids.length);
+      for (const id of entry.ids) to.id(id);
       break;
     case 'topic-trimmed':
       to.u8(KIND['topic-trimmed']);
@@ -376,6 +385,8 @@ function readEntry(from: FieldReader, bytes: Uint8Array, payloadAt: number): Ent
       return { kind: 'group-deleted', group: from.str() };
     case KIND['group-expired']:
       return { kind: 'group-expired', group: from.str() };
+    case KIND['producers-expired']:
+      return { kind: 'producers-expired', ids: Array.from({ length: from.count(16) }, () => from.id()) };
     default:
       throw new FieldError(`unknown kind of entry ${kind}`);
   }

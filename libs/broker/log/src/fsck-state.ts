@@ -142,6 +142,7 @@ export function createTolerantState(state: LogState): TolerantState {
         break;
       case 'group-epoch-set':
       case 'producer-retired':
+      case 'producers-expired':
         break;
     }
   };

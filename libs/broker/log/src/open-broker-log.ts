@@ -108,6 +108,9 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
         case 'group-expired':
         case 'producer-retired':
           break;
+        case 'producers-expired':
+          staging.producers.forgot();
+          break;
       }
     }
     for (const topic of changed) listeners.wake(topic);
@@ -214,11 +217,11 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
   return {
     failed,
     // Checks throw at once, inside an async function: a refused request never takes a place in the order.
-    append: async (append, producer) => {
+    append: async (append, producer, era) => {
       if (!state.topicsByName.has(append.topic)) checkTopicName(append.topic);
       checkStamp(producer);
       checkAppend(append, MESSAGE_BYTES_MAX);
-      return await enqueue(() => staging.append(append, producer), {
+      return await enqueue(() => staging.append(append, producer, era), {
         payloadBytes: append.payload.length,
         onRefused: (code) => {
           if (producer !== undefined) staging.producers.refused(producer, code);
@@ -250,6 +253,10 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
       checkProducer({ id, epoch });
       await enqueue(() => staging.retireProducer(id, epoch), { isAlone: true });
     },
+    get producerEra() {
+      return staging.producers.era;
+    },
+    expireProducers: async (unusedMs) => await enqueue(() => staging.expireProducers(unusedMs), { isAlone: true }),
     topic: (name) => {
       const topic = state.topicsByName.get(name);
       return topic === undefined ? undefined : topicInfo(topic);

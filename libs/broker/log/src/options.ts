@@ -41,6 +41,8 @@ export interface BrokerLogOptions {
   /** Topic files that stay open. */
   readonly openFilesMax: number;
   readonly topicsMax: number;
+  /** Producers that have not retired, and were used within PRODUCER_KEPT_MS. */
+  readonly producersMax: number;
   readonly groupsMax: number;
   /** Positions of all groups together. */
   readonly positionsMax: number;
@@ -67,6 +69,7 @@ export const BROKER_LOG_DEFAULTS: BrokerLogOptions = {
   retentionIntervalMs: 60_000,
   openFilesMax: 4_096,
   topicsMax: 1_000_000,
+  producersMax: 65_536,
   groupsMax: 10_000,
   positionsMax: 32_768,
   positionsPerTopicMax: 1_024,

@@ -4,17 +4,22 @@
 // the requests staged before in the same group, and changes neither: a group that could not be written is simply
 // forgotten. Each request is decided as a whole before it adds its first entry.
 //
-// Bounds: `topicsMax` topics, `groupsMax` groups, `positionsMax` positions, `positionsPerTopicMax` of a group in a topic.
+// Bounds: `topicsMax` topics, `producersMax` producers, `groupsMax` groups, `positionsMax` positions, `positionsPerTopicMax` of a group in a topic.
 
 import { PulsesError } from '@pulses/shared-errors';
 import type { ProducerStamp, TopicAppend, TopicInfo } from '@pulses/broker-wire';
 import type { Random } from '@pulses/shared-ports';
-import type { AppendResult, CommitRequest, ExpiredGroup } from '@pulses/broker-log-api';
+import {
+  EXPIRED_PRODUCERS_MAX,
+  type AppendResult,
+  type CommitRequest,
+  type ExpiredGroup,
+} from '@pulses/broker-log-api';
 import { hexOfBytes } from './bytes';
 import type { Entry, PositionSet, TopicTrimmed } from './entries';
 import { idleGroups } from './idle-groups';
 import { createStagedProducers, type StagedProducers } from './staged-producers';
-import { createTopicState, UNCLAIMED_GROUP, type LogState, type TopicState } from './state';
+import { createTopicState, lastUsedMsOf, UNCLAIMED_GROUP, type LogState, type TopicState } from './state';
 import { topicInfo } from './topic-info';
 
 /** Gives the request's result, once the group's frame is durable and applied. */
@@ -24,8 +29,8 @@ export interface Staging {
   /** Forgets the group before and starts one whose frame has this timestamp. */
   begin(timestampMs: number): void;
   readonly entries: readonly Entry[];
-  readonly producers: Pick<StagedProducers, 'refused'>;
-  append(append: TopicAppend, producer: ProducerStamp | undefined): Outcome<AppendResult>;
+  readonly producers: Pick<StagedProducers, 'era' | 'forgot' | 'refused'>;
+  append(append: TopicAppend, producer: ProducerStamp | undefined, era: number | undefined): Outcome<AppendResult>;
   commit(request: CommitRequest): Outcome<{ timestampMs: number }>;
   createTopic(topic: string): Outcome<TopicInfo>;
   // The requests below look at the stored state alone: each is the only one of its group.
@@ -34,12 +39,14 @@ export interface Staging {
   deleteGroup(group: string): Outcome<boolean>;
   expireGroups(idleMs: number, hasMember: (group: string) => boolean): Outcome<ExpiredGroup[]>;
   retireProducer(id: string, epoch: number): Outcome<void>;
+  expireProducers(unusedMs: number): Outcome<number>;
   /** `trims` are checked by the caller, which knows where segments start. */
   trim(trims: () => readonly TopicTrimmed[]): Outcome<void>;
 }
 
 export interface StagingLimits {
   readonly topicsMax: number;
+  readonly producersMax: number;
   readonly groupsMax: number;
   readonly positionsMax: number;
   readonly positionsPerTopicMax: number;
@@ -57,7 +64,7 @@ export function createStaging(state: LogState, random: Random, limits: StagingLi
   /** Groups and positions that the staged requests add. */
   const newGroups = new Set<string>();
   const newPositions = new Map<string, number>();
-  const producers = createStagedProducers(state);
+  const producers = createStagedProducers(state, limits.producersMax);
 
   const topicFor = (name: string): TopicState => {
     const known = state.topicsByName.get(name) ?? madeTopics.get(name);
@@ -201,8 +208,8 @@ export function createStaging(state: LogState, random: Random, limits: StagingLi
       newPositions.clear();
       producers.reset();
     },
-    append: (append, producer) => {
-      const first = producer === undefined ? undefined : producers.check(producer);
+    append: (append, producer, era) => {
+      const first = producer === undefined ? undefined : producers.check(producer, era);
       if (first !== undefined) return () => ({ ...first, duplicate: true });
       checkRoomForTopics([append]);
       const result = { baseOffset: addAppend(append, producer), timestampMs };
@@ -288,6 +295,14 @@ export function createStaging(state: LogState, random: Random, limits: StagingLi
       const isRetired = known === undefined && epoch <= (state.retiredProducers.get(id) ?? -1);
       if (!isRetired) entries.push({ kind: 'producer-retired', id, epoch });
       return () => undefined;
+    },
+    expireProducers: (unusedMs) => {
+      const ids: string[] = [];
+      for (const [id, producer] of state.producers) {
+        if (ids.length < EXPIRED_PRODUCERS_MAX && timestampMs - lastUsedMsOf(producer) >= unusedMs) ids.push(id);
+      }
+      if (ids.length > 0) entries.push({ kind: 'producers-expired', ids });
+      return () => ids.length;
     },
     trim: (trims) => {
       entries.push(...trims());

@@ -40,6 +40,11 @@ export interface ProducerState {
   readonly results: ProducerResult[];
 }
 
+/** Timestamp of the frame with the producer's last batch. */
+export function lastUsedMsOf({ nextSequence, results }: ProducerState): number {
+  return results[(nextSequence - 1) % PRODUCER_RESULTS_KEPT]?.timestampMs ?? 0;
+}
+
 export interface PositionState {
   readonly offset: number;
   readonly revision: number;
@@ -166,6 +171,9 @@ function applyEntry(state: LogState, entry: Entry, timestampMs: number): void {
       break;
     case 'producer-retired':
       applyRetired(state, entry.id, entry.epoch);
+      break;
+    case 'producers-expired':
+      for (const id of entry.ids) state.producers.delete(id);
       break;
     case 'topic-trimmed': {
       const topic = topicOf(state, entry.topicId);

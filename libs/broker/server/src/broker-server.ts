@@ -18,6 +18,7 @@ import { DEFAULT_LIMITS, type ServerLimits } from './limits/server-limits';
 import { SILENT_OBSERVER, type ServerObserver } from './observer';
 import { OpeningQueue, type Opening } from './limits/opening-queue';
 import { peerAddressOf } from './limits/peer-address';
+import { startProducerExpiry } from './limits/producer-expiry';
 import { createFairScheduler } from './limits/fair-scheduler';
 
 /** Below this, reading the log for a reader costs more than it brings. */
@@ -82,10 +83,9 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
   let onAllGone: (() => void) | undefined;
 
   const groups = createGroups(log, clock, limits);
-  const expiry =
-    groupExpiryMs === undefined
-      ? undefined
-      : startGroupExpiry({ log, groups, clock, logger, observer, idleMs: groupExpiryMs });
+  const maintenance = [startProducerExpiry(log, clock, logger)];
+  if (groupExpiryMs !== undefined)
+    maintenance.push(startGroupExpiry({ log, groups, clock, logger, observer, idleMs: groupExpiryMs }));
 
   const context: ServerContext = {
     log,
@@ -172,7 +172,7 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
     close: async (graceMs) => {
       openings.close(); // so that what waiting connections already sent is read
       isClosing = true;
-      expiry?.stop();
+      for (const work of maintenance) work.stop();
       await listener?.close();
       for (const socket of refused) socket.destroy();
       if (connections.size === 0) {

@@ -98,6 +98,11 @@ export const ERROR_CATALOGUE = {
     retriable: false,
     action: 'Restart the producer; report the case if it returns.',
   },
+  PRODUCER_EXPIRED: {
+    meaning: 'A producer got no answer to its first batch for so long that the broker may have forgotten it.',
+    retriable: false,
+    action: 'Look whether the messages are stored, and publish again what is missing.',
+  },
   FENCED: {
     meaning: 'A newer holder has taken over; this one may no longer write.',
     retriable: false,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { PRODUCER_RESULTS_KEPT } from '@pulses/broker-wire';
 import type { BrokerLogFactory } from './harness';
-import { codeOf, PRODUCER_B, publish, stamp, textsOf } from './probe';
+import { append, codeOf, PRODUCER_B, publish, stamp, textsOf } from './probe';
 
 export function describeProducers(start: BrokerLogFactory): void {
   describe('an idempotent producer', () => {
@@ -94,6 +94,58 @@ export function describeProducers(start: BrokerLogFactory): void {
       await log.retireProducer(PRODUCER_B, 1);
       expect(await codeOf(publish(log, 'a', ['x'], stamp(0, 1, PRODUCER_B)))).toBe('FENCED');
       expect(await codeOf(publish(log, 'a', ['1'], stamp(0, 2, PRODUCER_B)))).toBe('stored');
+    });
+
+    it('is forgotten when it was not used for long, and goes on as unknown', async () => {
+      const { log, setClock } = await start();
+      setClock(5_000);
+      await publish(log, 'a', ['1'], stamp(0));
+      await publish(log, 'a', ['2'], stamp(0, 0, PRODUCER_B));
+      setClock(5_900);
+      await publish(log, 'a', ['3'], stamp(1, 0, PRODUCER_B));
+      setClock(5_999);
+      expect(await log.expireProducers(1_000)).toBe(0);
+      setClock(6_000);
+      expect([await log.expireProducers(1_000), await log.expireProducers(1_000)]).toEqual([1, 0]);
+      expect(await codeOf(publish(log, 'a', ['x'], stamp(1)))).toBe('SEQUENCE_GAP');
+      expect(await publish(log, 'a', ['3'], stamp(1, 0, PRODUCER_B))).toMatchObject({ duplicate: true });
+      expect(await codeOf(publish(log, 'a', ['4'], stamp(2, 0, PRODUCER_B)))).toBe('stored');
+    });
+
+    it('starts over no connection of before others were forgotten: it may be one of them', async () => {
+      const { log, setClock } = await start();
+      setClock(5_000);
+      const before = log.producerEra;
+      await log.append(append('a', '1'), stamp(0), before);
+      await log.append(append('a', '2'), stamp(0, 0, PRODUCER_B), before);
+      setClock(6_000);
+      await log.append(append('a', '3'), stamp(1, 0, PRODUCER_B), before);
+      await log.expireProducers(1_000);
+      expect(await codeOf(log.append(append('a', '1'), stamp(0), before))).toBe('CONNECTION_LOST');
+      expect(await codeOf(log.append(append('a', '4'), stamp(2, 0, PRODUCER_B), before))).toBe('stored');
+      expect(await codeOf(log.append(append('a', 'new'), stamp(0, 0, 'a'.repeat(32)), log.producerEra))).toBe('stored');
+      expect(await textsOf(log, 'a')).toEqual(['1', '2', '3', '4', 'new']);
+    });
+
+    it('keeps its connection when no other producer was forgotten meanwhile', async () => {
+      const { log } = await start();
+      const era = log.producerEra;
+      await log.expireProducers(1_000);
+      expect(await codeOf(log.append(append('a', '1'), stamp(0), era))).toBe('stored');
+    });
+
+    it('is refused with OVERLOADED while too many are known, until one retires or is forgotten', async () => {
+      const { log, setClock } = await start({ producersMax: 2 });
+      const [first, second, third, fourth] = ['1', '2', '3', '4'].map((digit) => digit.repeat(32));
+      const codes = [first, second, third].map((id) => codeOf(publish(log, 'a', ['x'], stamp(0, 0, id))));
+      expect(await Promise.all(codes)).toEqual(['stored', 'stored', 'OVERLOADED']);
+      expect(await codeOf(publish(log, 'a', ['x'], stamp(1, 0, first)))).toBe('stored');
+      await log.retireProducer(second ?? '', 0);
+      expect(await codeOf(publish(log, 'a', ['x'], stamp(0, 0, third)))).toBe('stored');
+      expect(await codeOf(publish(log, 'a', ['x'], stamp(0, 0, fourth)))).toBe('OVERLOADED');
+      setClock(log.clockMs() + 10_000);
+      await log.expireProducers(10_000);
+      expect(await codeOf(publish(log, 'a', ['x'], stamp(0, 0, fourth)))).toBe('stored');
     });
 
     it.each([

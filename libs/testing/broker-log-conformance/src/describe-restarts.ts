@@ -32,6 +32,20 @@ export function describeRestarts(start: BrokerLogFactory): void {
       expect(await textsOf(log, 'a')).toEqual(['1', '2', '3']);
     });
 
+    it('knows when producers were last used, and does not know those that it has forgotten', async () => {
+      const harness = await start();
+      harness.setClock(5_000);
+      await publish(harness.log, 'a', ['1'], stamp(0));
+      harness.setClock(5_500);
+      await publish(harness.log, 'a', ['2'], stamp(0, 0, 'f'.repeat(32)));
+      const log = await harness.restart();
+      harness.setClock(6_000);
+      expect(await log.expireProducers(1_000)).toBe(1);
+      const again = await harness.restart();
+      expect(await codeOf(publish(again, 'a', ['x'], stamp(1)))).toBe('SEQUENCE_GAP');
+      expect(await publish(again, 'a', ['2'], stamp(0, 0, 'f'.repeat(32)))).toMatchObject({ duplicate: true });
+    });
+
     it('knows positions and group epochs', async () => {
       const harness = await start();
       const group = await joinGroup(harness.log, 'g', 'source');

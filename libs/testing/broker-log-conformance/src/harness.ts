@@ -6,6 +6,7 @@ import type { BrokerLog } from '@pulses/broker-log-api';
 export interface BrokerLogLimits {
   readonly pendingBytesMax?: number;
   readonly topicsMax?: number;
+  readonly producersMax?: number;
   readonly groupsMax?: number;
   readonly positionsMax?: number;
   readonly positionsPerTopicMax?: number;

@@ -4,8 +4,9 @@
 // group leaves unread is in the log line. Failures of the log are told elsewhere; the next look tries again.
 
 import type { BrokerLog, ExpiredGroup } from '@pulses/broker-log-api';
-import type { Clock, Timer } from '@pulses/shared-ports';
+import type { Clock } from '@pulses/shared-ports';
 import type { ServerLogger } from '../context';
+import { startMaintenance } from '../limits/maintenance';
 import type { ServerObserver } from '../observer';
 import type { Groups } from './groups';
 
@@ -27,30 +28,14 @@ export interface GroupExpiryOptions {
 
 export function startGroupExpiry(options: GroupExpiryOptions): { stop(): void } {
   const { log, groups, clock, observer, logger, idleMs } = options;
-  let timer: Timer | undefined;
-  let isStopped = false;
-
-  const look = async (): Promise<void> => {
+  const times = { firstMs: Math.min(GRACE_MS_MAX, idleMs), everyMs: Math.min(LOOK_MS_MAX, idleMs) };
+  return startMaintenance(clock, times, async () => {
     const expired = await log.expireGroups(idleMs, (group) => groups.hasMember(group)).catch(() => []);
     for (const group of expired) {
       logger.info(fieldsOf(group), 'consumer group expired');
       observer.groupExpired();
     }
-    lookIn(LOOK_MS_MAX);
-  };
-
-  const lookIn = (delayMs: number): void => {
-    if (isStopped) return;
-    timer = clock.setTimer(Math.min(delayMs, idleMs), () => void look(), { keepAlive: false });
-  };
-  lookIn(GRACE_MS_MAX);
-
-  return {
-    stop: () => {
-      isStopped = true;
-      timer?.cancel();
-    },
-  };
+  });
 }
 
 function fieldsOf({ group, lastUsedMs, positions }: ExpiredGroup): object {

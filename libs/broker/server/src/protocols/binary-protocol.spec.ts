@@ -53,6 +53,21 @@ describe('a connection of the binary protocol', () => {
     expect(await client.request({ type: 'ping' })).toEqual({ type: 'pong', clockMs: harness.clock.nowMs() });
   });
 
+  it('starts no producer once others were forgotten: the client has to connect again', async () => {
+    const harness = await startHarness();
+    const [client, stopped] = [await harness.wire(), await harness.wire()];
+    const first = { ...produce('t', 0, 'a'), producer: { id: 'a'.repeat(32), epoch: 0, sequence: 0 } };
+    await client.request(first);
+    await harness.clock.advance(1_000);
+    expect(await harness.log.expireProducers(1_000)).toBe(1);
+    // As if its first request had been on its way all the time.
+    expect(await stopped.request(first)).toMatchObject({ type: 'error', code: 'CONNECTION_LOST' });
+    expect(harness.log.topic('t')?.nextOffset).toBe(1);
+    const fresh = await harness.wire();
+    const other = { ...first, producer: { ...first.producer, id: 'b'.repeat(32) } };
+    expect(await fresh.request(other)).toMatchObject({ type: 'produced', duplicate: false });
+  });
+
   it('gives the memory of a large request back once it is answered, and not before', async () => {
     const harness = await startHarness();
     const client = await harness.wire();

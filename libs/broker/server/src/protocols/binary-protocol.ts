@@ -24,15 +24,15 @@ import { createDeadline } from '../limits/deadline';
 import { createFetchStreams } from './fetch-streams';
 import type { RefusalReason } from '../observer';
 import { createRequestFlow, type IncomingRequest } from './request-flow';
-import { perform, type PlainRequest } from './requests';
+import { perform, type PlainRequest, type Sender } from './requests';
 
 /** Memory of a request in addition to its bytes. */
 const REQUEST_OVERHEAD_BYTES = 512;
 
 export function createBinaryProtocol(context: ServerContext, connection: Connection): ProtocolHandler {
-  const { clock, groups, limits, requestBudget } = context;
+  const { clock, groups, limits, log, requestBudget } = context;
   const { sendBuffer } = connection;
-  const owner = {};
+  const sender: Sender = { producerEra: log.producerEra };
   const assembler = createFrameAssembler({ ownsChunks: true });
   let isGreeted = false;
   let isPaused = false;
@@ -97,7 +97,7 @@ export function createBinaryProtocol(context: ServerContext, connection: Connect
   };
 
   const startPlain = (correlation: number, request: PlainRequest): Promise<void> | undefined => {
-    const response = perform(context, owner, request);
+    const response = perform(context, sender, request);
     if (response instanceof Promise) return answerWith(correlation, response);
     send(correlation, response);
     return undefined;
@@ -160,7 +160,7 @@ export function createBinaryProtocol(context: ServerContext, connection: Connect
     connection.pause();
     for (const { correlation } of flow.drain()) sendError(correlation, reason);
     streams.close(streamError);
-    groups.leaveAll(owner, reason);
+    groups.leaveAll(sender, reason);
     account.set(assembler.pendingBytes, flow.bytes);
     finishWhenAnswered();
   };
@@ -192,6 +192,7 @@ export function createBinaryProtocol(context: ServerContext, connection: Connect
       refuse('unauthenticated', correlation, new PulsesError('UNAUTHENTICATED'));
     } else {
       isGreeted = true;
+      sender.producerEra = log.producerEra;
       connection.opened();
       send(correlation, {
         type: 'hello-ok',

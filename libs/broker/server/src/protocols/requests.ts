@@ -6,6 +6,12 @@ import type { MemberOwner } from '../groups/groups';
 
 type StreamRequest = Extract<Request, { type: 'hello' | 'fetch' | 'credit' | 'stop-fetch' }>;
 
+/** A connection: it owns its memberships. */
+export interface Sender extends MemberOwner {
+  /** The log's, when the client was greeted. */
+  producerEra: number;
+}
+
 /** A request with one answer, which `perform` gives. */
 export type PlainRequest = Exclude<Request, StreamRequest>;
 
@@ -42,17 +48,13 @@ export function isRead(request: Request): boolean {
  * Starts the request before it returns, so that requests take effect in the order of the calls.
  * @throws PulsesError, also as a rejection: the answer is then `error`
  */
-export function perform(
-  context: ServerContext,
-  owner: MemberOwner,
-  request: PlainRequest,
-): Response | Promise<Response> {
+export function perform(context: ServerContext, sender: Sender, request: PlainRequest): Response | Promise<Response> {
   const { log, groups } = context;
   switch (request.type) {
     case 'produce': {
       const { topic, recordCount, payload } = request;
       return log
-        .append({ topic, recordCount, payload }, request.producer)
+        .append({ topic, recordCount, payload }, request.producer, sender.producerEra)
         .then((result) => ({ type: 'produced', ...result }));
     }
     case 'retire-producer':
@@ -76,7 +78,7 @@ export function perform(
       return log.deleteTopics(request.topics).then(done);
     case 'join-group':
     case 'join-as-publisher':
-      return groups.join(owner, request).then((groupEpoch) => ({ type: 'group-joined', groupEpoch }));
+      return groups.join(sender, request).then((groupEpoch) => ({ type: 'group-joined', groupEpoch }));
     case 'list-groups':
       return log.groups().then((all) => ({ type: 'groups', ...pageOf(all, request) }));
     case 'delete-group':

@@ -39,6 +39,7 @@ export interface MemoryLogOptions {
   readonly leaksHeadClock?: boolean;
   readonly pendingBytesMax?: number;
   readonly topicsMax?: number;
+  readonly producersMax?: number;
   readonly groupsMax?: number;
   readonly positionsMax?: number;
   readonly positionsPerTopicMax?: number;
@@ -61,7 +62,7 @@ export class MemoryLog implements BrokerLog {
   readonly #clock: Clock;
   readonly #options: MemoryLogOptions;
   readonly #topics: MemoryTopics;
-  readonly #producers = new MemoryProducers();
+  readonly #producers: MemoryProducers;
   readonly #groups: MemoryGroups;
   readonly #pending: Pending[] = [];
   #pendingBytes = 0;
@@ -78,6 +79,7 @@ export class MemoryLog implements BrokerLog {
     this.#clock = clock;
     this.#options = options;
     this.#topics = new MemoryTopics(options.topicsMax ?? Infinity);
+    this.#producers = new MemoryProducers(options.producersMax ?? Infinity);
     this.#groups = new MemoryGroups(options);
     this.failed = new Promise((resolve) => {
       this.#reportFailure = resolve;
@@ -121,13 +123,13 @@ export class MemoryLog implements BrokerLog {
     this.#reportFailure(failure);
   }
 
-  async append(request: TopicAppend, producer?: ProducerStamp): Promise<AppendResult> {
+  async append(request: TopicAppend, producer?: ProducerStamp, era?: number): Promise<AppendResult> {
     checkTopicName(request.topic);
     checkStamp(producer);
     checkAppend(request, MESSAGE_BYTES_MAX);
     try {
       return await this.#change(
-        (timestampMs) => this.#appendNow(request, producer, timestampMs),
+        (timestampMs) => this.#appendNow(request, producer, era, timestampMs),
         request.payload.length,
       );
     } catch (error) {
@@ -191,6 +193,14 @@ export class MemoryLog implements BrokerLog {
     await this.#change(() => {
       this.#producers.retire(id, epoch);
     });
+  }
+
+  get producerEra(): number {
+    return this.#producers.era;
+  }
+
+  expireProducers(unusedMs: number): Promise<number> {
+    return this.#change((timestampMs) => this.#producers.expire(timestampMs, unusedMs));
   }
 
   topic(name: string): TopicInfo | undefined {
@@ -274,8 +284,13 @@ export class MemoryLog implements BrokerLog {
     }
   }
 
-  #appendNow(request: TopicAppend, producer: ProducerStamp | undefined, timestampMs: number): AppendResult {
-    const first = producer === undefined ? undefined : this.#producers.firstResult(producer);
+  #appendNow(
+    request: TopicAppend,
+    producer: ProducerStamp | undefined,
+    era: number | undefined,
+    timestampMs: number,
+  ): AppendResult {
+    const first = producer === undefined ? undefined : this.#producers.firstResult(producer, era);
     if (first !== undefined) return { ...first, duplicate: true };
     this.#topics.checkRoom([request.topic]);
     const result = { baseOffset: this.#topics.append(request, timestampMs), timestampMs, duplicate: false };
