@@ -23,7 +23,7 @@ import {
 } from '@pulses/shared-monitoring';
 import { version } from '@pulses/shared-process';
 import { assertSafeBind, type Service, type ServiceHost } from '@pulses/shared-service-host';
-import type { SettingsOf } from '@pulses/shared-settings';
+import { listenError, type SettingsOf } from '@pulses/shared-settings';
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
@@ -340,13 +340,8 @@ async function listen(
   try {
     return await server.listen({ host, port, ...(tls === undefined ? {} : { tls }) });
   } catch (error) {
-    if (error instanceof PulsesError && error.code === 'ADDRESS_IN_USE')
-      throw new PulsesError('ADDRESS_IN_USE', `--port: ${port} is in use on ${host}; allowed: a free port`);
-    if (error instanceof PulsesError && error.code === 'CONFIG_INVALID')
-      throw new PulsesError(
-        'CONFIG_INVALID',
-        `--host: '${host}' is not valid: an address of this machine (${error.message})`,
-      );
-    throw error;
+    const { code, syscall } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+    if (code === undefined || syscall === undefined) throw error;
+    throw listenError(code, { host, port, hostFlag: 'host', portFlag: 'port' });
   }
 }

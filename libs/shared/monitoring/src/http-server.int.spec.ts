@@ -105,7 +105,7 @@ describe('the HTTP server of a service', () => {
   it('names --http-host when it is not an address of this machine', async () => {
     await expect(serve({ settings: { httpHost: '192.0.2.1' } })).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
-      message: "--http-host: cannot listen on '192.0.2.1' port 0 (EADDRNOTAVAIL)",
+      message: "--http-host: '192.0.2.1' is not valid: an address of this machine (EADDRNOTAVAIL)",
     });
   });
 

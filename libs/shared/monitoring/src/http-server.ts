@@ -5,7 +5,7 @@
 // Bounds: connections, header and body sizes, and the time a request may take.
 
 import { fastify } from 'fastify';
-import { PulsesError } from '@pulses/shared-errors';
+import { listenError } from '@pulses/shared-settings';
 import { createServer } from 'node:http';
 import { ConnectionLimit } from './connection-limit';
 import { createHostCheck } from './host-check';
@@ -96,9 +96,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     await app.listen({ host, port });
   } catch (error) {
     const { code = String(error) } = error as NodeJS.ErrnoException;
-    if (code === 'EADDRINUSE')
-      throw new PulsesError('ADDRESS_IN_USE', `--http-port: ${port} is in use on ${host}; allowed: a free port`);
-    throw new PulsesError('CONFIG_INVALID', `--http-host: cannot listen on '${host}' port ${port} (${code})`);
+    throw listenError(code, { host, port, hostFlag: 'http-host', portFlag: 'http-port' });
   }
   const address = app.server.address();
   return {

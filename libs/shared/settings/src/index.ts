@@ -1,6 +1,7 @@
 export { closest } from './closest';
 export { hostOf, hostSetting, hostsKind, httpAddressKind, isLoopback } from './host';
 export { renderHelp, renderSettingsTable, type HelpOptions } from './help';
+export { listenError } from './listen-error';
 export { mergeSettings } from './merge-settings';
 export {
   booleanSetting,
