@@ -25,6 +25,7 @@ export const topicsCommand = defineCommand({
   purpose: 'Lists the topics.',
   details:
     'For each: messages and bytes kept, offsets and broker times of the first and last message, incarnation. ' +
+    'An empty topic shows as first the offset of its next message. ' +
     "Also each group's lag by its foremost position; `pulses positions` lists all.",
   settings: {
     ...brokerCommandSettings,
@@ -37,7 +38,7 @@ export const topicsCommand = defineCommand({
     });
     await writeListing(terminal, {
       columns: COLUMNS,
-      rows: topics.map((info) => rowOf(info, lags.get(info.topic) ?? new Map())),
+      rows: topics.map((info) => topicRow(info, lags.get(info.topic) ?? new Map())),
       asJson: settings.json,
       empty: 'no topics',
     });
@@ -57,17 +58,18 @@ function groupLagsByTopic(positions: readonly PositionLag[]): Map<string, Map<st
   return byTopic;
 }
 
-function rowOf(info: TopicInfo, lags: ReadonlyMap<string, number>): Row {
+/** An empty topic continues at its first offset: none is before it that could be read. */
+export function topicRow(info: TopicInfo, lags: ReadonlyMap<string, number>): Row {
   const { topic, incarnation, startOffset, nextOffset, bytes } = info;
   const messages = nextOffset - startOffset;
-  const [first, last] = messages === 0 ? [null, null] : [startOffset, nextOffset - 1];
+  const last = messages === 0 ? null : nextOffset - 1;
   const [firstTime, lastTime] = [timeText(info.firstTimestampMs), timeText(info.lastTimestampMs)];
   return {
     cells: [
       topic,
       groupedDigits(messages),
       groupedDigits(bytes),
-      `${first ?? '–'}`,
+      `${startOffset}`,
       `${last ?? '–'}`,
       firstTime ?? '–',
       lastTime ?? '–',
@@ -78,7 +80,7 @@ function rowOf(info: TopicInfo, lags: ReadonlyMap<string, number>): Row {
       topic,
       messages,
       bytes,
-      first_offset: first,
+      first_offset: startOffset,
       last_offset: last,
       first_time: firstTime,
       last_time: lastTime,
