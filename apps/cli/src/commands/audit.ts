@@ -145,7 +145,7 @@ function reportText(report: AuditReport): string {
   });
   return [
     ...lines.flat(),
-    `source      ${groupedDigits(replayed.messages)} messages: ${groupedDigits(replayed.pulses)} pulses, ${groupedDigits(replayed.deadLetters)} that are none`,
+    `source      ${groupedDigits(replayed.messages)} messages: ${groupedDigits(replayed.pulses)} pulses, ${groupedDigits(replayed.deadLetters)} invalid`,
     `outputs     ${groupedDigits(found.grouped)} grouped, ${groupedDigits(found.deadLetters)} dead letters, ${groupedDigits(found.sums)} sums of ${groupedDigits(replayed.windows)} windows`,
     `compared in ${seconds.toFixed(1)} s, ${groupedDigits(rateOf(report))} messages/s`,
     ...unchecked.slice(0, UNCHECKED_SHOWN_MAX).map(uncheckedText),

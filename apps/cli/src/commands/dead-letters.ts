@@ -24,7 +24,7 @@ const RAW_COLUMN: Column = { title: 'raw', align: 'left' };
 
 export const deadLettersCommand = defineCommand({
   name: 'dead-letters',
-  purpose: 'Lists the messages of the source that are no pulses, and why.',
+  purpose: 'Lists the invalid messages of the source, with the reason.',
   details:
     'JSON shows each message whole, with --raw its bytes as base64. A table escapes every byte that is not plain text. ' +
     `A table ends after ${ROWS_SHOWN_MAX} of them. \`pulses dead-letters redrive\` publishes them again.`,

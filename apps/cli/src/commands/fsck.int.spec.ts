@@ -129,7 +129,9 @@ describe('a directory that is none of a broker', () => {
     ] as const)
       await expect(run(command, argv)).rejects.toMatchObject({
         code: 'CONFIG_INVALID',
-        message: expect.stringMatching(/is no data directory$/),
+        message: expect.stringMatching(
+          /^--data-dir: '.*' is no data directory; allowed: one that a broker has written$/,
+        ),
       });
     expect(await everyName(directory)).toEqual(names);
   });

@@ -76,7 +76,10 @@ export async function withReadLock<T>(
   work: (isLocked: boolean) => Promise<T>,
 ): Promise<T> {
   if (!(await isDataDirectory(fileSystem, directory)))
-    throw new PulsesError('CONFIG_INVALID', `${directory} is no data directory`);
+    throw new PulsesError(
+      'CONFIG_INVALID',
+      `--data-dir: '${directory}' is no data directory; allowed: one that a broker has written`,
+    );
   let lock: DirectoryLock | undefined;
   try {
     lock = await fileSystem.lockDirectory(directory, true);

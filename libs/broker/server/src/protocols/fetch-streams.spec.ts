@@ -168,7 +168,10 @@ describe('a fetch stream', () => {
     const client = await harness.wire();
     expect(await client.request(fetch('none'))).toMatchObject({ code: 'TOPIC_UNKNOWN' });
     expect(await client.request(fetch('t', 0, 1, 'f'.repeat(32)))).toMatchObject({ code: 'TOPIC_UNKNOWN' });
-    expect(await client.request(fetch('t', 2))).toMatchObject({ code: 'OFFSET_OUT_OF_RANGE' });
+    expect(await client.request(fetch('t', 2))).toMatchObject({
+      code: 'OFFSET_OUT_OF_RANGE',
+      message: 'offset 2 is beyond topic t, which continues at 1',
+    });
     client.send(fetch('t'));
     expect(await client.request(fetch('t'))).toMatchObject({ code: 'OVERLOADED' });
   });

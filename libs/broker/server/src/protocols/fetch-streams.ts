@@ -14,7 +14,7 @@
 //      after step 1.
 //   3. Everything below `next` is already in the send buffer, which keeps the order.
 
-import { HEAD_INTERVAL_MS, type Incarnation, type Request, type Response } from '@pulses/broker-wire';
+import { HEAD_INTERVAL_MS, type Incarnation, type Request, type Response, type TopicInfo } from '@pulses/broker-wire';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import type { Timer } from '@pulses/shared-ports';
@@ -181,12 +181,8 @@ export function createFetchStreams(
       if (info === undefined || (request.incarnation !== '' && request.incarnation !== info.incarnation)) {
         throw new PulsesError('TOPIC_UNKNOWN', `topic ${request.topic} does not exist, or was made again`);
       }
-      if (request.fromOffset < info.startOffset || request.fromOffset > info.nextOffset) {
-        throw new PulsesError(
-          'OFFSET_OUT_OF_RANGE',
-          `topic ${request.topic} holds ${info.startOffset} to ${info.nextOffset}, not ${request.fromOffset}`,
-        );
-      }
+      if (request.fromOffset < info.startOffset || request.fromOffset > info.nextOffset)
+        throw outOfRange(request.fromOffset, info);
       const stream: Stream = {
         correlation,
         topic: request.topic,
@@ -237,4 +233,12 @@ export function createFetchStreams(
       }
     },
   };
+}
+
+function outOfRange(offset: number, { topic, startOffset, nextOffset }: TopicInfo): PulsesError {
+  const why =
+    offset < startOffset
+      ? `is no longer kept: topic ${topic} begins at ${startOffset}`
+      : `is beyond topic ${topic}, which continues at ${nextOffset}`;
+  return new PulsesError('OFFSET_OUT_OF_RANGE', `offset ${offset} ${why}`);
 }
