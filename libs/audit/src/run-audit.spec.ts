@@ -628,6 +628,30 @@ describe('the audit', () => {
     expect(scope.hasPositions).toBe(false);
   });
 
+  it('refuses a group that does not own the outputs, and names the owner', async () => {
+    const broker = smallSystem();
+    const [first] = broker.positions;
+    const other = `other@${SOURCE}`;
+    if (first !== undefined) broker.positions = [...broker.positions, { ...first, group: other, offset: 3 }];
+    const auditWith = (owner: string, group?: string) => {
+      const groups = [`ingestor@${SOURCE}`, other, 'foreign'].map((name) => ({
+        group: name,
+        epoch: 1,
+        sources: name === owner ? [SOURCE] : [],
+      }));
+      return audit({ ...broker, listGroups: () => Promise.resolve(groups) }, group === undefined ? {} : { group });
+    };
+    await expect(auditWith(`ingestor@${SOURCE}`, 'other')).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: "--group: 'other' is not valid: the outputs of source.pulses belong to the group 'ingestor'",
+    });
+    await expect(auditWith('foreign')).rejects.toMatchObject({
+      message: expect.stringMatching(/belong to the group 'foreign'$/),
+    });
+    const { findings } = await auditWith(`ingestor@${SOURCE}`);
+    expect(findings.count).toBe(0);
+  });
+
   it('names a position beyond the end of the source instead of waiting for what cannot come', async () => {
     const broker = smallSystem();
     broker.positions = broker.positions.map((position) => ({ ...position, offset: 1200 }));

@@ -100,7 +100,7 @@ export async function readScope(client: AuditedBroker, selection: AuditSelection
   };
 }
 
-/** @throws PulsesError CONFIG_INVALID: an audit of a mistyped name would call all outputs wrong */
+/** @throws PulsesError CONFIG_INVALID: an audit of a mistyped name, or of a group whose outputs are another's, would call them wrong */
 async function checkGroup(
   client: AuditedBroker,
   positions: readonly StoredPosition[],
@@ -108,9 +108,17 @@ async function checkGroup(
   sourceTopic: string,
 ): Promise<void> {
   const name = brokerGroupOf(group, sourceTopic);
-  if (positions.some((position) => position.group === name)) return;
-  if ((await client.listGroups()).some((stored) => stored.group === name)) return;
-  throw new PulsesError('CONFIG_INVALID', `--group: '${group}' is not valid: no such group reads ${sourceTopic}`);
+  const groups = await client.listGroups();
+  if (![...positions, ...groups].some((stored) => stored.group === name))
+    throw new PulsesError('CONFIG_INVALID', `--group: '${group}' is not valid: no such group reads ${sourceTopic}`);
+  const owner = groups.find(({ sources }) => sources.includes(sourceTopic))?.group ?? name;
+  if (owner === name) return;
+  const suffix = brokerGroupOf('', sourceTopic);
+  const allowed = owner.endsWith(suffix) ? owner.slice(0, -suffix.length) : owner;
+  throw new PulsesError(
+    'CONFIG_INVALID',
+    `--group: '${group}' is not valid: the outputs of ${sourceTopic} belong to the group '${allowed}'`,
+  );
 }
 
 /** @throws PulsesError TOPIC_UNKNOWN when the source was deleted, or deleted and made again */
