@@ -1,6 +1,6 @@
 // What a user can set on a broker.
 
-import { httpSettings } from '@pulses/shared-monitoring';
+import { httpAuthSetting, httpSettings } from '@pulses/shared-monitoring';
 import {
   booleanSetting,
   choiceSetting,
@@ -28,6 +28,7 @@ export const brokerSettings = {
   host: hostSetting({ flag: 'host', default: '127.0.0.1', description: 'Address to listen on.' }),
   port: portSetting({ flag: 'port', default: '9000', description: 'TCP port of both protocols; 0 takes a free one.' }),
   ...httpSettings('9001'),
+  httpAuth: httpAuthSetting,
   dataDir: textSetting({ flag: 'data-dir', default: '.data', description: 'Directory of everything stored.' }),
   fsync: choiceSetting({
     flag: 'fsync',

@@ -149,8 +149,11 @@ describe('a broker', () => {
 
   it('takes another token and another certificate at a reload, with clients connected', async () => {
     const old = await makeCertificate(directory.path);
-    const flags = ['--tls-cert-file', old.certificatePath, '--tls-key-file', old.privateKeyPath];
-    const { port } = await start(...flags);
+    const flags = ['--tls-cert-file', old.certificatePath, '--tls-key-file', old.privateKeyPath, '--http-auth=on'];
+    const { port, httpPort } = await start(...flags);
+    const metricsWith = async (shown: string) =>
+      (await fetch(`http://127.0.0.1:${httpPort}/metrics`, { headers: { authorization: `Bearer ${shown}` } })).status;
+    expect([await metricsWith(TOKEN), await metricsWith('the next token')]).toEqual([200, 401]);
     const connected = await nodeNetwork.connect({
       host: '127.0.0.1',
       port,
@@ -162,6 +165,7 @@ describe('a broker', () => {
     await reload();
     expect(await ask(port, [hello(token)], next.certificatePem)).toMatchObject([{ type: 'hello-ok' }]);
     expect(await ask(port, [hello(TOKEN)], next.certificatePem)).toMatchObject([{ code: 'UNAUTHENTICATED' }]);
+    expect([await metricsWith(TOKEN), await metricsWith(token)]).toEqual([401, 200]);
     await expect(ask(port, [hello(token)], old.certificatePem)).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
     expect(connected.write(Buffer.from(PREAMBLE))).toBe(true);
     connected.destroy();

@@ -122,6 +122,7 @@ export async function startBroker(
       const certificate = await readTls(fresh, logger);
       if (certificate !== undefined) server.setCertificate(certificate);
       server.setAuthToken(fresh.authToken);
+      http.setAuthToken(fresh.authToken);
     });
     // Damage is found while the start continues.
     if (failure.error !== undefined) {

@@ -34,6 +34,30 @@ describe('the sums of the open window', () => {
     await expect(readLiveSums('h:1', undefined)).rejects.toMatchObject({ code: 'PROTOCOL_VIOLATION' });
   });
 
+  it('are asked for with the token, in the bytes of UTF-8', async () => {
+    const fetched = answer({ sums: [] });
+    expect(await readLiveSums('h:1', undefined, 'tök€n')).toEqual([]);
+    const [, init] = fetched.mock.calls[0] ?? [];
+    const shown = new Headers(init?.headers).get('authorization') ?? '';
+    expect(Buffer.from(shown, 'latin1').toString()).toBe('Bearer tök€n');
+  });
+
+  it.each([
+    [undefined, 'the ingestor at http://h:1 asks for a token; use --auth-token-file'],
+    ['wrong', 'the ingestor at http://h:1 asks for another token'],
+  ])('need the token of the ingestor, not %s', async (token, message) => {
+    answer({}, 401);
+    await expect(readLiveSums('h:1', undefined, token)).rejects.toMatchObject({ code: 'UNAUTHENTICATED', message });
+  });
+
+  it('need a name of the ingestor', async () => {
+    answer({}, 421);
+    await expect(readLiveSums('h:1', undefined)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/^--ingestor-http: 'h:1' is no name .*--http-allowed-hosts$/),
+    });
+  });
+
   it('need an ingestor that is active', async () => {
     answer({ reason: 'standby' }, 503);
     await expect(readLiveSums('h:1', undefined)).rejects.toMatchObject({

@@ -31,14 +31,19 @@ export interface LiveSum {
 
 /**
  * @param address host and port of the ingestor's HTTP
+ * @param token shown to the ingestor
  * @throws PulsesError CONNECTION_LOST when there is no answer, or the ingestor has no open window; CONFIG_INVALID when there
- * are more sums than an answer holds; PROTOCOL_VIOLATION when another program answers
+ * are more sums than an answer holds, or the ingestor has another name; UNAUTHENTICATED when it asks for another token;
+ * PROTOCOL_VIOLATION when another program answers
  */
-export async function readLiveSums(address: string, tenant: string | undefined): Promise<LiveSum[]> {
+export async function readLiveSums(address: string, tenant: string | undefined, token?: string): Promise<LiveSum[]> {
   const query = tenant === undefined ? '' : `?tenant=${encodeURIComponent(tenant)}`;
   let response: Response;
   try {
-    response = await fetch(`http://${address}/windows/current${query}`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    response = await fetch(`http://${address}/windows/current${query}`, {
+      headers: token === undefined ? {} : { authorization: asHeader(`Bearer ${token}`) },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
   } catch (error) {
     throw new PulsesError('CONNECTION_LOST', `no ingestor answers at http://${address}`, { cause: error });
   }
@@ -47,6 +52,16 @@ export async function readLiveSums(address: string, tenant: string | undefined):
     const { reason } = z.object({ reason: z.string() }).catch({ reason: 'not ready' }).parse(body);
     throw new PulsesError('CONNECTION_LOST', `the ingestor at http://${address} has no answer: ${reason}`);
   }
+  if (response.status === 401)
+    throw new PulsesError(
+      'UNAUTHENTICATED',
+      `the ingestor at http://${address} asks for ${token === undefined ? 'a token; use --auth-token-file' : 'another token'}`,
+    );
+  if (response.status === 421)
+    throw new PulsesError(
+      'CONFIG_INVALID',
+      `--ingestor-http: '${address}' is no name of the ingestor; allowed: its IP address, or one of its --http-allowed-hosts`,
+    );
   const answer = answerSchema.safeParse(body);
   if (!response.ok || !answer.success)
     throw new PulsesError(
@@ -67,4 +82,9 @@ export async function readLiveSums(address: string, tenant: string | undefined):
     total: total_amount,
     pulseCount: pulse_count,
   }));
+}
+
+/** The bytes of UTF-8, each as the character by which a header is sent. */
+function asHeader(text: string): string {
+  return Buffer.from(text).toString('latin1');
 }

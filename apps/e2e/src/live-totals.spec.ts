@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { freePort, startApp, stopAll, until } from '@pulses/testing-processes';
+import { freePort, makeTempDirectory, startApp, stopAll, until } from '@pulses/testing-processes';
 import { startRedis } from '@pulses/testing-services';
 import { exactUnits, pulseLine, startSystem, sumsOf, sumsOfLines, type Pulse } from '@pulses/testing-system';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { publishLines, readLines } from './testing/line-client';
 
 const PULSES: Pulse[] = Array.from({ length: 300 }, (_, index) => ({
@@ -64,6 +66,27 @@ describe('the open window', () => {
       await redis?.stop();
     },
   );
+
+  it('has no totals without the token of the ingestor, which can change', async () => {
+    const directory = await makeTempDirectory();
+    const tokenFile = join(directory.path, 'token');
+    await writeFile(tokenFile, 'tök€n of 1');
+    const system = await startSystem({ ingestorArgs: [`--auth-token-file=${tokenFile}`] });
+    const asked = `the ingestor at http://127.0.0.1:${system.ingestorHttpPort} asks for`;
+    expect(await live(system.ingestorHttpPort)).toEqual({
+      code: 1,
+      lines: [],
+      stderr: `pulses: ${asked} a token; use --auth-token-file\n`,
+    });
+    const withFile = () => live(system.ingestorHttpPort, [`--auth-token-file=${tokenFile}`]);
+    expect(await withFile()).toMatchObject({ code: 0, stderr: '' });
+    await writeFile(tokenFile, 'tök€n of 2');
+    expect(await withFile()).toMatchObject({ code: 1, stderr: `pulses: ${asked} another token\n` });
+    system.ingestor.signal('SIGHUP');
+    await until(async () => (await withFile()).code === 0);
+    await system.stop();
+    await directory.remove();
+  });
 
   it('has no totals where no ingestor answers', async () => {
     const port = await freePort();

@@ -30,6 +30,14 @@ describe("the ingestor's settings", () => {
     expect(warningsOf('--insecure-bind', '--http-host=0.0.0.0')).toEqual([
       "--insecure-bind: any program that reaches 0.0.0.0 can read metrics and the open window's sums",
     ]);
+    const withToken = (...argv: string[]) =>
+      parseSettings(ingestorSettings, {
+        argv: ['--insecure-bind', '--http-host=0.0.0.0', ...argv],
+        env: { PULSES_AUTH_TOKEN: 'word' },
+        readFile: () => '',
+      }).warnings;
+    expect(withToken()).toEqual([]);
+    expect(withToken('--http-auth=off')).toEqual(warningsOf('--insecure-bind', '--http-host=0.0.0.0'));
   });
 
   it('take the settings of every engine with any engine', () => {

@@ -3,7 +3,7 @@
 import { engineNames, engineSettings } from '@pulses/aggregation-registry';
 import { groupKind, topicKind } from '@pulses/broker-client';
 import { connectorNames, connectorSettings } from '@pulses/connector-registry';
-import { httpSettings } from '@pulses/shared-monitoring';
+import { httpAuthSetting, httpSettings } from '@pulses/shared-monitoring';
 import { deadLetterTopic } from '@pulses/shared-pulse-model';
 import {
   booleanSetting,
@@ -50,11 +50,12 @@ export const ingestorSettings = {
     description: 'Length of a window: how often sums are published.',
   }),
   ...httpSettings('9002'),
+  httpAuth: httpAuthSetting,
   insecureBind: booleanSetting({
     flag: 'insecure-bind',
     description: 'Allows an HTTP address beyond this machine: the network is private.',
-    warning: ({ insecureBind, httpHost }) =>
-      insecureBind !== true || isLoopback(String(httpHost))
+    warning: ({ insecureBind, httpHost, httpAuth, authToken }) =>
+      insecureBind !== true || isLoopback(String(httpHost)) || (authToken !== undefined && httpAuth !== 'off')
         ? undefined
         : `--insecure-bind: any program that reaches ${String(httpHost)} can read metrics and the open window's sums`,
   }),

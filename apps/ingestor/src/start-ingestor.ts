@@ -59,6 +59,10 @@ export async function startIngestor(
     readiness,
     routes: [liveRoute(live, settings.sourceTopic, nodeClock)],
   });
+  host.onReload(() => {
+    http.setAuthToken(host.rereadSettings().authToken);
+    return Promise.resolve();
+  });
 
   const watch = watchReadiness(readiness, logger, nodeClock);
   const abort = new AbortController();

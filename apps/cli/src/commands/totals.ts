@@ -12,7 +12,15 @@ import {
   topicKindOf,
   type GroupedPulse,
 } from '@pulses/shared-pulse-model';
-import { booleanSetting, customSetting, httpAddressKind, optional, textKind } from '@pulses/shared-settings';
+import {
+  booleanSetting,
+  customSetting,
+  hostOf,
+  httpAddressKind,
+  isLoopback,
+  optional,
+  textKind,
+} from '@pulses/shared-settings';
 import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
 import { groupedDigits, writeListing, type Column, type Row } from '../listing';
@@ -53,6 +61,10 @@ export const totalsCommand = defineCommand({
     live: booleanSetting({
       flag: 'live',
       description: "The open window's sums so far instead, read from the ingestor.",
+      warning: ({ live, authToken, ingestorHttp }) =>
+        live !== true || authToken === undefined || isLoopback(hostOf(String(ingestorHttp)) ?? '')
+          ? undefined
+          : `--live: the token is sent to ${String(ingestorHttp)} in plain text`,
     }),
     ingestorHttp: customSetting(httpAddressKind, {
       flag: 'ingestor-http',
@@ -68,7 +80,7 @@ export const totalsCommand = defineCommand({
           'CONFIG_INVALID',
           '--live: the open window has its own bounds; allowed: without --since, --until and --through',
         );
-      const open = (await readLiveSums(settings.ingestorHttp, tenant)).filter(
+      const open = (await readLiveSums(settings.ingestorHttp, tenant, settings.authToken)).filter(
         ({ productSku, useUnit }) =>
           (sku === undefined || productSku === sku) && (unit === undefined || useUnit === unit),
       );

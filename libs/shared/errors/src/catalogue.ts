@@ -69,9 +69,9 @@ export const ERROR_CATALOGUE = {
     action: 'Update the older side.',
   },
   UNAUTHENTICATED: {
-    meaning: 'The broker asks for a token and got none or a wrong one.',
+    meaning: "The broker, or the ingestor's HTTP, asks for a token and got none or a wrong one.",
     retriable: false,
-    action: 'Give the client the token of the broker with --auth-token-file.',
+    action: 'Give the client the token of the service with --auth-token-file.',
   },
   MESSAGE_TOO_LARGE: {
     meaning: 'A message or frame is above the limit; nothing of it was stored.',

@@ -153,6 +153,51 @@ describe('the HTTP server of a service', () => {
     },
   );
 
+  const PATHS = ['/healthz', '/readyz', '/metrics', '/sums'];
+  const statusesOf = async (settings: Partial<HttpSettings>, authorization?: string) => {
+    const { get, server } = await serve({
+      settings,
+      routes: [{ path: '/sums', handle: () => Promise.resolve({ status: 200, body: {} }) }],
+    });
+    const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
+    const statuses = () => Promise.all(PATHS.map(async (path) => (await get(path, { headers })).status));
+    return { statuses, server, get };
+  };
+
+  it.each<[Partial<HttpSettings>, string | undefined, readonly number[]]>([
+    [{}, undefined, [200, 200, 200, 200]],
+    [{ authToken: 'word' }, undefined, [200, 200, 200, 401]],
+    [{ authToken: 'word' }, 'Bearer word', [200, 200, 200, 200]],
+    [{ authToken: 'word', httpAuth: 'on' }, undefined, [200, 200, 401, 401]],
+    [{ authToken: 'word', httpAuth: 'on' }, 'Bearer words', [200, 200, 401, 401]],
+    [{ authToken: 'word', httpAuth: 'on' }, 'Bearer word', [200, 200, 200, 200]],
+    [{ authToken: 'word', httpAuth: 'off' }, undefined, [200, 200, 200, 200]],
+  ])('with %j and %j answers health, readiness, metrics and routes with %j', async (settings, shown, expected) => {
+    expect(await (await statusesOf(settings, shown)).statuses()).toEqual(expected);
+  });
+
+  it('says how to authenticate, also to a HEAD', async () => {
+    const { get } = await statusesOf({ authToken: 'word', httpAuth: 'on' });
+    for (const method of ['GET', 'HEAD']) {
+      const { status, headers } = await get('/metrics', { method });
+      expect([status, headers.get('www-authenticate')]).toEqual([401, 'Bearer realm="pulses"']);
+    }
+  });
+
+  it('takes another token while it serves', async () => {
+    const { statuses, server } = await statusesOf({ authToken: 'word', httpAuth: 'on' }, 'Bearer new');
+    expect(await statuses()).toEqual([200, 200, 401, 401]);
+    server.setAuthToken('new');
+    expect(await statuses()).toEqual([200, 200, 200, 200]);
+  });
+
+  it('names --http-auth when there is no token to ask for', async () => {
+    await expect(serve({ settings: { httpAuth: 'on' } })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: "--http-auth: 'on' needs a token; allowed: together with --auth-token",
+    });
+  });
+
   it('answers a probe of HTTP/1.0, which names no host', async () => {
     const { server } = await serve();
     const socket = await connectedSocket(server.port, 'GET /readyz HTTP/1.0\r\n\r\n');

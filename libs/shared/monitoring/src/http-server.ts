@@ -4,9 +4,11 @@
 // by DNS rebinding.
 // Bounds: connections, header and body sizes, and the time a request may take.
 
-import { fastify } from 'fastify';
+import { fastify, type FastifyReply, type FastifyRequest } from 'fastify';
+import { PulsesError } from '@pulses/shared-errors';
 import { listenError } from '@pulses/shared-settings';
 import { createServer } from 'node:http';
+import { BearerToken } from './bearer-token';
 import { ConnectionLimit } from './connection-limit';
 import { createHostCheck } from './host-check';
 import type { HttpSettings } from './http-settings';
@@ -18,10 +20,12 @@ export type Readiness =
 
 export interface HttpServer {
   readonly port: number;
+  /** Replaces the token that clients show. */
+  setAuthToken(token: string | undefined): void;
   close(): Promise<void>;
 }
 
-/** A GET route of the app, answered with JSON. */
+/** A GET route of the app, answered with JSON. It asks for the token, unless --http-auth is off. */
 export interface JsonRoute {
   readonly path: string;
   /** `query` has one value per name. */
@@ -49,7 +53,9 @@ const BODY_BYTES_MAX = 1024;
 
 /** @throws PulsesError ADDRESS_IN_USE or CONFIG_INVALID, naming --http-port or --http-host */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const { httpHost: host, httpPort: port, httpAllowedHosts = [] } = options.settings;
+  const { httpHost: host, httpPort: port, httpAllowedHosts = [], httpAuth = 'auto', authToken } = options.settings;
+  if (httpAuth === 'on' && authToken === undefined)
+    throw new PulsesError('CONFIG_INVALID', "--http-auth: 'on' needs a token; allowed: together with --auth-token");
   const connections = new ConnectionLimit(CONNECTIONS_MAX);
   const app = fastify({
     bodyLimit: BODY_BYTES_MAX,
@@ -72,6 +78,15 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
         .code(421)
         .send({ status: 'misdirected', reason: 'Host is no name of this service; see --http-allowed-hosts' });
   });
+  const token = new BearerToken(authToken);
+  const authenticate = async (request: FastifyRequest, reply: FastifyReply) => {
+    const challenge = token.challengeFor(request.headers.authorization);
+    if (challenge !== undefined)
+      await reply
+        .code(401)
+        .header('www-authenticate', challenge)
+        .send({ status: 'unauthorized', reason: 'the bearer token of --auth-token is needed' });
+  };
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', (_request, reply) => {
     const readiness = options.readiness();
@@ -83,12 +98,12 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
           : { status: 'not ready', reason: readiness.reason },
       );
   });
-  app.get('/metrics', async (_request, reply) => {
+  app.get('/metrics', { onRequest: httpAuth === 'on' ? [authenticate] : [] }, async (_request, reply) => {
     const { body, contentType } = await options.metrics.text();
     return reply.type(contentType).send(body);
   });
   for (const route of options.routes ?? [])
-    app.get(route.path, async (request, reply) => {
+    app.get(route.path, { onRequest: httpAuth === 'off' ? [] : [authenticate] }, async (request, reply) => {
       const { status, body } = await route.handle(lastOfEach(request.query as Record<string, string | string[]>));
       return reply.code(status).send(body);
     });
@@ -101,6 +116,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const address = app.server.address();
   return {
     port: address !== null && typeof address === 'object' ? address.port : port,
+    setAuthToken: (fresh) => {
+      token.set(fresh);
+    },
     close: () => app.close(),
   };
 }

@@ -1,6 +1,6 @@
 // What a user can set on the HTTP of a service.
 
-import { hostSetting, hostsKind, optional, portSetting, type SettingsOf } from '@pulses/shared-settings';
+import { choiceSetting, hostSetting, hostsKind, optional, portSetting, type SettingsOf } from '@pulses/shared-settings';
 
 /** @param port the default of --http-port */
 export const httpSettings = (port: string) => ({
@@ -18,4 +18,17 @@ export const httpSettings = (port: string) => ({
   }),
 });
 
-export type HttpSettings = SettingsOf<ReturnType<typeof httpSettings>>;
+/** For a service with the setting `authToken`. */
+export const httpAuthSetting = choiceSetting({
+  flag: 'http-auth',
+  choices: ['auto', 'on', 'off'],
+  default: 'auto',
+  description:
+    "What HTTP clients have to show --auth-token for, where it is set. auto: the open window's sums. on: these and the " +
+    'metrics. off: nothing. Health and readiness are always open.',
+});
+
+export type HttpSettings = SettingsOf<ReturnType<typeof httpSettings>> & {
+  readonly httpAuth?: 'auto' | 'on' | 'off';
+  readonly authToken?: string | undefined;
+};

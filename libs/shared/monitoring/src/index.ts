@@ -6,5 +6,5 @@ export {
   type JsonRoute,
   type Readiness,
 } from './http-server';
-export { httpSettings, type HttpSettings } from './http-settings';
+export { httpAuthSetting, httpSettings, type HttpSettings } from './http-settings';
 export { createMetrics, type CounterHandle, type GaugeHandle, type HistogramHandle, type Metrics } from './metrics';
