@@ -9,7 +9,8 @@ import { WORKSPACE_ROOT } from './testing/scratch-workspace';
 
 interface HashedTask {
   readonly hash: string;
-  readonly files: readonly string[];
+  /** Of the first environment only. */
+  readonly files?: readonly string[];
 }
 
 type HashedTasks = Readonly<Record<string, HashedTask>>;
