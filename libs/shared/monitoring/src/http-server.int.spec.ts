@@ -211,7 +211,7 @@ describe('the HTTP server of a service', () => {
       const { server } = await serve({ settings: { httpHost: host } });
       const sockets = await Promise.all(
         ['GET /readyz HTTP/1.1\r\nHost: x\r\n', '', 'GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n'].flatMap((text) =>
-          Array.from({ length: 50 }, () => connectedSocket(server.port, text)),
+          Array.from({ length: 100 }, () => connectedSocket(server.port, text)),
         ),
       );
       for (let probe = 0; probe < 3; probe += 1) {

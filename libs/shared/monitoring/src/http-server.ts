@@ -48,7 +48,8 @@ const TIMEOUTS = {
 } as const;
 /** A client that takes none of its answer for this long is closed. */
 const STALLED_MS = 10_000;
-const CONNECTIONS_MAX = 64;
+/** Room for what arrives in one turn of the loop, so that a request is read before newer connections close its own. */
+const CONNECTIONS_MAX = 256;
 const BODY_BYTES_MAX = 1024;
 
 /** @throws PulsesError ADDRESS_IN_USE or CONFIG_INVALID, naming --http-port or --http-host */
