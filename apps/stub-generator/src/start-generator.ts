@@ -1,11 +1,10 @@
 // Wires a stub generator: a broker's address, a load, a producer, and the totals at the end.
 
 import { brokerAddressOf, createDialer, Producer, type BrokerClient } from '@pulses/broker-client';
-import { isPulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
 import type { Logger } from '@pulses/shared-ports';
 import { formatAmount } from '@pulses/shared-pulse-model';
-import { retry } from '@pulses/shared-async';
+import { retry, retryLog } from '@pulses/shared-async';
 import { version } from '@pulses/shared-process';
 import type { Service, ServiceHost } from '@pulses/shared-service-host';
 import type { SettingsOf } from '@pulses/shared-settings';
@@ -16,6 +15,7 @@ import type { generatorSettings } from './settings';
 
 export type GeneratorSettings = SettingsOf<typeof generatorSettings>;
 
+const RETRYING = 'broker unreachable; retrying';
 const RETRY = { delayMsMin: 100, delayMsMax: 5_000 };
 /** Time for pending acknowledgements after a stop, which may take 10 s in all. */
 const DRAIN_MS = 5_000;
@@ -39,12 +39,7 @@ export async function startGenerator(
     topic: settings.sourceTopic,
     clock: nodeClock,
     random: nodeRandom,
-    onRetry: (error, delayMs) => {
-      logger.warn(
-        { code: error.code, reason: error.message, delayMs: Math.round(delayMs) },
-        'broker unreachable; retrying',
-      );
-    },
+    onRetry: retryLog(logger, nodeClock, RETRYING),
   });
 
   const run = async () => {
@@ -107,9 +102,7 @@ async function deleteAllTopics(
       client.close();
     }
   };
-  const onRetry = (error: unknown) => {
-    logger.warn({ reason: isPulsesError(error) ? error.message : String(error) }, 'broker unreachable; retrying');
-  };
+  const onRetry = retryLog(logger, nodeClock, RETRYING);
   await retry(remove, { ...RETRY, clock: nodeClock, random: nodeRandom, signal, onRetry });
   logger.info({}, 'all topics deleted');
 }

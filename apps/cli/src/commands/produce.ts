@@ -1,6 +1,7 @@
 // pulses produce: lines of standard input to a topic, each stored once.
 
 import { Producer } from '@pulses/broker-client';
+import { RetryNews } from '@pulses/shared-async';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
 import type { Timer } from '@pulses/shared-ports';
 import { brokerCommandSettings, connectorOf } from '../broker-access';
@@ -40,13 +41,14 @@ export const produceCommand = defineCommand({
       return `${groupedDigits(totals.acknowledged)} acknowledged · ${groupedDigits(rate)}/s`;
     });
     const unused = [first];
+    const news = new RetryNews(nodeClock);
     const producer = new Producer({
       connect: async () => unused.pop() ?? connect(),
       topic,
       clock: nodeClock,
       random: nodeRandom,
-      onRetry: (error) => {
-        progress.note(visibleText(`pulses: ${error.message}; trying again`));
+      onRetry: (error, attempt) => {
+        if (news.isNews(error.message, attempt)) progress.note(visibleText(`pulses: ${error.message}; trying again`));
       },
     });
     try {

@@ -28,8 +28,8 @@ export interface ProducerOptions {
   readonly random: Random;
   /** At most PRODUCER_RESULTS_KEPT: the broker must still know each of them when they are repeated. */
   readonly inFlightMax?: number;
-  /** Called before each wait for another attempt. */
-  onRetry?(error: PulsesError, delayMs: number): void;
+  /** Called before each wait for another attempt; `attempt` counts them from 1 since the last success. */
+  onRetry?(error: PulsesError, attempt: number, delayMs: number): void;
 }
 
 interface Batch {
@@ -209,7 +209,7 @@ export class Producer {
     const { clock, random, onRetry } = this.#options;
     this.#failedAttempts += 1;
     const delayMs = backoffMs(this.#failedAttempts, { ...BACKOFF, random });
-    onRetry?.(error, delayMs);
+    onRetry?.(error, this.#failedAttempts, delayMs);
     await delay(delayMs, clock, this.#aborted.signal);
   }
 

@@ -1,4 +1,5 @@
 export { Condition } from './condition';
 export { delay, withTimeout } from './delay';
 export { mapConcurrent } from './map-concurrent';
+export { RetryNews, retryLog } from './retry-log';
 export { backoffMs, retry, type RetryOptions } from './retry';

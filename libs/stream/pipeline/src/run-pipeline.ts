@@ -3,7 +3,7 @@
 // Guarantees: a session starts from what the connector stored and from nothing else. So an uncertain commit is settled by
 // reading the positions, never by an assumption.
 
-import { backoffMs, delay } from '@pulses/shared-async';
+import { backoffMs, delay, retryLog } from '@pulses/shared-async';
 import { limitsOf, type PipelineLimits, type PipelineOptions } from './options';
 import { isRecoverable } from './session-failure';
 import { runSession } from './session-run';
@@ -17,6 +17,9 @@ export async function runPipeline(options: PipelineOptions, signal: AbortSignal)
   const { clock, random, logger, observer } = options;
   const limits = limitsOf(options.limits);
   let failures = 0;
+  // Each active session has a line, so the first failure after one has, too.
+  let failedSinceActive = 0;
+  const noteRetry = retryLog(logger, clock, 'session ended; opening another');
   const sound: PipelineOptions = {
     ...options,
     observer: {
@@ -30,24 +33,29 @@ export async function runPipeline(options: PipelineOptions, signal: AbortSignal)
   while (!signal.aborted) {
     const startMs = clock.monotonicMs();
     try {
-      await runOneSession(sound, limits, signal);
+      await runOneSession(sound, limits, signal, () => {
+        failedSinceActive = 0;
+      });
     } catch (error) {
       if (signal.aborted) return;
       if (!isRecoverable(error)) throw error;
       if (clock.monotonicMs() - startMs > SOUND_SESSION_MS) failures = 0;
       failures += 1;
       const delayMs = backoffMs(failures, { ...BACKOFF, random });
-      logger.warn(
-        { code: error.code, reason: error.message, delayMs: Math.round(delayMs) },
-        'session ended; opening another',
-      );
+      failedSinceActive += 1;
+      noteRetry(error, failedSinceActive, delayMs);
       observer.state({ kind: 'connecting', reason: error.message });
       await delay(delayMs, clock, signal).catch(() => undefined);
     }
   }
 }
 
-async function runOneSession(options: PipelineOptions, limits: PipelineLimits, signal: AbortSignal): Promise<void> {
+async function runOneSession(
+  options: PipelineOptions,
+  limits: PipelineLimits,
+  signal: AbortSignal,
+  onActive: () => void,
+): Promise<void> {
   const { connector, sourceTopic, group, logger, observer } = options;
   let hasStoodBy = false;
   const session = await connector.openSession({
@@ -64,6 +72,7 @@ async function runOneSession(options: PipelineOptions, limits: PipelineLimits, s
     // Active once the engine is open, too.
     if (hasStoodBy) observer.state({ kind: 'connecting', reason: 'the engine has not answered yet' });
     logger.info({ group, ...session.source, positions: Object.fromEntries(session.positions) }, 'session active');
+    onActive();
     await runSession(session, options, limits, signal);
   } finally {
     await session.close();
