@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { EXPIRED_GROUPS_MAX } from '@pulses/broker-log-api';
 import { createSimClock, settle } from '@pulses/testing-sim';
 import { createTestLogger } from '../testing/harness';
 import { createMemoryLog } from '../testing/memory-log';
@@ -73,6 +74,13 @@ describe('the expiry of groups', () => {
     expect(await names()).toEqual(['reader']);
     await pass(1);
     expect(await names()).toEqual([]);
+  });
+
+  it('removes all that are idle in one look, however many', async () => {
+    const { log, names, pass, expired } = setUp(60_000);
+    for (let number = 0; number < EXPIRED_GROUPS_MAX + 1; number += 1) await log.advanceGroupEpoch(`g${number}`);
+    await pass(60_000);
+    expect([await names(), expired()]).toEqual([[], EXPIRED_GROUPS_MAX + 1]);
   });
 
   it('ends with the server', async () => {

@@ -3,7 +3,7 @@
 // Guarantees: a group with a member stays. After a start no group expires for a while: members come back first. What a
 // group leaves unread is in the log line. Failures of the log are told elsewhere; the next look tries again.
 
-import type { BrokerLog, ExpiredGroup } from '@pulses/broker-log-api';
+import { EXPIRED_GROUPS_MAX, type BrokerLog, type ExpiredGroup } from '@pulses/broker-log-api';
 import type { Clock } from '@pulses/shared-ports';
 import type { ServerLogger } from '../context';
 import { startMaintenance } from '../limits/maintenance';
@@ -30,11 +30,14 @@ export function startGroupExpiry(options: GroupExpiryOptions): { stop(): void } 
   const { log, groups, clock, observer, logger, idleMs } = options;
   const times = { firstMs: Math.min(GRACE_MS_MAX, idleMs), everyMs: Math.min(LOOK_MS_MAX, idleMs) };
   return startMaintenance(clock, times, async () => {
-    const expired = await log.expireGroups(idleMs, (group) => groups.hasMember(group)).catch(() => []);
-    for (const group of expired) {
-      logger.info(fieldsOf(group), 'consumer group expired');
-      observer.groupExpired();
-    }
+    let expired: readonly ExpiredGroup[];
+    do {
+      expired = await log.expireGroups(idleMs, (group) => groups.hasMember(group)).catch(() => []);
+      for (const group of expired) {
+        logger.info(fieldsOf(group), 'consumer group expired');
+        observer.groupExpired();
+      }
+    } while (expired.length === EXPIRED_GROUPS_MAX);
   });
 }
 
