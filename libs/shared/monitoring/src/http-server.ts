@@ -4,7 +4,7 @@
 // by DNS rebinding.
 // Bounds: connections, header and body sizes, and the time a request may take.
 
-import { fastify, type FastifyReply, type FastifyRequest } from 'fastify';
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { PulsesError } from '@pulses/shared-errors';
 import { listenError } from '@pulses/shared-settings';
 import { createServer } from 'node:http';
@@ -57,54 +57,18 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const { httpHost: host, httpPort: port, httpAllowedHosts = [], httpAuth = 'auto', authToken } = options.settings;
   if (httpAuth === 'on' && authToken === undefined)
     throw new PulsesError('CONFIG_INVALID', "--http-auth: 'on' needs a token; allowed: together with --auth-token");
-  const connections = new ConnectionLimit(CONNECTIONS_MAX);
-  const app = fastify({
-    bodyLimit: BODY_BYTES_MAX,
-    forceCloseConnections: true,
-    logger: false,
-    exposeHeadRoutes: true,
-    // For `localhost` there are two servers, one for each of its addresses.
-    serverFactory: (handler) => {
-      const server = createServer(TIMEOUTS, handler).setTimeout(STALLED_MS);
-      connections.watch(server);
-      return server;
-    },
-  });
-  const isOwnHost = createHostCheck([host, ...httpAllowedHosts]);
-  app.addHook('onRequest', async (request, reply) => {
-    const { host: header } = request.headers;
-    // Every browser sends one; a load balancer's HTTP/1.0 probe may not.
-    if (header !== undefined && !isOwnHost(header))
-      await reply
-        .code(421)
-        .send({ status: 'misdirected', reason: 'Host is no name of this service; see --http-allowed-hosts' });
-  });
   const token = new BearerToken(authToken);
-  const authenticate = async (request: FastifyRequest, reply: FastifyReply) => {
-    const challenge = token.challengeFor(request.headers.authorization);
-    if (challenge !== undefined)
-      await reply
-        .code(401)
-        .header('www-authenticate', challenge)
-        .send({ status: 'unauthorized', reason: 'the bearer token of --auth-token is needed' });
-  };
+  const [asksForRoutes, asksForMetrics] = [httpAuth !== 'off', httpAuth === 'on'];
+  const app = createApp();
+  app.addHook('onRequest', hostGuard([host, ...httpAllowedHosts]));
   app.get('/healthz', () => ({ status: 'ok' }));
-  app.get('/readyz', (_request, reply) => {
-    const readiness = options.readiness();
-    return reply
-      .code(readiness.ready ? 200 : 503)
-      .send(
-        readiness.ready
-          ? { status: 'ready', ...(readiness.detail === undefined ? {} : { detail: readiness.detail }) }
-          : { status: 'not ready', reason: readiness.reason },
-      );
-  });
-  app.get('/metrics', { onRequest: httpAuth === 'on' ? [authenticate] : [] }, async (_request, reply) => {
+  app.get('/readyz', (_request, reply) => sendReadiness(reply, options.readiness()));
+  app.get('/metrics', { onRequest: asksForMetrics ? tokenGuard(token) : [] }, async (_request, reply) => {
     const { body, contentType } = await options.metrics.text();
     return reply.type(contentType).send(body);
   });
   for (const route of options.routes ?? [])
-    app.get(route.path, { onRequest: httpAuth === 'off' ? [] : [authenticate] }, async (request, reply) => {
+    app.get(route.path, { onRequest: asksForRoutes ? tokenGuard(token) : [] }, async (request, reply) => {
       const { status, body } = await route.handle(lastOfEach(request.query as Record<string, string | string[]>));
       return reply.code(status).send(body);
     });
@@ -122,6 +86,53 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     },
     close: () => app.close(),
   };
+}
+
+function createApp(): FastifyInstance {
+  const connections = new ConnectionLimit(CONNECTIONS_MAX);
+  return fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    forceCloseConnections: true,
+    logger: false,
+    exposeHeadRoutes: true,
+    // For `localhost` there are two servers, one for each of its addresses.
+    serverFactory: (handler) => {
+      const server = createServer(TIMEOUTS, handler).setTimeout(STALLED_MS);
+      connections.watch(server);
+      return server;
+    },
+  });
+}
+
+type Guard = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+
+function hostGuard(names: readonly string[]): Guard {
+  const isOwnHost = createHostCheck(names);
+  return async (request, reply) => {
+    const { host } = request.headers;
+    // Every browser sends one; a load balancer's HTTP/1.0 probe may not.
+    if (host === undefined || isOwnHost(host)) return;
+    await reply
+      .code(421)
+      .send({ status: 'misdirected', reason: 'Host is no name of this service; see --http-allowed-hosts' });
+  };
+}
+
+function tokenGuard(token: BearerToken): Guard {
+  return async (request, reply) => {
+    const challenge = token.challengeFor(request.headers.authorization);
+    if (challenge === undefined) return;
+    await reply
+      .code(401)
+      .header('www-authenticate', challenge)
+      .send({ status: 'unauthorized', reason: 'the bearer token of --auth-token is needed' });
+  };
+}
+
+function sendReadiness(reply: FastifyReply, readiness: Readiness): FastifyReply {
+  if (!readiness.ready) return reply.code(503).send({ status: 'not ready', reason: readiness.reason });
+  const { detail } = readiness;
+  return reply.send({ status: 'ready', ...(detail === undefined ? {} : { detail }) });
 }
 
 /** Keeps the last value of a repeated name in a query, as with flags. */
