@@ -10,9 +10,12 @@
 // day; PULSES_TEST_SEED overrides it, PULSES_TEST_SCALE the size.
 
 import { globSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { createRequire, enableCompileCache } from 'node:module';
 import { basename, resolve } from 'node:path';
 import { kindOf, seedOfDay, type SpecKind } from './spec-kinds.mts';
+
+// Jest is the same code in the run of each project.
+enableCompileCache(resolve('.nx/compile-cache'));
 
 type Target = 'test' | 'int' | 'e2e' | 'fault' | 'torture';
 type Choice = (kind: SpecKind, isRandom: boolean, name: string) => boolean;
