@@ -3,6 +3,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { createEngineStore, createReferenceEngine, type EngineStore } from '@pulses/testing-aggregation-conformance';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
+import { SCALE } from '@pulses/testing-scale';
 import { createSimRandom } from '@pulses/testing-sim';
 import { COMMIT_BYTES_MIN, type PipelineLimits } from './options';
 import { expectedOutputs, outputLines } from './testing/expected-outputs';
@@ -71,13 +72,16 @@ async function runProcesses(log: SimLog, store?: EngineStore): Promise<number> {
   }
 }
 
-describe('a pipeline that is restarted', () => {
+/** All numbers below the count, or a sample of them. */
+const someOf = (count: number) => SCALE.everyNth([...Array(count).keys()], SCALE.sizeOf({ sample: 3, fault: 1 }));
+
+describe(`a pipeline that is restarted (${SCALE.note})`, () => {
   it.each(['before', 'after'] as const)(
     'continues in a new session at every commit that fails %s it is stored',
     async (at) => {
       const { topics, commits } = await undisturbed();
       expect(commits).toBeGreaterThan(20);
-      for (let failing = 0; failing < commits; failing += 1) {
+      for (const failing of someOf(commits)) {
         const log = newLog((index) =>
           index === failing ? { at, error: new PulsesError('CONNECTION_LOST') } : undefined,
         );
@@ -99,7 +103,7 @@ describe('a pipeline that is restarted', () => {
     ['after it was stored, with an engine that survives', 'after', true],
   ] as const)('continues in a new process that crashes at every commit, %s', async (_title, at, survives) => {
     const { topics, commits } = await undisturbed();
-    for (let failing = 0; failing < commits; failing += 1) {
+    for (const failing of someOf(commits)) {
       const log = newLog((index) => (index === failing ? { at, error: new PulsesError('STORAGE_FAILED') } : undefined));
       expect(await runProcesses(log, survives ? createEngineStore() : undefined)).toBe(2);
       expect(log.topics).toEqual(topics);
@@ -130,7 +134,7 @@ describe('a pipeline that is restarted', () => {
       await first.stop();
       expect(new Set(calls)).toEqual(new Set<EngineCall>(['open', 'add', 'seal', 'sums', 'drop']));
       // Without the last drop, which nothing waits for.
-      for (let index = 0; index < calls.length - 1; index += 1) {
+      for (const index of someOf(calls.length - 1)) {
         const log = newLog();
         const failing = createFailingEngine(createReferenceEngine(survives ? createEngineStore() : undefined), [
           { index, at },
