@@ -118,35 +118,61 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
 
   const refuse = (socket: Socket, error: PulsesError, message: string): void => {
     refusals.report('overloaded', { peer: socket.peer, code: error.code, detail: error.message }, message);
+    const [oldest] = refused;
+    if (oldest !== undefined && refused.size >= limits.refusalsMax) {
+      refused.delete(oldest);
+      oldest.destroy();
+    }
     refused.add(socket);
     refuseConnection({ clock, lingerMs: limits.lingerMs }, socket, error, () => refused.delete(socket));
   };
 
+  const refuseAbove = (socket: Socket): void => {
+    const detail = `--connections-max: limit of ${limits.connectionsMax} connections reached`;
+    refuse(socket, new PulsesError('OVERLOADED', detail), connectionsAbove);
+  };
+
   const accept = (socket: Socket): void => {
-    if (connections.size + openings.waitingCount >= limits.connectionsMax) {
-      const detail = `--connections-max: limit of ${limits.connectionsMax} connections reached`;
-      refuse(socket, new PulsesError('OVERLOADED', detail), connectionsAbove);
+    const address = peerAddressOf(socket.peer);
+    const isFull = connections.size + openings.waitingCount >= limits.connectionsMax;
+    if (isFull && !openings.makeRoomFor(address)) {
+      refuseAbove(socket);
       return;
     }
-    const isAdmitted = openings.begin(peerAddressOf(socket.peer), (opening) => {
-      serve(socket, opening);
+    let served: ServedConnection | undefined;
+    const isAdmitted = openings.begin(address, {
+      start: (opening) => {
+        served = serve(socket, opening);
+      },
+      evict: () => {
+        if (served === undefined) refuseAbove(socket);
+        else evict(served, socket.peer);
+      },
     });
     if (isAdmitted) return;
     const detail = `openingsPerPeerMax: limit of ${openingsPerPeerMax} connections that one address opens at once reached`;
     refuse(socket, new PulsesError('OVERLOADED', detail), 'connection rejected: its address opens too many at once');
   };
 
-  const serve = (socket: Socket, opening: Opening): void => {
+  /** Of one that has not opened: its place is free at once. */
+  const evict = (connection: ServedConnection, peer: string): void => {
+    refusals.report('overloaded', { peer }, 'connection closed: another address got its place before it opened');
+    connections.delete(connection);
+    connection.destroy();
+  };
+
+  const serve = (socket: Socket, opening: Opening): ServedConnection | undefined => {
     if (isClosing) {
       socket.destroy();
       opening.end();
-      return;
+      return undefined;
     }
     const connection = serveConnection(context, socket, opening, () => {
       connections.delete(connection);
       if (connections.size === 0) onAllGone?.();
     });
     connections.add(connection);
+    return connection;
   };
 
   return {
@@ -156,7 +182,8 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
     listen: async (address) => {
       if (listener !== undefined) throw new TypeError('the server listens already');
       const bounds = {
-        connectionsMax: limits.connectionsMax + limits.refusalsMax,
+        // One more than there can be, so that each new connection is looked at.
+        connectionsMax: limits.connectionsMax + limits.refusalsMax + 1,
         onDropped: () => {
           refusals.report('overloaded', {}, connectionsAbove);
         },

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { encodeRequest, PREAMBLE, PROTOCOL_VERSION } from '@pulses/broker-wire';
 import { settle } from '@pulses/testing-sim';
 import type { RefusalReason } from '../observer';
-import { startHarness } from '../testing/harness';
+import { AT_ONCE, startHarness } from '../testing/harness';
 
 function countRefusals() {
   const refusals: RefusalReason[] = [];
@@ -118,6 +118,27 @@ describe('one address with thousands of connections', () => {
     const fresh = harness.wire();
     await harness.clock.advance(100);
     expect(await (await fresh).request({ type: 'ping' })).toMatchObject({ type: 'pong' });
+  });
+
+  it.each([
+    ['one', 1],
+    ['half', 8],
+    ['all of them', AT_ONCE.openingsBurst],
+  ])('holds no place against another address where few fit; started before the flood: %s', async (_what, burst) => {
+    const { refusals, observer } = countRefusals();
+    const small = { openingsPerSecond: 1, openingsBurst: burst, connectionsMax: 16 };
+    const harness = await startHarness({ plan: clientAddress, limits: small, observer });
+    const flood = async (count: number) => {
+      for (let index = 0; index < count; index += 1)
+        await harness.network.connect({ host: 'x', port: harness.port, timeoutMs: 1 });
+    };
+    await flood(3_000);
+    expect(refusals).toHaveLength(3_000 - 16);
+    const fresh = harness.wire();
+    await harness.clock.advance(2_000);
+    expect(await (await fresh).request({ type: 'ping' })).toMatchObject({ type: 'pong' });
+    expect(harness.server.connectionCount).toBeLessThanOrEqual(16);
+    expect(refusals).toHaveLength(3_000 - 16 + 1);
   });
 
   it('leaves room for others when it opens nothing', async () => {

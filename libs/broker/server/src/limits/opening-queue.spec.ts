@@ -9,12 +9,16 @@ function start(options: Partial<OpeningQueueOptions> = {}) {
   const queue = new OpeningQueue(clock, { ...OPTIONS, ...options });
   const begun: string[] = [];
   const openings: Opening[] = [];
+  const evicted: string[] = [];
   const begin = (name: string, address = 'peer') =>
-    queue.begin(address, (opening) => {
-      begun.push(name);
-      openings.push(opening);
+    queue.begin(address, {
+      start: (opening) => {
+        begun.push(name);
+        openings.push(opening);
+      },
+      evict: () => evicted.push(name),
     });
-  return { clock, queue, begun, openings, begin };
+  return { clock, queue, begun, evicted, openings, begin };
 }
 
 describe('the queue of new connections', () => {
@@ -79,6 +83,28 @@ describe('the queue of new connections', () => {
     openings[0]?.end();
     expect([begin('4'), begin('5')]).toEqual([true, false]);
     expect(queue.waitingCount).toBe(1); // the burst is used up
+  });
+
+  it('makes room at the expense of the peer with the most, oldest first, started or not', async () => {
+    const { clock, queue, begun, evicted, begin } = start({ burst: 1 });
+    for (const name of ['a1', 'a2', 'a3', 'a4']) begin(name, 'a');
+    for (const name of ['b1', 'b2']) begin(name, 'b');
+    expect([queue.makeRoomFor('c'), queue.makeRoomFor('c')]).toEqual([true, true]);
+    expect([evicted, begun]).toEqual([['a1', 'a2'], ['a1']]);
+    // Now a and b have two each.
+    begin('c1', 'c');
+    expect([queue.makeRoomFor('c'), queue.makeRoomFor('a'), queue.waitingCount]).toEqual([false, false, 5]);
+    await clock.advance(1_000);
+    expect(begun).toEqual(['a1', 'a3', 'b1', 'c1', 'a4', 'b2']);
+  });
+
+  it('forgets a peer whose last opening was evicted, and takes the end of an evicted one', () => {
+    const { queue, openings, evicted, begin } = start();
+    for (const name of ['a1', 'a2']) begin(name, 'a');
+    expect(queue.makeRoomFor('b')).toBe(true);
+    openings[0]?.end();
+    openings[1]?.end();
+    expect([evicted, queue.peerCount]).toEqual([['a1'], 0]);
   });
 
   it('lets a peer rest after wrong tokens, longer after each, and no other', async () => {

@@ -3,6 +3,7 @@
 // Guarantees: over any time t at most `burst` + t × `perSecond` openings start, until `close`. Within one peer they start
 // in order of arrival. A peer with thousands of connections delays another by one opening for each turn.
 // After a wrong token the openings of its peer rest; each further one prolongs the rest, up to `restMsMax`.
+// Where there is no room, a peer gets the place of another one's oldest opening, as long as that one has two more.
 // Bounds: `perPeerMax` openings of one peer that wait or are under way.
 
 import type { Clock, Timer } from '@pulses/shared-ports';
@@ -17,6 +18,14 @@ export interface Opening {
   readonly isResting: boolean;
 }
 
+/** A connection before its client has opened it. */
+export interface OpeningClient {
+  /** It is its turn. */
+  start(opening: Opening): void;
+  /** Its place goes to another peer, before or after `start`. Its opening has ended. */
+  evict(): void;
+}
+
 export interface OpeningQueueOptions {
   readonly perSecond: number;
   readonly burst: number;
@@ -27,9 +36,9 @@ export interface OpeningQueueOptions {
 
 interface Peer {
   readonly address: string;
-  readonly waiting: ((opening: Opening) => void)[];
-  /** Openings that wait or are under way. */
-  unfinished: number;
+  readonly waiting: OpeningClient[];
+  /** Those that wait or are under way, in order of arrival. */
+  readonly unfinished: Set<OpeningClient>;
   restUntilMs: number;
   forgetTimer: Timer | undefined;
 }
@@ -63,16 +72,30 @@ export class OpeningQueue {
     return this.#peers.size;
   }
 
-  /** Calls `start` now or in its turn; false, without a call, when the peer has too many openings. */
-  begin(address: string, start: (opening: Opening) => void): boolean {
+  /** Starts the client now or in its turn; false, without a call, when the peer has too many openings. */
+  begin(address: string, client: OpeningClient): boolean {
     const peer = this.#peers.get(address) ?? newPeer(address);
-    if (peer.unfinished >= this.#options.perPeerMax) return false;
+    if (peer.unfinished.size >= this.#options.perPeerMax) return false;
     this.#peers.set(address, peer);
-    peer.unfinished += 1;
-    peer.waiting.push(start);
+    peer.unfinished.add(client);
+    peer.waiting.push(client);
     this.#waitingCount += 1;
     this.#turns.add(peer);
     this.#startAllowed();
+    return true;
+  }
+
+  /** Evicts an opening of the peer with the most, for one more of this address; false when no other peer has two more. */
+  makeRoomFor(address: string): boolean {
+    let most = (this.#peers.get(address)?.unfinished.size ?? 0) + 1;
+    let greediest: Peer | undefined;
+    for (const peer of this.#peers.values())
+      if (peer.unfinished.size > most) [greediest, most] = [peer, peer.unfinished.size];
+    const [client] = greediest?.unfinished ?? [];
+    if (greediest === undefined || client === undefined) return false;
+    this.#stopWaiting(greediest, client);
+    this.#end(greediest, client);
+    client.evict();
     return true;
   }
 
@@ -111,13 +134,25 @@ export class OpeningQueue {
   }
 
   #startNext(peer: Peer): void {
-    const start = peer.waiting.shift();
+    const client = peer.waiting.shift();
     // To the end of the line, if it has more.
     this.#turns.delete(peer);
     if (peer.waiting.length > 0) this.#turns.add(peer);
-    if (start === undefined) return;
+    if (client === undefined) return;
     this.#waitingCount -= 1;
-    start(this.#openingOf(peer));
+    client.start(this.#openingOf(peer, client));
+  }
+
+  #stopWaiting(peer: Peer, client: OpeningClient): void {
+    const index = peer.waiting.indexOf(client);
+    if (index < 0) return;
+    peer.waiting.splice(index, 1);
+    this.#waitingCount -= 1;
+    if (peer.waiting.length === 0) this.#turns.delete(peer);
+  }
+
+  #end(peer: Peer, client: OpeningClient): void {
+    if (peer.unfinished.delete(client)) this.#forgetIdle(peer);
   }
 
   #schedule(nowMs: number): void {
@@ -132,18 +167,14 @@ export class OpeningQueue {
     });
   }
 
-  #openingOf(peer: Peer): Opening {
+  #openingOf(peer: Peer, client: OpeningClient): Opening {
     const clock = this.#clock;
-    let hasEnded = false;
     return {
       get isResting() {
         return peer.restUntilMs > clock.monotonicMs();
       },
       end: () => {
-        if (hasEnded) return;
-        hasEnded = true;
-        peer.unfinished -= 1;
-        this.#forgetIdle(peer);
+        this.#end(peer, client);
       },
       penalize: () => {
         const { restMs, restMsMax } = this.#options;
@@ -154,7 +185,7 @@ export class OpeningQueue {
   }
 
   #forgetIdle(peer: Peer): void {
-    if (peer.unfinished > 0) return;
+    if (peer.unfinished.size > 0) return;
     const leftMs = peer.restUntilMs - this.#clock.monotonicMs();
     if (leftMs <= 0 || this.#isClosed) {
       this.#peers.delete(peer.address);
@@ -172,5 +203,5 @@ export class OpeningQueue {
 }
 
 function newPeer(address: string): Peer {
-  return { address, waiting: [], unfinished: 0, restUntilMs: 0, forgetTimer: undefined };
+  return { address, waiting: [], unfinished: new Set(), restUntilMs: 0, forgetTimer: undefined };
 }

@@ -2,7 +2,7 @@
 
 export interface ServerLimits {
   readonly connectionsMax: number;
-  /** Connections above it that are told so at one time; further ones are closed without a word. */
+  /** Connections above it that are told so at one time; the oldest of them is closed for a further one. */
   readonly refusalsMax: number;
   /**
    * Rate limit for new connections, with a burst allowance, so that a reconnect storm does not delay existing clients.
