@@ -3,6 +3,7 @@
 import { repairDataDirectory, type Repair } from '@pulses/broker-log';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeFileSystem } from '@pulses/shared-node-platform';
+import { topicKindOf } from '@pulses/shared-pulse-model';
 import { optional, textKind } from '@pulses/shared-settings';
 import { defineCommand } from '../command';
 import { groupedDigits } from '../listing';
@@ -32,6 +33,7 @@ export const repairCommand = defineCommand({
         fileSystem: nodeFileSystem,
         from: dataDir,
         to,
+        mayBeSource: (topic) => topicKindOf(topic) === 'source',
         onProgress: (at) => {
           doing = progressText(at);
         },

@@ -7,7 +7,7 @@
 import { PRODUCER_RESULTS_KEPT } from '@pulses/broker-wire';
 import type { Entry } from './entries';
 import type { Frame } from './frame';
-import { applyFrame, createTopicState, type LogState, type TopicState } from './state';
+import { applyFrame, applyGroupDeleted, createTopicState, newGroup, type LogState, type TopicState } from './state';
 
 /** What the files say about a topic that the state does not know. */
 export interface KnownTopic {
@@ -25,6 +25,8 @@ export interface TolerantState {
   readonly nameless: ReadonlySet<number>;
   /** Groups that the state knew before the last hole, and that set no position behind it. */
   readonly uncertainGroups: ReadonlySet<string>;
+  /** Ids of topics without a known owner of their outputs that lost frames may have given one. */
+  readonly uncertainOwners: ReadonlySet<number>;
   /** Frames were lost: what they changed is not known. */
   lostFrames(topics: ReadonlyMap<number, KnownTopic>): void;
   /** Takes up the topics that only their files tell of, unless they were deleted. */
@@ -39,6 +41,7 @@ export function createTolerantState(state: LogState): TolerantState {
   const deleted = new Set<number>();
   const nameless = new Set<number>();
   const uncertainGroups = new Set<string>();
+  const uncertainOwners = new Set<number>();
   const firstUnusedId = state.nextTopicId;
   let known: ReadonlyMap<number, KnownTopic> = new Map();
   let areFramesLost = false;
@@ -56,6 +59,7 @@ export function createTolerantState(state: LogState): TolerantState {
     const topic = createTopicState({ topicId, topic: name, incarnation });
     topic.startOffset = startOffset;
     topic.nextOffset = startOffset;
+    if (areFramesLost) uncertainOwners.add(topicId);
     forgetName(name);
     state.topicsById.set(topicId, topic);
     state.topicsByName.set(name, topic);
@@ -118,14 +122,22 @@ export function createTolerantState(state: LogState): TolerantState {
         break;
       }
       case 'topic-trimmed':
-      case 'outputs-claimed':
         topicOf(entry.topicId, mismatch);
         break;
+      case 'outputs-claimed': {
+        const { id, topic, owner } = topicOf(entry.topicId, mismatch);
+        uncertainOwners.delete(id);
+        if (owner === '' || owner === entry.group) break;
+        mismatch(`the outputs of ${topic} belong to the group ${owner}, not ${entry.group}`);
+        // It was deleted: nothing else makes room for another. What it left is the next owner's.
+        if (state.groups.has(owner)) applyGroupDeleted(state, owner);
+        break;
+      }
       case 'group-deleted':
       case 'group-expired':
         if (state.groups.has(entry.group)) break;
         mismatch(`no group is called ${entry.group}`);
-        state.groups.set(entry.group, { epoch: 0, lastUsedMs: 0, positions: new Map() });
+        state.groups.set(entry.group, newGroup());
         break;
       case 'topic-created':
         if (state.topicsByName.has(entry.topic)) mismatch(`topic ${entry.topic} exists already`);
@@ -152,10 +164,12 @@ export function createTolerantState(state: LogState): TolerantState {
     deleted,
     nameless,
     uncertainGroups,
+    uncertainOwners,
     lostFrames: (topics) => {
       known = topics;
       areFramesLost = true;
       for (const [name, { positions }] of state.groups) if (positions.size > 0) uncertainGroups.add(name);
+      for (const { id, owner } of state.topicsById.values()) if (owner === '') uncertainOwners.add(id);
     },
     adopt: () => {
       // The newest of one name comes first.

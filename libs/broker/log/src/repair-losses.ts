@@ -3,10 +3,12 @@
 import { missingOf, type LostMessages, type OffsetRange } from './fsck-report';
 import type { Survey, SurveyedTopic } from './fsck-survey-types';
 import type { LostRange } from './repair-types';
+import { UNKNOWN_OWNER } from './state';
 
 const LEFT_OUT = 'may have been stored together with a position that is lost; the group stores it again';
 
-export function listLosses(survey: Survey): { lost: LostRange[]; lostState: string[] } {
+/** @param claimed topics whose outputs belong to UNKNOWN_OWNER now */
+export function listLosses(survey: Survey, claimed: readonly string[]): { lost: LostRange[]; lostState: string[] } {
   const { list, holes, tolerant, topics } = survey;
   const reasons = new Map<string, { range: LostMessages; reason: string }[]>();
   for (const { file, byteOffset, what, lost } of list.findings) {
@@ -41,6 +43,12 @@ export function listLosses(survey: Survey): { lost: LostRange[]; lostState: stri
   });
   for (const group of holes.length > 0 ? tolerant.uncertainGroups : []) {
     lostState.push(`group ${group} may have moved in lost frames; it goes on from its last position that is known`);
+  }
+  for (const topic of claimed) {
+    lostState.push(
+      `lost frames may have told which group publishes the outputs of ${topic}: none may until ` +
+        `'pulses groups delete ${UNKNOWN_OWNER}' hands them over to the next one, and one without positions publishes all of them again`,
+    );
   }
   if (survey.isBeginningLost) {
     lostState.push(

@@ -46,7 +46,8 @@ async function fileOf(directory: string, pattern: RegExp): Promise<string> {
 async function repaired(shape: Shape, what = ''): Promise<{ repair: Repair; log: BrokerLog; to: string }> {
   const before = await fingerprint(shape.directory);
   const to = join(await directories.make(), 'new');
-  const repair = await repairDataDirectory({ fileSystem: nodeFileSystem, from: shape.directory, to });
+  const mayBeSource = (topic: string) => topic === 'source';
+  const repair = await repairDataDirectory({ fileSystem: nodeFileSystem, from: shape.directory, to, mayBeSource });
   expect(await fingerprint(shape.directory)).toBe(before);
   const after = await inspectDataDirectory({ fileSystem: nodeFileSystem, directory: to });
   expect({ what, findings: after.findings }).toEqual({ what, findings: [] });

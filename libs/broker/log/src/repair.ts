@@ -13,6 +13,9 @@
 // then left out, because the group may have stored them together with the lost position and will store them again. With
 // lost frames, epochs of groups are raised, so that no holder from before passes.
 //
+// What happens to owners of outputs. Each frame with outputs names their owner. Where lost frames may have named one, and
+// none behind them does, the outputs belong to UNKNOWN_OWNER: two groups could publish the same sums otherwise.
+//
 // What cannot be known is said: without a valid checkpoint, and with the start of the journal gone, a group or producer
 // that the rest of the journal does not mention is forgotten, and such a group would begin at the first message. Lines of
 // a topic file without a sound index are not taken over: nothing proves them, and nothing dates them.
@@ -39,6 +42,7 @@ import { BROKER_LOG_DEFAULTS } from './options';
 import { listLosses } from './repair-losses';
 import { rescueTopic } from './repair-topic';
 import type { Repair } from './repair-types';
+import { applyClaimed, newGroup, UNKNOWN_OWNER, type LogState } from './state';
 import { directoriesOf, type Directories } from './storage';
 import { systemCode } from './storage-errors';
 import { createTopicFiles, type SegmentState, type TopicStore } from './topic-files';
@@ -53,6 +57,8 @@ export interface RepairOptions {
   readonly from: string;
   /** A directory that does not exist, or is empty. */
   readonly to: string;
+  /** False for topics that nothing is derived from; without it, each topic may be a source. */
+  readonly mayBeSource?: (topic: string) => boolean;
   /** Called often: it has to be quick. */
   readonly onProgress?: (progress: SurveyProgress) => void;
 }
@@ -80,7 +86,8 @@ export async function repairDataDirectory(options: RepairOptions): Promise<Repai
         else known.push(piece);
       },
     });
-    const losses = listLosses(survey);
+    const claimed = claimUnknown(survey, options.mayBeSource);
+    const losses = listLosses(survey, claimed);
     const lock = await fileSystem.lockDirectory(to);
     try {
       await writeDirectory(options, survey, pieces);
@@ -101,6 +108,29 @@ export async function repairDataDirectory(options: RepairOptions): Promise<Repai
       isWhole: lostMessages === 0 && losses.lostState.length === 0,
     };
   });
+}
+
+/** Gives outputs whose owner lost frames may have told to one that never joins; answers the topics. */
+function claimUnknown({ tolerant }: Survey, mayBeSource: (topic: string) => boolean = () => true): string[] {
+  const { state, nameless, uncertainOwners } = tolerant;
+  const claimed: string[] = [];
+  for (const topic of state.topicsById.values()) {
+    if (topic.owner !== '' || !uncertainOwners.has(topic.id) || nameless.has(topic.id)) continue;
+    if (!mayBeSource(topic.topic)) continue;
+    state.groups.set(UNKNOWN_OWNER, state.groups.get(UNKNOWN_OWNER) ?? newGroup());
+    applyClaimed(state, topic, UNKNOWN_OWNER);
+    claimed.push(topic.topic);
+  }
+  return claimed;
+}
+
+/** Lost frames may have raised them, and may have deleted groups of any epoch. */
+function raiseEpochs(state: LogState): void {
+  for (const group of state.groups.values()) {
+    group.epoch += EPOCH_LEAP;
+    state.epochFloor = Math.max(state.epochFloor, group.epoch);
+  }
+  state.epochFloor += EPOCH_LEAP;
 }
 
 /** @throws PulsesError CONFIG_INVALID */
@@ -174,7 +204,7 @@ async function writeDirectory(
     await store.cache.shed();
   }
   for (const directory of store.unsyncedDirectories) await fileSystem.syncDirectory(directory);
-  if (holes.length > 0) for (const group of state.groups.values()) group.epoch += EPOCH_LEAP;
+  if (holes.length > 0) raiseEpochs(state);
   await writeEnd(fileSystem, directories, survey, segments, lsn);
 }
 

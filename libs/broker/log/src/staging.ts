@@ -19,7 +19,14 @@ import { hexOfBytes } from './bytes';
 import type { Entry, PositionSet, TopicTrimmed } from './entries';
 import { idleGroups } from './idle-groups';
 import { createStagedProducers, type StagedProducers } from './staged-producers';
-import { createTopicState, lastUsedMsOf, UNCLAIMED_GROUP, type LogState, type TopicState } from './state';
+import {
+  createTopicState,
+  lastUsedMsOf,
+  UNCLAIMED_GROUP,
+  UNKNOWN_OWNER,
+  type LogState,
+  type TopicState,
+} from './state';
 import { topicInfo } from './topic-info';
 
 /** Gives the request's result, once the group's frame is durable and applied. */
@@ -118,11 +125,17 @@ export function createStaging(state: LogState, random: Random, limits: StagingLi
     }
   };
 
-  /** Claims the outputs of the topic for the group. @throws PulsesError OUTPUTS_OWNED */
+  const ownerOf = (topic: TopicState): string => claims.get(topic.id) ?? topic.owner;
+
+  /**
+   * Claims the outputs of the topic for the group. Each frame with outputs says so again: where frames before it are lost,
+   * the owner is known all the same.
+   * @throws PulsesError OUTPUTS_OWNED
+   */
   const claim = (topic: TopicState, name: string): void => {
-    const owner = claims.get(topic.id) ?? topic.owner;
-    if (owner === name) return;
-    if (owner !== '') {
+    const owner = ownerOf(topic);
+    if (claims.get(topic.id) === name) return;
+    if (owner !== '' && owner !== name) {
       const what = `the outputs of ${topic.topic} belong to the group '${owner}'`;
       throw new PulsesError('OUTPUTS_OWNED', `${what}; 'pulses groups delete ${owner}' hands them over`);
     }
@@ -135,8 +148,7 @@ export function createStaging(state: LogState, random: Random, limits: StagingLi
    * @throws PulsesError POSITION_CONFLICT
    */
   const checkUnclaimed = (topic: TopicState, name: string): void => {
-    const isOwner = (claims.get(topic.id) ?? topic.owner) === name;
-    if (isOwner || state.groups.get(UNCLAIMED_GROUP)?.positions.get(topic.id) === undefined) return;
+    if (ownerOf(topic) === name || state.groups.get(UNCLAIMED_GROUP)?.positions.get(topic.id) === undefined) return;
     const what = `the outputs of ${topic.topic} have positions of an owner that was deleted`;
     throw new PulsesError('POSITION_CONFLICT', `${what}: join as publisher first`);
   };
@@ -263,6 +275,7 @@ export function createStaging(state: LogState, random: Random, limits: StagingLi
       return () => found;
     },
     advanceGroupEpoch: (name, sourceTopic) => {
+      if (name === UNKNOWN_OWNER) throw new PulsesError('PROTOCOL_VIOLATION', `${name} is a reserved name of a group`);
       checkRoomForGroup(name);
       if (sourceTopic !== undefined) {
         checkRoomForTopics([{ topic: sourceTopic }]);

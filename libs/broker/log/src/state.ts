@@ -80,6 +80,12 @@ export interface LogState {
  */
 export const UNCLAIMED_GROUP = '';
 
+/**
+ * Owns outputs after a repair that can't tell who published them. It never joins: only its deletion hands them over, which
+ * is an operator's decision.
+ */
+export const UNKNOWN_OWNER = 'unknown-after-repair';
+
 /** A valid frame that does not follow on this state: the journal is not the one that the state comes from. */
 export class StateMismatch extends Error {}
 
@@ -224,7 +230,7 @@ function applyRetired(state: LogState, id: string, epoch: number): void {
   }
 }
 
-function applyClaimed(state: LogState, topic: TopicState, group: string): void {
+export function applyClaimed(state: LogState, topic: TopicState, group: string): void {
   topic.owner = group;
   const unclaimed = state.groups.get(UNCLAIMED_GROUP);
   const left = unclaimed?.positions.get(topic.id);
@@ -234,7 +240,7 @@ function applyClaimed(state: LogState, topic: TopicState, group: string): void {
   if (unclaimed.positions.size === 0) state.groups.delete(UNCLAIMED_GROUP);
 }
 
-function applyGroupDeleted(state: LogState, name: string): void {
+export function applyGroupDeleted(state: LogState, name: string): void {
   const group = removeGroup(state, name);
   for (const topic of state.topicsById.values()) {
     if (topic.owner !== name) continue;
@@ -276,10 +282,14 @@ function topicOf(state: LogState, topicId: number): TopicState {
   return topic;
 }
 
+export function newGroup(): GroupState {
+  return { epoch: 0, lastUsedMs: 0, positions: new Map() };
+}
+
 function groupOf(state: LogState, name: string): GroupState {
   let group = state.groups.get(name);
   if (group === undefined) {
-    group = { epoch: 0, lastUsedMs: 0, positions: new Map() };
+    group = newGroup();
     state.groups.set(name, group);
   }
   return group;
