@@ -3,11 +3,17 @@
 // Without folders, of the whole workspace. Guarantees: ends with exit code 1 for an error or a warning of either. tsc and
 // ESLint each with a program of its own take twice the time, most of it to parse and to infer the same types.
 
+import { readCachedProjectGraph } from '@nx/devkit';
 import { ESLint } from 'eslint';
-import { relative } from 'node:path';
+import { relative, resolve } from 'node:path';
 import ts from 'typescript';
 
 const folders = process.argv.slice(2);
+
+// Without Nx's graph of projects the rule of boundaries says nothing; this throws then.
+readCachedProjectGraph();
+// Where the program is not ESLint's own, that rule reads the graph again for each file, as an editor needs it.
+process.argv[1] = resolve('node_modules/eslint/bin/eslint.js');
 
 /** Every source that tsconfig.json names, or those of the folders and what they import. */
 function createProgram(): ts.Program {

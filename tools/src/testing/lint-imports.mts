@@ -7,12 +7,15 @@
 import { createProjectGraphAsync } from '@nx/devkit';
 import { ESLint } from 'eslint';
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import tseslint from 'typescript-eslint';
 
 const RULE = '@nx/enforce-module-boundaries';
 
 // The rule reads the graph that this stores.
 await createProjectGraphAsync();
+// Where the program is not ESLint's own, it reads it again for each file, as an editor needs it.
+process.argv[1] = resolve('node_modules/eslint/bin/eslint.js');
 const eslint = new ESLint({ overrideConfig: { files: ['**/*.ts'], ...tseslint.configs.disableTypeChecked } as never });
 const probes = JSON.parse(readFileSync(0, 'utf8')) as readonly (readonly [path: string, imported: string])[];
 const answers: string[] = [];
