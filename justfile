@@ -8,9 +8,9 @@ default:
 serve *flags:
     npx nx serve ingestor --stub {{ flags }}
 
-# Shows which tenants, SKUs and units have pulses, and their exact totals.
+# Shows which tenants, SKUs and units were published, with their counts and exact totals.
 source:
-    npx pulses totals
+    npx pulses source
 
 # Prints the grouped pulses of a tenant's SKU.
 sink tenant sku:

@@ -12,6 +12,7 @@ import { positionsCommand } from './commands/positions';
 import { positionsSetCommand } from './commands/positions-set';
 import { produceCommand } from './commands/produce';
 import { repairCommand } from './commands/repair';
+import { sourceCommand } from './commands/source';
 import { topicsCommand } from './commands/topics';
 import { totalsCommand } from './commands/totals';
 
@@ -19,6 +20,7 @@ export const commands: readonly Command[] = [
   topicsCommand,
   catCommand,
   produceCommand,
+  sourceCommand,
   totalsCommand,
   groupsCommand,
   groupsDeleteCommand,

@@ -11,6 +11,8 @@ export interface KeySum {
 }
 
 export interface Sums {
+  /** Keys with a sum. */
+  readonly size: number;
   add(tenantId: string, productSku: string, useUnit: string, amount: Amount): void;
   /** By tenant, then SKU, then unit, in the order of their UTF-16 units. */
   sorted(): KeySum[];
@@ -19,6 +21,9 @@ export interface Sums {
 export function createSums(): Sums {
   const byKey = new Map<string, KeySum>();
   return {
+    get size() {
+      return byKey.size;
+    },
     add(tenantId, productSku, useUnit, amount) {
       const key = JSON.stringify([tenantId, productSku, useUnit]);
       let sum = byKey.get(key);

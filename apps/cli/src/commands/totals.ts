@@ -23,22 +23,14 @@ import {
 } from '@pulses/shared-settings';
 import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
-import { groupedDigits, writeListing, type Column, type Row } from '../listing';
+import { writeListing } from '../listing';
 import { readLiveSums } from '../live-sums';
+import { SUM_COLUMNS, sumRow } from '../sum-listing';
 import { createSums, type KeySum } from '../sums';
 import { timeKind } from '../time-kind';
-import { visibleJson } from '../visible-text';
 
 const CONCURRENT_TOPICS = 8;
 const CREDIT_BYTES = 1024 * 1024;
-
-const COLUMNS: readonly Column[] = [
-  { title: 'tenant', align: 'left' },
-  { title: 'SKU', align: 'left' },
-  { title: 'unit', align: 'left' },
-  { title: 'total', align: 'right' },
-  { title: 'pulses', align: 'right' },
-];
 
 export const totalsCommand = defineCommand({
   name: 'totals',
@@ -84,9 +76,9 @@ export const totalsCommand = defineCommand({
         ({ productSku, useUnit }) =>
           (sku === undefined || productSku === sku) && (unit === undefined || useUnit === unit),
       );
-      const rows = open.map(({ total, ...key }) => rowOf(key, total));
+      const rows = open.map(({ total, ...key }) => sumRow(key, total));
       await writeListing(terminal, {
-        columns: COLUMNS,
+        columns: SUM_COLUMNS,
         rows,
         asJson: settings.json,
         empty: 'no pulses in the open window',
@@ -102,8 +94,8 @@ export const totalsCommand = defineCommand({
       pulse.timestamp <= through;
     const sums = await withBroker(settings, (client) => sumTopics(client, tenant, counts));
     await writeListing(terminal, {
-      columns: COLUMNS,
-      rows: sums.map((sum) => rowOf(sum, formatAmount(sum.amount))),
+      columns: SUM_COLUMNS,
+      rows: sums.map((sum) => sumRow(sum, formatAmount(sum.amount))),
       asJson: settings.json,
       empty: 'no pulses',
     });
@@ -144,13 +136,4 @@ function readPulse(line: string, topic: string, offset: number): GroupedPulse {
     if (!isPulsesError(error)) throw error;
     throw new PulsesError(error.code, `${topic}, offset ${offset}: ${error.message}`, { cause: error });
   }
-}
-
-function rowOf({ tenantId, productSku, useUnit, pulseCount }: Omit<KeySum, 'amount'>, total: string): Row {
-  const key = visibleJson({ tenant_id: tenantId, product_sku: productSku, use_unit: useUnit });
-  return {
-    cells: [tenantId, productSku, useUnit, total, groupedDigits(pulseCount)],
-    // As text: the sum may have more digits than a JavaScript number holds.
-    json: `${key.slice(0, -1)},"total_amount":${total},"pulse_count":${pulseCount}}`,
-  };
 }

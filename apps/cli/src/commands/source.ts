@@ -1,0 +1,126 @@
+// pulses source: what was published, by key.
+//
+// Guarantees: each pulse of the range counts once, read as the ingestor reads it. Bounds: the bytes on their way, and
+// KEYS_MAX sums.
+
+import { findTopic, readBatches, type BrokerReader } from '@pulses/broker-client';
+import type { RecordBatch, TopicInfo } from '@pulses/broker-wire';
+import { PulsesError } from '@pulses/shared-errors';
+import { nodeClock } from '@pulses/shared-node-platform';
+import { createPulseReader, formatAmount } from '@pulses/shared-pulse-model';
+import { optional, textKind, textSetting } from '@pulses/shared-settings';
+import { brokerCommandSettings, withBroker } from '../broker-access';
+import { defineCommand } from '../command';
+import { groupedDigits, writeListing } from '../listing';
+import { startProgress } from '../progress';
+import { SUM_COLUMNS, sumRow } from '../sum-listing';
+import { createSums, type Sums } from '../sums';
+
+const CREDIT_BYTES = 4 * 1024 * 1024;
+const LINE_FEED = 10;
+const KEYS_MAX = 1_000_000;
+
+export const sourceCommand = defineCommand({
+  name: 'source',
+  purpose: 'Sums the source by tenant, SKU and unit, exactly.',
+  details:
+    'Reads each message up to the one that was the last when it started, grouped yet or not, and needs no ingestor. ' +
+    'Invalid messages are left out; their number is a note on standard error.',
+  settings: {
+    ...brokerCommandSettings,
+    sourceTopic: textSetting({ flag: 'source-topic', default: 'source.pulses', description: 'Topic of the pulses.' }),
+    tenant: optional(textKind, { flag: 'tenant', description: 'Only pulses of this tenant.' }),
+    sku: optional(textKind, { flag: 'sku', description: 'Only pulses of this SKU.' }),
+  },
+  async run({ settings, terminal, stopSignal }) {
+    const summary = new SourceSummary(settings);
+    const signal = stopSignal();
+    const progress = await startProgress(terminal, nodeClock, () => `${groupedDigits(summary.messages)} messages read`);
+    try {
+      await withBroker(settings, async (client) => {
+        const topic = await findTopic(client, settings.sourceTopic);
+        await summarize(client, topic, summary, signal);
+      });
+    } finally {
+      progress.stop();
+    }
+    signal.throwIfAborted();
+    if (summary.invalid > 0) terminal.note(`pulses: invalid messages: ${groupedDigits(summary.invalid)}`);
+    await writeListing(terminal, {
+      columns: SUM_COLUMNS,
+      rows: summary.sums.sorted().map((sum) => sumRow(sum, formatAmount(sum.amount))),
+      asJson: settings.json,
+      empty: 'no pulses',
+    });
+    return 0;
+  },
+});
+
+/** Adds the topic's messages, from the first that is kept. @throws PulsesError of the stream and of the summary */
+async function summarize(
+  client: BrokerReader,
+  { topic, incarnation, startOffset: fromOffset, nextOffset: untilOffset }: TopicInfo,
+  summary: SourceSummary,
+  signal: AbortSignal,
+): Promise<void> {
+  const range = { topic, incarnation, fromOffset, untilOffset, creditBytes: CREDIT_BYTES, signal };
+  for await (const batches of readBatches(client, range)) for (const batch of batches) summary.add(batch);
+}
+
+export interface SourceSelection {
+  readonly tenant?: string | undefined;
+  readonly sku?: string | undefined;
+}
+
+/** The sums of the messages that were added. */
+export class SourceSummary {
+  readonly sums: Sums = createSums();
+  readonly #selection: SourceSelection;
+  readonly #keysMax: number;
+  readonly #reader = createPulseReader();
+  #messages = 0;
+  #invalid = 0;
+
+  constructor(selection: SourceSelection, keysMax = KEYS_MAX) {
+    this.#selection = selection;
+    this.#keysMax = keysMax;
+  }
+
+  get messages(): number {
+    return this.#messages;
+  }
+
+  /** Messages that are no pulses, of whichever tenant. */
+  get invalid(): number {
+    return this.#invalid;
+  }
+
+  /** @throws PulsesError CONFIG_INVALID when there are too many keys */
+  add({ payload }: RecordBatch): void {
+    for (let start = 0; start < payload.length;) {
+      const end = payload.indexOf(LINE_FEED, start);
+      this.#addMessage(payload, start, end);
+      start = end + 1;
+    }
+    if (this.sums.size > this.#keysMax)
+      throw new PulsesError(
+        'CONFIG_INVALID',
+        `--tenant: there are more than ${this.#keysMax} keys (tenant, SKU, unit); allowed: a tenant, or --sku`,
+      );
+  }
+
+  #addMessage(payload: Uint8Array, start: number, end: number): void {
+    const [reader, { tenant, sku }] = [this.#reader, this.#selection];
+    this.#messages += 1;
+    if (!reader.read(payload, start, end)) {
+      this.#invalid += 1;
+      return;
+    }
+    const { buffer, byteOffset, byteLength } = reader.text;
+    const text = Buffer.from(buffer, byteOffset, byteLength);
+    const tenantId = text.toString('utf8', reader.tenantStart, reader.tenantEnd);
+    const productSku = text.toString('utf8', reader.skuStart, reader.skuEnd);
+    if ((tenant !== undefined && tenantId !== tenant) || (sku !== undefined && productSku !== sku)) return;
+    this.sums.add(tenantId, productSku, text.toString('utf8', reader.unitStart, reader.unitEnd), reader.amount);
+  }
+}
