@@ -38,12 +38,15 @@ export interface BrokerClientOptions extends BrokerAddress {
   readonly clientName: string;
 }
 
+type DeletionFields = Omit<Extract<Request, { readonly type: 'delete-position' }>, 'type'>;
 type CommitFields = Omit<Extract<Request, { readonly type: 'commit' }>, 'type'>;
 
 export interface BrokerClient {
   produce(producer: ProducerStamp, append: TopicAppend): Promise<Reply<'produced'>>;
   retireProducer(id: string, epoch: number): Promise<void>;
   commit(commit: CommitFields): Promise<Reply<'committed'>>;
+  /** Removes a position that has the revision. @throws PulsesError FENCED, POSITION_CONFLICT */
+  deletePosition(deletion: DeletionFields): Promise<void>;
   /** '' matches every group or topic. In the order of groups, topics and names. Read in pages: each is of one moment. */
   readPositions(group: string, topic: string): Promise<readonly StoredPosition[]>;
   /** All topics whose name starts with `prefix`, in name order. */
@@ -177,6 +180,10 @@ class ConnectedClient implements BrokerClient {
 
   commit(commit: CommitFields): Promise<Reply<'committed'>> {
     return this.#connection.request('committed', { type: 'commit', ...commit });
+  }
+
+  async deletePosition(deletion: DeletionFields): Promise<void> {
+    await this.#connection.request('done', { type: 'delete-position', ...deletion });
   }
 
   async readPositions(group: string, topic: string): Promise<readonly StoredPosition[]> {

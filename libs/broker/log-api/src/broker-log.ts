@@ -43,6 +43,9 @@ export interface ExpiredGroup {
   readonly positions: readonly StoredPosition[];
 }
 
+export type PositionDeletion = Omit<CommitRequest, 'positions' | 'appends'> &
+  Pick<PositionChange, 'name' | 'expectedRevision'>;
+
 export interface BrokerLog {
   /**
    * Appends messages to a topic, which is made when it does not exist. Without `producer` nothing is deduplicated
@@ -74,6 +77,13 @@ export interface BrokerLog {
    * publishes from the topic), and those of `append`
    */
   commit(request: CommitRequest): Promise<{ timestampMs: number }>;
+
+  /**
+   * Removes a position of the group. The next one of that name starts at revision 1.
+   *
+   * @throws PulsesError FENCED (group epoch), POSITION_CONFLICT (revision or incarnation, or there is none), storage errors
+   */
+  deletePosition(request: PositionDeletion): Promise<void>;
 
   /** Makes the topic unless it exists. @throws PulsesError TOPIC_INVALID and storage errors */
   createTopic(topic: string): Promise<TopicInfo>;

@@ -40,6 +40,13 @@ export interface PositionsSet {
   readonly positions: readonly PositionSet[];
 }
 
+export interface PositionDeleted {
+  readonly kind: 'position-deleted';
+  readonly group: string;
+  readonly topicId: number;
+  readonly name: string;
+}
+
 export interface DeletedTopic {
   readonly topicId: number;
   readonly topic: string;
@@ -104,6 +111,7 @@ export type Entry =
   | TopicCreated
   | Appended
   | PositionsSet
+  | PositionDeleted
   | TopicsDeleted
   | GroupEpochSet
   | ProducerRetired

@@ -7,7 +7,16 @@
 import { PRODUCER_RESULTS_KEPT } from '@pulses/broker-wire';
 import type { Entry } from './entries';
 import type { Frame } from './frame';
-import { applyFrame, applyGroupDeleted, createTopicState, newGroup, type LogState, type TopicState } from './state';
+import {
+  applyFrame,
+  applyGroupDeleted,
+  createTopicState,
+  groupOf,
+  newGroup,
+  positionsOf,
+  type LogState,
+  type TopicState,
+} from './state';
 
 /** What the files say about a topic that the state does not know. */
 export interface KnownTopic {
@@ -119,6 +128,13 @@ export function createTolerantState(state: LogState): TolerantState {
         const end = Math.max(...entry.positions.map(({ offset }) => offset));
         if (areFramesLost && end - topic.nextOffset <= POSITION_LEAP_MAX)
           topic.nextOffset = Math.max(topic.nextOffset, end);
+        break;
+      }
+      case 'position-deleted': {
+        const positions = positionsOf(groupOf(state, entry.group), topicOf(entry.topicId, mismatch));
+        if (positions.has(entry.name)) break;
+        mismatch(`no position is called ${entry.name}`);
+        positions.set(entry.name, { offset: 0, revision: 1, metadata: '' });
         break;
       }
       case 'topic-trimmed':

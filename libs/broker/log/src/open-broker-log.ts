@@ -102,6 +102,7 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
           materialiser.trim(entry.topicId, entry.startOffset);
           break;
         case 'positions-set':
+        case 'position-deleted':
         case 'group-epoch-set':
         case 'outputs-claimed':
         case 'group-deleted':
@@ -231,6 +232,11 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
     commit: async (request) => {
       const payload = checkCommit(request, COMMIT_MESSAGE_BYTES_MAX, (topic) => state.topicsByName.has(topic));
       return await enqueue(() => staging.commit(request), { payloadBytes: payload });
+    },
+    deletePosition: async (request) => {
+      checkName('group', request.group);
+      checkName('position name', request.name);
+      await enqueue(() => staging.deletePosition(request), { isAlone: true });
     },
     createTopic: async (topic) => {
       checkTopicName(topic);

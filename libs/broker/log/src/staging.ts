@@ -14,6 +14,7 @@ import {
   type AppendResult,
   type CommitRequest,
   type ExpiredGroup,
+  type PositionDeletion,
 } from '@pulses/broker-log-api';
 import { hexOfBytes } from './bytes';
 import type { Entry, PositionSet, TopicTrimmed } from './entries';
@@ -43,6 +44,7 @@ export interface Staging {
   // The requests below look at the stored state alone: each is the only one of its group.
   deleteTopics(topics: readonly string[]): Outcome<string[]>;
   advanceGroupEpoch(group: string, sourceTopic: string | undefined): Outcome<number>;
+  deletePosition(request: PositionDeletion): Outcome<void>;
   deleteGroup(group: string): Outcome<boolean>;
   expireGroups(idleMs: number, hasMember: (group: string) => boolean): Outcome<ExpiredGroup[]>;
   retireProducer(id: string, epoch: number): Outcome<void>;
@@ -118,11 +120,18 @@ export function createStaging(state: LogState, random: Random, limits: StagingLi
     return baseOffset;
   };
 
-  const checkEpoch = (request: CommitRequest): void => {
+  const checkEpoch = (request: Pick<CommitRequest, 'group' | 'groupEpoch'>): void => {
     const epoch = state.groups.get(request.group)?.epoch ?? 0;
     if (request.groupEpoch !== epoch) {
       throw new PulsesError('FENCED', `group ${request.group} is in epoch ${epoch}, not ${request.groupEpoch}`);
     }
+  };
+
+  /** @throws PulsesError POSITION_CONFLICT */
+  const topicOf = ({ topic: name, incarnation }: Pick<CommitRequest, 'topic' | 'incarnation'>): TopicState => {
+    const topic = state.topicsByName.get(name);
+    if (topic?.incarnation === incarnation) return topic;
+    throw new PulsesError('POSITION_CONFLICT', `topic ${name} is not the one of the request`);
   };
 
   const ownerOf = (topic: TopicState): string => claims.get(topic.id) ?? topic.owner;
@@ -230,10 +239,7 @@ export function createStaging(state: LogState, random: Random, limits: StagingLi
     },
     commit: (request) => {
       checkEpoch(request);
-      const topic = state.topicsByName.get(request.topic);
-      if (topic?.incarnation !== request.incarnation) {
-        throw new PulsesError('POSITION_CONFLICT', `topic ${request.topic} is not the one of the commit`);
-      }
+      const topic = topicOf(request);
       const positions = checkedPositions(request, topic);
       checkOffsets(request, topic);
       checkRoomForGroup(request.group);
@@ -284,6 +290,18 @@ export function createStaging(state: LogState, random: Random, limits: StagingLi
       const epoch = (state.groups.get(name)?.epoch ?? state.epochFloor) + 1;
       entries.push({ kind: 'group-epoch-set', group: name, epoch });
       return () => epoch;
+    },
+    deletePosition: (request) => {
+      checkEpoch(request);
+      const { group: name, name: position, expectedRevision } = request;
+      const topic = topicOf(request);
+      const revision = state.groups.get(name)?.positions.get(topic.id)?.get(position)?.revision ?? 0;
+      if (revision === 0 || revision !== expectedRevision) {
+        const what = `position ${position} is at revision ${revision}, not ${expectedRevision}`;
+        throw new PulsesError('POSITION_CONFLICT', what);
+      }
+      entries.push({ kind: 'position-deleted', group: name, topicId: topic.id, name: position });
+      return () => undefined;
     },
     deleteGroup: (name) => {
       const isKnown = state.groups.has(name);

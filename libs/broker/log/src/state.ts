@@ -144,6 +144,14 @@ function applyEntry(state: LogState, entry: Entry, timestampMs: number): void {
       }
       break;
     }
+    case 'position-deleted': {
+      const group = groupOf(state, entry.group);
+      const positions = positionsOf(group, topicOf(state, entry.topicId));
+      if (!positions.delete(entry.name)) throw new StateMismatch(`no position is called ${entry.name}`);
+      if (positions.size === 0) group.positions.delete(entry.topicId);
+      group.lastUsedMs = timestampMs;
+      break;
+    }
     case 'topic-created': {
       if (state.topicsByName.has(entry.topic)) throw new StateMismatch(`topic ${entry.topic} exists already`);
       if (entry.topicId < state.nextTopicId) throw new StateMismatch(`topic id ${entry.topicId} is used`);
@@ -267,7 +275,7 @@ function movePositions(from: ReadonlyMap<string, PositionState>, to: Map<string,
   }
 }
 
-function positionsOf(group: GroupState, topic: TopicState): Map<string, PositionState> {
+export function positionsOf(group: GroupState, topic: TopicState): Map<string, PositionState> {
   let positions = group.positions.get(topic.id);
   if (positions === undefined) {
     positions = new Map();
@@ -286,7 +294,7 @@ export function newGroup(): GroupState {
   return { epoch: 0, lastUsedMs: 0, positions: new Map() };
 }
 
-function groupOf(state: LogState, name: string): GroupState {
+export function groupOf(state: LogState, name: string): GroupState {
   let group = state.groups.get(name);
   if (group === undefined) {
     group = newGroup();

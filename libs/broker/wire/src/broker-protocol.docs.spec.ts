@@ -29,6 +29,7 @@ const REQUESTS: Readonly<Record<RequestType, true>> = {
   'join-as-publisher': true,
   'list-groups': true,
   'delete-group': true,
+  'delete-position': true,
   'list-positions': true,
 };
 const RESPONSES: Readonly<Record<ResponseType, true>> = {

@@ -7,6 +7,7 @@ import { describeDisk } from './describe-disk';
 import { describeExpiry } from './describe-expiry';
 import { describeHistory } from './describe-history';
 import { describeOutputs } from './describe-outputs';
+import { describePositionDeletion } from './describe-position-deletion';
 import { describeProducers } from './describe-producers';
 import { describeReads } from './describe-reads';
 import { describeRestarts } from './describe-restarts';
@@ -43,6 +44,7 @@ export function describeBrokerLog(name: string, factory: BrokerLogFactory, suppo
     describeAppends(start);
     describeProducers(start);
     describeCommits(start);
+    describePositionDeletion(start, supports);
     describeOutputs(start, supports);
     describeExpiry(start, supports);
     describeTopics(start);

@@ -24,6 +24,7 @@ export function isMutation(request: Request): boolean {
     case 'create-topic':
     case 'delete-topics':
     case 'delete-group':
+    case 'delete-position':
       return true;
     default:
       return false;
@@ -83,6 +84,9 @@ export function perform(context: ServerContext, sender: Sender, request: PlainRe
       return log.groups().then((all) => ({ type: 'groups', ...pageOf(all, request) }));
     case 'delete-group':
       return groups.delete(request.group).then((existed) => ({ type: 'group-deleted', existed }));
+    case 'delete-position':
+      groups.renew(request.group, request.groupEpoch);
+      return log.deletePosition(request).then(done);
     case 'heartbeat':
       groups.renew(request.group, request.groupEpoch);
       return done();

@@ -91,6 +91,14 @@ export function createRequestSource(random: Random): RequestSource {
     }),
     'list-groups': () => ({ type: 'list-groups', after: oneOf('', group), limit: 1 + below(20) }),
     'delete-group': () => ({ type: 'delete-group', group: `group-${below(3)}` }),
+    'delete-position': () => ({
+      type: 'delete-position',
+      group,
+      groupEpoch,
+      ...sourceOf(topic()),
+      name: `position-${below(50)}`,
+      expectedRevision: 1,
+    }),
     ping: () => ({ type: 'ping' }),
   };
   const makers = Object.values(make);

@@ -1,6 +1,11 @@
 // Groups of a log in memory: epochs, positions, and the outputs that they have claimed.
 
-import { EXPIRED_GROUPS_MAX, type CommitRequest, type ExpiredGroup } from '@pulses/broker-log-api';
+import {
+  EXPIRED_GROUPS_MAX,
+  type CommitRequest,
+  type ExpiredGroup,
+  type PositionDeletion,
+} from '@pulses/broker-log-api';
 import type { StoredGroup, StoredPosition } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 
@@ -105,6 +110,17 @@ export class MemoryGroups {
     return [...this.#positions.values()].filter(
       (one) => (group === '' || one.group === group) && (topic === '' || one.topic === topic),
     );
+  }
+
+  /** @throws PulsesError FENCED, POSITION_CONFLICT */
+  deletePosition(request: PositionDeletion, timestampMs: number): void {
+    const { group, groupEpoch, incarnation, expectedRevision } = request;
+    if (groupEpoch !== (this.#epochs.get(group) ?? 0)) throw new PulsesError('FENCED');
+    const stored = this.#positions.get(keyOf(request));
+    if (stored?.incarnation !== incarnation || stored.revision !== expectedRevision)
+      throw new PulsesError('POSITION_CONFLICT');
+    this.#positions.delete(keyOf(request));
+    this.#usedMs.set(group, timestampMs);
   }
 
   /** @throws PulsesError FENCED, POSITION_CONFLICT, OVERLOADED */

@@ -14,6 +14,7 @@ import {
   type BrokerLog,
   type CommitRequest,
   type ExpiredGroup,
+  type PositionDeletion,
 } from '@pulses/broker-log-api';
 import {
   checkTopicName,
@@ -141,6 +142,12 @@ export class MemoryLog implements BrokerLog {
   async commit(request: CommitRequest): Promise<{ timestampMs: number }> {
     const bytes = checkCommit(request, COMMIT_MESSAGE_BYTES_MAX, () => false);
     return await this.#change((timestampMs) => this.#commitNow(request, timestampMs), bytes);
+  }
+
+  async deletePosition(request: PositionDeletion): Promise<void> {
+    await this.#change((timestampMs) => {
+      this.#groups.deletePosition(request, timestampMs);
+    });
   }
 
   async createTopic(name: string): Promise<TopicInfo> {

@@ -53,6 +53,16 @@ export const COMMIT_REQUESTS = {
     positions: list(positionChange, POSITIONS_PER_COMMIT_MAX),
     appends: list(topicAppend, TOPICS_PER_COMMIT_MAX),
   }),
+  /** Removes one position; FENCED and POSITION_CONFLICT as for a commit. Answered with `done`. */
+  'delete-position': message(20, {
+    group: groupName,
+    groupEpoch: u64,
+    topic: topicName,
+    incarnation: id,
+    name: str,
+    /** The stored one. */
+    expectedRevision: u64,
+  }),
   /** '' for `group` or `topic` matches every one. */
   'read-positions': message(8, { group: str, topic: str }),
   /** Like `read-positions`, at most `limit` of them, after a position (empty texts: from the first). */

@@ -76,6 +76,14 @@ export const anyRequest: fc.Arbitrary<Request> = fc.oneof(
     limit: fc.integer({ min: 1, max: 1_000 }),
   }),
   fc.record({ type: fc.constant('delete-group' as const), group: name }),
+  fc.record({
+    type: fc.constant('delete-position' as const),
+    ...epoch,
+    topic: name,
+    incarnation: id,
+    name: text,
+    expectedRevision: u64,
+  }),
   fc.constant({ type: 'ping' as const }),
 );
 
