@@ -168,6 +168,13 @@ describe('after a repair of a journal with lost frames', () => {
     expect(await offsetsOf(log, 'c')).toEqual({ p: 3 });
   });
 
+  it('outputs stay free while there are none, so that a source that was only published to can be read', async () => {
+    const damaged = await DamagedLog.open();
+    await damaged.lose(() => publish(damaged.log, 'source', ['x']));
+    const { log } = await damaged.repaired(['source', 'other']);
+    expect(await ownerSeenBy(log, 'a')).toBe('');
+  });
+
   it('outputs stay free of a source that was made behind them', async () => {
     const damaged = await DamagedLog.open();
     await damaged.lose(() => publish(damaged.log, 'logs', ['x']));

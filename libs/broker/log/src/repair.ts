@@ -42,7 +42,7 @@ import { BROKER_LOG_DEFAULTS } from './options';
 import { listLosses } from './repair-losses';
 import { rescueTopic } from './repair-topic';
 import type { Repair } from './repair-types';
-import { applyClaimed, newGroup, UNKNOWN_OWNER, type LogState } from './state';
+import { applyClaimed, newGroup, UNKNOWN_OWNER, type LogState, type TopicState } from './state';
 import { directoriesOf, type Directories } from './storage';
 import { systemCode } from './storage-errors';
 import { createTopicFiles, type SegmentState, type TopicStore } from './topic-files';
@@ -50,6 +50,7 @@ import { createTopicFiles, type SegmentState, type TopicStore } from './topic-fi
 /** Above what a group's epoch can have risen by in frames that are lost. */
 const EPOCH_LEAP = 1_000_000;
 const OPEN_FILES_MAX = 64;
+const EACH = (): boolean => true;
 
 export interface RepairOptions {
   readonly fileSystem: FileSystem;
@@ -110,11 +111,18 @@ export async function repairDataDirectory(options: RepairOptions): Promise<Repai
   });
 }
 
-/** Gives outputs whose owner lost frames may have told to one that never joins; answers the topics. */
-function claimUnknown({ tolerant }: Survey, mayBeSource: (topic: string) => boolean = () => true): string[] {
+/**
+ * Gives outputs whose owner lost frames may have told to one that never joins; answers the topics. Where no outputs are left,
+ * none can be published twice.
+ */
+function claimUnknown({ tolerant }: Survey, mayBeSource: (topic: string) => boolean = EACH): string[] {
   const { state, nameless, uncertainOwners } = tolerant;
   const claimed: string[] = [];
-  for (const topic of state.topicsById.values()) {
+  const topics = [...state.topicsById.values()];
+  const isOutput = ({ id, topic, nextOffset }: TopicState) =>
+    nextOffset > 0 && !(nameless.has(id) || mayBeSource(topic));
+  if (mayBeSource !== EACH && !topics.some(isOutput)) return [];
+  for (const topic of topics) {
     if (topic.owner !== '' || !uncertainOwners.has(topic.id) || nameless.has(topic.id)) continue;
     if (!mayBeSource(topic.topic)) continue;
     state.groups.set(UNKNOWN_OWNER, state.groups.get(UNKNOWN_OWNER) ?? newGroup());
