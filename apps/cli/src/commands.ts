@@ -9,6 +9,7 @@ import { fsckCommand } from './commands/fsck';
 import { groupsCommand } from './commands/groups';
 import { groupsDeleteCommand } from './commands/groups-delete';
 import { positionsCommand } from './commands/positions';
+import { positionsDeleteCommand } from './commands/positions-delete';
 import { positionsSetCommand } from './commands/positions-set';
 import { produceCommand } from './commands/produce';
 import { repairCommand } from './commands/repair';
@@ -26,6 +27,7 @@ export const commands: readonly Command[] = [
   groupsDeleteCommand,
   positionsCommand,
   positionsSetCommand,
+  positionsDeleteCommand,
   deadLettersCommand,
   deadLettersRedriveCommand,
   auditCommand,

@@ -32,6 +32,8 @@ async function run(argv: readonly string[], ending: Ending = 'fine', signals: re
   const terminal: Terminal = {
     isInteractive: false,
     showsProgress: false,
+    canAsk: false,
+    ask: async () => '',
     write: async (data) => {
       if (ending === 'closed') throw new OutputClosed();
       result.out += String(data);

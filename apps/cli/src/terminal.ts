@@ -4,12 +4,17 @@
 // `OutputClosed`, which ends a command quietly.
 
 import { fstatSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
 
 export interface Terminal {
   /** Standard output is a terminal: tables, not NDJSON. */
   readonly isInteractive: boolean;
   /** Standard error is a terminal that can show progress. */
   readonly showsProgress: boolean;
+  /** Standard input and standard error are terminals: a person can be asked. */
+  readonly canAsk: boolean;
+  /** Writes the question to standard error; resolves to the line typed, '' at the end of the input. */
+  ask(question: string): Promise<string>;
   /** Resolves when more may be written. @throws OutputClosed, and the error of a write that failed otherwise */
   write(data: string | Uint8Array): Promise<void>;
   /** Resolves when everything written has left the process. @throws as `write` */
@@ -46,6 +51,18 @@ export function nodeTerminal(): Terminal {
     isInteractive: stdout.isTTY,
     // A terminal of unknown width has 0 columns; a line can't be redrawn there.
     showsProgress: stderr.isTTY && stderr.columns > 0,
+    canAsk: stdin.isTTY && stderr.isTTY,
+    async ask(question) {
+      const reader = createInterface({ input: stdin, output: stderr });
+      const closed = new Promise<string>((resolve) => {
+        reader.once('close', () => {
+          resolve('');
+        });
+      });
+      const answer = await Promise.race([reader.question(question), closed]);
+      reader.close();
+      return answer;
+    },
     async write(data) {
       if (failure === undefined && !stdout.write(data))
         await new Promise<void>((resolve) => {

@@ -40,6 +40,8 @@ async function run(
   const terminal: Terminal = {
     isInteractive,
     showsProgress: false,
+    canAsk: false,
+    ask: () => Promise.resolve(''),
     write: (data) => {
       written += data.toString();
       return Promise.resolve();

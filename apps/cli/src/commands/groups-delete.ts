@@ -5,6 +5,7 @@ import type { StoredGroup } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
+import { confirmationSettings, isConfirmed } from '../confirmation';
 import { visibleJson, visibleText } from '../visible-text';
 
 export const groupsDeleteCommand = defineCommand({
@@ -14,9 +15,13 @@ export const groupsDeleteCommand = defineCommand({
   details:
     'Refused while the group has an active member. Positions on a source whose outputs the group owned stay. The next group ' +
     'that publishes from the source starts there, so no pulse is lost and none is counted twice. Other positions go. ' +
-    'GROUP is a name as groups lists it. The part before the @ will do when only one group has it.',
-  settings: brokerCommandSettings,
+    'A process of the group that still runs is fenced: its next commit or heartbeat is refused with FENCED, and nothing of ' +
+    'it is stored. GROUP is a name as groups lists it. The part before the @ will do when only one group has it.',
+  settings: { ...brokerCommandSettings, ...confirmationSettings },
   async run({ settings, args: [name = ''], terminal }) {
+    // Without a terminal there was never a question, and scripts rely on that.
+    const yes = settings.yes || !terminal.canAsk;
+    if (!(await isConfirmed({ yes }, terminal, `deletes the group ${name} with its positions`))) return 1;
     const deleted = await withBroker(settings, async (client) => {
       const found = findGroup(await client.listGroups(), name);
       if (!(await client.deleteGroup(found.group))) throw noGroup(name);
