@@ -7,6 +7,7 @@
 //   bytes          u32 length, that many bytes
 //   raw            bytes whose number the format knows
 
+export { compareUtf8 } from './compare-utf8';
 export { FieldError, FieldReader, type FieldFailure } from './field-reader';
 export { FieldWriter } from './field-writer';
 export { putU64, takeU64, viewOf } from './u64';

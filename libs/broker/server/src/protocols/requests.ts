@@ -1,6 +1,7 @@
 // Executes each request of the binary protocol. The streams of `fetch` are in fetch-streams.ts.
 
 import type { PositionKey, Request, Response, StoredGroup, StoredPosition } from '@pulses/broker-wire';
+import { compareUtf8 } from '@pulses/shared-binary';
 import type { ServerContext } from '../context';
 import type { MemberOwner } from '../groups/groups';
 
@@ -120,10 +121,6 @@ function comparePositions(left: PositionKey, right: PositionKey): number {
   return (
     compareUtf8(left.group, right.group) || compareUtf8(left.topic, right.topic) || compareUtf8(left.name, right.name)
   );
-}
-
-function compareUtf8(left: string, right: string): number {
-  return left === right ? 0 : Buffer.compare(Buffer.from(left), Buffer.from(right));
 }
 
 function done(): Response {
