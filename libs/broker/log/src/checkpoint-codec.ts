@@ -139,13 +139,25 @@ function sizeAtMost({ state, segments }: Checkpoint): number {
   return size;
 }
 
+/** Version of a whole checkpoint that another release wrote; undefined for one of this release, and for damaged bytes. */
+export function foreignVersionOf(bytes: Uint8Array): number | undefined {
+  if (!hasValidFrame(bytes)) return undefined;
+  const version = viewOf(bytes).getUint32(MAGIC.length, true);
+  return version === VERSION ? undefined : version;
+}
+
+/** Magic and checksum, which every version has. */
+function hasValidFrame(bytes: Uint8Array): boolean {
+  const end = bytes.length - 4;
+  if (end < MAGIC.length + 4 || !MAGIC.every((byte, index) => bytes[index] === byte)) return false;
+  return viewOf(bytes).getUint32(end, true) === crc32(bytes.subarray(0, end));
+}
+
 /** Undefined when the bytes are not a whole valid checkpoint. */
 export function decodeCheckpoint(bytes: Uint8Array): Checkpoint | undefined {
-  const end = bytes.length - 4;
-  if (end < MAGIC.length + 4 || !MAGIC.every((byte, index) => bytes[index] === byte)) return undefined;
-  if (viewOf(bytes).getUint32(end, true) !== crc32(bytes.subarray(0, end))) return undefined;
+  if (!hasValidFrame(bytes)) return undefined;
   try {
-    const from = new FieldReader(bytes, MAGIC.length, end);
+    const from = new FieldReader(bytes, MAGIC.length, bytes.length - 4);
     if (from.u32() !== VERSION) return undefined;
     const checkpoint = readCheckpoint(from);
     return from.remaining === 0 ? checkpoint : undefined;

@@ -1,7 +1,8 @@
 // Checkpoints on disk: two generations, each a whole file.
 
+import { PulsesError } from '@pulses/shared-errors';
 import type { FileSystem, Logger } from '@pulses/shared-ports';
-import { decodeCheckpoint, type Checkpoint } from './checkpoint-codec';
+import { decodeCheckpoint, foreignVersionOf, type Checkpoint } from './checkpoint-codec';
 import { readWhole, replaceFile, TEMPORARY_SUFFIX } from './replaced-file';
 import { corrupt } from './storage-errors';
 
@@ -24,7 +25,7 @@ export async function listCheckpoints(fileSystem: FileSystem, directory: string)
 
 /**
  * The newest checkpoint that is valid; undefined when there is none at all.
- * @throws PulsesError JOURNAL_CORRUPT when there are some and none is valid
+ * @throws PulsesError CONFIG_INVALID when another release wrote one, JOURNAL_CORRUPT when there are some and none is valid
  */
 export async function loadCheckpoint(
   fileSystem: FileSystem,
@@ -38,11 +39,18 @@ export async function loadCheckpoint(
     const bytes = await readWhole(fileSystem, path);
     const checkpoint = bytes === undefined ? undefined : decodeCheckpoint(bytes);
     if (checkpoint?.state.lsn === lsn) return checkpoint;
+    const version = bytes === undefined ? undefined : foreignVersionOf(bytes);
+    if (version !== undefined) throw ofAnotherRelease(dataDirectory, path, version);
     logger.error({ file: path }, 'checkpoint damaged, using the one before');
   }
   const newest = lsns[0];
   if (newest === undefined) return undefined;
   throw corrupt(dataDirectory, `${directory}/${checkpointName(newest)}`, 0, 'no checkpoint is valid');
+}
+
+function ofAnotherRelease(dataDirectory: string, path: string, version: number): PulsesError {
+  const what = `--data-dir: '${dataDirectory}' is not valid: ${path} has version ${version}, which this release does not read`;
+  return new PulsesError('CONFIG_INVALID', `${what}; start the release that wrote it, or restore a backup`);
 }
 
 /** Writes the checkpoint, durably, and removes those beyond two generations. Resolves to the LSNs that stay, newest first. */

@@ -2,7 +2,7 @@
 
 import type { FileSystem } from '@pulses/shared-ports';
 import { ATTESTATION_NAME, readAttestation, type Attestation } from './attestation';
-import { decodeCheckpoint, type Checkpoint } from './checkpoint-codec';
+import { decodeCheckpoint, foreignVersionOf, type Checkpoint } from './checkpoint-codec';
 import { checkpointName, listCheckpoints } from './checkpoint-store';
 import type { FindingList } from './fsck-report';
 import { readWhole } from './replaced-file';
@@ -49,7 +49,16 @@ export async function surveyCheckpoints(
     onBytes(bytes.length);
     const checkpoint = decodeCheckpoint(bytes);
     if (checkpoint?.state.lsn !== lsn) {
-      list.add('damage', path, 0, 'the checkpoint is not valid');
+      const version = foreignVersionOf(bytes);
+      const what = 'the checkpoint is not valid';
+      if (version === undefined) list.add('damage', path, 0, what);
+      else
+        list.add(
+          'damage',
+          path,
+          8,
+          `${what} here: its version is ${version}. Do not repair: start the release that wrote it`,
+        );
       continue;
     }
     checkSegments(list, path, checkpoint);
