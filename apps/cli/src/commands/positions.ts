@@ -10,6 +10,9 @@ import { visibleJson } from '../visible-text';
 
 const METADATA_SHOWN_MAX = 60;
 
+/** In place of a group: the positions wait for the next one that claims the outputs. */
+const LEFT_BY_OWNER = '(left by a deleted group)';
+
 const COLUMNS: readonly Column[] = [
   { title: 'group', align: 'left' },
   { title: 'topic', align: 'left' },
@@ -25,7 +28,8 @@ export const positionsCommand = defineCommand({
   purpose: 'Lists the positions of the groups.',
   details:
     'Offset: the next one to read. Lag: messages from there to the end. Revision: how often the position was ' +
-    'changed. A group carries its source in its name, as in ingestor@source.pulses.',
+    'changed. A group carries its source in its name, as in ingestor@source.pulses. Positions that groups delete has left for ' +
+    'the next owner of the outputs have no group.',
   settings: {
     ...brokerCommandSettings,
     group: optional(textKind, { flag: 'group', description: 'Only this group, with or without its source.' }),
@@ -38,7 +42,7 @@ export const positionsCommand = defineCommand({
       group === undefined || name === group || name.startsWith(`${group}@`);
     await writeListing(terminal, {
       columns: COLUMNS,
-      rows: positions.filter(({ position }) => isWanted(position)).map(rowOf),
+      rows: positions.filter(({ position }) => isWanted(position)).map(positionRow),
       asJson: settings.json,
       empty: 'no positions',
     });
@@ -75,12 +79,12 @@ function order(one: string, other: string): number {
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
-function rowOf({ position, lag }: PositionLag): Row {
+export function positionRow({ position, lag }: PositionLag): Row {
   const { group, topic, incarnation, name, offset, revision, metadata } = position;
   const shown = metadata.length > METADATA_SHOWN_MAX ? `${metadata.slice(0, METADATA_SHOWN_MAX)}…` : metadata;
   return {
     cells: [
-      group,
+      group === '' ? LEFT_BY_OWNER : group,
       topic,
       name,
       groupedDigits(offset),

@@ -47,10 +47,11 @@ export const topicsCommand = defineCommand({
 });
 
 /** By topic, then group: messages that the group's foremost position is behind. */
-function groupLagsByTopic(positions: readonly PositionLag[]): Map<string, Map<string, number>> {
+export function groupLagsByTopic(positions: readonly PositionLag[]): Map<string, Map<string, number>> {
   const byTopic = new Map<string, Map<string, number>>();
   for (const { position, lag } of positions) {
-    if (lag === null) continue;
+    // Positions that a deleted owner has left are no group's.
+    if (lag === null || position.group === '') continue;
     const lags = byTopic.get(position.topic) ?? new Map<string, number>();
     lags.set(position.group, Math.min(lag, lags.get(position.group) ?? Infinity));
     byTopic.set(position.topic, lags);

@@ -292,8 +292,8 @@ export function createStaging(state: LogState, random: Random, limits: StagingLi
       return () => epoch;
     },
     deletePosition: (request) => {
-      checkEpoch(request);
-      const { group: name, name: position, expectedRevision } = request;
+      const { group: name, groupEpoch, name: position, expectedRevision } = request;
+      checkEpoch({ group: name, groupEpoch });
       const topic = topicOf(request);
       const revision = state.groups.get(name)?.positions.get(topic.id)?.get(position)?.revision ?? 0;
       if (revision === 0 || revision !== expectedRevision) {
