@@ -1,9 +1,9 @@
 // Executes each request of the binary protocol. The streams of `fetch` are in fetch-streams.ts.
 
-import type { PositionKey, Request, Response, StoredGroup, StoredPosition } from '@pulses/broker-wire';
-import { compareUtf8 } from '@pulses/shared-binary';
+import type { Request, Response } from '@pulses/broker-wire';
 import type { ServerContext } from '../context';
 import type { MemberOwner } from '../groups/groups';
+import { pageOfGroups, pageOfPositions } from './pages';
 
 type StreamRequest = Extract<Request, { type: 'hello' | 'fetch' | 'credit' | 'stop-fetch' }>;
 
@@ -69,7 +69,7 @@ export function perform(context: ServerContext, sender: Sender, request: PlainRe
     case 'list-positions':
       return log
         .positions(request.group, request.topic)
-        .then((all) => ({ type: 'positions-page', ...positionsPage(all, request) }));
+        .then((all) => ({ type: 'positions-page', ...pageOfPositions(all, request) }));
     case 'list-topics': {
       const { prefix, after, limit } = request;
       return { type: 'topics', ...log.topics({ prefix, after, limit }) };
@@ -82,7 +82,7 @@ export function perform(context: ServerContext, sender: Sender, request: PlainRe
     case 'join-as-publisher':
       return groups.join(sender, request).then((groupEpoch) => ({ type: 'group-joined', groupEpoch }));
     case 'list-groups':
-      return log.groups().then((all) => ({ type: 'groups', ...pageOf(all, request) }));
+      return log.groups().then((all) => ({ type: 'groups', ...pageOfGroups(all, request) }));
     case 'delete-group':
       return groups.delete(request.group).then((existed) => ({ type: 'group-deleted', existed }));
     case 'delete-position':
@@ -97,30 +97,6 @@ export function perform(context: ServerContext, sender: Sender, request: PlainRe
     case 'ping':
       return { type: 'pong', clockMs: log.clockMs() };
   }
-}
-
-function pageOf(
-  groups: readonly StoredGroup[],
-  { after, limit }: { readonly after: string; readonly limit: number },
-): { groups: StoredGroup[]; more: boolean } {
-  const following = groups.filter(({ group }) => compareUtf8(group, after) > 0);
-  following.sort((left, right) => compareUtf8(left.group, right.group));
-  return { groups: following.slice(0, limit), more: following.length > limit };
-}
-
-function positionsPage(
-  positions: readonly StoredPosition[],
-  { after, limit }: { readonly after: PositionKey; readonly limit: number },
-): { positions: StoredPosition[]; more: boolean } {
-  const following = positions.filter((position) => comparePositions(position, after) > 0);
-  following.sort(comparePositions);
-  return { positions: following.slice(0, limit), more: following.length > limit };
-}
-
-function comparePositions(left: PositionKey, right: PositionKey): number {
-  return (
-    compareUtf8(left.group, right.group) || compareUtf8(left.topic, right.topic) || compareUtf8(left.name, right.name)
-  );
 }
 
 function done(): Response {

@@ -9,7 +9,7 @@ const storedGroup = struct({
   group: str,
   /** Of its active member, or of its last one; 0 before the first. */
   epoch: u64,
-  /** Topics whose outputs the group has claimed: no other group may publish them. */
+  /** Topics whose outputs the group has claimed: no other group may publish them. In name order, the first 1,000. */
   sources: list(str),
 });
 
@@ -34,7 +34,7 @@ export const GROUP_REQUESTS = {
    * OUTPUTS_OWNED while another group owns them. The topic is made unless it exists.
    */
   'join-as-publisher': message(16, { group: groupName, member: str, leaseMs: u32, source: topicName }),
-  /** Groups in name order (by UTF-8 bytes), after the name `after` ('' from the first), at most `limit`. */
+  /** Groups in name order (by UTF-8 bytes), after the name `after` ('' from the first), at most `limit` and as fit a frame. */
   'list-groups': message(17, { after: str, limit: listLimit }),
   /**
    * Removes a group with its positions; refused with GROUP_ACTIVE while it has a member. Outputs that it owned are free
