@@ -7,10 +7,10 @@ import type { Mutation } from './mutation.ts';
 const SESSION_RUN = 'libs/stream/pipeline/src/session-run.ts';
 const STEP_HANDLER = 'libs/stream/pipeline/src/step-handler.ts';
 const GROUPED_WRITER = 'libs/stream/pipeline/src/commits/grouped-writer.ts';
-const PULSE_INTAKE = 'libs/stream/pipeline/src/pulse-intake.ts';
+const DEFINITION_KERNEL = 'libs/stream/pipeline/src/kernel/definition-kernel.ts';
 
 const SEND_BATCH = `    await flow.send(commit, (isStored) => {
-      if (isStored) this.#countStored(batch);
+      if (isStored) this.#countStored(lineCount, reasons);
 `;
 
 export const MUTATIONS: readonly Mutation[] = [
@@ -23,7 +23,7 @@ export const MUTATIONS: readonly Mutation[] = [
         find: SEND_BATCH,
         replace: `    await flow.send({ ...commit, positions: new Map() }, () => undefined);
     await flow.send({ ...commit, grouped: [], deadLetters: undefined }, (isStored) => {
-      if (isStored) this.#countStored(batch);
+      if (isStored) this.#countStored(lineCount, reasons);
 `,
       },
     ],
@@ -42,7 +42,7 @@ export const MUTATIONS: readonly Mutation[] = [
         find: SEND_BATCH,
         replace: `    await flow.send({ ...commit, grouped: [], deadLetters: undefined }, () => undefined);
     await flow.send({ ...commit, positions: new Map() }, (isStored) => {
-      if (isStored) this.#countStored(batch);
+      if (isStored) this.#countStored(lineCount, reasons);
 `,
       },
     ],
@@ -148,7 +148,7 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: "grouped lines carry the ingestor's wall clock",
     edits: [
       {
-        file: PULSE_INTAKE,
+        file: DEFINITION_KERNEL,
         find: 'const timestampS = Math.floor(timestampMs / 1000);',
         replace: 'const timestampS = Math.floor(Date.now() / 1000);',
       },
@@ -172,7 +172,7 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: 'a message that is no pulse is skipped',
     edits: [
       {
-        file: PULSE_INTAKE,
+        file: DEFINITION_KERNEL,
         find: '} else if (offset >= groupedOffset) {',
         replace: '} else if (offset < groupedOffset) {',
       },

@@ -12,7 +12,7 @@
 // window that `open` reports. CONNECTION_LOST, TIMED_OUT and OVERLOADED leave open whether the add was done.
 // POSITION_CONFLICT means that it does not fit the adds before. The engine never drops an add silently or adds a part.
 
-import type { KeyTable } from './key-table';
+import type { KeyList } from './key-table';
 
 /** The capabilities of an engine. The conformance suite skips a scenario only through this manifest. */
 export interface EngineSupports {
@@ -36,7 +36,7 @@ export interface EngineState {
   /** The sums cover exactly the source offsets below this one. */
   readonly nextOffset: number;
   /** The keys with sums, ids in order of first appearance. The pipeline copies what it needs. */
-  readonly keys: KeyTable;
+  readonly keys: KeyList;
 }
 
 /**
@@ -48,7 +48,7 @@ export interface WindowDelta {
   readonly windowStartMs: number;
   readonly fromOffset: number;
   readonly nextOffset: number;
-  readonly keys: KeyTable;
+  readonly keys: KeyList;
   readonly length: number;
   readonly ids: Int32Array;
   /** AMOUNT_LIMBS numbers per row. */

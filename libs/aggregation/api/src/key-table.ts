@@ -6,10 +6,16 @@
 import { PulsesError } from '@pulses/shared-errors';
 import { hashCoefficients, hashRanges } from './key-hash';
 
-/** @see createKeyTable */
-export interface KeyTable {
+/** The keys of one window, by dense ids in order of first appearance. */
+export interface KeyList {
   /** Number of keys. */
   readonly size: number;
+  /** The key's bytes: u16le length and bytes of tenant, SKU and unit, in this order. A view: do not change it. */
+  bytesOf(id: number): Uint8Array;
+}
+
+/** @see createKeyTable */
+export interface KeyTable extends KeyList {
   /**
    * The id of the key in three byte ranges of `text`. Adds a new key, so that `size` grows by one.
    * @throws PulsesError WINDOW_FULL for a new key beyond a limit
@@ -23,8 +29,6 @@ export interface KeyTable {
     unitStart: number,
     unitEnd: number,
   ): number;
-  /** The key's bytes: u16le length and bytes of tenant, SKU and unit, in this order. A view: do not change it. */
-  bytesOf(id: number): Uint8Array;
 }
 
 export interface KeyTableOptions {

@@ -3,7 +3,7 @@
 // A row has 64 bytes, as add.lua reads it: id (i32), 0 (i32), then as doubles AMOUNT_LIMBS limbs, count, first and last
 // seen (ms). All are little-endian, like every supported machine.
 
-import type { KeyTable, WindowDelta } from '@pulses/aggregation-api';
+import type { KeyList, WindowDelta } from '@pulses/aggregation-api';
 import { addAmountAt, AMOUNT_LIMBS } from '@pulses/shared-pulse-model';
 import { bucketOf } from './key-names';
 
@@ -96,7 +96,7 @@ export class PendingRows {
    * Takes all rows as chunks of one bucket and at most `rowsMax` rows each. Buckets are in order, and new keys within
    * them. Returns at least one chunk, so that offsets without rows advance too. Ids from `firstNewId` on are new.
    */
-  takeChunks(keys: KeyTable, firstNewId: number, rowsMax: number): Chunk[] {
+  takeChunks(keys: KeyList, firstNewId: number, rowsMax: number): Chunk[] {
     const sorted = this.rowsByBucket();
     const chunks: Chunk[] = [];
     for (const [bucket, { bytes, ids }] of sorted)

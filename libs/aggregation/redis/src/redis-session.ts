@@ -2,7 +2,7 @@
 //
 // Guarantees: deltas reach Redis in order, one at a time, with pipelined chunks. The first failure ends the session.
 
-import type { KeyTable, WindowDelta } from '@pulses/aggregation-api';
+import type { KeyList, WindowDelta } from '@pulses/aggregation-api';
 import { PulsesError, isPulsesError } from '@pulses/shared-errors';
 import type { Clock, Random, Timer } from '@pulses/shared-ports';
 import { PendingRows } from './pending-rows';
@@ -27,7 +27,7 @@ export interface SessionOptions {
 interface LocalWindow {
   readonly stored: StoredWindow;
   readonly pending: PendingRows;
-  keys: KeyTable;
+  keys: KeyList;
   isSealed: boolean;
 }
 

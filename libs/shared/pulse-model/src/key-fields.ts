@@ -10,8 +10,16 @@ import { LABEL_BYTES_MAX } from './limits';
 /** Maximum bytes of a key's fields: their names, and three quoted labels with every byte escaped. */
 export const KEY_FIELDS_BYTES_MAX = '"tenant_id":,"product_sku":,"use_unit":'.length + 3 * (2 + 2 * LABEL_BYTES_MAX);
 
+/** Key fields to copy into lines, by key id. */
+export interface KeyFieldsSource {
+  /** Number of bytes that `write` writes. */
+  lengthOf(id: number): number;
+  /** Writes the fields of a key and returns the position after them. */
+  write(id: number, out: Uint8Array, position: number): number;
+}
+
 /** @see createKeyFields */
-export interface KeyFields {
+export interface KeyFields extends KeyFieldsSource {
   /** Number of keys. */
   readonly size: number;
   /**
@@ -27,10 +35,6 @@ export interface KeyFields {
     unitStart: number,
     unitEnd: number,
   ): void;
-  /** Number of bytes that `write` writes. */
-  lengthOf(id: number): number;
-  /** Writes the fields of a key and returns the position after them. */
-  write(id: number, out: Uint8Array, position: number): number;
 }
 
 const PAGE_BYTES_LOG2 = 18;

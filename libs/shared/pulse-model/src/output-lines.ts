@@ -2,7 +2,7 @@
 
 import { AMOUNT_BYTES_MAX, writeAmount, writeInteger } from './amount-writing';
 import type { DeadLetterReason } from './dead-letter-reason';
-import type { KeyFields } from './key-fields';
+import type { KeyFieldsSource } from './key-fields';
 import { aggregatedIds, UUID_BYTES, type GroupedIds, type SourceId } from './object-ids';
 
 const ascii = (text: string): Buffer => Buffer.from(text, 'latin1');
@@ -37,7 +37,7 @@ export function writeGroupedLine(
   position: number,
   ids: GroupedIds,
   offset: number,
-  keyFields: KeyFields,
+  keyFields: KeyFieldsSource,
   id: number,
   limbs: Float64Array,
   limbIndex: number,
@@ -85,7 +85,7 @@ export interface KeySum {
 }
 
 /** The lines of one window with these key fields: an aggregated pulse and its line feed for each sum. */
-export function aggregatedLines(window: WindowFacts, keyFields: KeyFields): (sum: KeySum) => Buffer {
+export function aggregatedLines(window: WindowFacts, keyFields: KeyFieldsSource): (sum: KeySum) => Buffer {
   const { source, windowStartMs, windowMs, fromOffset, toOffset } = window;
   const idOf = aggregatedIds(source, windowStartMs, windowMs);
   const end = secondsText(windowStartMs + windowMs);

@@ -3,7 +3,7 @@
 // Guarantees: a grouped line or dead letter is committed once, together with the position behind it; a window's sums are
 // committed once, after the log has proven that the window is over. Nothing but the log decides a byte of the outputs.
 //
-// The parts: `FairMerge` makes steps of what is read and what is emitted, `StepHandler` carries them out by `PulseIntake`
+// The parts: `FairMerge` makes steps of what is read and what is emitted, `StepHandler` carries them out by `IngestKernel`
 // (decode and sum), `GroupedWriter` (commits of lines) and `WindowSequence` (commits of sums).
 
 import type { Session } from '@pulses/connector-api';
@@ -31,6 +31,7 @@ export async function runSession(
   options.observer.state({ kind: 'active', sourceHead: () => session.sourceHead() });
   failpoint('pipeline.after-open');
   const handler = new StepHandler(session, options, limits, stored, kept);
+  options.logger.debug({ kernel: handler.kernelName, readFrom: handler.readFrom }, 'reading the source');
   const stream = session.read(handler.readFrom);
   let overdue: Timer | undefined;
   const stop = () => {
@@ -50,6 +51,7 @@ export async function runSession(
     signal.removeEventListener('abort', stop);
     overdue?.cancel();
     stream.close();
+    handler.close();
   }
   // Commits under way may still be stored. If not, the next session reads their messages again.
   await withTimeout(handler.settle(), DRAIN_MS_MAX, clock);

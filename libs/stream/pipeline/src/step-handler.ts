@@ -9,8 +9,10 @@ import type { Emission, Step } from './fair-merge';
 import { GroupedWriter } from './commits/grouped-writer';
 import type { LiveWindow } from './windows/live-window';
 import type { PipelineLimits, PipelineOptions } from './options';
-import { PulseIntake } from './pulse-intake';
+import type { IngestKernel } from './kernel/ingest-kernel';
+import { createDefinitionKernel } from './kernel/definition-kernel';
 import { readLiveWindow } from './windows/read-live-window';
+import { KeySpace } from './windows/key-space';
 import { firstPositions, resumePointOf, type StoredPositions } from './stored-positions';
 import { WindowSequence } from './windows/window-sequence';
 
@@ -21,7 +23,7 @@ export class StepHandler {
   readonly #options: PipelineOptions;
   readonly #limits: PipelineLimits;
   readonly #flow: CommitFlow;
-  readonly #intake: PulseIntake;
+  readonly #kernel: IngestKernel;
   readonly #writer: GroupedWriter;
   readonly #windows: WindowSequence;
 
@@ -46,38 +48,44 @@ export class StepHandler {
         observer.committed(seconds);
       },
     });
-    this.#intake = new PulseIntake(source, resume, limits.deltaRowsMax);
+    this.#kernel = createDefinitionKernel({ source, resume, limits });
     this.#writer = new GroupedWriter({
       flow: this.#flow,
       clock,
       observer,
       limits,
       firstPositions: firstPositions(session),
+      batch: this.#kernel.batch,
     });
-    const { delta } = this.#intake;
+    const { bindings } = this.#kernel;
+    const { openKeysMax } = limits;
     this.#windows = new WindowSequence({
       session: { engine, source, limits, flow: this.#flow, aggregated: (count) => observer.aggregated(count) },
       stored,
       windowMs,
-      openKeysMax: limits.openKeysMax,
-      random,
+      keySpace: new KeySpace({ bindings, openKeysMax, random }),
       flush: async () => {
         await this.#flushDelta();
         await this.#flushBatch();
       },
-      opened: ({ startMs, keys, fromOffset }) => {
-        delta.startWindow(startMs, keys, fromOffset);
+      opened: (window) => {
+        this.#kernel.startWindow(window, window.fromOffset);
       },
       closed: () => {
         observer.openKeys(0);
       },
     });
     if (kept !== undefined) {
-      const { startMs, keys } = this.#windows.resume(kept, this.readFrom);
-      delta.startWindow(startMs, keys, resume.summedOffset);
+      const window = this.#windows.resume(kept, this.readFrom);
+      this.#kernel.startWindow(window, resume.summedOffset);
     }
     observer.readUpTo(this.readFrom);
     this.#countOpenKeys();
+  }
+
+  /** What the hot loop runs on. */
+  get kernelName(): IngestKernel['name'] {
+    return this.#kernel.name;
   }
 
   /** For the merge with what is read. */
@@ -111,19 +119,24 @@ export class StepHandler {
     return this.#windows.settle();
   }
 
+  /** Gives up what the session holds. Nothing else may be called afterwards. */
+  close(): void {
+    this.#kernel.close();
+  }
+
   async #takeRecords(records: SourceRecords): Promise<void> {
-    const intake = this.#intake;
-    if (records.baseOffset !== intake.nextOffset)
-      throw new PulsesError('PROTOCOL_VIOLATION', `offset ${records.baseOffset} came, ${intake.nextOffset} was next`);
-    const window = await this.#windows.enter(records.timestampMs, intake.nextOffset);
+    const kernel = this.#kernel;
+    if (records.baseOffset !== kernel.nextOffset)
+      throw new PulsesError('PROTOCOL_VIOLATION', `offset ${records.baseOffset} came, ${kernel.nextOffset} was next`);
+    const window = await this.#windows.enter(records.timestampMs, kernel.nextOffset);
     for (let index = 0; index < records.recordCount;) {
-      index = intake.take(records, index, window, this.#writer.batch);
-      if (intake.delta.isFull) await this.#flushDelta();
+      index = kernel.take(records, index, window);
+      if (kernel.delta.isFull) await this.#flushDelta();
       if (index < records.recordCount) await this.#flushBatch();
     }
     if (this.#writer.isDue) await this.#flushBatch();
     failpoint('pipeline.after-records');
-    this.#options.observer.readUpTo(intake.nextOffset);
+    this.#options.observer.readUpTo(kernel.nextOffset);
   }
 
   /** Everything stored was read: what waits can go, and a window that ends at `clockMs` or earlier is over. */
@@ -136,7 +149,7 @@ export class StepHandler {
   }
 
   async #flushDelta(): Promise<void> {
-    const { delta } = this.#intake;
+    const { delta } = this.#kernel;
     if (delta.length === 0) return;
     const added = this.#options.engine.add(delta);
     if (added !== undefined) await added;
@@ -145,7 +158,7 @@ export class StepHandler {
 
   async #flushBatch(): Promise<void> {
     const tenants = this.#windows.open?.tenants ?? [];
-    if (!(await this.#writer.flush(tenants, this.#intake.nextOffset))) return;
+    if (!(await this.#writer.flush(tenants, this.#kernel.nextOffset))) return;
     this.#countOpenKeys();
     // What survives should not be far behind what is committed.
     if (this.#options.engine.supports.survivesRestart) await this.#flushDelta();

@@ -3,6 +3,7 @@
 import {
   createKeyTable,
   type EngineSource,
+  type KeyList,
   type KeyTable,
   type WindowDelta,
   type WindowSums,
@@ -115,10 +116,10 @@ function idOf(keys: KeyTable, key: number): number {
 }
 
 /** A new table with the keys of another under the same ids. */
-export function copyKeys(from: KeyTable | undefined): KeyTable {
+export function copyKeys(from: KeyList | undefined): KeyTable {
   const keys = createKeyTable({ keysMax: 1 << 21 });
   for (let id = 0; id < (from?.size ?? 0); id += 1) {
-    const bytes = Buffer.from((from as KeyTable).bytesOf(id));
+    const bytes = Buffer.from((from as KeyList).bytesOf(id));
     const tenantEnd = 2 + bytes.readUInt16LE(0);
     const skuEnd = tenantEnd + 2 + bytes.readUInt16LE(tenantEnd);
     keys.idOf(bytes, 2, tenantEnd, tenantEnd + 2, skuEnd, skuEnd + 2, bytes.byteLength);

@@ -4,8 +4,8 @@ import { createSimClock } from '@pulses/testing-sim';
 import { CommitFlow } from './commit-flow';
 import { GroupedWriter } from './grouped-writer';
 import { COMMIT_BYTES_MIN } from '../options';
-import { PulseIntake } from '../pulse-intake';
-import { recordsOf, resumeAt, SOURCE, windowAt } from '../testing/filled-window';
+import { createDefinitionKernel } from '../kernel/definition-kernel';
+import { kernelOptions, recordsOf, windowAt } from '../testing/filled-window';
 import { HeldCommits } from '../testing/held-commits';
 import { line } from '../testing/rig';
 
@@ -16,21 +16,23 @@ function start(underWayMax = 2, firstPositions: ReadonlyMap<string, Position> = 
   const commits = new HeldCommits();
   const flow = new CommitFlow({ session: commits.session, clock, underWayMax, stored: () => undefined });
   const counts = { grouped: 0, deadLettered: 0 };
+  const kernel = createDefinitionKernel(kernelOptions());
+  const { batch } = kernel;
   const writer = new GroupedWriter({
     flow,
     clock,
     observer: { grouped: (count) => (counts.grouped += count), deadLettered: () => (counts.deadLettered += 1) },
     limits: { commitBytes: COMMIT_BYTES_MIN, commitIntervalMs: INTERVAL_MS },
     firstPositions,
+    batch,
   });
   const window = windowAt(1_700_000_000_000);
-  const intake = new PulseIntake(SOURCE, resumeAt(0), 1_000);
-  intake.delta.startWindow(window.startMs, window.keys, 0);
+  kernel.startWindow(window, 0);
   const add = (...lines: string[]): void => {
-    intake.take(recordsOf(intake.nextOffset, window.startMs, lines), 0, window, writer.batch);
+    kernel.take(recordsOf(kernel.nextOffset, window.startMs, lines), 0, window);
   };
-  const flush = (): Promise<boolean> => writer.flush(window.tenants, intake.nextOffset);
-  return { clock, commits, flow, counts, writer, add, flush };
+  const flush = (): Promise<boolean> => writer.flush(window.tenants, kernel.nextOffset);
+  return { clock, commits, flow, counts, writer, batch, add, flush };
 }
 
 describe('the writer of grouped lines', () => {
@@ -81,23 +83,30 @@ describe('the writer of grouped lines', () => {
     expect(writer.isDue).toBe(false);
   });
 
-  it('uses a batch again after its commit has settled, stored or not, and never before', async () => {
-    const { commits, writer, add, flush } = start();
-    const first = writer.batch;
+  it('uses a buffer again after its commit has settled, stored or not, and never before', async () => {
+    const { commits, batch, add, flush } = start();
+    const bufferOf = (commit: number) => commits.sent[commit]?.grouped[0]?.payload.buffer;
     add(line('a', 's', 1));
     await flush();
-    const second = writer.batch;
     add(line('a', 's', 2));
     await flush();
-    const third = writer.batch;
-    expect(new Set([first, second, third]).size).toBe(3);
+    expect(bufferOf(1)).not.toBe(bufferOf(0));
     expect(Buffer.from(commits.sent[0]?.grouped[0]?.payload ?? []).toString()).toContain('"used_amount":1,');
     await commits.answer();
     await commits.answer(new Error('refused'));
-    expect([first.isEmpty, second.isEmpty]).toEqual([true, true]);
+    expect(batch.isEmpty).toBe(true);
     add(line('a', 's', 3));
     await expect(flush()).rejects.toThrow('refused');
-    expect([first, second]).toContain(writer.batch);
+  });
+
+  it('takes a buffer again once its commit is stored', async () => {
+    const { commits, add, flush } = start();
+    for (let amount = 0; amount < 5; amount += 1) {
+      add(line('a', 's', amount));
+      await flush();
+      await commits.answer();
+    }
+    expect(new Set(commits.sent.map(({ grouped }) => grouped[0]?.payload.buffer)).size).toBe(1);
   });
 
   it('waits for room before it sends', async () => {

@@ -1,14 +1,15 @@
 // Makes commits of grouped lines and dead letters, each with the position behind them.
 //
-// Guarantees: lines and their position are one commit, so neither is stored without the other. A batch is reused only after
-// its commit has settled. Bounds: one batch more than commits may be under way.
+// Guarantees: lines and their position are one commit, so neither is stored without the other. A buffer is reused only after
+// its commit has settled. Bounds: a buffer for each commit under way, and one more.
 
 import type { Position } from '@pulses/connector-api';
 import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock } from '@pulses/shared-ports';
+import type { DeadLetterReason } from '@pulses/shared-pulse-model';
 import type { CommitFlow } from './commit-flow';
 import type { PipelineLimits, PipelineObserver } from '../options';
-import { OutputBatch } from './output-batch';
+import type { OutputBatch } from './output-batch';
 import { GROUPED, groupedPosition } from '../stored-positions';
 
 export interface GroupedWriterOptions {
@@ -18,25 +19,20 @@ export interface GroupedWriterOptions {
   readonly limits: Pick<PipelineLimits, 'commitBytes' | 'commitIntervalMs'>;
   /** Positions that the first commit stores as well. */
   readonly firstPositions: ReadonlyMap<string, Position>;
+  /** What the commits are made of. */
+  readonly batch: OutputBatch;
 }
 
 export class GroupedWriter {
   readonly #options: GroupedWriterOptions;
-  readonly #freeBatches: OutputBatch[] = [];
-  #batch: OutputBatch;
+  readonly #freeBuffers: Buffer[] = [];
   #intervalStartMs: number;
   #firstPositions: ReadonlyMap<string, Position>;
 
   constructor(options: GroupedWriterOptions) {
     this.#options = options;
-    this.#batch = new OutputBatch(options.limits.commitBytes);
     this.#intervalStartMs = options.clock.monotonicMs();
     this.#firstPositions = options.firstPositions;
-  }
-
-  /** Takes the next lines; another one after each `flush`. */
-  get batch(): OutputBatch {
-    return this.#batch;
   }
 
   /**
@@ -55,30 +51,30 @@ export class GroupedWriter {
    * @throws the flow's failure
    */
   async flush(tenants: readonly string[], nextOffset: number): Promise<boolean> {
-    const { flow, clock, limits } = this.#options;
-    const batch = this.#batch;
+    const { flow, clock, limits, batch } = this.#options;
     this.#intervalStartMs = clock.monotonicMs();
     if (batch.isEmpty) return false;
+    const buffer = this.#freeBuffers.pop() ?? Buffer.allocUnsafeSlow(limits.commitBytes);
+    const { reasons } = batch;
+    const lineCount = batch.lines.length;
     const commit = {
-      ...batch.finish(tenants),
+      ...batch.finish(tenants, buffer),
       aggregated: [],
       positions: new Map([...this.#firstPositions, [GROUPED, groupedPosition(nextOffset)]]),
     };
     this.#firstPositions = new Map();
     failpoint('pipeline.before-commit');
-    this.#batch = this.#freeBatches.pop() ?? new OutputBatch(limits.commitBytes);
     await flow.send(commit, (isStored) => {
-      if (isStored) this.#countStored(batch);
-      batch.clear();
-      this.#freeBatches.push(batch);
+      if (isStored) this.#countStored(lineCount, reasons);
+      this.#freeBuffers.push(buffer);
     });
     failpoint('pipeline.after-commit');
     return true;
   }
 
-  #countStored(batch: OutputBatch): void {
+  #countStored(lineCount: number, reasons: readonly DeadLetterReason[]): void {
     const { observer } = this.#options;
-    observer.grouped(batch.lines);
-    for (const reason of batch.reasons) observer.deadLettered(reason);
+    observer.grouped(lineCount);
+    for (const reason of reasons) observer.deadLettered(reason);
   }
 }

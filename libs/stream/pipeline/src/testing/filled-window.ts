@@ -2,11 +2,15 @@
 
 import type { AggregationEngine } from '@pulses/aggregation-api';
 import type { SourceRecords } from '@pulses/connector-api';
+import { createSimRandom } from '@pulses/testing-sim';
 import { OpenWindow } from '../windows/open-window';
-import { OutputBatch } from '../commits/output-batch';
 import { COMMIT_BYTES_MIN } from '../options';
-import { PulseIntake } from '../pulse-intake';
+import type { IngestKernelOptions } from '../kernel/ingest-kernel';
+import { createDefinitionKernel } from '../kernel/definition-kernel';
+import { entriesMaxOf, KeySpace } from '../windows/key-space';
 import type { ResumePoint } from '../stored-positions';
+
+export const KEYS_MAX = 1_000;
 
 export const SOURCE = { topic: 'source.pulses', incarnation: '0'.repeat(32) };
 
@@ -22,7 +26,23 @@ export function recordsOf(baseOffset: number, timestampMs: number, lines: readon
 }
 
 export function windowAt(startMs: number, fromOffset = 0, windowMs = 5_000): OpenWindow {
-  return new OpenWindow({ startMs, windowMs, fromOffset, emittedKeys: 0, keysMax: 1_000, hashSeed: [1, 2] });
+  return new OpenWindow({ startMs, windowMs, fromOffset, emittedKeys: 0, keys: keySpaceOf().startWindow() });
+}
+
+/** For windows of up to `KEYS_MAX` keys. */
+export function keySpaceOf(bindings: Int32Array = new Int32Array(entriesMaxOf(KEYS_MAX))): KeySpace {
+  return new KeySpace({ bindings, openKeysMax: KEYS_MAX, random: createSimRandom(3) });
+}
+
+export function kernelOptions(
+  resume: ResumePoint = resumeAt(0),
+  limits: Partial<IngestKernelOptions['limits']> = {},
+): IngestKernelOptions {
+  return {
+    source: SOURCE,
+    resume,
+    limits: { commitBytes: 100 * COMMIT_BYTES_MIN, deltaRowsMax: 1_000, openKeysMax: KEYS_MAX, ...limits },
+  };
 }
 
 export function resumeAt(offset: number): ResumePoint {
@@ -31,10 +51,9 @@ export function resumeAt(offset: number): ResumePoint {
 
 /** Reads lines into a window and hands their sums to the engine. */
 export async function fill(engine: AggregationEngine, window: OpenWindow, lines: readonly string[]): Promise<void> {
-  const intake = new PulseIntake(SOURCE, resumeAt(window.nextOffset), 1_000);
-  intake.delta.startWindow(window.startMs, window.keys, window.nextOffset);
-  const batch = new OutputBatch(100 * COMMIT_BYTES_MIN);
-  const taken = intake.take(recordsOf(window.nextOffset, window.startMs, lines), 0, window, batch);
+  const kernel = createDefinitionKernel(kernelOptions(resumeAt(window.nextOffset)));
+  kernel.startWindow(window, window.nextOffset);
+  const taken = kernel.take(recordsOf(window.nextOffset, window.startMs, lines), 0, window);
   if (taken !== lines.length) throw new Error(`took ${taken} of ${lines.length} lines`);
-  if (intake.delta.length > 0) await engine.add(intake.delta);
+  if (kernel.delta.length > 0) await engine.add(kernel.delta);
 }

@@ -52,7 +52,7 @@ export async function* emitWindow(
   const { startMs: windowStartMs, windowMs, fromOffset, nextOffset } = window;
   const lineOf = aggregatedLines(
     { source, windowStartMs, windowMs, fromOffset, toOffset: nextOffset - 1 },
-    window.keyFields,
+    window.keys,
   );
 
   /** Takes keys from `fromId` on, up to `toIdMax` or until the commit is long enough; answers the next id. */
@@ -70,7 +70,7 @@ export async function* emitWindow(
         lastSeenMs: sums.lastSeenMs[row] as number,
       });
       gathering.bytes += line.byteLength;
-      const tenant = window.tenantOfKey[id] as number;
+      const tenant = window.keys.tenantOf(id);
       const lines = gathering.linesByTenant.get(tenant);
       if (lines === undefined) gathering.linesByTenant.set(tenant, [line]);
       else lines.push(line);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AggregationEngine } from '@pulses/aggregation-api';
 import { createReferenceEngine } from '@pulses/testing-aggregation-conformance';
-import { createSimClock, createSimRandom } from '@pulses/testing-sim';
+import { createSimClock } from '@pulses/testing-sim';
 import { CommitFlow } from '../commits/commit-flow';
 import type { StoredPositions } from '../stored-positions';
-import { fill, SOURCE } from '../testing/filled-window';
+import { fill, keySpaceOf, SOURCE } from '../testing/filled-window';
 import { HeldCommits } from '../testing/held-commits';
 import { line } from '../testing/rig';
 import { WindowSequence } from './window-sequence';
@@ -46,8 +46,7 @@ async function start(stored = NOTHING_STORED) {
     },
     stored,
     windowMs: WINDOW_MS,
-    openKeysMax: 100,
-    random: createSimRandom(1),
+    keySpace: keySpaceOf(),
     flush: () => {
       notes.push('flush');
       return Promise.resolve();

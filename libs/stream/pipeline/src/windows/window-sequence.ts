@@ -5,8 +5,8 @@
 
 import { windowStartOf, type EngineState } from '@pulses/aggregation-api';
 import { PulsesError } from '@pulses/shared-errors';
-import type { Random } from '@pulses/shared-ports';
 import type { Emission } from '../fair-merge';
+import type { KeySpace } from './key-space';
 import { OpenWindow } from './open-window';
 import type { StoredPositions } from '../stored-positions';
 import { WindowLifecycle, type WindowSession } from './window-lifecycle';
@@ -15,8 +15,7 @@ export interface WindowSequenceOptions {
   readonly session: WindowSession;
   readonly stored: StoredPositions;
   readonly windowMs: number;
-  readonly openKeysMax: number;
-  readonly random: Random;
+  readonly keySpace: KeySpace;
   /** Hands everything that was read into the open window on, before it is sealed. */
   flush(): Promise<void>;
   opened(window: OpenWindow): void;
@@ -123,18 +122,16 @@ export class WindowSequence implements Emission {
   }
 
   #create(timestampMs: number, fromOffset: number): OpenWindow {
-    const { stored, random, openKeysMax } = this.#options;
+    const { stored, keySpace } = this.#options;
     // A window of which an earlier session has emitted a part keeps the length it had then.
     const resumed = fromOffset === stored.windowedOffset ? stored.progress : undefined;
     const windowMs = resumed?.windowMs ?? this.#options.windowMs;
-    const seed = Buffer.from(random.bytes(8));
     return new OpenWindow({
       startMs: resumed?.windowStartMs ?? windowStartOf(timestampMs, windowMs),
       windowMs,
       fromOffset,
       emittedKeys: resumed?.emittedKeys ?? 0,
-      keysMax: openKeysMax,
-      hashSeed: [seed.readInt32LE(0), seed.readInt32LE(4)],
+      keys: keySpace.startWindow(),
     });
   }
 

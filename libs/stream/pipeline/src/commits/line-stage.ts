@@ -1,0 +1,122 @@
+// The grouped lines of one commit in source order, until they are moved out, tenant by tenant.
+//
+// Bounds: the memory that it is given.
+
+import { writeGroupedLine, type GroupedIds } from '@pulses/shared-pulse-model';
+import type { WindowKeys } from '../windows/window-keys';
+
+/** No grouped line is shorter, whatever its values. */
+const LINE_BYTES_MIN = 128;
+
+/** Where the lines lie. A kernel may write here, too. */
+export interface LineMemory {
+  readonly bytes: Buffer;
+  /** By line: its end in `bytes`, and the index of its tenant. */
+  readonly ends: Int32Array;
+  readonly tenants: Int32Array;
+  /** `[0]` is the number of lines, `[1]` that of their bytes. */
+  readonly counters: Int32Array;
+}
+
+/** The lines of one tenant. */
+export interface TenantRun {
+  readonly tenant: number;
+  readonly lines: number;
+  readonly bytes: number;
+}
+
+/**
+ * Moves lines to the start of `target`, tenant by tenant in the order of their first lines, and in source order within a
+ * tenant. Answers the runs in this order.
+ */
+export type GroupLines = (lines: LineMemory, target: Buffer) => TenantRun[];
+
+/** The most lines of `bytes` bytes. */
+export function linesMaxOf(bytes: number): number {
+  return Math.ceil(bytes / LINE_BYTES_MIN);
+}
+
+export class LineStage {
+  readonly memory: LineMemory;
+  readonly #group: GroupLines;
+
+  constructor(memory: LineMemory, group: GroupLines) {
+    this.memory = memory;
+    this.#group = group;
+  }
+
+  /** Number of lines. */
+  get length(): number {
+    return this.memory.counters[0] as number;
+  }
+
+  get usedBytes(): number {
+    return this.memory.counters[1] as number;
+  }
+
+  /** Adds a line of the window's key `id`. `amount` holds limbs. */
+  add(ids: GroupedIds, offset: number, keys: WindowKeys, id: number, amount: Float64Array, timestampS: number): void {
+    const { bytes, ends, tenants, counters } = this.memory;
+    const line = this.length;
+    const end = writeGroupedLine(bytes, this.usedBytes, ids, offset, keys, id, amount, 0, timestampS);
+    ends[line] = end;
+    tenants[line] = keys.tenantOf(id);
+    counters[0] = line + 1;
+    counters[1] = end;
+  }
+
+  /** Moves all lines out, as GroupLines says. */
+  moveTo(target: Buffer): TenantRun[] {
+    const runs = this.#group(this.memory, target);
+    this.clear();
+    return runs;
+  }
+
+  clear(): void {
+    this.memory.counters[0] = 0;
+    this.memory.counters[1] = 0;
+  }
+}
+
+/** Lines in memory of their own. */
+export function createLineMemory(bytesMax: number): LineMemory {
+  const linesMax = linesMaxOf(bytesMax);
+  return {
+    bytes: Buffer.allocUnsafeSlow(bytesMax),
+    ends: new Int32Array(linesMax),
+    tenants: new Int32Array(linesMax),
+    counters: new Int32Array(2),
+  };
+}
+
+/** The definition of GroupLines: a counting sort. Sizes by tenant, then places, then one move for each line. */
+export const groupLines: GroupLines = ({ bytes, ends, tenants, counters }, target) => {
+  const lineCount = counters[0] as number;
+  const runs = new Map<number, { tenant: number; lines: number; bytes: number }>();
+  for (let line = 0, start = 0; line < lineCount; line += 1) {
+    const tenant = tenants[line] as number;
+    const end = ends[line] as number;
+    const run = runs.get(tenant);
+    if (run === undefined) runs.set(tenant, { tenant, lines: 1, bytes: end - start });
+    else {
+      run.lines += 1;
+      run.bytes += end - start;
+    }
+    start = end;
+  }
+  const places = new Map<number, number>();
+  let place = 0;
+  for (const run of runs.values()) {
+    places.set(run.tenant, place);
+    place += run.bytes;
+  }
+  for (let line = 0, start = 0; line < lineCount; line += 1) {
+    const tenant = tenants[line] as number;
+    const end = ends[line] as number;
+    const to = places.get(tenant) as number;
+    bytes.copy(target, to, start, end);
+    places.set(tenant, to + end - start);
+    start = end;
+  }
+  return [...runs.values()];
+};
