@@ -40,7 +40,7 @@ const boundaries = ({ testFiles }) => {
 };
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/node_modules/**', '**/.nx/**', '**/tmp/**', '**/.data/**'] },
+  { ignores: ['**/dist/**', '**/node_modules/**', '**/.nx/**', '**/tmp/**', '**/.data/**', 'libs/**/assembly/**'] },
   {
     files: ['**/*.{ts,mts}'],
     extends: [...tseslint.configs.recommendedTypeChecked],

@@ -10,7 +10,7 @@ import { GroupedWriter } from './commits/grouped-writer';
 import type { LiveWindow } from './windows/live-window';
 import type { PipelineLimits, PipelineOptions } from './options';
 import type { IngestKernel } from './kernel/ingest-kernel';
-import { createDefinitionKernel } from './kernel/definition-kernel';
+import { createIngestKernel } from './kernel/wasm-kernel';
 import { readLiveWindow } from './windows/read-live-window';
 import { KeySpace } from './windows/key-space';
 import { firstPositions, resumePointOf, type StoredPositions } from './stored-positions';
@@ -48,7 +48,7 @@ export class StepHandler {
         observer.committed(seconds);
       },
     });
-    this.#kernel = createDefinitionKernel({ source, resume, limits });
+    this.#kernel = createIngestKernel({ source, resume, limits, random });
     this.#writer = new GroupedWriter({
       flow: this.#flow,
       clock,
