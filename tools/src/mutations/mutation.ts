@@ -14,6 +14,8 @@ export interface Mutation {
     readonly name: string;
     /** Apps whose bundles the test runs. */
     readonly bundles?: readonly string[];
+    /** True when the edits are to the sources of the ingest kernel, which is compiled before the test. */
+    readonly compilesKernel?: boolean;
   };
 }
 

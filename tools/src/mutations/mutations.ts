@@ -13,6 +13,13 @@ const SEND_BATCH = `    await flow.send(commit, (isStored) => {
       if (isStored) this.#countStored(lineCount, reasons);
 `;
 
+const KERNEL_TEST: Mutation['test'] = {
+  project: 'libs/stream/pipeline',
+  files: 'kernel-differential',
+  name: 'give the same bytes, sums and stops',
+  compilesKernel: true,
+};
+
 export const MUTATIONS: readonly Mutation[] = [
   {
     number: 1,
@@ -219,5 +226,77 @@ export const MUTATIONS: readonly Mutation[] = [
       name: 'is settled by reading the positions back',
       bundles: ['broker', 'ingestor', 'cli'],
     },
+  },
+  {
+    number: 16,
+    bug: 'the kernel takes a line with text behind its object',
+    edits: [
+      {
+        file: 'libs/stream/pipeline/assembly/parse.ts',
+        find: 'at == end || (at + 1 == end',
+        replace: 'at <= end || (at + 1 == end',
+      },
+    ],
+    test: KERNEL_TEST,
+  },
+  {
+    number: 16,
+    bug: 'the kernel takes a pulse with a key twice',
+    edits: [
+      {
+        file: 'libs/stream/pipeline/assembly/parse.ts',
+        find: 'if ((seen & field) != 0) return false;',
+        replace: '',
+      },
+    ],
+    test: KERNEL_TEST,
+  },
+  {
+    number: 16,
+    bug: 'the kernel takes a number with leading zeros',
+    edits: [
+      {
+        file: 'libs/stream/pipeline/assembly/parse.ts',
+        find: 'if (wholeDigits > 1 && load<u8>(wholeAt) == ZERO) return 0;',
+        replace: '',
+      },
+    ],
+    test: KERNEL_TEST,
+  },
+  {
+    number: 16,
+    bug: 'the kernel loses the borrow of a sum that falls below a limb',
+    edits: [
+      {
+        file: 'libs/stream/pipeline/assembly/ingest-kernel.ts',
+        find: '    low += BASE;\n    carry = -1;',
+        replace: '    low += BASE;',
+      },
+    ],
+    test: KERNEL_TEST,
+  },
+  {
+    number: 16,
+    bug: 'the kernel takes keys that differ in their last bytes for one',
+    edits: [
+      {
+        file: 'libs/stream/pipeline/assembly/bytes.ts',
+        find: 'return !v128.any_true(v128.and(rest, v128.load(masks + ((bytes & 15) << 4))));',
+        replace: 'return true;',
+      },
+    ],
+    test: KERNEL_TEST,
+  },
+  {
+    number: 16,
+    bug: 'the kernel writes the minus of zero',
+    edits: [
+      {
+        file: 'libs/stream/pipeline/assembly/parse.ts',
+        find: 'amountAt = isZero ? wholeAt : start;',
+        replace: 'amountAt = start;',
+      },
+    ],
+    test: KERNEL_TEST,
   },
 ];

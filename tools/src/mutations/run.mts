@@ -36,6 +36,10 @@ function complaintOf(scratch: ScratchWorkspace, { test }: Mutation): string | un
     const { status, output } = runNode(scratch, ['tools/src/bundle.mts', `apps/${app}`]);
     if (status !== 0) return `apps/${app} does not bundle:\n${output}`;
   }
+  if (test.compilesKernel === true) {
+    const { status, output } = runNode(scratch, ['tools/src/compile-kernel.mts']);
+    if (status !== 0) return `the kernel does not compile:\n${output}`;
+  }
   const jest = ['node_modules/jest/bin/jest.js', '--config', 'jest.config.mjs', '--rootDir', test.project];
   const which = ['--testPathPatterns', test.files, '--testNamePattern', test.name];
   // A bug may leave a test waiting, and something running behind it.
