@@ -6,7 +6,7 @@ import { PulsesError } from '@pulses/shared-errors';
 import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
 import { confirmationSettings, isConfirmed } from '../confirmation';
-import { visibleJson, visibleText } from '../visible-text';
+import { writeOutcome } from '../outcome';
 
 export const groupsDeleteCommand = defineCommand({
   name: 'groups delete',
@@ -28,11 +28,12 @@ export const groupsDeleteCommand = defineCommand({
       return found;
     });
     const { group, sources } = deleted;
-    const asJson = settings.json || !terminal.isInteractive;
     const owned = sources.length === 0 ? '' : `; the outputs of ${sources.join(', ')} are free`;
-    await terminal.write(
-      asJson ? `${visibleJson({ deleted: group, sources })}\n` : visibleText(`${group} deleted${owned}\n`),
-    );
+    await writeOutcome(terminal, {
+      asJson: settings.json,
+      json: { deleted: group, sources },
+      text: `${group} deleted${owned}`,
+    });
     return 0;
   },
 });

@@ -7,8 +7,8 @@ import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
 import { confirmationSettings, isConfirmed } from '../confirmation';
 import { groupedDigits } from '../listing';
+import { writeOutcome } from '../outcome';
 import { changePosition, type PositionClient, type PositionName } from '../stored-position';
-import { visibleJson, visibleText } from '../visible-text';
 
 export const positionsDeleteCommand = defineCommand({
   name: 'positions delete',
@@ -23,12 +23,11 @@ export const positionsDeleteCommand = defineCommand({
     const position = { group, topic, name };
     if (!(await isConfirmed(settings, terminal, `deletes ${name} of ${group} on ${topic}`))) return 1;
     const offset = await withBroker(settings, (client) => deletePosition(client, nodeClock, position));
-    const asJson = settings.json || !terminal.isInteractive;
-    await terminal.write(
-      asJson
-        ? `${visibleJson({ deleted: name, group, topic, offset })}\n`
-        : visibleText(`${name} of ${group} deleted; it was at ${groupedDigits(offset)}\n`),
-    );
+    await writeOutcome(terminal, {
+      asJson: settings.json,
+      json: { deleted: name, group, topic, offset },
+      text: `${name} of ${group} deleted; it was at ${groupedDigits(offset)}`,
+    });
     return 0;
   },
 });

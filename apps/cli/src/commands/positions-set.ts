@@ -8,8 +8,8 @@ import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
 import { confirmationSettings, isConfirmed } from '../confirmation';
 import { groupedDigits } from '../listing';
+import { writeOutcome } from '../outcome';
 import { changePosition, type PositionClient, type PositionName } from '../stored-position';
-import { visibleJson, visibleText } from '../visible-text';
 
 export interface PositionMove extends PositionName {
   readonly offset: number;
@@ -28,12 +28,11 @@ export const positionsSetCommand = defineCommand({
     const move = { group, topic, name, offset: offsetOf(text) };
     if (!(await isConfirmed(settings, terminal, `moves ${name} of ${group} to ${move.offset}`))) return 1;
     const from = await withBroker(settings, (client) => movePosition(client, nodeClock, move));
-    const asJson = settings.json || !terminal.isInteractive;
-    await terminal.write(
-      asJson
-        ? `${visibleJson({ ...move, from })}\n`
-        : visibleText(`${name} of ${group} moved from ${groupedDigits(from)} to ${groupedDigits(move.offset)}\n`),
-    );
+    await writeOutcome(terminal, {
+      asJson: settings.json,
+      json: { ...move, from },
+      text: `${name} of ${group} moved from ${groupedDigits(from)} to ${groupedDigits(move.offset)}`,
+    });
     return 0;
   },
 });
