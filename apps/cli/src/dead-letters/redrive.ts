@@ -10,7 +10,7 @@ import { MESSAGE_BYTES_MAX, type TopicInfo } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 import type { Clock, Timer } from '@pulses/shared-ports';
 import { findLetters, readLetters, type Letter, type LetterSelection } from './letters';
-import { createRedrivenMarks, type RedrivenMarks } from './redriven-marks';
+import { createRedrivenMarks, fitOneCommit, type RedrivenMarks } from './redriven-marks';
 
 const GROUP = 'redrive';
 const LEASE_MS = 10_000;
@@ -118,7 +118,8 @@ function publisherOf(
         return;
       }
       checkMessage(message, letter.offset);
-      if (bytes + message.length > COMMIT_BYTES_MAX || offsets.length === COMMIT_LETTERS_MAX) await flush();
+      const isFull = bytes + message.length > COMMIT_BYTES_MAX || offsets.length === COMMIT_LETTERS_MAX;
+      if (isFull || !fitOneCommit(offsets[0] ?? letter.offset, letter.offset)) await flush();
       offsets.push(letter.offset);
       messages.push(message);
       bytes += message.length;

@@ -6,7 +6,7 @@ import {
   type StoredPosition,
 } from '@pulses/broker-wire';
 import fc from 'fast-check';
-import { createRedrivenMarks, LETTERS_PER_MARK } from './redriven-marks';
+import { createRedrivenMarks, fitOneCommit, LETTERS_PER_MARK } from './redriven-marks';
 
 const stored = (changes: readonly PositionChange[]): StoredPosition[] =>
   changes.map(({ name, expectedRevision, offset, metadata }) => {
@@ -51,6 +51,13 @@ describe('the marks of redriven letters', () => {
     const changes = createRedrivenMarks([]).changes(Array.from({ length: 5000 }, (_, index) => index));
     expect(changes.length).toBeLessThanOrEqual(POSITIONS_PER_COMMIT_MAX);
     for (const { metadata } of changes) expect(metadata.length).toBeLessThanOrEqual(METADATA_BYTES_MAX);
+  });
+
+  it('fit one commit also where the letters lie far apart', () => {
+    const offsets = Array.from({ length: POSITIONS_PER_COMMIT_MAX + 1 }, (_, index) => index * LETTERS_PER_MARK);
+    const fitting = offsets.filter((offset) => fitOneCommit(0, offset));
+    expect(createRedrivenMarks([]).changes(fitting)).toHaveLength(POSITIONS_PER_COMMIT_MAX);
+    expect(createRedrivenMarks([]).changes(offsets)).toHaveLength(POSITIONS_PER_COMMIT_MAX + 1);
   });
 
   it('refuse a position that is none of theirs', () => {

@@ -5,7 +5,12 @@
 //
 // Bounds: one position for each LETTERS_PER_MARK letters of which one was redriven. Deleting the topic deletes them.
 
-import { METADATA_BYTES_MAX, type PositionChange, type StoredPosition } from '@pulses/broker-wire';
+import {
+  METADATA_BYTES_MAX,
+  POSITIONS_PER_COMMIT_MAX,
+  type PositionChange,
+  type StoredPosition,
+} from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 
 /** 2 KiB of bits, 2.7 KiB as base64. */
@@ -61,9 +66,18 @@ export function createRedrivenMarks(positions: readonly StoredPosition[]): Redri
   };
 }
 
+/** Whether one commit has room for the marks of letters from the first offset to the last. */
+export function fitOneCommit(first: number, last: number): boolean {
+  return markOf(last) - markOf(first) < POSITIONS_PER_COMMIT_MAX;
+}
+
+function markOf(offset: number): number {
+  return Math.floor(offset / LETTERS_PER_MARK);
+}
+
 function placeOf(offset: number): { name: string; byte: number; bit: number } {
   const within = offset % LETTERS_PER_MARK;
-  return { name: `${NAME}${Math.floor(offset / LETTERS_PER_MARK)}`, byte: within >>> 3, bit: 1 << (within & 7) };
+  return { name: `${NAME}${markOf(offset)}`, byte: within >>> 3, bit: 1 << (within & 7) };
 }
 
 function bitsOf(name: string, metadata: string): Buffer {
