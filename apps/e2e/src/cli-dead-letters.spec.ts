@@ -129,6 +129,9 @@ describe('pulses dead-letters', () => {
     expect([one.code, other.code]).toEqual([0, 0]);
     const after = json((await run(['topics', at(), '--prefix=source.pulses'])).stdout)[0];
     expect(after).toMatchObject({ messages: 2 * count });
+    // Two positions hold the marks; neither keeps letters from retention.
+    const marks = json((await run(['positions', at(), `--group=redrive@${DEAD}`])).stdout);
+    expect(marks.map(({ lag }) => lag)).toEqual([0, 0]);
     const all = await source(2 * count);
     expect(all.slice(count)).toEqual(bad);
     expect((await redrive()).stdout).toBe(counts(count, 0, count));

@@ -78,6 +78,7 @@ export async function redrive(options: RedriveOptions): Promise<RedriveCounts> {
     for await (const some of readLetters(client, letters, selection))
       for (const letter of some) await publish.add(letter);
     await publish.flush();
+    await publish.raiseMarks();
     await client.leaveGroup(group, groupEpoch);
   } finally {
     heartbeat?.cancel();
@@ -110,6 +111,12 @@ function publisherOf(
 
   return {
     flush,
+    async raiseMarks(): Promise<void> {
+      for (let positions = marks.raises(); positions.length > 0; positions = marks.raises()) {
+        await client.commit({ ...membership, topic, incarnation, positions, appends: [] });
+        marks.stored(positions);
+      }
+    },
     async add(letter: Letter): Promise<void> {
       const message = replacements?.[counts.selected] ?? letter.raw;
       counts.selected += 1;

@@ -60,6 +60,22 @@ describe('the marks of redriven letters', () => {
     expect(createRedrivenMarks([]).changes(offsets)).toHaveLength(POSITIONS_PER_COMMIT_MAX + 1);
   });
 
+  it('all move up to the last redriven letter, in commits that the broker takes, and stay marks', () => {
+    const offsets = Array.from({ length: POSITIONS_PER_COMMIT_MAX + 2 }, (_, index) => index * LETTERS_PER_MARK + 7);
+    const marks = createRedrivenMarks(stored(createRedrivenMarks([]).changes(offsets)));
+    const raised: PositionChange[][] = [];
+    for (let changes = marks.raises(); changes.length > 0; changes = marks.raises()) {
+      raised.push(changes);
+      marks.stored(changes);
+    }
+    expect(raised.map(({ length }) => length)).toEqual([POSITIONS_PER_COMMIT_MAX, 1]);
+    const end = offsets.at(-1)! + 1; // there are some
+    for (const { offset } of raised.flat()) expect(offset).toBe(end);
+    const again = createRedrivenMarks(stored(raised.flat()));
+    for (const offset of offsets.slice(0, -1)) expect([offset - 1, offset].map(again.has)).toEqual([false, true]);
+    expect(createRedrivenMarks([]).raises()).toEqual([]);
+  });
+
   it('refuse a position that is none of theirs', () => {
     const [position] = stored(createRedrivenMarks([]).changes([1]));
     expect(() => createRedrivenMarks([{ ...position!, metadata: 'AAAA' }])).toThrow('does not tell'); // one change was asked for

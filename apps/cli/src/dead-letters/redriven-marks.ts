@@ -3,6 +3,8 @@
 // A position `letters N` has a bit for each of LETTERS_PER_MARK letters in its metadata, base64. It is changed in the commit
 // that publishes the letters, and names the revision that it replaces: a letter is marked exactly when it is published.
 //
+// The offset of a position is behind its last marked letter, or behind that of a later position: retention keeps what comes
+// after the lowest one.
 // Bounds: one position for each LETTERS_PER_MARK letters of which one was redriven. Deleting the topic deletes them.
 
 import {
@@ -22,6 +24,8 @@ export interface RedrivenMarks {
   has(offset: number): boolean;
   /** The changes that mark these letters, none of which is marked. */
   changes(offsets: readonly number[]): PositionChange[];
+  /** Changes of one commit that move lower positions up to the highest, so that retention stops at none; [] at last. */
+  raises(): PositionChange[];
   /** The changes are stored. */
   stored(changes: readonly PositionChange[]): void;
 }
@@ -55,9 +59,14 @@ export function createRedrivenMarks(positions: readonly StoredPosition[]): Redri
         mark.bits[byte] = (mark.bits[byte] as number) | bit;
         changed.set(name, { ...mark, offset: Math.max(mark.offset, offset + 1) });
       }
-      return [...changed].map(([name, { revision, offset, bits }]) => {
-        return { name, expectedRevision: revision, offset, metadata: bits.toString('base64') };
-      });
+      return [...changed].map(changeTo);
+    },
+    raises() {
+      const offset = Math.max(...[...marks.values()].map((mark) => mark.offset));
+      return [...marks]
+        .filter(([, mark]) => mark.offset < offset)
+        .slice(0, POSITIONS_PER_COMMIT_MAX)
+        .map(([name, mark]) => changeTo([name, { ...mark, offset }]));
     },
     stored(changes) {
       for (const { name, expectedRevision, offset, metadata } of changes)
@@ -69,6 +78,10 @@ export function createRedrivenMarks(positions: readonly StoredPosition[]): Redri
 /** Whether one commit has room for the marks of letters from the first offset to the last. */
 export function fitOneCommit(first: number, last: number): boolean {
   return markOf(last) - markOf(first) < POSITIONS_PER_COMMIT_MAX;
+}
+
+function changeTo([name, { revision, offset, bits }]: readonly [string, Mark]): PositionChange {
+  return { name, expectedRevision: revision, offset, metadata: bits.toString('base64') };
 }
 
 function markOf(offset: number): number {
