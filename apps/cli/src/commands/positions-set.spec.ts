@@ -60,6 +60,13 @@ describe('positions set', () => {
     expect(broker.commits).toEqual([]);
   });
 
+  it('moves no marks of redriven dead letters, which would be lost', async () => {
+    const broker = brokerWith(false);
+    const moved = movePosition(broker, createSimClock(), { ...MOVE, group: 'redrive@s' });
+    await expect(moved).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('redriven') });
+    expect(broker.calls).toEqual([]);
+  });
+
   it('joins no group that has no such position', async () => {
     const broker = brokerWith(false);
     const moved = movePosition(broker, createSimClock(), { ...MOVE, name: 'nosuch' });

@@ -7,6 +7,7 @@ import type { Clock } from '@pulses/shared-ports';
 import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
 import { confirmationSettings, isConfirmed } from '../confirmation';
+import { holdsMarks } from '../dead-letters/redrive';
 import { groupedDigits } from '../listing';
 import { writeOutcome } from '../outcome';
 import { changePosition, type PositionClient, type PositionName } from '../stored-position';
@@ -37,13 +38,18 @@ export const positionsSetCommand = defineCommand({
   },
 });
 
-/** Answers the offset of before. @throws as `changePosition`; OFFSET_OUT_OF_RANGE */
+/**
+ * Answers the offset of before.
+ * @throws as `changePosition`; CONFIG_INVALID for marks of redriven letters, which would be lost; OFFSET_OUT_OF_RANGE
+ */
 export async function movePosition(
   client: PositionClient & Pick<BrokerClient, 'commit'>,
   clock: Clock,
   move: PositionMove,
 ): Promise<number> {
   const { group, topic, name, offset } = move;
+  if (holdsMarks(group, topic))
+    throw new PulsesError('CONFIG_INVALID', `NAME: '${name}' is not valid: it tells which dead letters were redriven`);
   const stored = await changePosition(client, clock, move, async ({ incarnation, revision }, groupEpoch) => {
     const positions = [{ name, expectedRevision: revision, offset, metadata: '' }];
     await client.commit({ group, groupEpoch, topic, incarnation, positions, appends: [] });

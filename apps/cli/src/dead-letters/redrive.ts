@@ -38,6 +38,11 @@ export interface RedriveCounts {
   redrivenBefore: number;
 }
 
+/** Whether positions of the group on the topic are marks of redriven letters. */
+export function holdsMarks(group: string, topic: string): boolean {
+  return group === brokerGroupOf(GROUP, topic);
+}
+
 /** Which letters of a source were redriven. @throws PulsesError PROTOCOL_VIOLATION */
 export async function readRedrivenMarks(
   client: Pick<BrokerClient, 'readPositions'>,
