@@ -28,6 +28,7 @@ export type BundleModules = readonly { readonly line: number; readonly path: str
  */
 export const CATEGORIES: readonly (readonly [name: string, paths: readonly string[]])[] = [
   ['making pulses', ['apps/stub-generator/']],
+  ['ingest kernel', ['libs/stream/pipeline/src/kernel/wasm-']],
   [
     'parse',
     [
@@ -39,14 +40,22 @@ export const CATEGORIES: readonly (readonly [name: string, paths: readonly strin
       'libs/shared/pulse-model/src/pulse-keys',
     ],
   ],
-  ['key lookup', ['libs/aggregation/api/src/key-', 'libs/stream/pipeline/src/windows/open-window']],
+  [
+    'key lookup',
+    [
+      'libs/aggregation/api/src/key-',
+      'libs/stream/pipeline/src/windows/key-',
+      'libs/stream/pipeline/src/windows/window-keys',
+      'libs/stream/pipeline/src/windows/open-window',
+    ],
+  ],
   [
     'sums',
     [
       'libs/aggregation/memory/',
       'libs/aggregation/redis/',
       'libs/shared/pulse-model/src/amount.ts',
-      'libs/stream/pipeline/src/delta-',
+      'libs/stream/pipeline/src/kernel/delta-',
     ],
   ],
   [
@@ -58,6 +67,8 @@ export const CATEGORIES: readonly (readonly [name: string, paths: readonly strin
       'libs/shared/pulse-model/src/object-ids',
       'libs/shared/pulse-model/src/topic-names',
       'libs/stream/pipeline/src/commits/output-',
+      'libs/stream/pipeline/src/commits/line-stage',
+      'libs/stream/pipeline/src/commits/grouped-writer',
       'libs/stream/pipeline/src/windows/window-emitter',
     ],
   ],
