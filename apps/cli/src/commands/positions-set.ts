@@ -27,7 +27,8 @@ export const positionsSetCommand = defineCommand({
   settings: { ...brokerCommandSettings, ...confirmationSettings },
   async run({ settings, args: [group = '', topic = '', name = '', text = ''], terminal }) {
     const move = { group, topic, name, offset: offsetOf(text) };
-    if (!(await isConfirmed(settings, terminal, `moves ${name} of ${group} to ${move.offset}`))) return 1;
+    const change = `moves ${name} of ${group} to ${move.offset}; outputs of what it reads again may be published twice`;
+    if (!(await isConfirmed(settings, terminal, change))) return 1;
     const from = await withBroker(settings, (client) => movePosition(client, nodeClock, move));
     await writeOutcome(terminal, {
       asJson: settings.json,

@@ -16,14 +16,15 @@ function setUp(idleMs: number) {
   const { logger, events } = createTestLogger();
   let count = 0;
   const observer = { groupExpired: () => (count += 1) };
-  const expiry = startGroupExpiry({ log, groups, clock, logger, observer, idleMs });
+  const start = () => startGroupExpiry({ log, groups, clock, logger, observer, idleMs });
+  const expiry = start();
   const join = (group: string, owner = {}) => groups.join(owner, { group, member: 'm', leaseMs: 1_000 });
   const names = async () => (await log.groups()).map(({ group }) => group);
   const pass = async (ms: number) => {
     await clock.advance(ms);
     await settle();
   };
-  return { clock, log, groups, events, expiry, join, names, pass, expired: () => count };
+  return { clock, log, groups, events, start, expiry, join, names, pass, expired: () => count };
 }
 
 describe('the expiry of groups', () => {
@@ -67,12 +68,32 @@ describe('the expiry of groups', () => {
   });
 
   it('gives members an hour to come back after a start', async () => {
-    const { clock, names, pass, join } = setUp(DAY_MS);
+    const { clock, expiry, start, names, pass, join } = setUp(DAY_MS);
     await join('reader');
+    expiry.stop();
     clock.jumpWall(10 * DAY_MS);
+    start();
     await pass(HOUR_MS - 1);
     expect(await names()).toEqual(['reader']);
     await pass(1);
+    expect(await names()).toEqual([]);
+  });
+
+  it('starts the time again for all groups when the clock is moved ahead', async () => {
+    const { clock, names, pass, join, events } = setUp(DAY_MS);
+    await join('reader');
+    await pass(HOUR_MS);
+    clock.jumpWall(10 * DAY_MS);
+    await pass(DAY_MS - HOUR_MS);
+    expect(await names()).toEqual(['reader']);
+    expect(events).toEqual([
+      {
+        level: 'warn',
+        fields: { aheadMs: 10 * DAY_MS, idleMs: DAY_MS },
+        message: 'clock moved ahead: groups count as used now',
+      },
+    ]);
+    await pass(HOUR_MS + 60_000);
     expect(await names()).toEqual([]);
   });
 
