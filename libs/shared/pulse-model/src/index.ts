@@ -2,6 +2,7 @@ export { addAmountAt, addAmounts, AMOUNT_LIMBS, createAmount, type Amount } from
 export { parseAmount } from './amount-reading';
 export { AMOUNT_BYTES_MAX, formatAmount, writeAmount, writeInteger } from './amount-writing';
 export { DEAD_LETTER_REASONS, type DeadLetterReason } from './dead-letter-reason';
+export { createGroupedReader, type GroupedReader } from './grouped-reader';
 export { createKeyFields, KEY_FIELDS_BYTES_MAX, type KeyFields, type KeyFieldsSource } from './key-fields';
 export { LABEL_BYTES_MAX, PULSE_BYTES_MAX, PULSE_ID_BYTES_MAX } from './limits';
 export { aggregatedIds, createGroupedIds, type GroupedIds, type SourceId } from './object-ids';

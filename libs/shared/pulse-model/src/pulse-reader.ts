@@ -7,18 +7,9 @@
 import { AMOUNT_LIMBS, type Amount } from './amount';
 import { readNumber } from './amount-reading';
 import type { DeadLetterReason } from './dead-letter-reason';
-import {
-  BACKSLASH,
-  CLOSE_BRACE,
-  COLON,
-  COMMA,
-  OPEN_BRACE,
-  QUOTE,
-  skipCharacter,
-  skipSpace,
-  skipValue,
-} from './json-scanner';
+import { CLOSE_BRACE, COLON, COMMA, OPEN_BRACE, QUOTE, skipSpace, skipValue } from './json-scanner';
 import { LABEL_BYTES_MAX, PULSE_BYTES_MAX, PULSE_ID_BYTES_MAX } from './limits';
+import { skipPlainString } from './plain-string';
 import {
   AMOUNT,
   PULSE_ID,
@@ -58,11 +49,6 @@ const UNKNOWN = 0;
 /** Messages with more unknown keys take the full path, which finds duplicates in linear time. */
 const UNKNOWN_KEYS_MAX = 8;
 const MEMBERS_MAX = PULSE_KEYS.length + UNKNOWN_KEYS_MAX;
-
-/** 1 for ASCII characters that need no escape in a string: no control character, quote or backslash. */
-const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
-  byte >= 0x20 && byte < 0x7f && byte !== QUOTE && byte !== BACKSLASH ? 1 : 0,
-);
 
 const timestamp: Amount = new Float64Array(AMOUNT_LIMBS);
 
@@ -192,21 +178,4 @@ class Reader implements PulseReader {
 /** Creates a reader for any number of messages in turn. */
 export function createPulseReader(): PulseReader {
   return new Reader();
-}
-
-/** Position after a string without escapes and control characters; negative for any other string. */
-function skipPlainString(bytes: Uint8Array, start: number, end: number): number {
-  if (start >= end || bytes[start] !== QUOTE) return -1;
-  for (let at = start + 1; at < end;) {
-    const byte = bytes[at] as number;
-    if (PLAIN[byte] === 1) at += 1;
-    else if (byte === QUOTE) return at + 1;
-    else {
-      // U+0080 to U+009F, the control characters beyond ASCII, start with 0xC2.
-      if (byte < 0x80 || (byte === 0xc2 && (bytes[at + 1] as number) < 0xa0)) return -1;
-      at = skipCharacter(bytes, at, end);
-      if (at < 0) return -1;
-    }
-  }
-  return -1;
 }
