@@ -5,16 +5,16 @@
 
 import { findTopic, readBatches, type BrokerReader } from '@pulses/broker-client';
 import type { RecordBatch, TopicInfo } from '@pulses/broker-wire';
-import { PulsesError } from '@pulses/shared-errors';
-import { nodeClock } from '@pulses/shared-node-platform';
+import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
 import { createPulseReader, formatAmount } from '@pulses/shared-pulse-model';
 import { optional, textKind, textSetting } from '@pulses/shared-settings';
 import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
 import { groupedDigits, writeListing } from '../listing';
 import { startProgress } from '../progress';
-import { SUM_COLUMNS, sumRow } from '../sum-listing';
-import { createSums, type Sums } from '../sums';
+import { KeySelection, type LabelsAskedFor } from '../sums/key-selection';
+import { SUM_COLUMNS, sumRow } from '../sums/sum-listing';
+import { Sums } from '../sums/sums';
 
 const CREDIT_BYTES = 4 * 1024 * 1024;
 const LINE_FEED = 10;
@@ -33,7 +33,7 @@ export const sourceCommand = defineCommand({
     sku: optional(textKind, { flag: 'sku', description: 'Only pulses of this SKU.' }),
   },
   async run({ settings, terminal, stopSignal }) {
-    const summary = new SourceSummary(settings);
+    const summary = new SourceSummary({ tenant: settings.tenant, sku: settings.sku });
     const signal = stopSignal();
     const progress = await startProgress(terminal, nodeClock, () => `${groupedDigits(summary.messages)} messages read`);
     try {
@@ -67,23 +67,17 @@ async function summarize(
   for await (const batches of readBatches(client, range)) for (const batch of batches) summary.add(batch);
 }
 
-export interface SourceSelection {
-  readonly tenant?: string | undefined;
-  readonly sku?: string | undefined;
-}
-
 /** The sums of the messages that were added. */
 export class SourceSummary {
-  readonly sums: Sums = createSums();
-  readonly #selection: SourceSelection;
-  readonly #keysMax: number;
+  readonly sums: Sums;
+  readonly #selection: KeySelection;
   readonly #reader = createPulseReader();
   #messages = 0;
   #invalid = 0;
 
-  constructor(selection: SourceSelection, keysMax = KEYS_MAX) {
-    this.#selection = selection;
-    this.#keysMax = keysMax;
+  constructor(selection: LabelsAskedFor, keysMax = KEYS_MAX) {
+    this.#selection = new KeySelection(selection);
+    this.sums = new Sums({ keysMax, random: nodeRandom });
   }
 
   get messages(): number {
@@ -102,25 +96,12 @@ export class SourceSummary {
       this.#addMessage(payload, start, end);
       start = end + 1;
     }
-    if (this.sums.size > this.#keysMax)
-      throw new PulsesError(
-        'CONFIG_INVALID',
-        `--tenant: there are more than ${this.#keysMax} keys (tenant, SKU, unit); allowed: a tenant, or --sku`,
-      );
   }
 
   #addMessage(payload: Uint8Array, start: number, end: number): void {
-    const [reader, { tenant, sku }] = [this.#reader, this.#selection];
+    const reader = this.#reader;
     this.#messages += 1;
-    if (!reader.read(payload, start, end)) {
-      this.#invalid += 1;
-      return;
-    }
-    const { buffer, byteOffset, byteLength } = reader.text;
-    const text = Buffer.from(buffer, byteOffset, byteLength);
-    const tenantId = text.toString('utf8', reader.tenantStart, reader.tenantEnd);
-    const productSku = text.toString('utf8', reader.skuStart, reader.skuEnd);
-    if ((tenant !== undefined && tenantId !== tenant) || (sku !== undefined && productSku !== sku)) return;
-    this.sums.add(tenantId, productSku, text.toString('utf8', reader.unitStart, reader.unitEnd), reader.amount);
+    if (!reader.read(payload, start, end)) this.#invalid += 1;
+    else if (this.#selection.allows(reader)) this.sums.add(reader, reader.amount);
   }
 }

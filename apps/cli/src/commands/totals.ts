@@ -1,17 +1,10 @@
 // pulses totals: exact sums of the grouped pulses.
 
-import { linesOf, readBatches, type BrokerReader } from '@pulses/broker-client';
+import { brokerAddressOf, withConnections, type BrokerReader } from '@pulses/broker-client';
 import type { TopicInfo } from '@pulses/broker-wire';
-import { mapConcurrent } from '@pulses/shared-async';
-import { isPulsesError, PulsesError } from '@pulses/shared-errors';
-import {
-  encodeTenant,
-  formatAmount,
-  groupedTopic,
-  parseGroupedPulse,
-  topicKindOf,
-  type GroupedPulse,
-} from '@pulses/shared-pulse-model';
+import { PulsesError } from '@pulses/shared-errors';
+import { nodeClock } from '@pulses/shared-node-platform';
+import { encodeTenant, formatAmount, groupedTopic, topicKindOf } from '@pulses/shared-pulse-model';
 import {
   booleanSetting,
   customSetting,
@@ -21,21 +14,25 @@ import {
   optional,
   textKind,
 } from '@pulses/shared-settings';
-import { brokerCommandSettings, withBroker } from '../broker-access';
+import { brokerCommandSettings, clientOptionsOf } from '../broker-access';
 import { defineCommand } from '../command';
 import { writeListing } from '../listing';
 import { readLiveSums } from '../live-sums';
-import { SUM_COLUMNS, sumRow } from '../sum-listing';
-import { createSums, type KeySum } from '../sums';
+import { startProgress } from '../progress';
+import { GroupedSums } from '../sums/grouped-sums';
+import { KeySelection } from '../sums/key-selection';
+import { SUM_COLUMNS, sumRow } from '../sums/sum-listing';
 import { timeKind } from '../time-kind';
 
-const CONCURRENT_TOPICS = 8;
-const CREDIT_BYTES = 1024 * 1024;
+/** For all tenants: many small topics. */
+const CONNECTIONS = 4;
 
 export const totalsCommand = defineCommand({
   name: 'totals',
   purpose: 'Sums the grouped pulses by tenant, SKU and unit, exactly.',
-  details: 'Reads the grouped topics up to the messages that were the last when it started.',
+  details:
+    'Reads the grouped topics up to the messages that were the last when it started. Of more than 4,000,000 keys ' +
+    '(tenant, SKU, unit), --tenant or --sku has to choose.',
   settings: {
     ...brokerCommandSettings,
     tenant: optional(textKind, { flag: 'tenant', description: 'Only pulses of this tenant.' }),
@@ -85,17 +82,23 @@ export const totalsCommand = defineCommand({
       });
       return 0;
     }
-    const counts = (pulse: GroupedPulse) =>
-      (tenant === undefined || pulse.tenant_id === tenant) &&
-      (sku === undefined || pulse.product_sku === sku) &&
-      (unit === undefined || pulse.use_unit === unit) &&
-      pulse.timestamp >= since &&
-      pulse.timestamp < until &&
-      pulse.timestamp <= through;
-    const sums = await withBroker(settings, (client) => sumTopics(client, tenant, counts));
+    const selection = new KeySelection({ tenant, sku, unit });
+    const reading = new GroupedSums(
+      (pulse) =>
+        pulse.timestamp >= since && pulse.timestamp < until && pulse.timestamp <= through && selection.allows(pulse),
+    );
+    const progress = await startProgress(terminal, nodeClock, () => reading.progress);
+    try {
+      const options = clientOptionsOf(await brokerAddressOf(settings));
+      await withConnections(options, tenant === undefined ? CONNECTIONS : 1, async (clients) => {
+        await reading.read(clients, await groupedTopics(clients[0] as BrokerReader, tenant));
+      });
+    } finally {
+      progress.stop();
+    }
     await writeListing(terminal, {
       columns: SUM_COLUMNS,
-      rows: sums.map((sum) => sumRow(sum, formatAmount(sum.amount))),
+      rows: reading.sums.sorted().map((sum) => sumRow(sum, formatAmount(sum.amount))),
       asJson: settings.json,
       empty: 'no pulses',
     });
@@ -103,37 +106,9 @@ export const totalsCommand = defineCommand({
   },
 });
 
-async function sumTopics(
-  client: BrokerReader,
-  tenant: string | undefined,
-  counts: (pulse: GroupedPulse) => boolean,
-): Promise<KeySum[]> {
+async function groupedTopics(client: BrokerReader, tenant: string | undefined): Promise<TopicInfo[]> {
   const only = tenant === undefined ? undefined : groupedTopic(encodeTenant(Buffer.from(tenant)));
-  const topics = (await client.listTopics(only ?? 'tenants.')).filter(({ topic }) =>
+  return (await client.listTopics(only ?? 'tenants.')).filter(({ topic }) =>
     only === undefined ? topicKindOf(topic) === 'grouped' : topic === only,
   );
-  const sums = createSums();
-  await mapConcurrent(topics, CONCURRENT_TOPICS, async (info) => {
-    for await (const pulses of groupedPulses(client, info))
-      for (const pulse of pulses)
-        if (counts(pulse)) sums.add(pulse.tenant_id, pulse.product_sku, pulse.use_unit, pulse.used_amount);
-  });
-  return sums.sorted();
-}
-
-async function* groupedPulses(client: BrokerReader, info: TopicInfo): AsyncGenerator<GroupedPulse[], void, undefined> {
-  const { topic, incarnation, startOffset: fromOffset, nextOffset: untilOffset } = info;
-  const range = { topic, incarnation, fromOffset, untilOffset, creditBytes: CREDIT_BYTES };
-  for await (const batches of readBatches(client, range))
-    for (const batch of batches)
-      yield linesOf(batch).map((line, index) => readPulse(line, topic, batch.baseOffset + index));
-}
-
-function readPulse(line: string, topic: string, offset: number): GroupedPulse {
-  try {
-    return parseGroupedPulse(line);
-  } catch (error) {
-    if (!isPulsesError(error)) throw error;
-    throw new PulsesError(error.code, `${topic}, offset ${offset}: ${error.message}`, { cause: error });
-  }
 }

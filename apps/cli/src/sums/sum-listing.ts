@@ -1,8 +1,8 @@
 // How sums are listed.
 
-import { groupedDigits, type Column, type Row } from './listing';
+import { groupedDigits, type Column, type Row } from '../listing';
 import type { KeySum } from './sums';
-import { visibleJson } from './visible-text';
+import { visibleJson } from '../visible-text';
 
 export const SUM_COLUMNS: readonly Column[] = [
   { title: 'tenant', align: 'left' },
