@@ -13,13 +13,13 @@ import {
 import { startApp } from '@pulses/testing-processes';
 import { connect } from 'node:net';
 import { startGenerator, withBenchSystem } from './bench-system';
+import { measureCommand } from './measured-command';
 
 const PULSES = sized(3_000_000, 20_000, 'BENCH_PULSES');
 const TENANTS = sized(1_000, 20);
 const SKUS = 50;
 const WINDOW = isSmoke ? '1s' : '5s';
 const ROUNDS = sized(3, 1);
-const POLL_MS = 20;
 const FORGED_TOPIC = 'tenants.tenant-1.grouped.pulses';
 
 interface Summary {
@@ -34,19 +34,8 @@ interface Summary {
 
 /** Runs an audit to its end; `cpu` is its CPU time in seconds. */
 async function audit(port: number): Promise<{ code: number | null; summary: Summary; lines: string[]; cpu: number }> {
-  const app = startApp({ app: 'cli', args: ['audit', `--port=${port}`, '--json'] });
-  let cpu = NaN;
-  const timer = setInterval(() => {
-    try {
-      cpu = cpuSeconds(app.pid);
-    } catch {
-      // It has ended; the last figure stays.
-    }
-  }, POLL_MS);
-  const { code } = await app.exited;
-  clearInterval(timer);
-  const lines = app.stdout.trimEnd().split('\n');
-  if (app.stderr !== '') throw new Error(app.stderr);
+  const { code, stdout, cpu } = await measureCommand(['audit', `--port=${port}`, '--json']);
+  const lines = stdout.trimEnd().split('\n');
   return { code, summary: JSON.parse(lines.at(-1) ?? '') as Summary, lines, cpu };
 }
 

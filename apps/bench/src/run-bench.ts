@@ -20,6 +20,7 @@ const ORDER = [
   'replay',
   'idle',
   'audit',
+  'totals',
   'noisy-neighbours',
   'redis-streams',
   'nats-jetstream',

@@ -29,7 +29,9 @@ export function jsonParseRate(payloads: readonly Buffer[], count: number): numbe
 const PARSED_LINES = sized(1_000_000, 2_000);
 
 /** Measures JSON.parse of the lines of batches, as the baseline of a rate in pulses a second. */
-export function jsonParseBaseline(batches: readonly PulseBatch[]): (rate: number) => NonNullable<Measure['baseline']> {
+export function jsonParseBaseline(
+  batches: readonly Pick<PulseBatch, 'payload'>[],
+): (rate: number) => NonNullable<Measure['baseline']> {
   const parsed = jsonParseRate(
     batches.map(({ payload }) => payload),
     PARSED_LINES,
