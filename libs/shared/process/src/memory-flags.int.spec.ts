@@ -4,11 +4,18 @@ import { spawnSync } from 'node:child_process';
 
 const SOURCE = `
 import { getHeapSpaceStatistics } from 'node:v8';
+import { url } from 'node:inspector';
 import { beginService } from '@pulses/shared-process';
 
 const [mode, ...args] = process.argv.slice(2);
 process.stderr.write(process.pid + '\\n');
-if (mode === 'small') beginService();
+if (mode === 'signalled') {
+  process.kill(process.pid, 'SIGUSR1');
+  const start = Date.now();
+  // Node opens the debugger from a thread; where it leaves the signal alone, nothing comes.
+  while (url() === undefined && !process.execArgv.includes('--disable-sigusr1') && Date.now() - start < 10_000);
+}
+if (mode !== 'as it is') beginService();
 const kept: object[] = [];
 let rounds = 0;
 const round = () => {
@@ -18,7 +25,7 @@ const round = () => {
   else {
     const youngBytes = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space').space_size;
     const { MALLOC_MMAP_THRESHOLD_: threshold, MINE: mine } = process.env;
-    process.stdout.write(JSON.stringify({ youngBytes, threshold, mine, args, flags: process.execArgv }));
+    process.stdout.write(JSON.stringify({ debuggerUrl: url(), youngBytes, threshold, mine, args, flags: process.execArgv }));
   }
 };
 round();
@@ -27,6 +34,7 @@ round();
 interface Told {
   /** What its process was each time that the program began. */
   readonly pids: string[];
+  readonly debuggerUrl?: string;
   readonly youngBytes: number;
   readonly threshold?: string;
   readonly mine?: string;
@@ -64,6 +72,7 @@ describe('a service', () => {
       '--no-parallel-scavenge',
       '--initial-old-space-size=48',
       '--heap-growing-percent=100',
+      '--disable-sigusr1',
       '--no-deprecation',
     ]);
   });
@@ -72,6 +81,13 @@ describe('a service', () => {
     const { flags, pids } = told('small', { flags: ['--inspect=127.0.0.1:0'] });
     expect(flags).toEqual(['--inspect=127.0.0.1:0']);
     expect(pids.filter((line) => /^\d+$/.test(line))).toHaveLength(1);
+  });
+
+  it('loses the debugger that SIGUSR1 has opened before it began', () => {
+    const { debuggerUrl, flags, pids } = told('signalled');
+    expect(pids.filter((line) => /^\d+$/.test(line))).toHaveLength(2);
+    expect(pids.join('\n')).toContain('Debugger listening');
+    expect([debuggerUrl, flags.includes('--disable-sigusr1')]).toEqual([undefined, true]);
   });
 
   it('leaves what the caller has set', () => {

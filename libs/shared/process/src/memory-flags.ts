@@ -9,28 +9,37 @@
 //   glibc keeps everything below a buffer in use, and stops mapping large buffers after the first one is freed. Threads
 //   share two heaps of glibc instead of one each.
 //
-// docs/adr/0009-memory.md has the measurements.
+// docs/adr/0009-memory.md has the measurements. From the second start on Node also leaves SIGUSR1 alone, at which it would
+// open a debugger.
 
 import { url as inspectorUrl } from 'node:inspector';
 
-const V8_FLAGS = [
+const FLAGS = [
   '--max-semi-space-size=4',
   '--no-parallel-scavenge',
   '--initial-old-space-size=48',
   '--heap-growing-percent=100',
+  '--disable-sigusr1',
 ];
 const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: '69632', MALLOC_ARENA_MAX: '2' };
 
 /** Starts the program again with the settings, unless it has them. Call it first: earlier work is lost. */
 export function reexecWithMemoryFlags(): void {
   const { execArgv, execPath, argv, env, channel } = process;
-  // A parent would lose its channel to the child, and a debugger its connection.
-  if (V8_FLAGS.every((flag) => execArgv.includes(flag)) || channel !== undefined || inspectorUrl() !== undefined)
-    return;
+  // A parent would lose its channel to the child.
+  if (FLAGS.every((flag) => execArgv.includes(flag)) || channel !== undefined || isDebugged()) return;
   try {
     // The caller's own flags and variables come later and win.
-    process.execve?.(execPath, [execPath, ...V8_FLAGS, ...execArgv, ...argv.slice(1)], { ...ALLOCATOR, ...env });
+    process.execve?.(execPath, [execPath, ...FLAGS, ...execArgv, ...argv.slice(1)], { ...ALLOCATOR, ...env });
   } catch {
     // Where execve is not allowed, the program runs with more memory.
   }
+}
+
+/** Whether a debugger that was asked for would lose its connection; one that SIGUSR1 has opened may. */
+function isDebugged(): boolean {
+  if (inspectorUrl() === undefined) return false;
+  return [...process.execArgv, process.env['NODE_OPTIONS'], ...Object.keys(process.env)].some(
+    (text) => text !== undefined && /inspect/i.test(text),
+  );
 }
