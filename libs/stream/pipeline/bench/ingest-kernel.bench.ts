@@ -1,19 +1,22 @@
 // What does a pulse cost the ingestor's CPU from source bytes to grouped lines by tenant and sums by key, by the kernel in
-// WebAssembly and by its definition?
+// WebAssembly and by its definition? And what does a sum of a window cost it, from its limbs to its line in a commit?
 //
-// Both take turns in one process, so that other load on the machine meets both. The bench checks that sums are exact and
-// that both write the same number of bytes.
+// Both kernels take turns in one process, so that other load on the machine meets both. The bench checks that sums are exact,
+// that both write the same number of bytes, and that every key has a line.
 
+import type { AggregationEngine } from '@pulses/aggregation-api';
 import type { SourceRecords } from '@pulses/connector-api';
-import { addAmountAt, createAmount, formatAmount } from '@pulses/shared-pulse-model';
+import { addAmountAt, AMOUNT_LIMBS, createAmount, formatAmount } from '@pulses/shared-pulse-model';
 import { check, createPulsePool, isSmoke, sized, type PulsePool } from '@pulses/testing-benches';
 import { createSimRandom } from '@pulses/testing-sim';
 import { cpus } from 'node:os';
 import { createDefinitionKernel } from '../src/kernel/definition-kernel';
 import type { IngestKernel, IngestKernelOptions } from '../src/kernel/ingest-kernel';
 import { WasmKernel } from '../src/kernel/wasm-kernel';
+import { limitsOf } from '../src/options';
 import { KeySpace } from '../src/windows/key-space';
 import { OpenWindow } from '../src/windows/open-window';
+import { emitWindow } from '../src/windows/window-emitter';
 
 const TURNS = sized(7, 1);
 const BATCH_PULSES = 1_000;
@@ -46,7 +49,7 @@ function run(
   kernel: IngestKernel,
   pool: PulsePool,
   events: readonly SourceRecords[],
-): { micros: number; bytes: number } {
+): { micros: number; bytes: number; window: OpenWindow } {
   const { bindings, batch, delta } = kernel;
   const keySpace = new KeySpace({ bindings, openKeysMax: options.limits.openKeysMax, random });
   const target = Buffer.alloc(options.limits.commitBytes);
@@ -60,10 +63,11 @@ function run(
     for (const { payload } of batch.finish(window.tenants, target).grouped) bytes += payload.byteLength;
   };
   let before = process.cpuUsage();
+  let window: OpenWindow | undefined;
   for (let number = 0; number < WINDOWS; number += 1) {
     before = process.cpuUsage();
     const [startMs, fromOffset] = [T0 + number * WINDOW_MS, number * BATCHES * BATCH_PULSES];
-    const window = new OpenWindow({
+    window = new OpenWindow({
       startMs,
       windowMs: WINDOW_MS,
       fromOffset,
@@ -86,7 +90,43 @@ function run(
   const { user, system } = process.cpuUsage(before);
   check(formatAmount(total), exactText(pool.microsOfFirst(WINDOWS * events.length)), 'the sum');
   kernel.close();
-  return { micros: (user + system) / (events.length * BATCH_PULSES), bytes };
+  if (window === undefined) throw new TypeError('there is a window');
+  return { micros: (user + system) / (events.length * BATCH_PULSES), bytes, window };
+}
+
+/** An engine whose window has a pulse of 12.345678 for each key. Only `sums` is called. */
+function engineOf(keyCount: number): Pick<AggregationEngine, 'sums'> {
+  const limbs = new Float64Array(keyCount * AMOUNT_LIMBS);
+  for (let id = 0; id < keyCount; id += 1) limbs.set([0, 12, 345_678e9, 0], id * AMOUNT_LIMBS);
+  const counts = new Float64Array(keyCount).fill(1);
+  const timesMs = Float64Array.from(counts, (_, id) => T0 + (id % WINDOW_MS));
+  return {
+    sums: (_, fromId, toId) =>
+      Promise.resolve({
+        fromId,
+        toId,
+        limbs: limbs.slice(fromId * AMOUNT_LIMBS, toId * AMOUNT_LIMBS),
+        counts: counts.slice(fromId, toId),
+        firstSeenMs: timesMs.slice(fromId, toId),
+        lastSeenMs: timesMs.slice(fromId, toId),
+      }),
+  };
+}
+
+/** Emits all sums of the window; answers CPU microseconds a sum. */
+async function emit(window: OpenWindow): Promise<number> {
+  const keyCount = window.keys.size;
+  const engine = engineOf(keyCount) as AggregationEngine;
+  let lines = 0;
+  const before = process.cpuUsage();
+  const emission = emitWindow(engine, options.source, window, limitsOf(), ({ aggregated }) => {
+    for (const { recordCount } of aggregated) lines += recordCount;
+    return Promise.resolve();
+  });
+  while ((await emission.next()).done !== true);
+  const { user, system } = process.cpuUsage(before);
+  check(lines, keyCount, 'the number of sums');
+  return (user + system) / keyCount;
 }
 
 function exactText(micros: bigint): string {
@@ -120,7 +160,7 @@ const rounded = (value: number): number => Math.round(value * 1000) / 1000;
 for (const { tenants, skus } of LOADS) {
   const pool = createPulsePool({ tenants, skus, batchCount: BATCHES, batchPulses: BATCH_PULSES });
   const events = eventsOf(pool);
-  const micros: Record<keyof typeof kernels, number[]> = { definition: [], wasm: [] };
+  const micros: Record<keyof typeof kernels | 'sum', number[]> = { definition: [], wasm: [], sum: [] };
   let bytes: number | undefined;
   // The first turn of each warms up.
   for (let turn = 0; turn <= TURNS; turn += 1)
@@ -128,7 +168,10 @@ for (const { tenants, skus } of LOADS) {
       const result = run(kernels[name](), pool, events);
       bytes ??= result.bytes;
       check(result.bytes, bytes, 'the number of bytes');
-      if (turn > 0) micros[name].push(result.micros);
+      const sumMicros = await emit(result.window);
+      if (turn === 0) continue;
+      micros[name].push(result.micros);
+      micros.sum.push(sumMicros);
     }
   const [definition, wasm] = [median(micros.definition), median(micros.wasm)];
   console.log(
@@ -140,6 +183,7 @@ for (const { tenants, skus } of LOADS) {
       definition_us: rounded(definition),
       wasm_us: rounded(wasm),
       ratio: rounded(wasm / definition),
+      sum_us: rounded(median(micros.sum)),
       machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`,
       smoke: isSmoke,
     }),
