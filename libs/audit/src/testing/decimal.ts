@@ -16,3 +16,10 @@ export function textOf(units: bigint): string {
   const fraction = digits.slice(-SCALE).replace(/0+$/, '');
   return `${units < 0n ? '-' : ''}${digits.slice(0, -SCALE)}${fraction === '' ? '' : `.${fraction}`}`;
 }
+
+/** The limbs of an amount, most significant first: 10^15, 1, 10^-15, 10^-30. */
+export function limbsOf(units: bigint): Float64Array {
+  const base = 10n ** 15n;
+  const limbs = [units / base ** 3n, (units / base ** 2n) % base, (units / base) % base, units % base];
+  return Float64Array.from(limbs, Number);
+}

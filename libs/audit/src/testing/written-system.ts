@@ -3,8 +3,8 @@
 
 import { createKeyTable } from '@pulses/aggregation-api';
 import {
-  aggregatedLines,
   aggregatedTopic,
+  createAggregatedLines,
   createGroupedIds,
   createKeyFields,
   createPulseReader,
@@ -17,7 +17,7 @@ import {
   writeGroupedLine,
   type SourceId,
 } from '@pulses/shared-pulse-model';
-import { textOf, unitsOf } from './decimal';
+import { limbsOf, unitsOf } from './decimal';
 import { createMemoryBroker, type MemoryBroker, type MemoryRecord } from './memory-broker';
 
 export const SOURCE = 'source.pulses';
@@ -119,19 +119,15 @@ function writeWindow(
     state.times.push(timestampMs);
     keys.set(key.id, state);
   }
-  const lineOf = aggregatedLines(
+  const lines = createAggregatedLines(
     { source, windowStartMs: startMs, windowMs, fromOffset, toOffset: behind - 1 },
     keyFields,
   );
   for (const { key, units, times } of keys.values()) {
-    const line = lineOf({
-      id: key.id,
-      key: key.bytes,
-      total: textOf(units),
-      pulseCount: times.length,
-      firstSeenMs: times[0] ?? 0,
-      lastSeenMs: times.at(-1) ?? 0,
-    });
+    const out = Buffer.alloc(lines.overheadBytes + keyFields.lengthOf(key.id));
+    const [first = 0] = times;
+    const end = lines.write(out, 0, key.id, key.bytes, limbsOf(units), 0, times.length, first, times.at(-1) ?? 0);
+    const line = out.subarray(0, end);
     append(broker, aggregatedTopic(key.tenant), line, startMs + windowMs);
   }
 }

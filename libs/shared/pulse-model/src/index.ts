@@ -5,13 +5,19 @@ export { DEAD_LETTER_REASONS, type DeadLetterReason } from './dead-letter-reason
 export { createGroupedReader, type GroupedReader } from './grouped-reader';
 export { createKeyFields, KEY_FIELDS_BYTES_MAX, type KeyFields, type KeyFieldsSource } from './key-fields';
 export { LABEL_BYTES_MAX, PULSE_BYTES_MAX, PULSE_ID_BYTES_MAX } from './limits';
-export { aggregatedIds, createGroupedIds, type GroupedIds, type SourceId } from './object-ids';
 export {
-  aggregatedLines,
+  createAggregatedIds,
+  createGroupedIds,
+  type AggregatedIds,
+  type GroupedIds,
+  type SourceId,
+} from './object-ids';
+export {
+  createAggregatedLines,
   deadLetterLine,
   GROUPED_LINE_OVERHEAD_BYTES,
   writeGroupedLine,
-  type KeySum,
+  type AggregatedLines,
   type WindowFacts,
 } from './output-lines';
 export { parseAggregatedPulse, parseDeadLetter, parseGroupedPulse } from './output-readers';

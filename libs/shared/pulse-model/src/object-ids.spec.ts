@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { createHash } from 'node:crypto';
-import { aggregatedIds, createGroupedIds, UUID_BYTES, type SourceId } from './object-ids';
+import { createAggregatedIds, createGroupedIds, UUID_BYTES, type SourceId } from './object-ids';
 
 const SOURCE: SourceId = { topic: 'source.pulses', incarnation: '000102030405060708090a0b0c0d0e0f' };
 
@@ -9,6 +9,15 @@ function groupedId(source: SourceId, offset: number): string {
   const out = Buffer.alloc(UUID_BYTES);
   expect(createGroupedIds(source).write(offset, out, 0)).toBe(UUID_BYTES);
   return out.toString('latin1');
+}
+
+function aggregatedIds(source: SourceId, startMs: number, windowMs: number): (key: Uint8Array) => string {
+  const ids = createAggregatedIds(source, startMs, windowMs);
+  return (key) => {
+    const out = Buffer.alloc(UUID_BYTES);
+    expect(ids.write(key, out, 0)).toBe(UUID_BYTES);
+    return out.toString('latin1');
+  };
 }
 
 // An independent implementation: BigInt arithmetic on the digest.
@@ -117,6 +126,17 @@ describe('the id of a sum', () => {
     ];
     expect(new Set(ids).size).toBe(ids.length);
     expect(aggregatedIds(SOURCE, 5000, 5000)(key)).toBe(ids[0]);
+  });
+
+  it('is the digest of keys of every length around the blocks of SHA-256', () => {
+    const ids = createAggregatedIds(SOURCE, 5000, 5000);
+    const out = Buffer.alloc(100, '.');
+    for (let length = 0; length <= 200; length += 1) {
+      const key = Buffer.alloc(length, `${length}`);
+      expect(ids.write(key, out, 30)).toBe(30 + UUID_BYTES);
+      const id = recipe(['aggregated', SOURCE.topic, SOURCE.incarnation, '5000', '5000', key]);
+      expect(out.toString('latin1')).toBe(`${'.'.repeat(30)}${id}${'.'.repeat(34)}`);
+    }
   });
 
   it('does not depend on earlier keys', () => {

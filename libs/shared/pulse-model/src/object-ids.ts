@@ -10,8 +10,14 @@ export const UUID_BYTES = 36;
 
 const HEX = Buffer.from('0123456789abcdef');
 const LENGTH_BYTES = 4;
+const UUID_DIGITS = 32;
+const DASH = 45;
+const LOWER_A = 97;
+const VERSION = 56;
+const VERSION_AT = 14;
+const VARIANT_AT = 19;
 /** The two bits of the variant, then any two. */
-const VARIANTS = '89ab';
+const VARIANTS = Buffer.from('89ab');
 
 /** The origin of outputs. */
 export interface SourceId {
@@ -25,12 +31,16 @@ export interface GroupedIds {
   write(offset: number, out: Uint8Array, position: number): number;
 }
 
+/** @see createAggregatedIds */
+export interface AggregatedIds {
+  /** Writes the id of the sum of a key as 36 ASCII bytes, and returns the position after it. */
+  write(key: Uint8Array, out: Uint8Array, position: number): number;
+}
+
 /** The ids of the grouped lines of one source. */
 export function createGroupedIds(source: SourceId): GroupedIds {
-  const template = Buffer.from(
-    uuidOf(hash('sha256', partsOf(['grouped', source.topic, source.incarnation]), 'hex')),
-    'latin1',
-  );
+  const template = Buffer.alloc(UUID_BYTES);
+  writeUuid(hash('sha256', partsOf(['grouped', source.topic, source.incarnation]), 'hex'), template, 0);
   // Variant bits 10, then 62 bits of the offset: only its low 53 can be set, so the digit after the dash is 8.
   template.write('8000-000000000000', 19, 'latin1');
   return {
@@ -49,18 +59,20 @@ export function createGroupedIds(source: SourceId): GroupedIds {
   };
 }
 
-/** Returns a function from the bytes of a key to the id of its sum, for one window. */
-export function aggregatedIds(source: SourceId, windowStartMs: number, windowMs: number): (key: Uint8Array) => string {
+/** The ids of the sums of one window. */
+export function createAggregatedIds(source: SourceId, windowStartMs: number, windowMs: number): AggregatedIds {
   const shared = partsOf(['aggregated', source.topic, source.incarnation, `${windowStartMs}`, `${windowMs}`]);
   const keyAt = shared.byteLength + LENGTH_BYTES;
   let parts = Buffer.alloc(keyAt);
   shared.copy(parts);
-  return (key) => {
-    const end = keyAt + key.byteLength;
-    if (end > parts.byteLength) parts = Buffer.concat([shared], 2 * end);
-    parts.writeUInt32LE(key.byteLength, shared.byteLength);
-    parts.set(key, keyAt);
-    return uuidOf(hash('sha256', parts.subarray(0, end), 'hex'));
+  return {
+    write(key, out, position) {
+      const end = keyAt + key.byteLength;
+      if (end > parts.byteLength) parts = Buffer.concat([shared], 2 * end);
+      parts.writeUInt32LE(key.byteLength, shared.byteLength);
+      parts.set(key, keyAt);
+      return writeUuid(hash('sha256', parts.subarray(0, end), 'hex'), out, position);
+    },
   };
 }
 
@@ -75,11 +87,19 @@ function partsOf(parts: readonly string[]): Buffer {
   );
 }
 
-/** @param digest at least 32 hexadecimal digits */
-function uuidOf(digest: string): string {
-  const variant = VARIANTS[Number.parseInt(digest.charAt(16), 16) % VARIANTS.length];
-  return (
-    `${digest.slice(0, 8)}-${digest.slice(8, 12)}-8${digest.slice(13, 16)}-` +
-    `${variant}${digest.slice(17, 20)}-${digest.slice(20, 32)}`
-  );
+/**
+ * Writes the first 122 free bits of a digest as a UUID of version 8, 36 ASCII bytes, and returns the position after it.
+ * @param digest at least 32 hexadecimal digits
+ */
+function writeUuid(digest: string, out: Uint8Array, position: number): number {
+  let at = position;
+  for (let digit = 0; digit < UUID_DIGITS; digit += 1) {
+    if (digit === 8 || digit === 12 || digit === 16 || digit === 20) out[at++] = DASH;
+    out[at++] = digest.charCodeAt(digit);
+  }
+  out[position + VERSION_AT] = VERSION;
+  // '0' is 48, so the low bits of a digit's code are its own.
+  const variant = digest.charCodeAt(16);
+  out[position + VARIANT_AT] = VARIANTS[(variant < LOWER_A ? variant : variant - LOWER_A + 10) & 3] as number;
+  return at;
 }

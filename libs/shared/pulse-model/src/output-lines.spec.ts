@@ -2,15 +2,16 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { parseAmount } from './amount-reading';
 import { formatAmount } from './amount-writing';
-import { createKeyFields } from './key-fields';
-import { createGroupedIds } from './object-ids';
+import { createKeyFields, type KeyFieldsSource } from './key-fields';
+import { createAggregatedIds, createGroupedIds, UUID_BYTES } from './object-ids';
 import {
-  aggregatedLines,
+  createAggregatedLines,
   deadLetterLine,
   GROUPED_LINE_OVERHEAD_BYTES,
   secondsText,
   windowText,
   writeGroupedLine,
+  type WindowFacts,
 } from './output-lines';
 import { parseAggregatedPulse, parseDeadLetter, parseGroupedPulse } from './output-readers';
 import { aggregatedTopic, deadLetterTopic, encodeTenant, groupedTopic, topicKindOf } from './topic-names';
@@ -42,6 +43,40 @@ function groupedLine(
   return Buffer.from(out.subarray(3, end)).toString('utf8');
 }
 
+const WINDOW: WindowFacts = {
+  source: SOURCE,
+  windowStartMs: 1_700_000_000_000,
+  windowMs: 5000,
+  fromOffset: 10,
+  toOffset: 99,
+};
+
+interface Sum {
+  readonly key: Uint8Array;
+  readonly limbs: Float64Array;
+  readonly pulseCount: number;
+  readonly firstSeenMs: number;
+  readonly lastSeenMs: number;
+}
+
+/** The line of the key with id 0, written between other bytes. */
+function aggregatedLine(window: WindowFacts, keyFields: KeyFieldsSource, sum: Sum): string {
+  const lines = createAggregatedLines(window, keyFields);
+  const room = lines.overheadBytes + keyFields.lengthOf(0);
+  const out = Buffer.alloc(3 + room + 3, '.');
+  const { key, limbs, pulseCount, firstSeenMs, lastSeenMs } = sum;
+  const end = lines.write(out, 3, 0, key, Float64Array.of(7, ...limbs), 1, pulseCount, firstSeenMs, lastSeenMs);
+  expect(end).toBeLessThanOrEqual(3 + room);
+  expect(out.toString('latin1', 0, 3) + out.toString('latin1', 3 + room)).toBe('......');
+  return out.toString('utf8', 3, end);
+}
+
+function idOf({ source, windowStartMs, windowMs }: WindowFacts, key: Uint8Array): string {
+  const out = Buffer.alloc(UUID_BYTES);
+  createAggregatedIds(source, windowStartMs, windowMs).write(key, out, 0);
+  return out.toString('latin1');
+}
+
 describe('output lines', () => {
   it('writes a grouped pulse', () => {
     expect(groupedLine(0x1a2b3c, 'acme', 'vm "x"', 'h', '1.50', 1_700_000_000)).toBe(
@@ -51,22 +86,68 @@ describe('output lines', () => {
   });
 
   it('writes an aggregated pulse', () => {
-    const key = Buffer.from('key');
-    const window = { source: SOURCE, windowStartMs: 1_700_000_000_000, windowMs: 5000, fromOffset: 10, toOffset: 99 };
-    const sum = {
-      id: 0,
-      key,
-      total: '-0.25',
-      pulseCount: 3,
-      firstSeenMs: 1_700_000_000_120,
-      lastSeenMs: 1_700_000_001_000,
-    };
-    expect(aggregatedLines(window, keyFieldsOf('a', 'b', 'c'))(sum).toString()).toBe(
+    const limbs = parseAmount('-0.25');
+    if (!limbs) throw new Error('it is an amount');
+    const sum = { key: Buffer.from('key'), limbs, pulseCount: 3, firstSeenMs: 1_700_000_000_120 };
+    expect(aggregatedLine(WINDOW, keyFieldsOf('a', 'b', 'c'), { ...sum, lastSeenMs: 1_700_000_001_000 })).toBe(
       '{"object_id":"2403dcd3-0582-81cf-9f87-e781afba8698","tenant_id":"a","product_sku":"b","use_unit":"c",' +
         '"total_amount":-0.25,"window":"5s","timestamp":1700000005,"window_start":1700000000,"window_end":1700000005,' +
         '"pulse_count":3,"first_seen":1700000000.12,"last_seen":1700000001,' +
         '"source":{"topic":"source.pulses","from_offset":10,"to_offset":99}}\n',
     );
+  });
+
+  it('writes every aggregated pulse as JSON would, within its bound of bytes', () => {
+    const limb = fc.integer({ min: 1 - 1e15, max: 1e15 - 1 });
+    const small = fc.constantFrom(0, 0, 1, -1, 1e14, 1e15 - 1);
+    const timeMs = fc.oneof(fc.nat(), fc.maxSafeNat(), fc.constantFrom(0, 1, 10, 100, 999, 1_700_000_000_050));
+    fc.assert(
+      fc.property(
+        fc.record({
+          topic: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }),
+          windowStartMs: fc.nat().map((seconds) => seconds * 1000),
+          windowMs: fc.integer({ min: 1, max: 86_400_000 }),
+          fromOffset: fc.maxSafeNat(),
+          toOffset: fc.maxSafeNat(),
+        }),
+        fc.tuple(fc.maxSafeInteger(), fc.oneof(limb, small), fc.oneof(limb, small), fc.oneof(limb, small)),
+        fc.record({
+          key: fc.uint8Array({ maxLength: 60 }),
+          pulseCount: fc.maxSafeNat(),
+          firstSeenMs: timeMs,
+          lastSeenMs: timeMs,
+        }),
+        ({ topic, ...times }, amount, sum) => {
+          const window = { ...times, source: { ...SOURCE, topic } };
+          const limbs = Float64Array.from(amount);
+          const line = aggregatedLine(window, keyFieldsOf('ä"', 'b', '\u{1f600}'), { ...sum, limbs });
+          expect(line.slice(0, -1)).toBe(
+            `{"object_id":"${idOf(window, sum.key)}","tenant_id":"ä\\"","product_sku":"b","use_unit":"\u{1f600}",` +
+              `"total_amount":${formatAmount(limbs)},"window":"${windowText(window.windowMs)}",` +
+              `"timestamp":${secondsText(window.windowStartMs + window.windowMs)},` +
+              `"window_start":${secondsText(window.windowStartMs)},` +
+              `"window_end":${secondsText(window.windowStartMs + window.windowMs)},"pulse_count":${sum.pulseCount},` +
+              `"first_seen":${secondsText(sum.firstSeenMs)},"last_seen":${secondsText(sum.lastSeenMs)},` +
+              `"source":${JSON.stringify({ topic, from_offset: window.fromOffset, to_offset: window.toOffset })}}`,
+          );
+          expect(line.at(-1)).toBe('\n');
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('has room for the longest aggregated pulse', () => {
+    const most = Number.MAX_SAFE_INTEGER;
+    const limbs = Float64Array.of(-most, 1 - 1e15, 1 - 1e15, 1 - 1e15);
+    const times = { firstSeenMs: most, lastSeenMs: most };
+    const line = aggregatedLine(WINDOW, keyFieldsOf('a', 'b', 'c'), {
+      key: Buffer.of(),
+      limbs,
+      pulseCount: most,
+      ...times,
+    });
+    expect(line).toContain('"first_seen":9007199254740.991,"last_seen":9007199254740.991,');
   });
 
   it('writes a dead letter', () => {

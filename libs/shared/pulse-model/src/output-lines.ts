@@ -3,29 +3,46 @@
 import { AMOUNT_BYTES_MAX, writeAmount, writeInteger } from './amount-writing';
 import type { DeadLetterReason } from './dead-letter-reason';
 import type { KeyFieldsSource } from './key-fields';
-import { aggregatedIds, UUID_BYTES, type GroupedIds, type SourceId } from './object-ids';
+import { createAggregatedIds, UUID_BYTES, type GroupedIds, type SourceId } from './object-ids';
 
 const ascii = (text: string): Buffer => Buffer.from(text, 'latin1');
 
-const GROUPED_START = ascii('{"object_id":"');
-const GROUPED_KEY = ascii('",');
+const LINE_START = ascii('{"object_id":"');
+const BEHIND_ID = ascii('",');
 const GROUPED_AMOUNT = ascii(',"used_amount":');
 const GROUPED_TIMESTAMP = ascii(',"timestamp":');
 const GROUPED_OFFSET = ascii(',"source_offset":');
 const GROUPED_END = ascii('}\n');
+const AGGREGATED_AMOUNT = ascii(',"total_amount":');
+const AGGREGATED_FIRST_SEEN = ascii(',"first_seen":');
+const AGGREGATED_LAST_SEEN = ascii(',"last_seen":');
 const INTEGER_BYTES_MAX = 16;
+const ZERO = 48;
+const POINT = 46;
 
 /** Maximum bytes of a grouped line besides its key fields. */
 export const GROUPED_LINE_OVERHEAD_BYTES =
-  GROUPED_START.byteLength +
+  LINE_START.byteLength +
   UUID_BYTES +
-  GROUPED_KEY.byteLength +
+  BEHIND_ID.byteLength +
   GROUPED_AMOUNT.byteLength +
   AMOUNT_BYTES_MAX +
   GROUPED_TIMESTAMP.byteLength +
   GROUPED_OFFSET.byteLength +
   GROUPED_END.byteLength +
   2 * INTEGER_BYTES_MAX;
+
+/** Maximum bytes of an aggregated line besides its key fields and what the lines of a window share. A time has a point. */
+const AGGREGATED_OVERHEAD_BYTES =
+  LINE_START.byteLength +
+  UUID_BYTES +
+  BEHIND_ID.byteLength +
+  AGGREGATED_AMOUNT.byteLength +
+  AMOUNT_BYTES_MAX +
+  AGGREGATED_FIRST_SEEN.byteLength +
+  AGGREGATED_LAST_SEEN.byteLength +
+  INTEGER_BYTES_MAX +
+  2 * (INTEGER_BYTES_MAX + 1);
 
 /**
  * Writes a grouped pulse of the key `id` with its line feed, and returns the position after it. `out` has room for
@@ -43,9 +60,9 @@ export function writeGroupedLine(
   limbIndex: number,
   timestampS: number,
 ): number {
-  let at = copy(GROUPED_START, out, position);
+  let at = copy(LINE_START, out, position);
   at = ids.write(offset, out, at);
-  at = copy(GROUPED_KEY, out, at);
+  at = copy(BEHIND_ID, out, at);
   at = keyFields.write(id, out, at);
   at = copy(GROUPED_AMOUNT, out, at);
   at = writeAmount(limbs, limbIndex, out, at);
@@ -56,7 +73,7 @@ export function writeGroupedLine(
   return copy(GROUPED_END, out, at);
 }
 
-// A loop is faster than `set` for a few bytes, since it stays in compiled code.
+// A loop is faster than `Buffer.copy` for a few bytes, since it stays in compiled code; from some 64 bytes on it is slower.
 function copy(bytes: Uint8Array, out: Uint8Array, position: number): number {
   for (let index = 0; index < bytes.length; index += 1) out[position + index] = bytes[index] as number;
   return position + bytes.length;
@@ -72,37 +89,73 @@ export interface WindowFacts {
   readonly toOffset: number;
 }
 
-/** The sum of one key in a window. */
-export interface KeySum {
-  readonly id: number;
-  /** The key's bytes in the format of the key table. */
-  readonly key: Uint8Array;
-  /** Plain decimal text. */
-  readonly total: string;
-  readonly pulseCount: number;
-  readonly firstSeenMs: number;
-  readonly lastSeenMs: number;
+/** @see createAggregatedLines */
+export interface AggregatedLines {
+  /** Maximum bytes of a line besides its key fields. */
+  readonly overheadBytes: number;
+  /**
+   * Writes the aggregated pulse of the key `id` with its line feed, and returns the position after it. `out` has room for
+   * `overheadBytes` and the key fields. `key` is the key's bytes in the format of the key table. `limbs` hold the sum from
+   * `limbIndex` on.
+   * @throws RangeError when the sum overflows its limbs
+   */
+  write(
+    out: Uint8Array,
+    position: number,
+    id: number,
+    key: Uint8Array,
+    limbs: Float64Array,
+    limbIndex: number,
+    pulseCount: number,
+    firstSeenMs: number,
+    lastSeenMs: number,
+  ): number;
 }
 
-/** The lines of one window with these key fields: an aggregated pulse and its line feed for each sum. */
-export function aggregatedLines(window: WindowFacts, keyFields: KeyFieldsSource): (sum: KeySum) => Buffer {
+/** The lines of one window with these key fields. */
+export function createAggregatedLines(window: WindowFacts, keyFields: KeyFieldsSource): AggregatedLines {
   const { source, windowStartMs, windowMs, fromOffset, toOffset } = window;
-  const idOf = aggregatedIds(source, windowStartMs, windowMs);
+  const ids = createAggregatedIds(source, windowStartMs, windowMs);
   const end = secondsText(windowStartMs + windowMs);
-  const windowFields =
+  const windowFields = ascii(
     `,"window":"${windowText(windowMs)}","timestamp":${end},` +
-    `"window_start":${secondsText(windowStartMs)},"window_end":${end},"pulse_count":`;
-  const sourceFields = `,"source":{"topic":${JSON.stringify(source.topic)},"from_offset":${fromOffset},"to_offset":${toOffset}}}\n`;
-  return ({ id, key, total, pulseCount, firstSeenMs, lastSeenMs }) => {
-    const before = `{"object_id":"${idOf(key)}",`;
-    const behind =
-      `,"total_amount":${total}${windowFields}${pulseCount},` +
-      `"first_seen":${secondsText(firstSeenMs)},"last_seen":${secondsText(lastSeenMs)}${sourceFields}`;
-    const line = Buffer.allocUnsafe(before.length + keyFields.lengthOf(id) + Buffer.byteLength(behind));
-    const behindAt = keyFields.write(id, line, line.write(before, 0, 'latin1'));
-    line.write(behind, behindAt, 'utf8');
-    return line;
+      `"window_start":${secondsText(windowStartMs)},"window_end":${end},"pulse_count":`,
+  );
+  const sourceFields = Buffer.from(
+    `,"source":{"topic":${JSON.stringify(source.topic)},"from_offset":${fromOffset},"to_offset":${toOffset}}}\n`,
+  );
+  return {
+    overheadBytes: AGGREGATED_OVERHEAD_BYTES + windowFields.byteLength + sourceFields.byteLength,
+    write(out, position, id, key, limbs, limbIndex, pulseCount, firstSeenMs, lastSeenMs) {
+      let at = copy(LINE_START, out, position);
+      at = ids.write(key, out, at);
+      at = copy(BEHIND_ID, out, at);
+      at = keyFields.write(id, out, at);
+      at = copy(AGGREGATED_AMOUNT, out, at);
+      at = writeAmount(limbs, limbIndex, out, at);
+      at += windowFields.copy(out, at);
+      at = writeInteger(pulseCount, out, at);
+      at = copy(AGGREGATED_FIRST_SEEN, out, at);
+      at = writeSeconds(firstSeenMs, out, at);
+      at = copy(AGGREGATED_LAST_SEEN, out, at);
+      at = writeSeconds(lastSeenMs, out, at);
+      return at + sourceFields.copy(out, at);
+    },
   };
+}
+
+/** As `secondsText`, in place; returns the position after it. `timeMs` is from 0 to 2^53 - 1. */
+function writeSeconds(timeMs: number, out: Uint8Array, position: number): number {
+  const whole = Math.floor(timeMs / 1000);
+  const rest = (timeMs - whole * 1000) | 0;
+  let at = writeInteger(whole, out, position);
+  if (rest === 0) return at;
+  // The digit 1 in front keeps zeros behind it; the point takes its place.
+  const point = at;
+  at = writeInteger(1000 + rest, out, point);
+  out[point] = POINT;
+  while (out[at - 1] === ZERO) at -= 1;
+  return at;
 }
 
 /** Milliseconds as Unix seconds with up to three decimals. */

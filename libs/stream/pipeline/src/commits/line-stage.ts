@@ -1,11 +1,12 @@
-// The grouped lines of one commit in source order, until they are moved out, tenant by tenant.
+// The lines of one commit in their order, until they are moved out, tenant by tenant.
 //
 // Bounds: the memory that it is given.
 
+import type { TenantOutput } from '@pulses/connector-api';
 import { writeGroupedLine, type GroupedIds } from '@pulses/shared-pulse-model';
 import type { WindowKeys } from '../windows/window-keys';
 
-/** No grouped line is shorter, whatever its values. */
+/** No line is shorter, whatever its values. */
 const LINE_BYTES_MIN = 128;
 
 /** Where the lines lie. A kernel may write here, too. */
@@ -54,22 +55,46 @@ export class LineStage {
     return this.memory.counters[1] as number;
   }
 
-  /** Adds a line of the window's key `id`. `amount` holds limbs. */
-  add(ids: GroupedIds, offset: number, keys: WindowKeys, id: number, amount: Float64Array, timestampS: number): void {
+  /** Adds a grouped line of the window's key `id`. `amount` holds limbs. */
+  addGrouped(
+    ids: GroupedIds,
+    offset: number,
+    keys: WindowKeys,
+    id: number,
+    amount: Float64Array,
+    timestampS: number,
+  ): void {
+    const end = writeGroupedLine(this.memory.bytes, this.usedBytes, ids, offset, keys, id, amount, 0, timestampS);
+    this.addWritten(end, keys.tenantOf(id));
+  }
+
+  /**
+   * Adds the line that was written to `memory.bytes` from `usedBytes` to `end`.
+   * @throws TypeError for a line that had no room
+   */
+  addWritten(end: number, tenant: number): void {
     const { bytes, ends, tenants, counters } = this.memory;
+    if (end > bytes.byteLength) throw new TypeError(`a line ends at ${end} of ${bytes.byteLength} bytes`);
     const line = this.length;
-    const end = writeGroupedLine(bytes, this.usedBytes, ids, offset, keys, id, amount, 0, timestampS);
     ends[line] = end;
-    tenants[line] = keys.tenantOf(id);
+    tenants[line] = tenant;
     counters[0] = line + 1;
     counters[1] = end;
   }
 
-  /** Moves all lines out, as GroupLines says. */
-  moveTo(target: Buffer): TenantRun[] {
+  /**
+   * Takes all lines out, as GroupLines says. Payloads are views of `target`, which has room for all of them.
+   * @param tenants names by the indexes that the keys give
+   */
+  take(tenants: readonly string[], target: Buffer): TenantOutput[] {
     const runs = this.#group(this.memory, target);
     this.clear();
-    return runs;
+    let place = 0;
+    return runs.map(({ tenant, lines, bytes }) => {
+      const payload = target.subarray(place, place + bytes);
+      place += bytes;
+      return { tenant: tenants[tenant] as string, recordCount: lines, payload };
+    });
   }
 
   clear(): void {

@@ -55,7 +55,7 @@ export class OutputBatch {
     amount: Float64Array,
     timestampS: number,
   ): void {
-    this.lines.add(ids, offset, keys, id, amount, timestampS);
+    this.lines.addGrouped(ids, offset, keys, id, amount, timestampS);
   }
 
   addDeadLetter(line: Buffer, reason: DeadLetterReason): void {
@@ -69,12 +69,7 @@ export class OutputBatch {
    * @param tenants names by the indexes that the keys give
    */
   finish(tenants: readonly string[], target: Buffer): BatchOutputs {
-    let place = 0;
-    const grouped = this.lines.moveTo(target).map(({ tenant, lines, bytes }) => {
-      const payload = target.subarray(place, place + bytes);
-      place += bytes;
-      return { tenant: tenants[tenant] as string, recordCount: lines, payload };
-    });
+    const grouped = this.lines.take(tenants, target);
     const deadLetters =
       this.#deadLetters.length === 0
         ? undefined

@@ -4,22 +4,17 @@
 // last commit moves it to the next window. The lines depend on the window alone, not on how it was sliced.
 
 import type { AggregationEngine } from '@pulses/aggregation-api';
-import type { OutputCommit, SourceIdentity, TenantOutput } from '@pulses/connector-api';
+import type { OutputCommit, SourceIdentity } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
-import { aggregatedLines, AMOUNT_LIMBS, formatAmount } from '@pulses/shared-pulse-model';
+import { AMOUNT_LIMBS, createAggregatedLines, KEY_FIELDS_BYTES_MAX } from '@pulses/shared-pulse-model';
+import { createLineMemory, groupLines, LineStage } from '../commits/line-stage';
 import type { OpenWindow } from './open-window';
 import type { PipelineLimits } from '../options';
 import { WINDOWED, windowedPosition } from '../stored-positions';
 
 /** A commit is sent above this size even with fewer than `sumsMax` keys, since a key may be kilobytes long. */
 const BYTES_A_COMMIT_MAX = 4 * 1024 * 1024;
-
-/** The lines of one commit. */
-interface Gathering {
-  readonly linesByTenant: Map<number, Buffer[]>;
-  bytes: number;
-}
 
 /** Yields after each step whether the next one begins with a commit. */
 export type WindowEmission = AsyncGenerator<boolean, void>;
@@ -50,30 +45,33 @@ export async function* emitWindow(
 ): WindowEmission {
   const keyCount = window.keys.size;
   const { startMs: windowStartMs, windowMs, fromOffset, nextOffset } = window;
-  const lineOf = aggregatedLines(
-    { source, windowStartMs, windowMs, fromOffset, toOffset: nextOffset - 1 },
-    window.keys,
+  const { keys, tenants } = window;
+  const lines = createAggregatedLines({ source, windowStartMs, windowMs, fromOffset, toOffset: nextOffset - 1 }, keys);
+  const lineBytesMax = lines.overheadBytes + KEY_FIELDS_BYTES_MAX;
+  const linesMax = Math.min(sumsMax, keyCount - window.emittedKeys);
+  const stage = new LineStage(
+    createLineMemory(Math.min(linesMax * lineBytesMax, BYTES_A_COMMIT_MAX + lineBytesMax)),
+    groupLines,
   );
 
   /** Takes keys from `fromId` on, up to `toIdMax` or until the commit is long enough; answers the next id. */
-  const gather = async (gathering: Gathering, fromId: number, toIdMax: number): Promise<number> => {
-    const sums = await engine.sums(windowStartMs, fromId, toIdMax);
+  const gather = async (fromId: number, toIdMax: number): Promise<number> => {
+    const { limbs, counts, firstSeenMs, lastSeenMs } = await engine.sums(windowStartMs, fromId, toIdMax);
     let id = fromId;
-    for (; id < toIdMax && gathering.bytes < BYTES_A_COMMIT_MAX; id += 1) {
+    for (; id < toIdMax && stage.usedBytes < BYTES_A_COMMIT_MAX; id += 1) {
       const row = id - fromId;
-      const line = lineOf({
+      const end = lines.write(
+        stage.memory.bytes,
+        stage.usedBytes,
         id,
-        key: window.keys.bytesOf(id),
-        total: formatAmount(sums.limbs, row * AMOUNT_LIMBS),
-        pulseCount: sums.counts[row] as number,
-        firstSeenMs: sums.firstSeenMs[row] as number,
-        lastSeenMs: sums.lastSeenMs[row] as number,
-      });
-      gathering.bytes += line.byteLength;
-      const tenant = window.keys.tenantOf(id);
-      const lines = gathering.linesByTenant.get(tenant);
-      if (lines === undefined) gathering.linesByTenant.set(tenant, [line]);
-      else lines.push(line);
+        keys.bytesOf(id),
+        limbs,
+        row * AMOUNT_LIMBS,
+        counts[row] as number,
+        firstSeenMs[row] as number,
+        lastSeenMs[row] as number,
+      );
+      stage.addWritten(end, keys.tenantOf(id));
     }
     return id;
   };
@@ -82,27 +80,18 @@ export async function* emitWindow(
   do {
     const fromId = nextId;
     const toIdMax = Math.min(keyCount, fromId + sumsMax);
-    const gathering: Gathering = { linesByTenant: new Map(), bytes: 0 };
-    const isWanted = (): boolean => nextId < toIdMax && gathering.bytes < BYTES_A_COMMIT_MAX;
+    const isWanted = (): boolean => nextId < toIdMax && stage.usedBytes < BYTES_A_COMMIT_MAX;
     while (isWanted()) {
-      nextId = await gather(gathering, nextId, Math.min(toIdMax, nextId + keysPerStep));
+      nextId = await gather(nextId, Math.min(toIdMax, nextId + keysPerStep));
       yield !isWanted();
     }
     const isLast = nextId === keyCount;
     const position = isLast
       ? windowedPosition(nextOffset, undefined)
       : windowedPosition(fromOffset, { windowStartMs, windowMs, emittedKeys: nextId });
-    const aggregated = outputsOf(window, gathering);
+    const aggregated = stage.take(tenants, Buffer.allocUnsafeSlow(stage.usedBytes));
     const commit = { grouped: [], aggregated, deadLetters: undefined, positions: new Map([[WINDOWED, position]]) };
     await send(commit, nextId - fromId, isLast);
     failpoint('window.after-slice');
   } while (nextId < keyCount);
-}
-
-function outputsOf(window: OpenWindow, { linesByTenant }: Gathering): TenantOutput[] {
-  return [...linesByTenant].map(([tenant, lines]) => ({
-    tenant: window.tenants[tenant] as string,
-    recordCount: lines.length,
-    payload: Buffer.concat(lines),
-  }));
 }
