@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { makeTempDirectory, type TempDirectory } from '@pulses/testing-processes';
-import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodeFileSystem } from './node-file-system';
 
@@ -30,7 +31,7 @@ describe('files of the system', () => {
     await writeFile(at('old'), 'kept');
     await expect(nodeFileSystem.open(at('old'), 'create')).rejects.toMatchObject({ code: 'EEXIST' });
     expect(await readFile(at('old'), 'utf8')).toBe('kept');
-    for (const mode of ['read', 'write'] as const)
+    for (const mode of ['read', 'write', 'write-through'] as const)
       await expect(nodeFileSystem.open(at('none'), mode)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
@@ -42,6 +43,22 @@ describe('files of the system', () => {
     await expect(file.truncate(0)).rejects.toMatchObject({ code: 'EINVAL' });
     await file.close();
     expect(await readFile(at('f'), 'utf8')).toBe('kept');
+  });
+
+  it('opened to be written through are synchronised by the system', async () => {
+    await writeFile(at('f'), 'abcdef');
+    const file = await nodeFileSystem.open(at('f'), 'write-through');
+    const flags: number[] = [];
+    for (const descriptor of await readdir('/proc/self/fd')) {
+      const target = await readlink(`/proc/self/fd/${descriptor}`).catch(() => '');
+      if (target !== at('f')) continue;
+      const info = await readFile(`/proc/self/fdinfo/${descriptor}`, 'utf8');
+      flags.push(parseInt(/flags:\s*(\d+)/.exec(info)?.[1] ?? '', 8));
+    }
+    expect(flags.map((found) => found & constants.O_DSYNC)).toEqual([constants.O_DSYNC]);
+    expect(await file.writev([text('x'), text('yz')], 0)).toBe(3);
+    await file.close();
+    expect(await readFile(at('f'), 'utf8')).toBe('xyzdef');
   });
 
   it('opened for writing keep their content', async () => {
@@ -88,7 +105,7 @@ describe('files of the system', () => {
     await writeFile(at('target'), 'kept');
     await symlink(at('target'), at('link'));
     await symlink(at('nowhere'), at('broken'));
-    for (const mode of ['read', 'write'] as const)
+    for (const mode of ['read', 'write', 'write-through'] as const)
       await expect(nodeFileSystem.open(at('link'), mode)).rejects.toMatchObject({ code: 'ELOOP' });
     for (const link of ['link', 'broken'])
       await expect(nodeFileSystem.open(at(link), 'create')).rejects.toMatchObject({ code: 'EEXIST' });

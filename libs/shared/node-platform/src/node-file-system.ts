@@ -14,6 +14,7 @@ const FLAGS: Readonly<Record<OpenMode, number>> = {
   read: constants.O_RDONLY | constants.O_NOFOLLOW,
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
   write: constants.O_RDWR | constants.O_NOFOLLOW,
+  'write-through': constants.O_RDWR | constants.O_NOFOLLOW | constants.O_DSYNC,
 };
 
 const openFile = promisify(open);

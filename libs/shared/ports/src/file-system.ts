@@ -1,8 +1,8 @@
 // Files, injected: all storage of the broker goes through this port, so that tests can simulate power cuts.
 //
 // Failures keep Node's `code` (ENOSPC, EDQUOT, EMFILE, EIO, ENOENT, EEXIST, …) on the thrown Error.
-// Durability is POSIX's: bytes are safe after `datasync`, a new, renamed or removed name after
-// `syncDirectory` of its directory. Nothing else makes either safe.
+// Durability is POSIX's: bytes are safe after `datasync`, or once a write through resolves; a new, renamed or removed name
+// after `syncDirectory` of its directory. Nothing else makes either safe.
 
 export interface FileHandle {
   /** Writes from `bytes[0]` at `position`; resolves to the count written, which may be short. */
@@ -23,10 +23,11 @@ export interface FileHandle {
  * - `read`: must exist, not writable
  * - `create`: must not exist, read and write
  * - `write`: must exist, read and write
+ * - `write-through`: must exist, read and write; what a write reports as written is durable, with its length (O_DSYNC)
  *
  * None follows a symbolic link in the last component (O_NOFOLLOW). New files have mode 0600.
  */
-export type OpenMode = 'read' | 'create' | 'write';
+export type OpenMode = 'read' | 'create' | 'write' | 'write-through';
 
 /** A lock that the end of the process releases. */
 export interface DirectoryLock {

@@ -35,6 +35,21 @@ describe('bytes', () => {
     expect(remains(fileSystem, (after) => contentOf(after, '/a'))).toEqual(['stored']);
   });
 
+  it('that were written through survive every power cut, and are torn where it meets the write', async () => {
+    const fileSystem = create();
+    await put(fileSystem, '/a', 'o'.repeat(2 * PAGE_BYTES), true);
+    await fileSystem.syncDirectory('/');
+    const file = await fileSystem.open('/a', 'write-through');
+    await file.write(text('m'.repeat(2 * PAGE_BYTES)), 0);
+    expect(remains(fileSystem, (after) => contentOf(after, '/a'))).toEqual(['m'.repeat(2 * PAGE_BYTES)]);
+    fileSystem.cutPowerAt(fileSystem.trace.length + 1);
+    void file.write(text('n'.repeat(2 * PAGE_BYTES)), 0);
+    await fileSystem.powerCut;
+    const found = remains(fileSystem, (after) => contentOf(after, '/a').replaceAll(/(.)\1*/g, '$1'));
+    expect(found).toEqual(expect.arrayContaining(['m', 'n', 'nm', 'mn']));
+    expect(found.join('')).toMatch(/^[mn]+$/);
+  });
+
   it('that were not synchronised are lost, kept or torn page by page', async () => {
     const fileSystem = create();
     await put(fileSystem, '/a', 'o'.repeat(3 * PAGE_BYTES), true);

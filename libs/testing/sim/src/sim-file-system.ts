@@ -100,11 +100,20 @@ function fileSystemOver(root: SimDirectory, options: SimFileSystemOptions): SimF
     return number === fault.call || (fault.isForEver && number > fault.call) ? fault.kind : undefined;
   };
 
-  /** Runs a call: counts it, yields, and applies the fault. `damage` is the effect of a failing call. */
-  const run = async <T>(call: FileCall, work: (isShort: boolean) => T, damage?: () => void): Promise<T> => {
+  /**
+   * Runs a call: counts it, yields, and applies the fault. `damage` is the effect of a failing call, `begun` that of one
+   * that a power cut meets on its way.
+   */
+  const run = async <T>(
+    call: FileCall,
+    work: (isShort: boolean) => T,
+    damage?: () => void,
+    begun?: () => void,
+  ): Promise<T> => {
     await turns(random);
     trace.push(call);
     if (trace.length >= cutAt) {
+      if (trace.length === cutAt) begun?.();
       reportPowerCut();
       return await new Promise<T>(() => undefined);
     }
@@ -127,7 +136,7 @@ function fileSystemOver(root: SimDirectory, options: SimFileSystemOptions): SimF
     return count;
   };
 
-  const handleOf = (file: SimFile, isWritable: boolean): FileHandle => {
+  const handleOf = (file: SimFile, isWritable: boolean, isWrittenThrough = false): FileHandle => {
     let isOpen = true;
     openHandles += 1;
     const check = (writes: boolean): void => {
@@ -138,11 +147,17 @@ function fileSystemOver(root: SimDirectory, options: SimFileSystemOptions): SimF
         'write',
         (isShort) => {
           check(true);
-          return write(file, buffers, position, isShort);
+          const count = write(file, buffers, position, isShort);
+          if (isWrittenThrough) syncBytes(file, pageBytes);
+          return count;
         },
         () => {
           const bytes = Buffer.concat(buffers);
           writeBytes(file, bytes.subarray(0, Math.floor(bytes.length * random.fraction())), position, pageBytes);
+        },
+        () => {
+          // The disk has begun to store it: any part may be there.
+          if (isWrittenThrough && isOpen) writeBytes(file, Buffer.concat(buffers), position, pageBytes);
         },
       );
     return {
@@ -198,7 +213,7 @@ function fileSystemOver(root: SimDirectory, options: SimFileSystemOptions): SimF
     }
     if (node === undefined) throw systemError('ENOENT', path);
     if (node.kind !== 'file') throw systemError('EISDIR', path);
-    return handleOf(node, mode === 'write');
+    return handleOf(node, mode !== 'read', mode === 'write-through');
   };
 
   const rename = (from: string, to: string): void => {
