@@ -139,7 +139,7 @@ describe('decisions', () => {
     const text = read(path);
     const number = Number(/\/(\d{4})-/.exec(path)?.[1]);
     expect(text).toMatch(
-      new RegExp(`^# ${number}\\. .+\n\n- Status: (accepted|superseded)[^]*?\n- Date: 20\\d\\d-\\d\\d-\\d\\d`),
+      new RegExp(`^# ${number}\\. .+\n\n- Status: (proposed|accepted|superseded)[^]*?\n- Date: 20\\d\\d-\\d\\d-\\d\\d`),
     );
     expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(60);
   });

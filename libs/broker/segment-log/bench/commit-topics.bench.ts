@@ -1,0 +1,157 @@
+// What CPU does a message cost in commits of 20,000 lines over 10, 1,000 and 100,000 topics: in this log, by names and by
+// columns, and in the one with a file for each topic, in turns? It includes what runs in the background until all is
+// carried on.
+//
+// TOPICS=10,1000 names other numbers of topics, KIND=columns one of the three; TURNS and COMMITS set the length.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openBrokerLog } from '@pulses/broker-log';
+import type { BrokerLog } from '@pulses/broker-log-api';
+import type { TopicAppend } from '@pulses/broker-wire';
+import { nodeClock, nodeFileSystem, nodeRandom, startNodeFileWriter } from '@pulses/shared-node-platform';
+import { crc32 } from 'node:zlib';
+import { openSegmentLog, type ColumnarCommit, type SegmentLog } from '../src';
+
+const isSmoke = process.env['SMOKE'] === '1';
+const LINES = isSmoke ? 200 : 20_000;
+const LINE_BYTES = 250;
+const TOPICS = (process.env['TOPICS'] ?? (isSmoke ? '10,100' : '10,1000,100000')).split(',').map(Number);
+const TURNS = Number(process.env['TURNS'] ?? (isSmoke ? 1 : 3));
+const COMMITS = Number(process.env['COMMITS'] ?? (isSmoke ? 2 : 30));
+
+type Kind = 'files' | 'segments' | 'columns';
+
+const KINDS: readonly Kind[] = ['files', 'segments', 'columns'];
+
+const nameOf = (topic: number): string => `tenants.t${topic}.grouped.pulses`;
+
+/** Lines of the topics from `first` on, as many as a commit holds. */
+function appendsOf(first: number, topics: number): TopicAppend[] {
+  const touched = Math.min(topics, LINES);
+  const recordCount = LINES / touched;
+  const line = `{"pad":"${'x'.repeat(LINE_BYTES - 11)}"}\n`;
+  const payload = Buffer.from(line.repeat(recordCount * touched));
+  const bytes = recordCount * line.length;
+  return Array.from({ length: touched }, (_, index) => ({
+    topic: nameOf((first + index) % topics),
+    recordCount,
+    payload: payload.subarray(index * bytes, (index + 1) * bytes),
+  }));
+}
+
+interface Opened {
+  readonly log: BrokerLog;
+  /** The same, where it takes columns. */
+  readonly segmentLog?: SegmentLog;
+  close(): Promise<void>;
+}
+
+async function open(kind: Kind, directory: string): Promise<Opened> {
+  const platform = { fileSystem: nodeFileSystem, clock: nodeClock, random: nodeRandom, directory };
+  if (kind !== 'files') {
+    const log = await openSegmentLog(platform);
+    return { log, ...(kind === 'columns' ? { segmentLog: log } : {}), close: () => log.close() };
+  }
+  const fileWriter = await startNodeFileWriter();
+  const log = await openBrokerLog({ ...platform, fileWriter });
+  return {
+    log,
+    close: async () => {
+      await log.close();
+      await fileWriter.close();
+    },
+  };
+}
+
+type Columns = Pick<ColumnarCommit, 'newTopics' | 'topicIds' | 'counts' | 'lengths' | 'payload' | 'payloadCrc'>;
+
+function columnsOf(log: SegmentLog, appends: readonly TopicAppend[]): Columns {
+  const payload = Buffer.concat(appends.map((append) => append.payload));
+  return {
+    newTopics: [],
+    topicIds: Uint32Array.from(appends, ({ topic }) => log.topicId(topic) ?? 0),
+    counts: Uint32Array.from(appends, ({ recordCount }) => recordCount),
+    lengths: Uint32Array.from(appends, (append) => append.payload.length),
+    payload,
+    payloadCrc: crc32(payload),
+  };
+}
+
+async function settled(log: BrokerLog): Promise<void> {
+  while (log.unwrittenBytes > 0) await sleep(20);
+}
+
+interface Result {
+  readonly cpuUs: number;
+  readonly wallUs: number;
+}
+
+/** CPU and time of a message, in microseconds. */
+async function measure(kind: Kind, topics: number): Promise<Result> {
+  const directory = await mkdtemp(join(process.env['BENCH_DIR'] ?? process.cwd(), 'tmp-bench-'));
+  const { log, segmentLog, close } = await open(kind, directory);
+  try {
+    const { incarnation } = await log.createTopic('source');
+    const groupEpoch = await log.advanceGroupEpoch('g');
+    let revision = 0;
+    const head = () => {
+      const position = { name: 'grouped', expectedRevision: revision++, offset: 0, metadata: '' };
+      return { group: 'g', groupEpoch, topic: 'source', incarnation, positions: [position] };
+    };
+    const commits = Array.from({ length: Math.min(COMMITS, Math.ceil(topics / LINES)) }, (_, index) =>
+      appendsOf(index * LINES, topics),
+    );
+    // Every topic is there before.
+    for (const appends of commits) await log.commit({ ...head(), appends });
+    const columns = segmentLog && commits.map((appends) => columnsOf(segmentLog, appends));
+    await settled(log);
+    const before = process.cpuUsage();
+    const startMs = performance.now();
+    for (let index = 0; index < COMMITS; index += 1) {
+      const at = index % commits.length;
+      const rows = columns?.[at];
+      if (segmentLog !== undefined && rows !== undefined) await segmentLog.commitColumns({ ...head(), ...rows });
+      else await log.commit({ ...head(), appends: commits[at] ?? [] });
+    }
+    await settled(log);
+    const { user, system } = process.cpuUsage(before);
+    const messages = COMMITS * LINES;
+    const expected = (COMMITS + commits.length) * LINES;
+    let stored = 0;
+    for (const { nextOffset } of log.topics({ prefix: 'tenants.', after: '', limit: 1_000_000 }).topics)
+      stored += nextOffset;
+    if (stored !== expected) throw new Error(`the result is wrong: ${stored} of ${expected} messages`);
+    return { cpuUs: (user + system) / messages, wallUs: ((performance.now() - startMs) * 1_000) / messages };
+  } finally {
+    await close();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((left, right) => left - right)[values.length >> 1] ?? 0;
+}
+
+const alive = setInterval(() => undefined, 1_000);
+const kinds = KINDS.filter((kind) => (process.env['KIND'] ?? kind) === kind);
+for (const topics of TOPICS) {
+  const results: Record<Kind, Result[]> = { files: [], segments: [], columns: [] };
+  for (let turn = 0; turn < TURNS; turn += 1) {
+    for (const kind of kinds) results[kind].push(await measure(kind, topics));
+  }
+  const summary = Object.fromEntries(
+    kinds.map((kind) => [
+      kind,
+      {
+        cpuUs: median(results[kind].map(({ cpuUs }) => cpuUs)).toFixed(3),
+        wallUs: median(results[kind].map(({ wallUs }) => wallUs)).toFixed(3),
+      },
+    ]),
+  );
+  const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`;
+  console.log(JSON.stringify({ bench: 'commit-topics', topics, turns: TURNS, ...summary, machine, smoke: isSmoke }));
+}
+clearInterval(alive);

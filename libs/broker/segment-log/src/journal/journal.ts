@@ -1,0 +1,314 @@
+// Writes frames to the journal's newest segment.
+//
+// Guarantees: frames that `write` resolved for are whole in the file; after a refusal (STORAGE_FULL) the file ends where
+// it ended before, so no torn frame is ever followed by another. A segment's header and name are durable, and the segment
+// before it is, before its first frame is written. After STORAGE_FAILED nothing may be called but `close`. Does not retry a
+// failed fdatasync: what it had to save may be gone while a second call succeeds.
+//
+// One caller at a time: `prepare`, then `add` for each frame, then `write` and `sync`.
+
+import { PulsesError } from '@pulses/shared-errors';
+import { failpoint } from '@pulses/shared-failpoints';
+import type { Clock, FileHandle, FileSystem } from '@pulses/shared-ports';
+import { crc32 } from 'node:zlib';
+import { isFull, isOutOfDescriptors, storageFailed } from '../disk/disk-errors';
+import { createOrReset, writeAll } from '../disk/full-io';
+import type { Tail } from './tail';
+import type { Entry } from './entries';
+import { FRAME_HEADER_BYTES, frameLengthOf, ROW_BYTES, sealFrame } from './frame';
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, segmentName, type LogIdentity } from './segment-header';
+import type { SpareSegments } from './spare-segments';
+
+/** More rows than these are copied at once. */
+const LOOP_ROWS_MAX = 16;
+
+/** Where the journal continues. */
+export interface JournalEnd {
+  readonly identity: LogIdentity;
+  /** LSN of the last frame. */
+  readonly lsn: number;
+  /** CRC of the last frame; 0 when there is none. */
+  readonly crc: number;
+  readonly firstLsn: number;
+  /** Bytes of the segment that starts at `firstLsn`. */
+  readonly length: number;
+}
+
+/** What a frame is made of. The memory may be used again after `add`. */
+export interface FrameContent {
+  readonly timestampMs: number;
+  readonly rows: number;
+  /** `rows` numbers each. */
+  readonly ids: Uint32Array;
+  readonly counts: Uint32Array;
+  readonly lengths: Uint32Array;
+  readonly entries: readonly Entry[];
+  /** The entries as bytes. */
+  readonly entryBytes: Uint8Array;
+  /** The payload in pieces, and their length together. */
+  readonly payloads: readonly Uint8Array[];
+  readonly payloadLength: number;
+  /** CRC of the payload, when it is known. */
+  readonly payloadCrc: number | undefined;
+}
+
+/** A frame and where it lies. */
+export interface PlacedFrame {
+  readonly lsn: number;
+  readonly timestampMs: number;
+  readonly rows: number;
+  readonly columns: Uint32Array;
+  readonly entries: readonly Entry[];
+  /** First LSN of its segment. */
+  readonly segmentFirstLsn: number;
+  /** Where its payload starts in the segment. */
+  readonly payloadAt: number;
+  readonly payloadLength: number;
+  readonly payloadCrc: number;
+  /** Where it ends in the segment. */
+  readonly end: number;
+}
+
+export interface JournalOptions {
+  readonly fileSystem: FileSystem;
+  readonly clock: Clock;
+  /** Directory of the segments. */
+  readonly directory: string;
+  readonly segmentBytesMax: number;
+  readonly tail: Tail;
+  /** Segments that are used again; undefined when new ones are made. */
+  readonly spares: SpareSegments | undefined;
+  /** True when segments that are used again are written through: each write is synchronised by itself. */
+  readonly isWrittenThrough: boolean;
+  readonly onSync: (seconds: number) => void;
+  /** A new segment was begun. */
+  readonly onRoll: (firstLsn: number) => void;
+}
+
+export class Journal {
+  readonly #options: JournalOptions;
+  readonly #identity: LogIdentity;
+  #file: FileHandle;
+  #firstLsn: number;
+  #length: number;
+  #lsn: number;
+  #crc: number;
+  #syncedUpTo: number;
+  /** Where the frames that are not written yet end. */
+  #staged: { lsn: number; crc: number; length: number };
+  #isRollDue = false;
+  /** Of the segment in use. */
+  #isWrittenThrough = false;
+
+  /** @param file the segment of `end`, open for writing */
+  constructor(options: JournalOptions, end: JournalEnd, file: FileHandle) {
+    this.#options = options;
+    this.#identity = end.identity;
+    this.#file = file;
+    this.#firstLsn = end.firstLsn;
+    this.#length = end.length;
+    this.#lsn = end.lsn;
+    this.#crc = end.crc;
+    this.#syncedUpTo = end.lsn;
+    this.#staged = { lsn: end.lsn, crc: end.crc, length: end.length };
+  }
+
+  get lsn(): number {
+    return this.#lsn;
+  }
+
+  /** CRC of the last frame. */
+  get crc(): number {
+    return this.#crc;
+  }
+
+  get identity(): LogIdentity {
+    return this.#identity;
+  }
+
+  /** First LSN of the segment in use. */
+  get segmentFirstLsn(): number {
+    return this.#firstLsn;
+  }
+
+  /** Bytes of the frames that wait for `write`. */
+  get stagedBytes(): number {
+    return this.#staged.length - this.#length;
+  }
+
+  /** The segment in use is left before the next frame, however short. */
+  rollSoon(): void {
+    this.#isRollDue = true;
+  }
+
+  /** Begins a new segment when the one in use is full. @throws PulsesError STORAGE_FAILED */
+  async prepare(): Promise<void> {
+    const isEmpty = this.#lsn < this.#firstLsn;
+    const isFullLength = this.#length >= this.#options.segmentBytesMax;
+    if (!isEmpty && (isFullLength || this.#isRollDue)) await this.#roll();
+    this.#isRollDue = false;
+  }
+
+  /** Makes the next frame in memory. */
+  add(content: FrameContent): PlacedFrame {
+    const { rows, timestampMs, entryBytes, payloadLength } = content;
+    const metaLength = rows * ROW_BYTES + entryBytes.length;
+    const frameLength = frameLengthOf(metaLength, payloadLength);
+    const { tail } = this.#options;
+    const position = this.#staged.length;
+    const slab = tail.take(this.#firstLsn, position, frameLength);
+    const at = position - slab.from;
+    const columns = putColumns(slab.bytes, at + FRAME_HEADER_BYTES, content);
+    slab.bytes.set(entryBytes, at + FRAME_HEADER_BYTES + rows * ROW_BYTES);
+    const payloadAt = at + FRAME_HEADER_BYTES + metaLength;
+    let end = payloadAt;
+    for (const payload of content.payloads) {
+      (Buffer.prototype as Buffer).copy.call(payload, slab.bytes, end);
+      end += payload.length;
+    }
+    const payloadCrc = content.payloadCrc ?? crc32(slab.bytes.subarray(payloadAt, end));
+    const lsn = this.#staged.lsn + 1;
+    const header = { metaLength, payloadLength, rows, lsn, timestampMs, payloadCrc, previousCrc: this.#staged.crc };
+    const syncedUpTo = this.#syncedUpTo;
+    const crc = sealFrame(slab.bytes, slab.view, at, { ...header, syncedUpTo }, this.#identity.seed);
+    this.#staged = { lsn, crc, length: position + frameLength };
+    return {
+      lsn,
+      timestampMs,
+      rows,
+      columns,
+      entries: content.entries,
+      segmentFirstLsn: this.#firstLsn,
+      payloadAt: slab.from + payloadAt,
+      payloadLength,
+      payloadCrc,
+      end: position + frameLength,
+    };
+  }
+
+  /** Writes the frames that were added. @throws PulsesError STORAGE_FULL (nothing changed), STORAGE_FAILED */
+  async write(): Promise<void> {
+    failpoint('journal.before-write');
+    const startMs = this.#options.clock.monotonicMs();
+    try {
+      await writeAll(this.#file, this.#options.tail.buffersFrom(this.#length), this.#length);
+    } catch (error) {
+      await this.#takeBack(error);
+    }
+    failpoint('journal.after-write');
+    this.#lsn = this.#staged.lsn;
+    this.#crc = this.#staged.crc;
+    this.#length = this.#staged.length;
+    if (this.#isWrittenThrough) this.#synced(this.#lsn, startMs);
+  }
+
+  /** Makes every written frame durable. @throws PulsesError STORAGE_FAILED */
+  async sync(): Promise<void> {
+    if (this.#syncedUpTo === this.#lsn) return;
+    const upTo = this.#lsn;
+    const startMs = this.#options.clock.monotonicMs();
+    try {
+      await this.#file.datasync();
+    } catch (error) {
+      throw storageFailed(`fdatasync of ${segmentName(this.#firstLsn)} failed`, error);
+    }
+    this.#synced(upTo, startMs);
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  #synced(lsn: number, startMs: number): void {
+    failpoint('journal.after-sync');
+    this.#syncedUpTo = lsn;
+    this.#options.onSync((this.#options.clock.monotonicMs() - startMs) / 1000);
+  }
+
+  /** A file under the name of the next segment, which says that it holds no frame. */
+  async #nextFile(path: string, spare: string | undefined): Promise<FileHandle> {
+    const { fileSystem, isWrittenThrough } = this.#options;
+    if (spare === undefined) return await createOrReset(fileSystem, path);
+    await fileSystem.rename(spare, path);
+    return await fileSystem.open(path, isWrittenThrough ? 'write-through' : 'write');
+  }
+
+  /** @throws PulsesError STORAGE_FULL, STORAGE_FAILED */
+  async #takeBack(error: unknown): Promise<never> {
+    const name = segmentName(this.#firstLsn);
+    if (!isFull(error)) throw storageFailed(`${name} could not be written`, error);
+    try {
+      await this.#file.truncate(this.#length);
+      // The first of the frames may be whole on the disk: they were refused, and must not come back.
+      await this.#file.datasync();
+    } catch (truncateError) {
+      throw storageFailed(`${name} could not be cut after a full disk`, truncateError);
+    }
+    this.#options.tail.takeBack(this.#length);
+    this.#staged = { lsn: this.#lsn, crc: this.#crc, length: this.#length };
+    throw new PulsesError('STORAGE_FULL', undefined, { cause: error });
+  }
+
+  /**
+   * Stays with the old segment when there is no room or descriptor for a new one. The name comes first: once the header
+   * is there, the segment counts, and frames in the old one behind it would not.
+   */
+  async #roll(): Promise<void> {
+    await this.sync();
+    const { fileSystem, directory, spares, isWrittenThrough } = this.#options;
+    const spare = spares?.take();
+    const firstLsn = this.#lsn + 1;
+    const path = `${directory}/${segmentName(firstLsn)}`;
+    const header = encodeSegmentHeader({ ...this.#identity, firstLsn, previousCrc: this.#crc });
+    let next: FileHandle | undefined;
+    try {
+      next = await this.#nextFile(path, spare);
+      failpoint('journal.roll.after-name');
+      await fileSystem.syncDirectory(directory);
+      await writeAll(next, [header], 0);
+      failpoint('journal.roll.after-header');
+    } catch (error) {
+      await dropFile(fileSystem, path, next);
+      if (isFull(error) || isOutOfDescriptors(error)) return;
+      throw storageFailed(`${path} could not be made`, error);
+    }
+    try {
+      await next.datasync();
+    } catch (error) {
+      await next.close().catch(() => undefined);
+      throw storageFailed(`${path} could not be synchronised`, error);
+    }
+    failpoint('journal.roll.after-sync');
+    const previous = this.#file;
+    this.#file = next;
+    this.#isWrittenThrough = isWrittenThrough && spare !== undefined;
+    this.#firstLsn = firstLsn;
+    this.#length = SEGMENT_HEADER_BYTES;
+    this.#staged = { lsn: this.#lsn, crc: this.#crc, length: this.#length };
+    this.#options.onRoll(firstLsn);
+    await previous.close();
+  }
+}
+
+/** The columns, in place. `at` is a multiple of 8. */
+function putColumns(bytes: Buffer, at: number, { rows, ids, counts, lengths }: FrameContent): Uint32Array {
+  const columns = new Uint32Array(bytes.buffer, at, rows * 3);
+  if (rows > LOOP_ROWS_MAX) {
+    columns.set(ids.subarray(0, rows));
+    columns.set(counts.subarray(0, rows), rows);
+    columns.set(lengths.subarray(0, rows), 2 * rows);
+    return columns;
+  }
+  for (let row = 0; row < rows; row += 1) {
+    columns[row] = ids[row]!; // as many as rows
+    columns[rows + row] = counts[row]!;
+    columns[2 * rows + row] = lengths[row]!;
+  }
+  return columns;
+}
+
+/** Best effort: what stays behind has no whole header and is passed over on start. */
+async function dropFile(fileSystem: FileSystem, path: string, handle: FileHandle | undefined): Promise<void> {
+  await handle?.close().catch(() => undefined);
+  await fileSystem.remove(path).catch(() => undefined);
+}

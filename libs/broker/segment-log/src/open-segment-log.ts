@@ -1,0 +1,38 @@
+// Opens a data directory as a log.
+
+import { SILENT_LOGGER } from '@pulses/shared-ports';
+import { makeDataDirectory, makeDirectories } from './disk/data-directory';
+import { SEGMENT_LOG_DEFAULTS, type OpenSegmentLogOptions } from './options';
+import { SpareSegments } from './journal/spare-segments';
+import { recover } from './recovery/recovery';
+import { SegmentLog } from './segment-log';
+
+/**
+ * Opens the data directory, which is made when it does not exist, and reads back what it holds.
+ *
+ * @throws PulsesError DATA_DIR_LOCKED, JOURNAL_CORRUPT; the port's error when the directory cannot be used
+ */
+export async function openSegmentLog(given: OpenSegmentLogOptions): Promise<SegmentLog> {
+  const { fileSystem, clock, random, logger = SILENT_LOGGER, kindOf = () => 0 } = given;
+  await makeDataDirectory(fileSystem, given.directory);
+  const lock = await fileSystem.lockDirectory(given.directory);
+  try {
+    const directories = await makeDirectories(fileSystem, given.directory);
+    const { segmentBytesMax, groupBytesMax, journalMode } = { ...SEGMENT_LOG_DEFAULTS, ...given.options };
+    const recovered = await recover({ fileSystem, clock, random, logger, directories, segmentBytesMax, kindOf });
+    const spares =
+      journalMode === 'recycled'
+        ? new SpareSegments(fileSystem, directories.journal, segmentBytesMax + groupBytesMax)
+        : undefined;
+    try {
+      await spares?.prepare();
+    } catch (error) {
+      // Without spares it is as in the other mode.
+      logger.warn({ reason: String(error) }, 'no spare segments');
+    }
+    return new SegmentLog(given, directories, recovered, spares, () => lock.release());
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}

@@ -1,0 +1,214 @@
+// Reads messages wherever they lie: the tail in memory, journal segments that are not sealed, runs.
+//
+// Guarantees: what it gives out is a copy, and what was stored; it never waits when the messages are in memory. What it
+// reads from a file may be sealed, dropped or deleted meanwhile: it then looks again. Bounds: `bytesMax` of a read, and the
+// numbers of the topic's pieces that are not sealed.
+
+import { PulsesError } from '@pulses/shared-errors';
+import type { Incarnation, RecordBatch } from '@pulses/broker-wire';
+import type { LogState, Run } from '../commit/log-state';
+import { readFailed } from '../disk/disk-errors';
+import type { RunEntry } from '../segments/run-format';
+import type { UnsealedIndex } from '../segments/unsealed';
+import { NO_ROW } from '../topics/topic-table';
+import { batchFrom, createGathering } from './record-cut';
+import { KeptNewest } from './kept-newest';
+import type { RunReader } from './run-reader';
+import type { SegmentReader } from './segment-reader';
+import type { Tail } from '../journal/tail';
+
+const HINTS_KEPT = 4_096;
+
+export interface MessageReaderOptions {
+  readonly state: LogState;
+  readonly unsealed: UnsealedIndex;
+  readonly tail: Tail;
+  readonly segments: SegmentReader;
+  readonly runs: RunReader;
+}
+
+export class MessageReader {
+  readonly #options: MessageReaderOptions;
+  /** By topic id: the run where the last read of sealed messages ended. */
+  readonly #hints = new KeptNewest<Run>(HINTS_KEPT);
+
+  constructor(options: MessageReaderOptions) {
+    this.#options = options;
+  }
+
+  /** @throws PulsesError TOPIC_UNKNOWN, OFFSET_OUT_OF_RANGE, JOURNAL_CORRUPT, OVERLOADED, STORAGE_FAILED */
+  async read(name: string, incarnation: Incarnation, fromOffset: number, bytesMax: number): Promise<RecordBatch[]> {
+    const { topics } = this.#options.state;
+    const row = topics.findStored(name);
+    if (row === NO_ROW || topics.incarnationOf(row) !== incarnation) throw unknownTopic(name);
+    const [start, next] = [topics.startOffset(row), topics.nextOffset(row)];
+    if (fromOffset < start || fromOffset > next || !Number.isSafeInteger(fromOffset)) {
+      const what = `topic ${name} holds the offsets ${start} to ${next}, not ${fromOffset}`;
+      throw new PulsesError('OFFSET_OUT_OF_RANGE', what);
+    }
+    if (fromOffset === next) return [];
+    const topicId = topics.idOf(row);
+    if (fromOffset < topics.sealedOffset(row)) return await this.#readRuns(name, topicId, fromOffset, bytesMax);
+    const { pieces, baseOffset } = this.#options.unsealed.piecesFrom(row, fromOffset);
+    return (
+      this.#readTail(pieces, baseOffset, fromOffset, bytesMax) ??
+      (await this.#readSegments(name, incarnation, { pieces, baseOffset }, fromOffset, bytesMax))
+    );
+  }
+
+  /** Timestamp of a message that is stored. @throws PulsesError JOURNAL_CORRUPT; the port's error */
+  async timestampAt(topicId: number, offset: number): Promise<number> {
+    const { state, unsealed } = this.#options;
+    const row = state.topics.rowOf(topicId);
+    if (row === NO_ROW || offset >= state.topics.nextOffset(row)) return 0;
+    if (offset >= state.topics.sealedOffset(row)) {
+      const piece = unsealed.piecesFrom(row, offset).pieces.at(-1)!; // at least one
+      const segment = unsealed.segmentOf(piece);
+      return segment.timestampOf(segment.frameOf(piece - segment.firstPiece));
+    }
+    const found = await this.#find(topicId, offset);
+    return found?.entry.firstTimestampMs ?? 0;
+  }
+
+  /** Undefined when the first piece is not in memory; the later ones are when it is. */
+  #readTail(pieces: number[], first: number, fromOffset: number, bytesMax: number): RecordBatch[] | undefined {
+    const { unsealed, tail } = this.#options;
+    const gathering = createGathering(bytesMax);
+    let baseOffset = first;
+    for (let index = pieces.length - 1; index >= 0; index -= 1) {
+      const piece = pieces[index]!; // in range
+      const segment = unsealed.segmentOf(piece);
+      const at = piece - segment.firstPiece;
+      const slab = tail.slabAt(segment.firstLsn, segment.placeOf(at));
+      if (slab === undefined) return undefined;
+      const recordCount = segment.countOf(at);
+      const timestampMs = segment.timestampOf(segment.frameOf(at));
+      const start = segment.placeOf(at) - slab.from;
+      const place = { bytes: slab.bytes, start, length: segment.lengthOf(at) };
+      const stored = { baseOffset, recordCount, timestampMs, ...place };
+      if (!gathering.add(batchFrom(stored, Math.max(fromOffset, baseOffset)))) break;
+      baseOffset += recordCount;
+    }
+    return copied(gathering.batches);
+  }
+
+  async #readSegments(
+    name: string,
+    incarnation: Incarnation,
+    { pieces, baseOffset: first }: { pieces: number[]; baseOffset: number },
+    fromOffset: number,
+    bytesMax: number,
+  ): Promise<RecordBatch[]> {
+    const { state, unsealed, segments } = this.#options;
+    const batches: RecordBatch[] = [];
+    let room = bytesMax;
+    let baseOffset = first;
+    let segment = unsealed.segmentOf(pieces.at(-1)!); // at least one
+    try {
+      for (let index = pieces.length - 1; index >= 0; index -= 1) {
+        const piece = pieces[index]!; // in range
+        if (piece >= segment.firstPiece + segment.pieces) {
+          // Gone or sealed meanwhile: the next read finds that out.
+          const row = state.topics.findStored(name);
+          if (row === NO_ROW || baseOffset < state.topics.sealedOffset(row)) break;
+          segment = unsealed.segmentOf(piece);
+        }
+        const at = piece - segment.firstPiece;
+        const bytes = await segments.piece(segment, at);
+        const gathering = createGathering(room);
+        const stored = {
+          baseOffset,
+          recordCount: segment.countOf(at),
+          timestampMs: segment.timestampOf(segment.frameOf(at)),
+          bytes,
+          start: 0,
+          length: bytes.length,
+        };
+        const cut = batchFrom(stored, Math.max(fromOffset, baseOffset));
+        if (batches.length > 0 && cut.payload.length > room) break;
+        const goesOn = gathering.add(cut);
+        batches.push(...copied(gathering.batches));
+        room -= cut.payload.length;
+        if (!goesOn) break;
+        baseOffset += stored.recordCount;
+      }
+      return batches;
+    } catch (error) {
+      const row = state.topics.findStored(name);
+      if (row === NO_ROW || state.topics.incarnationOf(row) !== incarnation) throw unknownTopic(name);
+      // Sealed meanwhile, and its segment may have gone.
+      if (fromOffset < state.topics.sealedOffset(row)) return await this.read(name, incarnation, fromOffset, bytesMax);
+      throw readFailed(segments.pathOf(segment.firstLsn), error);
+    }
+  }
+
+  async #readRuns(name: string, topicId: number, fromOffset: number, bytesMax: number): Promise<RecordBatch[]> {
+    const { state, runs } = this.#options;
+    try {
+      const found = await this.#find(topicId, fromOffset);
+      if (found === undefined) throw new TypeError(`no run holds offset ${fromOffset} of topic ${name}`);
+      this.#hints.set(`${topicId}`, found.run);
+      return await runs.read(found.run, found.entry, fromOffset, bytesMax);
+    } catch (error) {
+      // What was read may have gone meanwhile, which is no damage.
+      const row = state.topics.rowOf(topicId);
+      if (row === NO_ROW) throw unknownTopic(name);
+      if (fromOffset < state.topics.startOffset(row)) {
+        throw new PulsesError('OFFSET_OUT_OF_RANGE', `topic ${name} starts at ${state.topics.startOffset(row)} by now`);
+      }
+      throw readFailed(`the runs of topic ${name}`, error);
+    }
+  }
+
+  /**
+   * The run with a sealed message. A run that has the topic tells on which side the message is; one without it tells
+   * nothing. So it goes from run to run: from where the last read was, else from the nearer end.
+   */
+  async #find(topicId: number, offset: number): Promise<{ run: Run; entry: RunEntry } | undefined> {
+    const { state, runs } = this.#options;
+    const row = state.topics.rowOf(topicId);
+    const all = state.runs.filter(({ kind }) => kind === state.topics.kindOf(row));
+    const hint = this.#hints.get(`${topicId}`);
+    const isLate = offset - state.topics.startOffset(row) > state.topics.sealedOffset(row) - offset;
+    let at = hint === undefined ? -1 : all.indexOf(hint);
+    if (at === -1) at = isLate ? all.length - 1 : 0;
+    let step = isLate && hint === undefined ? -1 : 1;
+    for (let looked = 0; looked <= 2 * all.length; looked += 1) {
+      const run = all[at];
+      if (run === undefined) return undefined;
+      const entry = await runs.entryOf(run, topicId);
+      if (entry !== undefined) {
+        if (entry.baseOffset <= offset && offset < entry.baseOffset + entry.count) return { run, entry };
+        step = offset < entry.baseOffset ? -1 : 1;
+      }
+      at += step;
+    }
+    return undefined;
+  }
+}
+
+function unknownTopic(name: string): PulsesError {
+  return new PulsesError('TOPIC_UNKNOWN', `topic ${name} is not there any more`);
+}
+
+/** The batches in memory of their own, those of one time together. */
+function copied(batches: readonly RecordBatch[]): RecordBatch[] {
+  let length = 0;
+  for (const { payload } of batches) length += payload.length;
+  const bytes = Buffer.allocUnsafeSlow(length);
+  const copies: RecordBatch[] = [];
+  let at = 0;
+  for (let index = 0; index < batches.length;) {
+    const { baseOffset, timestampMs } = batches[index]!; // in range
+    const start = at;
+    let recordCount = 0;
+    for (; batches[index]?.timestampMs === timestampMs; index += 1) {
+      const batch = batches[index]!; // looked at just now
+      bytes.set(batch.payload, at);
+      at += batch.payload.length;
+      recordCount += batch.recordCount;
+    }
+    copies.push({ baseOffset, recordCount, timestampMs, payload: bytes.subarray(start, at) });
+  }
+  return copies;
+}

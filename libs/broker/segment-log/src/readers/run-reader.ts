@@ -1,0 +1,236 @@
+// Reads messages from runs.
+//
+// Guarantees: every block of a directory, list of pieces and piece is checked against its CRC before anything of it is
+// used: what comes back is what was written, or JOURNAL_CORRUPT with file and byte. Bounds: a few thousand blocks and
+// a few lists of pieces stay in memory.
+
+import { crc32 } from 'node:zlib';
+import type { RecordBatch } from '@pulses/broker-wire';
+import { takeU64, viewOf } from '@pulses/shared-binary';
+import type { FileHandle } from '@pulses/shared-ports';
+import type { Run } from '../commit/log-state';
+import type { Directories } from '../disk/data-directory';
+import { corrupt, isMissing } from '../disk/disk-errors';
+import { readUpTo } from '../disk/full-io';
+import {
+  blockOf,
+  decodeBlock,
+  decodeIndex,
+  decodeRunHeader,
+  ENTRIES_A_BLOCK,
+  hasPieceCrcs,
+  PIECE_BYTES,
+  piecesCrcOf,
+  placesOf,
+  RUN_HEADER_BYTES,
+  runName,
+  type RunEntry,
+  type RunHeader,
+} from '../segments/run-format';
+import type { HandleCache } from './handle-cache';
+import { KeptNewest } from './kept-newest';
+import { batchFrom, createGathering } from './record-cut';
+
+const RUNS_KEPT = 1_024;
+const BLOCKS_KEPT = 1_024;
+const LISTS_KEPT = 8;
+
+interface OpenRun {
+  readonly name: string;
+  readonly path: string;
+  readonly header: RunHeader;
+  readonly headerCrc: number;
+  /** First topic id of each block. */
+  readonly index: Uint32Array;
+}
+
+/** Pieces of one topic, in order. */
+interface PieceList {
+  readonly baseOffsets: Float64Array;
+  readonly places: Float64Array;
+  readonly bytes: Uint8Array;
+}
+
+export class RunReader {
+  readonly #directories: Directories;
+  readonly #handles: HandleCache;
+  readonly #runs = new KeptNewest<OpenRun>(RUNS_KEPT);
+  readonly #blocks = new KeptNewest<RunEntry[]>(BLOCKS_KEPT);
+  readonly #lists = new KeptNewest<PieceList>(LISTS_KEPT);
+
+  constructor(directories: Directories, handles: HandleCache) {
+    this.#directories = directories;
+    this.#handles = handles;
+  }
+
+  pathOf(run: Pick<Run, 'kind' | 'firstLsn'>): string {
+    return `${this.#directories.runs}/${runName(run)}`;
+  }
+
+  /** The topic's part of the run; undefined when it has none. @throws PulsesError JOURNAL_CORRUPT; the port's error */
+  async entryOf(run: Run, topicId: number): Promise<RunEntry | undefined> {
+    return await this.#use(run, async (handle) => {
+      const open = await this.#open(run, handle);
+      let block = 0;
+      for (let high = open.index.length; high - block > 1;) {
+        const middle = (block + high) >>> 1;
+        if (open.index[middle]! <= topicId)
+          block = middle; // middle < high
+        else high = middle;
+      }
+      if (open.index.length === 0) return undefined;
+      const entries = await this.#block(open, handle, block);
+      return entries.find((entry) => entry.topicId === topicId);
+    });
+  }
+
+  /** The entries of the run, in order, until `visit` answers false. @throws PulsesError JOURNAL_CORRUPT; the port's error */
+  async eachEntry(run: Run, visit: (entry: RunEntry) => boolean): Promise<void> {
+    await this.#use(run, async (handle) => {
+      const open = await this.#open(run, handle);
+      for (let block = 0; block < open.index.length; block += 1) {
+        for (const entry of await this.#readBlock(open, handle, block)) if (!visit(entry)) return;
+      }
+    });
+  }
+
+  /** Messages from `fromOffset` on, which the entry holds. @throws PulsesError JOURNAL_CORRUPT; the port's error */
+  async read(run: Run, entry: RunEntry, fromOffset: number, bytesMax: number): Promise<RecordBatch[]> {
+    return await this.#use(run, async (handle) => {
+      const open = await this.#open(run, handle);
+      const list = await this.#pieces(open, handle, entry);
+      const first = firstAt(list.baseOffsets, fromOffset);
+      const { from, end } = rangeOf(entry, list, first, bytesMax);
+      const start = list.places[from]!; // pieces of the list
+      const bytes = await this.#bytes(open.path, handle, start, list.places[end]! - start);
+      if (!hasPieceCrcs(entry.length) && crc32(bytes) !== entry.payloadCrc) {
+        throw this.#corrupt(open.path, start, `the messages of topic ${entry.topicId} are not valid`);
+      }
+      const view = viewOf(list.bytes);
+      const gathering = createGathering(bytesMax);
+      for (let piece = first; piece < end; piece += 1) {
+        const at = list.places[piece]! - start;
+        const row = piece * PIECE_BYTES;
+        const length = view.getUint32(row + 4, true);
+        if (hasPieceCrcs(entry.length) && crc32(bytes.subarray(at, at + length)) !== view.getUint32(row + 8, true)) {
+          throw this.#corrupt(open.path, start + at, `the messages of piece ${entry.firstPiece + piece} are not valid`);
+        }
+        const baseOffset = list.baseOffsets[piece]!; // below the count
+        const recordCount = view.getUint32(row, true);
+        const stored = { baseOffset, recordCount, timestampMs: takeU64(view, row + 12), bytes, start: at, length };
+        if (!gathering.add(batchFrom(stored, Math.max(fromOffset, baseOffset)))) break;
+      }
+      return gathering.batches;
+    });
+  }
+
+  /** The file is gone. */
+  forget(run: Pick<Run, 'kind' | 'firstLsn'>): void {
+    this.#runs.delete(runName(run));
+    this.#handles.drop(this.pathOf(run));
+  }
+
+  async #use<T>(run: Run, work: (handle: FileHandle) => Promise<T>): Promise<T> {
+    const path = this.pathOf(run);
+    try {
+      return await this.#handles.use(path, work);
+    } catch (error) {
+      if (isMissing(error)) throw this.#corrupt(path, 0, 'the file is missing');
+      throw error;
+    }
+  }
+
+  async #open(run: Run, handle: FileHandle): Promise<OpenRun> {
+    const name = runName(run);
+    const known = this.#runs.get(name);
+    if (known !== undefined) return known;
+    const path = this.pathOf(run);
+    const decoded = decodeRunHeader(await this.#bytes(path, handle, 0, RUN_HEADER_BYTES));
+    const header = decoded?.header;
+    if (decoded === undefined || header?.kind !== run.kind || header.firstLsn !== run.firstLsn) {
+      throw this.#corrupt(path, 0, 'the header of the run is not valid');
+    }
+    const { indexAt, length } = placesOf(decoded.header);
+    const index = decodeIndex(await this.#bytes(path, handle, indexAt, length - indexAt), decoded.crc);
+    if (index === undefined) throw this.#corrupt(path, indexAt, 'the index of the run is not valid');
+    const open = { name, path, header: decoded.header, headerCrc: decoded.crc, index };
+    this.#runs.set(name, open);
+    return open;
+  }
+
+  async #block(open: OpenRun, handle: FileHandle, block: number): Promise<RunEntry[]> {
+    const key = `${open.name}/${block}`;
+    const known = this.#blocks.get(key);
+    if (known !== undefined) return known;
+    const entries = await this.#readBlock(open, handle, block);
+    this.#blocks.set(key, entries);
+    return entries;
+  }
+
+  async #readBlock(open: OpenRun, handle: FileHandle, block: number): Promise<RunEntry[]> {
+    const { at, length } = blockOf(open.header, block);
+    const entries = decodeBlock(await this.#bytes(open.path, handle, at, length), block, open.headerCrc);
+    if (entries !== undefined) return entries;
+    throw this.#corrupt(open.path, at, `entries ${block * ENTRIES_A_BLOCK} and on of the directory are not valid`);
+  }
+
+  async #pieces(open: OpenRun, handle: FileHandle, entry: RunEntry): Promise<PieceList> {
+    const key = `${open.name}/${entry.topicId}`;
+    const known = this.#lists.get(key);
+    if (known !== undefined) return known;
+    const at = placesOf(open.header).piecesAt + entry.firstPiece * PIECE_BYTES;
+    const bytes = await this.#bytes(open.path, handle, at, entry.pieces * PIECE_BYTES);
+    if (piecesCrcOf(bytes, open.headerCrc) !== entry.piecesCrc) {
+      throw this.#corrupt(open.path, at, `the pieces of topic ${entry.topicId} are not valid`);
+    }
+    const view = viewOf(bytes);
+    const baseOffsets = new Float64Array(entry.pieces + 1);
+    const places = new Float64Array(entry.pieces + 1);
+    baseOffsets[0] = entry.baseOffset;
+    places[0] = entry.payloadAt;
+    for (let piece = 0; piece < entry.pieces; piece += 1) {
+      baseOffsets[piece + 1] = baseOffsets[piece]! + view.getUint32(piece * PIECE_BYTES, true); // below the count
+      places[piece + 1] = places[piece]! + view.getUint32(piece * PIECE_BYTES + 4, true);
+    }
+    const list = { baseOffsets, places, bytes };
+    this.#lists.set(key, list);
+    return list;
+  }
+
+  async #bytes(path: string, handle: FileHandle, at: number, length: number): Promise<Uint8Array> {
+    const bytes = Buffer.allocUnsafeSlow(length);
+    const count = await readUpTo(handle, bytes, at);
+    if (count < length) throw this.#corrupt(path, at + count, 'the run ends early');
+    return bytes;
+  }
+
+  #corrupt(path: string, at: number, what: string): Error {
+    return corrupt(this.#directories.data, path, at, what);
+  }
+}
+
+/** Pieces to read: those that fit from `first` on, or all that have one CRC. */
+function rangeOf(
+  entry: RunEntry,
+  { places }: PieceList,
+  first: number,
+  bytesMax: number,
+): { from: number; end: number } {
+  if (!hasPieceCrcs(entry.length)) return { from: 0, end: entry.pieces };
+  let end = first + 1;
+  while (end < entry.pieces && places[end + 1]! - places[first]! <= bytesMax) end += 1; // below the count
+  return { from: first, end };
+}
+
+/** Number of the piece with the offset: the last one that starts at or before it. */
+function firstAt(baseOffsets: Float64Array, offset: number): number {
+  let low = 0;
+  let high = baseOffsets.length - 1;
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1;
+    if (baseOffsets[middle]! <= offset)
+      low = middle; // middle < high < length
+    else high = middle;
+  }
+  return low;
+}

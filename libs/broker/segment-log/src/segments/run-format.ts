@@ -1,0 +1,242 @@
+// Runs: the messages of one kind of topics in a range of frames, sorted by topic, in a file that never changes.
+//
+//   run       = header(64) payload pieces directory index
+//   header    = magic 8 bytes · version u32 · kind u32 · logId 12 bytes · topics u32 · firstLsn u64 · lastLsn u64
+//             · pieces u32 · payloadLength u32 · zero to 60 bytes · crc u32
+//   pieces    = pieces × (count u32 · length u32 · crc u32 · timestampMs u64)       in the order of their payload
+//   directory = blocks of 64 entries, the last one shorter: entries · crc u32
+//   entry     = topicId u32 · pieces u32 · firstPiece u32 · payloadAt u32 · count u32 · length u32 · piecesCrc u32 · payloadCrc u32
+//             · baseOffset u64 · firstTimestampMs u64 · lastTimestampMs u64         by topic id
+//   index     = topicId u32 of each block's first entry · crc u32
+//
+// A topic with little in the run has one CRC for all its messages, in its entry. One with more has a CRC for each piece:
+// that of its bytes alone, so that of a frame with one row is the sender's. The other CRCs start from the header's, and
+// that of a block from its number too, so that blocks of other files or places do not pass.
+//
+// Guarantees: decoders give undefined for bytes that are not what was encoded, never an exception.
+
+import { crc32 } from 'node:zlib';
+import { putU64, takeU64, viewOf } from '@pulses/shared-binary';
+import type { RunKey } from '../journal/entries';
+
+export const RUN_HEADER_BYTES = 64;
+export const PIECE_BYTES = 20;
+const ENTRY_BYTES = 56;
+export const ENTRIES_A_BLOCK = 64;
+
+/** Read as a whole to be checked; a CRC for each small piece would cost more than the piece. */
+const SHARED_CRC_BYTES_MAX = 64 * 1024;
+const CRC_BYTES = 4;
+const HEADER_CRC_AT = 60;
+const MAGIC = new TextEncoder().encode('PULSRUN1');
+const VERSION = 1;
+
+export interface RunHeader extends RunKey {
+  readonly logId: Uint8Array;
+  readonly lastLsn: number;
+  readonly topics: number;
+  readonly pieces: number;
+  readonly payloadLength: number;
+}
+
+/** The messages of one topic in a run. */
+export interface RunEntry {
+  readonly topicId: number;
+  readonly pieces: number;
+  /** Number of its first piece in the run. */
+  readonly firstPiece: number;
+  /** Where its first message lies in the file. */
+  readonly payloadAt: number;
+  readonly count: number;
+  readonly length: number;
+  readonly piecesCrc: number;
+  /** Of all its messages, unless each piece has its own; see `hasPieceCrcs`. */
+  readonly payloadCrc: number;
+  readonly baseOffset: number;
+  readonly firstTimestampMs: number;
+  readonly lastTimestampMs: number;
+}
+
+/** Whether the pieces of a topic have CRCs of their own. @param length bytes of the topic in the run */
+export function hasPieceCrcs(length: number): boolean {
+  return length > SHARED_CRC_BYTES_MAX;
+}
+
+export function runName({ kind, firstLsn }: RunKey): string {
+  return `${String(firstLsn).padStart(16, '0')}.${kind}.run`;
+}
+
+/** Where the parts of a run lie in its file. */
+export interface RunPlaces {
+  readonly piecesAt: number;
+  readonly directoryAt: number;
+  readonly indexAt: number;
+  readonly blocks: number;
+  readonly length: number;
+}
+
+export function placesOf({ topics, pieces, payloadLength }: RunHeader): RunPlaces {
+  const blocks = Math.ceil(topics / ENTRIES_A_BLOCK);
+  const piecesAt = RUN_HEADER_BYTES + payloadLength;
+  const directoryAt = piecesAt + pieces * PIECE_BYTES;
+  const indexAt = directoryAt + topics * ENTRY_BYTES + blocks * CRC_BYTES;
+  return { piecesAt, directoryAt, indexAt, blocks, length: indexAt + blocks * 4 + CRC_BYTES };
+}
+
+/** Place and entries of a block of the directory. */
+export function blockOf(header: RunHeader, block: number): { at: number; entries: number; length: number } {
+  const entries = Math.min(ENTRIES_A_BLOCK, header.topics - block * ENTRIES_A_BLOCK);
+  const at = placesOf(header).directoryAt + block * (ENTRIES_A_BLOCK * ENTRY_BYTES + CRC_BYTES);
+  return { at, entries, length: entries * ENTRY_BYTES + CRC_BYTES };
+}
+
+export function encodeRunHeader(header: RunHeader): { bytes: Buffer; crc: number } {
+  const bytes = Buffer.alloc(RUN_HEADER_BYTES);
+  const view = viewOf(bytes);
+  bytes.set(MAGIC, 0);
+  view.setUint32(8, VERSION, true);
+  view.setUint32(12, header.kind, true);
+  bytes.set(header.logId, 16);
+  view.setUint32(28, header.topics, true);
+  putU64(view, 32, header.firstLsn);
+  putU64(view, 40, header.lastLsn);
+  view.setUint32(48, header.pieces, true);
+  view.setUint32(52, header.payloadLength, true);
+  const crc = crc32(bytes.subarray(0, HEADER_CRC_AT));
+  view.setUint32(HEADER_CRC_AT, crc, true);
+  return { bytes, crc };
+}
+
+/** Undefined when the bytes are not a whole valid header. */
+export function decodeRunHeader(bytes: Uint8Array): { header: RunHeader; crc: number } | undefined {
+  if (bytes.length < RUN_HEADER_BYTES || !MAGIC.every((byte, index) => bytes[index] === byte)) return undefined;
+  const view = viewOf(bytes);
+  const crc = crc32(bytes.subarray(0, HEADER_CRC_AT));
+  if (view.getUint32(HEADER_CRC_AT, true) !== crc || view.getUint32(8, true) !== VERSION) return undefined;
+  const header = {
+    kind: view.getUint32(12, true),
+    logId: bytes.slice(16, 28),
+    topics: view.getUint32(28, true),
+    firstLsn: takeU64(view, 32),
+    lastLsn: takeU64(view, 40),
+    pieces: view.getUint32(48, true),
+    payloadLength: view.getUint32(52, true),
+  };
+  return { header, crc };
+}
+
+export function putPiece(
+  view: DataView,
+  at: number,
+  count: number,
+  length: number,
+  crc: number,
+  timestampMs: number,
+): void {
+  view.setUint32(at, count, true);
+  view.setUint32(at + 4, length, true);
+  view.setUint32(at + 8, crc, true);
+  putU64(view, at + 12, timestampMs);
+}
+
+/** CRC of a topic's pieces. */
+export function piecesCrcOf(bytes: Uint8Array, headerCrc: number): number {
+  return crc32(bytes, headerCrc);
+}
+
+/** Makes the directory and its index, an entry at a time. */
+export class DirectoryWriter {
+  readonly #bytes: Buffer;
+  readonly #view: DataView;
+  readonly #headerCrc: number;
+  readonly #firstIds: number[] = [];
+  #at = 0;
+  #blockAt = 0;
+
+  /** @param topics as many as there will be entries */
+  constructor(topics: number, headerCrc: number) {
+    const blocks = Math.ceil(topics / ENTRIES_A_BLOCK);
+    this.#bytes = Buffer.alloc(topics * ENTRY_BYTES + blocks * (CRC_BYTES + 4) + CRC_BYTES);
+    this.#view = viewOf(this.#bytes);
+    this.#headerCrc = headerCrc;
+  }
+
+  add(entry: RunEntry): void {
+    if (this.#at === this.#blockAt) this.#firstIds.push(entry.topicId);
+    putEntry(this.#view, this.#at, entry);
+    this.#at += ENTRY_BYTES;
+    if (this.#at - this.#blockAt === ENTRIES_A_BLOCK * ENTRY_BYTES) this.#endBlock();
+  }
+
+  /** All of it, front to back. */
+  end(): Buffer {
+    if (this.#at > this.#blockAt) this.#endBlock();
+    const indexAt = this.#at;
+    for (const id of this.#firstIds) this.#put(id);
+    this.#put(crc32(this.#bytes.subarray(indexAt, this.#at), this.#headerCrc));
+    return this.#bytes;
+  }
+
+  #endBlock(): void {
+    const seed = blockSeed(this.#headerCrc, this.#firstIds.length - 1);
+    this.#put(crc32(this.#bytes.subarray(this.#blockAt, this.#at), seed));
+    this.#blockAt = this.#at;
+  }
+
+  #put(value: number): void {
+    this.#view.setUint32(this.#at, value, true);
+    this.#at += 4;
+  }
+}
+
+function putEntry(view: DataView, at: number, entry: RunEntry): void {
+  view.setUint32(at, entry.topicId, true);
+  view.setUint32(at + 4, entry.pieces, true);
+  view.setUint32(at + 8, entry.firstPiece, true);
+  view.setUint32(at + 12, entry.payloadAt, true);
+  view.setUint32(at + 16, entry.count, true);
+  view.setUint32(at + 20, entry.length, true);
+  view.setUint32(at + 24, entry.piecesCrc, true);
+  view.setUint32(at + 28, entry.payloadCrc, true);
+  putU64(view, at + 32, entry.baseOffset);
+  putU64(view, at + 40, entry.firstTimestampMs);
+  putU64(view, at + 48, entry.lastTimestampMs);
+}
+
+/** The index of a run: the first topic id of each block; undefined when the bytes are not valid. */
+export function decodeIndex(bytes: Uint8Array, headerCrc: number): Uint32Array | undefined {
+  const end = bytes.length - CRC_BYTES;
+  const view = viewOf(bytes);
+  if (end < 0 || view.getUint32(end, true) !== crc32(bytes.subarray(0, end), headerCrc)) return undefined;
+  return Uint32Array.from({ length: end / 4 }, (_, block) => view.getUint32(block * 4, true));
+}
+
+/** The bytes of a block as entries; undefined when they are not valid. */
+export function decodeBlock(bytes: Uint8Array, block: number, headerCrc: number): RunEntry[] | undefined {
+  const end = bytes.length - CRC_BYTES;
+  const view = viewOf(bytes);
+  if (end < 0 || view.getUint32(end, true) !== crc32(bytes.subarray(0, end), blockSeed(headerCrc, block))) {
+    return undefined;
+  }
+  return Array.from({ length: end / ENTRY_BYTES }, (_, index) => takeEntry(view, index * ENTRY_BYTES));
+}
+
+function takeEntry(view: DataView, at: number): RunEntry {
+  return {
+    topicId: view.getUint32(at, true),
+    pieces: view.getUint32(at + 4, true),
+    firstPiece: view.getUint32(at + 8, true),
+    payloadAt: view.getUint32(at + 12, true),
+    count: view.getUint32(at + 16, true),
+    length: view.getUint32(at + 20, true),
+    piecesCrc: view.getUint32(at + 24, true),
+    payloadCrc: view.getUint32(at + 28, true),
+    baseOffset: takeU64(view, at + 32),
+    firstTimestampMs: takeU64(view, at + 40),
+    lastTimestampMs: takeU64(view, at + 48),
+  };
+}
+
+function blockSeed(headerCrc: number, block: number): number {
+  return (headerCrc ^ (block + 1)) >>> 0;
+}

@@ -1,0 +1,242 @@
+// Writes the runs of a plan.
+//
+// Guarantees: every frame's payload is checked before a byte of it is copied, so damage never spreads. When it resolves,
+// the files are durable under their names; a run that is there already is replaced. Bounds: the segments in memory, which
+// is kept, and one block of output.
+
+import { crc32 } from 'node:zlib';
+import { viewOf } from '@pulses/shared-binary';
+import { freeMemory } from '@pulses/broker-wire';
+import type { FileHandle, FileSystem } from '@pulses/shared-ports';
+import type { Run } from '../commit/log-state';
+import type { Directories } from '../disk/data-directory';
+import { corrupt } from '../disk/disk-errors';
+import { createOrReset, readUpTo, writeAll } from '../disk/full-io';
+import { TEMPORARY_SUFFIX } from '../disk/replaced-file';
+import { segmentName } from '../journal/segment-header';
+import {
+  DirectoryWriter,
+  encodeRunHeader,
+  hasPieceCrcs,
+  PIECE_BYTES,
+  piecesCrcOf,
+  placesOf,
+  putPiece,
+  RUN_HEADER_BYTES,
+  runName,
+} from './run-format';
+import type { PlannedTopic, SealPlan } from './seal-plan';
+import type { UnsealedSegment } from './unsealed';
+
+const BLOCK_BYTES = 1024 * 1024;
+
+export interface RunWriterOptions {
+  readonly fileSystem: FileSystem;
+  readonly directories: Directories;
+  readonly logId: Uint8Array;
+}
+
+export class RunWriter {
+  readonly #options: RunWriterOptions;
+  /** Of the segments before, used again: fresh memory costs page faults and collections. */
+  #memory = Buffer.alloc(0);
+
+  constructor(options: RunWriterOptions) {
+    this.#options = options;
+  }
+
+  /** One call at a time. @throws PulsesError JOURNAL_CORRUPT; the port's error */
+  async write(plan: SealPlan): Promise<Run[]> {
+    const sources: Buffer[] = [];
+    let used = 0;
+    this.#reserve(plan.segments.reduce((sum, { end }) => sum + end, 0));
+    for (const segment of plan.segments) {
+      const memory = this.#memory.subarray(used, used + segment.end);
+      await readSegment(this.#options, segment, memory);
+      sources.push(memory);
+      used += segment.end;
+    }
+    const runs: Run[] = [];
+    for (let from = 0; from < plan.topics.length;) {
+      const kind = plan.topics[from]!.kind; // in range
+      let to = from;
+      while (plan.topics[to]?.kind === kind) to += 1;
+      runs.push(await writeRun(this.#options, plan, plan.topics.slice(from, to), sources));
+      from = to;
+    }
+    const { fileSystem, directories } = this.#options;
+    if (runs.length > 0) await fileSystem.syncDirectory(directories.runs);
+    return runs;
+  }
+
+  #reserve(length: number): void {
+    if (length <= this.#memory.length) return;
+    freeMemory(this.#memory.buffer);
+    this.#memory = Buffer.allocUnsafeSlow(length);
+  }
+}
+
+/** Reads the segment up to its last frame, and checks all payloads. */
+async function readSegment(options: RunWriterOptions, segment: UnsealedSegment, bytes: Buffer): Promise<void> {
+  const { fileSystem, directories } = options;
+  const path = `${directories.journal}/${segmentName(segment.firstLsn)}`;
+  const handle = await fileSystem.open(path, 'read');
+  let frame = 0;
+  try {
+    for (let at = 0; at < bytes.length;) {
+      const piece = bytes.subarray(at, at + BLOCK_BYTES);
+      const count = await readUpTo(handle, piece, at);
+      if (count < piece.length) throw corrupt(directories.data, path, at + count, 'the segment ends early');
+      at += count;
+      for (; frame < segment.frames; frame += 1) {
+        const payload = segment.payloadOf(frame);
+        if (payload.at + payload.length > at) break;
+        if (crc32(bytes.subarray(payload.at, payload.at + payload.length)) === payload.crc) continue;
+        const what = `the payload of frame ${segment.firstLsn + frame} is not valid`;
+        throw corrupt(directories.data, path, payload.at, what);
+      }
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+async function writeRun(
+  options: RunWriterOptions,
+  plan: SealPlan,
+  topics: readonly PlannedTopic[],
+  sources: readonly Buffer[],
+): Promise<Run> {
+  const { fileSystem, directories, logId } = options;
+  const kind = topics[0]?.kind ?? 0;
+  const { firstLsn, lastLsn } = plan;
+  let pieces = 0;
+  let payloadLength = 0;
+  for (const topic of topics) {
+    pieces += topic.pieces;
+    payloadLength += lengthOfTopic(plan, topic);
+  }
+  const header = { kind, logId, firstLsn, lastLsn, topics: topics.length, pieces, payloadLength };
+  const name = runName(header);
+  const temporary = `${directories.runs}/${name}${TEMPORARY_SUFFIX}`;
+  const file = await createOrReset(fileSystem, temporary);
+  try {
+    await fillRun(file, plan, topics, sources, encodeRunHeader(header), pieces);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await fileSystem.rename(temporary, `${directories.runs}/${name}`);
+  return { kind, firstLsn, lastLsn, bytes: placesOf(header).length };
+}
+
+function lengthOfTopic(plan: SealPlan, { firstPiece, pieces }: PlannedTopic): number {
+  let length = 0;
+  for (let piece = firstPiece; piece < firstPiece + pieces; piece += 1) {
+    length += plan.segments[plan.segmentOf[piece]!]!.lengthOf(plan.placeOf[piece]!); // pieces of the plan
+  }
+  return length;
+}
+
+/** That of its frame when it is all of it: it was checked, and is the sender's. */
+function crcOf(segment: UnsealedSegment, at: number, bytes: Uint8Array): number {
+  const payload = segment.payloadOf(segment.frameOf(at));
+  return payload.length === bytes.length ? payload.crc : crc32(bytes);
+}
+
+async function fillRun(
+  file: FileHandle,
+  plan: SealPlan,
+  topics: readonly PlannedTopic[],
+  sources: readonly Buffer[],
+  { bytes: headerBytes, crc: headerCrc }: { bytes: Buffer; crc: number },
+  pieces: number,
+): Promise<void> {
+  const output = new BlockWriter(file);
+  await output.add(headerBytes);
+  const table = Buffer.allocUnsafeSlow(pieces * PIECE_BYTES);
+  const tableView = viewOf(table);
+  const directory = new DirectoryWriter(topics.length, headerCrc);
+  let payloadAt = RUN_HEADER_BYTES;
+  let firstPiece = 0;
+  for (const topic of topics) {
+    const length = lengthOfTopic(plan, topic);
+    const hasOwnCrcs = hasPieceCrcs(length);
+    if (!hasOwnCrcs) await output.makeRoom(length);
+    let [count, firstTimestampMs, lastTimestampMs] = [0, 0, 0];
+    for (let index = 0; index < topic.pieces; index += 1) {
+      const piece = topic.firstPiece + index;
+      const number = plan.segmentOf[piece]!; // pieces of the plan
+      const segment = plan.segments[number]!;
+      const source = sources[number]!;
+      const at = plan.placeOf[piece]!;
+      const [place, pieceLength] = [segment.placeOf(at), segment.lengthOf(at)];
+      lastTimestampMs = segment.timestampOf(segment.frameOf(at));
+      if (index === 0) firstTimestampMs = lastTimestampMs;
+      count += segment.countOf(at);
+      let crc = 0;
+      if (hasOwnCrcs) {
+        const bytes = source.subarray(place, place + pieceLength);
+        crc = crcOf(segment, at, bytes);
+        if (!output.put(bytes, 0, pieceLength)) await output.add(bytes);
+      } else {
+        output.put(source, place, pieceLength);
+      }
+      putPiece(tableView, (firstPiece + index) * PIECE_BYTES, segment.countOf(at), pieceLength, crc, lastTimestampMs);
+    }
+    const own = table.subarray(firstPiece * PIECE_BYTES, (firstPiece + topic.pieces) * PIECE_BYTES);
+    const crcs = { piecesCrc: piecesCrcOf(own, headerCrc), payloadCrc: hasOwnCrcs ? 0 : crc32(output.last(length)) };
+    const places = { pieces: topic.pieces, firstPiece, payloadAt, count, length };
+    const { topicId, baseOffset } = topic;
+    directory.add({ topicId, baseOffset, ...places, ...crcs, firstTimestampMs, lastTimestampMs });
+    payloadAt += length;
+    firstPiece += topic.pieces;
+  }
+  await output.add(table);
+  await output.add(directory.end());
+  await output.flush();
+}
+
+/** Gathers small pieces of a file; waiting for each block lets everything else run. */
+class BlockWriter {
+  readonly #file: FileHandle;
+  readonly #block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  #used = 0;
+  #position = 0;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  /** Copies `bytes[from, from + length)`; false when there is no room. */
+  put(bytes: Uint8Array, from: number, length: number): boolean {
+    if (this.#used + length > this.#block.length) return false;
+    (Buffer.prototype as Buffer).copy.call(bytes, this.#block, this.#used, from, from + length);
+    this.#used += length;
+    return true;
+  }
+
+  /** The last `length` bytes, for which there was room before. */
+  last(length: number): Uint8Array {
+    return this.#block.subarray(this.#used - length, this.#used);
+  }
+
+  async makeRoom(length: number): Promise<void> {
+    if (this.#used + length > this.#block.length) await this.flush();
+  }
+
+  async add(bytes: Uint8Array): Promise<void> {
+    if (this.put(bytes, 0, bytes.length)) return;
+    await this.flush();
+    if (this.put(bytes, 0, bytes.length)) return;
+    await writeAll(this.#file, [bytes], this.#position);
+    this.#position += bytes.length;
+  }
+
+  async flush(): Promise<void> {
+    if (this.#used === 0) return;
+    await writeAll(this.#file, [this.#block.subarray(0, this.#used)], this.#position);
+    this.#position += this.#used;
+    this.#used = 0;
+  }
+}

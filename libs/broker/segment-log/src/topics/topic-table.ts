@@ -1,0 +1,341 @@
+// The topics, a row of typed arrays each.
+//
+// A row is *staged* from the moment a request makes its topic until the frame that says so is applied: it has an id and a
+// name, and only the requests that are decided after it know of it. A row is *used again* once its topic is deleted; an
+// id never is. What is needed across an await is therefore kept by id.
+//
+// Guarantees: ids rise. An incarnation states the topic's id and the log's, so no two topics of any log share one.
+// Bounds: some 120 bytes a topic beside its name, and 4 bytes for each id since the oldest topic that is left.
+
+import type { Incarnation, TopicInfo } from '@pulses/broker-wire';
+import { NameIndex } from './name-index';
+
+const ROWS_INITIAL = 256;
+const HEX_ID_DIGITS = 8;
+
+export const NO_ROW = -1;
+
+export class TopicTable {
+  readonly #names = new NameIndex();
+  readonly #logIdHex: string;
+  readonly #kindOf: (topic: string) => number;
+  readonly #freeRows: number[] = [];
+  #rows = 0;
+  #count = 0;
+  #stagedCount = 0;
+  #nextId = 1;
+  /** Row + 1 by id, from `#firstId` on. */
+  #rowsById = new Uint32Array(ROWS_INITIAL);
+  #firstId = 1;
+  #ids = new Uint32Array(ROWS_INITIAL);
+  #kinds = new Uint8Array(ROWS_INITIAL);
+  #isStaged = new Uint8Array(ROWS_INITIAL);
+  #isWatched = new Uint8Array(ROWS_INITIAL);
+  #startOffsets = new Float64Array(ROWS_INITIAL);
+  #nextOffsets = new Float64Array(ROWS_INITIAL);
+  #bytes = new Float64Array(ROWS_INITIAL);
+  #firstTimestamps = new Float64Array(ROWS_INITIAL);
+  #lastTimestamps = new Float64Array(ROWS_INITIAL);
+  #unsealedCounts = new Float64Array(ROWS_INITIAL);
+  #lastPieces = new Float64Array(ROWS_INITIAL);
+  #stagedOffsets = new Float64Array(ROWS_INITIAL);
+  #stagedGroups = new Float64Array(ROWS_INITIAL);
+
+  constructor(logId: Uint8Array, kindOf: (topic: string) => number) {
+    this.#logIdHex = Buffer.from(logId).toString('hex');
+    this.#kindOf = kindOf;
+  }
+
+  /** Topics, staged ones too. */
+  get size(): number {
+    return this.#count + this.#stagedCount;
+  }
+
+  /** Every row is below it. */
+  get rowsEnd(): number {
+    return this.#rows;
+  }
+
+  get nextId(): number {
+    return this.#nextId;
+  }
+
+  /** Row of the topic, also of a staged one; NO_ROW when there is none. */
+  find(name: string): number {
+    return this.#names.find(name);
+  }
+
+  /** Row of the topic, unless it is staged. */
+  findStored(name: string): number {
+    const row = this.#names.find(name);
+    return row !== NO_ROW && this.#isStaged[row] === 0 ? row : NO_ROW;
+  }
+
+  rowOf(id: number): number {
+    const at = id - this.#firstId;
+    return at < 0 || at >= this.#rowsById.length ? NO_ROW : this.#rowsById[at]! - 1; // in range
+  }
+
+  isStored(row: number): boolean {
+    return row < this.#rows && this.#ids[row] !== 0 && this.#isStaged[row] === 0;
+  }
+
+  /** Makes a row for a topic that the request being decided makes. */
+  stage(name: string): number {
+    const row = this.#add(this.#nextId, name);
+    this.#nextId += 1;
+    this.#isStaged[row] = 1;
+    this.#stagedCount += 1;
+    return row;
+  }
+
+  /** Forgets staged topics: their frame was not written. */
+  unstage(ids: readonly number[]): void {
+    for (const id of ids) {
+      this.#stagedCount -= 1;
+      this.#free(this.rowOf(id));
+    }
+  }
+
+  /** The topic is there from now on. False when it, or the id, was there before. */
+  create(id: number, name: string): boolean {
+    const known = this.#names.find(name);
+    if (known !== NO_ROW) {
+      if (this.#isStaged[known] === 0 || this.#ids[known] !== id) return false;
+      this.#isStaged[known] = 0;
+      this.#stagedCount -= 1;
+      this.#count += 1;
+      return true;
+    }
+    if (id < this.#nextId) return false;
+    this.#add(id, name);
+    this.#nextId = id + 1;
+    this.#count += 1;
+    return true;
+  }
+
+  remove(row: number): void {
+    this.#count -= 1;
+    this.#free(row);
+  }
+
+  /** From a checkpoint. */
+  restoreNextId(id: number): void {
+    this.#nextId = id;
+  }
+
+  idOf(row: number): number {
+    return this.#ids[row]!; // rows have ids
+  }
+
+  nameOf(row: number): string {
+    return this.#names.nameOf(row);
+  }
+
+  nameLengthOf(row: number): number {
+    return this.#names.lengthOf(row);
+  }
+
+  /** UTF-8 of the name, which is valid until a topic is made or deleted. */
+  nameBytesOf(row: number): Uint8Array {
+    return this.#names.bytesOf(row);
+  }
+
+  kindOf(row: number): number {
+    return this.#kinds[row]!; // rows have kinds
+  }
+
+  incarnationOf(row: number): Incarnation {
+    return this.#ids[row]!.toString(16).padStart(HEX_ID_DIGITS, '0') + this.#logIdHex; // rows have ids
+  }
+
+  startOffset(row: number): number {
+    return this.#startOffsets[row]!; // rows have offsets
+  }
+
+  nextOffset(row: number): number {
+    return this.#nextOffsets[row]!; // rows have offsets
+  }
+
+  /** Messages before this offset are in runs. */
+  sealedOffset(row: number): number {
+    return this.#nextOffsets[row]! - this.#unsealedCounts[row]!; // rows have both
+  }
+
+  /** Number of the topic's newest piece that is not sealed; see unsealed.ts. */
+  lastPiece(row: number): number {
+    return this.#lastPieces[row]!; // -1 when there is none
+  }
+
+  bytes(row: number): number {
+    return this.#bytes[row]!; // rows have lengths
+  }
+
+  firstTimestampMs(row: number): number {
+    return this.#firstTimestamps[row]!; // rows have times
+  }
+
+  lastTimestampMs(row: number): number {
+    return this.#lastTimestamps[row]!; // rows have times
+  }
+
+  info(row: number): TopicInfo {
+    return {
+      topic: this.nameOf(row),
+      incarnation: this.incarnationOf(row),
+      startOffset: this.startOffset(row),
+      nextOffset: this.nextOffset(row),
+      bytes: this.bytes(row),
+      firstTimestampMs: this.firstTimestampMs(row),
+      lastTimestampMs: this.lastTimestampMs(row),
+    };
+  }
+
+  restore(row: number, info: Omit<TopicInfo, 'topic' | 'incarnation'>): void {
+    this.#startOffsets[row] = info.startOffset;
+    this.#nextOffsets[row] = info.nextOffset;
+    this.#bytes[row] = info.bytes;
+    this.#firstTimestamps[row] = info.firstTimestampMs;
+    this.#lastTimestamps[row] = info.lastTimestampMs;
+  }
+
+  trim(row: number, startOffset: number, bytesRemoved: number, firstTimestampMs: number): void {
+    this.#startOffsets[row] = startOffset;
+    this.#bytes[row]! -= bytesRemoved; // rows have lengths
+    this.#firstTimestamps[row] = firstTimestampMs;
+  }
+
+  setWatched(row: number, isWatched: boolean): void {
+    this.#isWatched[row] = isWatched ? 1 : 0;
+  }
+
+  /** The next offset after the requests that are decided so far in this group. */
+  stagedOffset(row: number, group: number): number {
+    return this.#stagedGroups[row] === group ? this.#stagedOffsets[row]! : this.#nextOffsets[row]!; // rows have both
+  }
+
+  setStagedOffset(row: number, group: number, offset: number): void {
+    this.#stagedGroups[row] = group;
+    this.#stagedOffsets[row] = offset;
+  }
+
+  /**
+   * Applies the rows of a frame: ids, then counts, then lengths.
+   * @param woken gets the rows of topics that are watched
+   * @param kinds gets counts and bytes, two numbers a kind
+   * @returns false when an id has no topic
+   */
+  append(columns: Uint32Array, rows: number, timestampMs: number, woken: number[], kinds: Float64Array): boolean {
+    for (let index = 0; index < rows; index += 1) {
+      const row = this.rowOf(columns[index]!); // three columns
+      if (row === NO_ROW) return false;
+      const count = columns[rows + index]!;
+      const length = columns[2 * rows + index]!;
+      const next = this.#nextOffsets[row]!; // rows have offsets
+      if (next === this.#startOffsets[row]) this.#firstTimestamps[row] = timestampMs;
+      this.#nextOffsets[row] = next + count;
+      this.#bytes[row]! += length;
+      this.#lastTimestamps[row] = timestampMs;
+      if (this.#isWatched[row] === 1) woken.push(row);
+      const kind = this.#kinds[row]! * 2;
+      kinds[kind]! += count;
+      kinds[kind + 1]! += length;
+    }
+    return true;
+  }
+
+  /** A piece of the topic is in the index of unsealed ones. @returns the piece before, -1 when there is none */
+  addPiece(row: number, piece: number, count: number): number {
+    const before = this.#lastPieces[row]!; // rows have pieces
+    this.#lastPieces[row] = piece;
+    this.#unsealedCounts[row]! += count;
+    return before;
+  }
+
+  /** The oldest messages of the topic that are not sealed are now; none is left when `piece` was the last. */
+  dropPiece(row: number, piece: number, count: number): void {
+    this.#unsealedCounts[row]! -= count; // rows have counts
+    if (this.#lastPieces[row] === piece) this.#lastPieces[row] = -1;
+  }
+
+  #add(id: number, name: string): number {
+    const row = this.#freeRows.pop() ?? this.#rows++;
+    if (row >= this.#ids.length) this.#grow();
+    this.#names.add(row, name);
+    this.#ids[row] = id;
+    this.#kinds[row] = this.#kindOf(name);
+    for (const column of this.#columns()) column[row] = 0;
+    this.#isStaged[row] = 0;
+    this.#isWatched[row] = 0;
+    this.#lastPieces[row] = -1;
+    this.#setRowOf(id, row);
+    return row;
+  }
+
+  #free(row: number): void {
+    this.#names.remove(row);
+    this.#rowsById[this.#ids[row]! - this.#firstId] = 0; // rows have ids
+    this.#ids[row] = 0;
+    this.#freeRows.push(row);
+  }
+
+  #setRowOf(id: number, row: number): void {
+    if (id - this.#firstId >= this.#rowsById.length) {
+      // Ids of topics that are gone at the start of the array are given up.
+      let gone = 0;
+      while (gone < this.#rowsById.length && this.#rowsById[gone] === 0) gone += 1;
+      const kept = this.#rowsById.subarray(gone);
+      this.#firstId += gone;
+      const needed = Math.max(id - this.#firstId + 1, kept.length + 1);
+      const grown = new Uint32Array(Math.max(ROWS_INITIAL, needed * 2));
+      grown.set(kept);
+      this.#rowsById = grown;
+    }
+    this.#rowsById[id - this.#firstId] = row + 1;
+  }
+
+  #columns(): Float64Array[] {
+    return [
+      this.#startOffsets,
+      this.#nextOffsets,
+      this.#bytes,
+      this.#firstTimestamps,
+      this.#lastTimestamps,
+      this.#unsealedCounts,
+      this.#lastPieces,
+      this.#stagedOffsets,
+      this.#stagedGroups,
+    ];
+  }
+
+  #grow(): void {
+    const size = this.#ids.length * 2;
+    const [starts, nexts, bytes, firsts, lasts, unsealed, pieces, staged, groups] = this.#columns().map((column) => {
+      const grown = new Float64Array(size);
+      grown.set(column);
+      return grown;
+    });
+    // As many as there are columns.
+    this.#startOffsets = starts!;
+    this.#nextOffsets = nexts!;
+    this.#bytes = bytes!;
+    this.#firstTimestamps = firsts!;
+    this.#lastTimestamps = lasts!;
+    this.#unsealedCounts = unsealed!;
+    this.#lastPieces = pieces!;
+    this.#stagedOffsets = staged!;
+    this.#stagedGroups = groups!;
+    const ids = new Uint32Array(size);
+    ids.set(this.#ids);
+    this.#ids = ids;
+    this.#kinds = grownBytes(this.#kinds, size);
+    this.#isStaged = grownBytes(this.#isStaged, size);
+    this.#isWatched = grownBytes(this.#isWatched, size);
+  }
+}
+
+function grownBytes(from: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
+  const grown = new Uint8Array(size);
+  grown.set(from);
+  return grown;
+}
