@@ -299,4 +299,75 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     test: KERNEL_TEST,
   },
+  {
+    number: 21,
+    bug: 'a commit is acknowledged before its frames are synchronised',
+    edits: [
+      {
+        file: 'libs/broker/segment-log/src/commit/commit-queue.ts',
+        find: 'if (syncsEachGroup) await journal.sync();',
+        replace: 'if (syncsEachGroup) void journal.sync().catch(() => undefined);',
+      },
+    ],
+    test: { project: 'libs/broker/segment-log', files: 'power-cut', name: 'never lose, repeat, reorder or split' },
+  },
+  {
+    number: 22,
+    bug: 'a segment goes when one checkpoint knows its runs',
+    edits: [
+      {
+        file: 'libs/broker/segment-log/src/checkpoint/checkpointer.ts',
+        find: 'Math.min(this.#sealedLsns.get(newest) ?? 0, this.#sealedLsns.get(older) ?? 0)',
+        replace: 'this.#sealedLsns.get(newest) ?? 0',
+      },
+    ],
+    test: { project: 'libs/broker/segment-log', files: 'sealing', name: 'is read back from its runs after a restart' },
+  },
+  {
+    number: 23,
+    bug: 'a segment that is given up keeps its header: used again, it says that it holds the frames of before',
+    edits: [
+      {
+        file: 'libs/broker/segment-log/src/journal/spare-segments.ts',
+        find: `      await markSpare(file);
+    } finally {
+      await file.close();
+    }
+    await this.#name(path);`,
+        replace: `    } finally {
+      await file.close();
+    }
+    await this.#name(path);`,
+      },
+    ],
+    test: { project: 'libs/broker/segment-log', files: 'power-cut', name: 'never lose, repeat, reorder or split' },
+  },
+  {
+    number: 24,
+    bug: 'a stale frame of a segment that is used again is accepted',
+    edits: [
+      {
+        file: 'libs/broker/segment-log/src/journal/journal-scan.ts',
+        find: 'if (header === undefined || header.lsn !== lsn + 1 || header.previousCrc !== crc) break;',
+        replace: 'if (header === undefined) break;',
+      },
+    ],
+    test: { project: 'libs/broker/segment-log', files: 'power-cut', name: 'never lose, repeat, reorder or split' },
+  },
+  {
+    number: 25,
+    bug: 'the directory of a run is used without its checksum',
+    edits: [
+      {
+        file: 'libs/broker/segment-log/src/segments/run-format.ts',
+        find: 'if (end < 0 || view.getUint32(end, true) !== crc32(bytes.subarray(0, end), blockSeed(headerCrc, block))) {',
+        replace: 'if (end < 0) {',
+      },
+    ],
+    test: {
+      project: 'libs/broker/segment-log',
+      files: 'run-format',
+      name: 'is not valid with any bit of its header, index or directory changed',
+    },
+  },
 ];
