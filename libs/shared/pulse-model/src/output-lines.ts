@@ -73,7 +73,7 @@ export function writeGroupedLine(
   return copy(GROUPED_END, out, at);
 }
 
-// A loop is faster than `Buffer.copy` for a few bytes, since it stays in compiled code; from some 64 bytes on it is slower.
+// A loop is faster than `Buffer.copy` for a few bytes, since it stays in compiled code; for 80 and more it is slower.
 function copy(bytes: Uint8Array, out: Uint8Array, position: number): number {
   for (let index = 0; index < bytes.length; index += 1) out[position + index] = bytes[index] as number;
   return position + bytes.length;
