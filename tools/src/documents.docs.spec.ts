@@ -22,14 +22,15 @@ const generators = existsSync(join(WORKSPACE_ROOT, 'tools/generators.json'))
   ? Object.keys((JSON.parse(read('tools/generators.json')) as { generators: object }).generators)
   : [];
 
-/** Lines that a document may have at most. */
+/** Lines that a document may have at most, without the rows of the projects' table: it grows with the projects. */
 const LINES_MAX: Readonly<Record<string, number>> = {
   'README.md': 120,
   'CONTRIBUTING.md': 120,
-  'docs/architecture.md': 150,
+  'docs/architecture.md': 110,
   'docs/performance.md': 120,
   'docs/upgrading.md': 60,
 };
+const PROJECT_ROW = /^\| `(?:apps|libs|tools)[^|]*` \|/;
 const NOTES = 'docs/internals/performance-notes.md';
 
 /** Flags of other programs, and of the tools' own scripts. */
@@ -60,7 +61,8 @@ const NPM_COMMANDS: ReadonlySet<string> = new Set(['ci', 'audit', 'sbom']);
 
 describe('documents', () => {
   it.each(Object.entries(LINES_MAX))('%s has at most %d lines', (path, linesMax) => {
-    expect(read(path).trimEnd().split('\n').length).toBeLessThanOrEqual(linesMax);
+    const lines = read(path).trimEnd().split('\n');
+    expect(lines.filter((line) => !PROJECT_ROW.test(line)).length).toBeLessThanOrEqual(linesMax);
   });
 
   it('keep notes of the laboratory short', () => {
