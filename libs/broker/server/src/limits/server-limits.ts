@@ -75,7 +75,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   refusalsMax: 256,
   openingsPerSecond: 500,
   openingsBurst: 8,
-  openingsPerPeerMax: 1024,
+  openingsPerPeerMax: 4096,
   wrongTokenRestMs: 500,
   wrongTokenRestMsMax: 10_000,
   refusalLogMs: 10_000,
