@@ -35,6 +35,8 @@ export interface WholeCheck {
 }
 
 const SOURCE = 'source.pulses';
+/** What `pulses cat` says when retention overtakes it. */
+const TRIMMED = /holds the offsets|is no longer kept/;
 
 /**
  * Waits until the first `count` messages of the source have all their outputs, and compares these. Nothing may be
@@ -51,11 +53,18 @@ export async function checkTrimmed(
   published: readonly string[],
 ): Promise<WholeCheck & { readonly firstOffset: number }> {
   const checked = await compareWhole(port, published, new Map());
-  // Retention may remove more meanwhile; what it leaves is a suffix each time.
-  const app = startApp({ app: 'cli', args: ['cat', SOURCE, `--port=${port}`] });
-  await app.exited;
-  const sourceLines = app.stdout.split('\n').slice(0, -1);
+  const sourceLines = await readKept(port);
   return { ...checked, sourceLines, firstOffset: published.length - sourceLines.length };
+}
+
+/** All that retention has left of the source. A read that it overtakes is refused and begins again. */
+async function readKept(port: number): Promise<string[]> {
+  for (;;) {
+    const app = startApp({ app: 'cli', args: ['cat', SOURCE, `--port=${port}`] });
+    const { code } = await app.exited;
+    if (code === 0) return app.stdout.split('\n').slice(0, -1);
+    if (!TRIMMED.test(app.stderr)) throw new Error(`cat ended with ${code}:\n${app.stderr}`);
+  }
 }
 
 async function compareWhole(
