@@ -7,7 +7,7 @@ import {
   type RunningApp,
   type TempDirectory,
 } from '@pulses/testing-processes';
-import { mkdir, readdir, symlink } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodeFileSystem } from './node-file-system';
 
@@ -65,11 +65,34 @@ describe('a directory lock', () => {
     await expect(lockDirectory(directory.path)).rejects.toMatchObject(LOCKED);
   });
 
-  it('names the directory that is locked', async () => {
-    await startHolder();
+  it('names the directory that is locked, and the process that has it', async () => {
+    const { pid } = await startHolder();
     await expect(lockDirectory(directory.path)).rejects.toThrow(
-      `the data directory ${directory.path} is open in another broker`,
+      `the data directory ${directory.path} is open in another broker, process ${pid}`,
     );
+  });
+
+  it('holds when its file, or everything in the directory, is removed', async () => {
+    const holder = await startHolder();
+    for (const name of await readdir(directory.path)) await rm(join(directory.path, name));
+    await expect(lockDirectory(directory.path)).rejects.toThrow(`process ${holder.pid}`);
+    await expect(lockDirectory(directory.path, true)).rejects.toMatchObject(LOCKED);
+    holder.signal('SIGKILL');
+    await holder.exited;
+    await (await lockDirectory(directory.path)).release();
+  });
+
+  it('excludes a process that sees other sockets, by a file that only its user can open', async () => {
+    await startHolder();
+    const file = join(directory.path, 'broker.lock');
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    // As in another container: all that is shared is the file.
+    const { DatabaseSync } = process.getBuiltinModule('node:sqlite');
+    const database = new DatabaseSync(file, { timeout: 0 });
+    expect(() => {
+      database.exec('BEGIN EXCLUSIVE');
+    }).toThrow('database is locked');
+    database.close();
   });
 
   it('ends when its process is killed', async () => {

@@ -65,7 +65,7 @@ export const nodeFileSystem: FileSystem = {
       await handle.close();
     }
   },
-  lockDirectory: (path, isReader) => Promise.resolve().then(() => lockDirectory(path, isReader)),
+  lockDirectory,
 };
 
 // Callbacks instead of FileHandle: they halve the cost of a call, and the collector closes no descriptor.
