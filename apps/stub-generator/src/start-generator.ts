@@ -12,13 +12,12 @@ import { createLoadModel } from './load-model';
 import { startProgress } from './publish-progress';
 import { createTotals, publishLoad, secondsOf, type Totals } from './publish-load';
 import type { generatorSettings } from './settings';
+import { stopLoad } from './stop-load';
 
 export type GeneratorSettings = SettingsOf<typeof generatorSettings>;
 
 const RETRYING = 'broker unreachable; retrying';
 const RETRY = { delayMsMin: 100, delayMsMax: 5_000 };
-/** Time for pending acknowledgements after a stop, which may take 10 s in all. */
-const DRAIN_MS = 5_000;
 
 /** @throws PulsesError CONFIG_INVALID */
 export async function startGenerator(
@@ -72,17 +71,7 @@ export async function startGenerator(
     ),
     async stop() {
       abort.abort();
-      let giveUp: () => void = () => undefined;
-      const drained = new Promise<void>((resolve) => {
-        giveUp = resolve;
-      });
-      const overdue = nodeClock.setTimer(DRAIN_MS, () => {
-        producer.abort();
-        giveUp();
-      });
-      await Promise.race([running.catch(() => undefined), drained]);
-      await producer.close();
-      overdue.cancel();
+      await stopLoad(producer, running, nodeClock);
       progress.stop();
       await printTotals(totals);
     },

@@ -122,6 +122,35 @@ describe('a producer', () => {
     expect(client.sequences).toEqual([]);
   });
 
+  it('has something under way while it is connected, and while a batch that it sent has no answer', async () => {
+    const [first, second] = [Promise.withResolvers<BrokerClient>(), Promise.withResolvers<BrokerClient>()];
+    let asked = 0;
+    const { producer, clock, send } = createProducer({
+      connect: () => (asked++ === 0 ? first : second).promise,
+    });
+    send(1);
+    await settle();
+    expect([asked, producer.isUnderWay]).toEqual([1, false]);
+    const client = new FakeClient(() => 0);
+    first.resolve(client as unknown as BrokerClient);
+    await settle();
+    expect([client.sequences, producer.isUnderWay]).toEqual([[0], true]);
+    client.close();
+    await clock.advance(10_000);
+    expect([asked, producer.isUnderWay]).toEqual([2, true]);
+    producer.abort();
+    expect(producer.isUnderWay).toBe(false);
+  });
+
+  it('has a connection under way when all is stored', async () => {
+    const { producer, clients, send } = createProducer();
+    send(1);
+    await settle();
+    clients[0]?.store(0);
+    await settle();
+    expect(producer.isUnderWay).toBe(true);
+  });
+
   it.each([
     ['repeats its first batch while the broker remembers it for certain', PRODUCER_KEPT_MS - 1, [0, 1]],
     ['sends its first batch no more once the broker may have forgotten it', PRODUCER_KEPT_MS, undefined],

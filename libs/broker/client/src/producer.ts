@@ -35,6 +35,8 @@ export interface ProducerOptions {
 interface Batch {
   readonly sequence: number;
   readonly append: TopicAppend;
+  /** It was sent at least once, so it may be stored. */
+  isSent: boolean;
   resolve(): void;
   reject(error: PulsesError): void;
 }
@@ -87,7 +89,7 @@ export class Producer {
       }
       this.#renew();
       const append = { topic: this.#options.topic, recordCount, payload };
-      this.#batches.push({ sequence: this.#nextSequence, append, resolve, reject });
+      this.#batches.push({ sequence: this.#nextSequence, append, isSent: false, resolve, reject });
       this.#nextSequence += 1;
       if (this.#state.kind === 'idle') void this.#reconnect(undefined);
       else this.#sendWaiting();
@@ -97,6 +99,11 @@ export class Producer {
   /** Resolves once fewer than `inFlightMax` batches wait. */
   ready(): Promise<void> {
     return this.#progress.until(() => this.#state.kind === 'failed' || this.#batches.length < this.#inFlightMax);
+  }
+
+  /** Whether `close` has something to wait for: a connection, or the answer to a batch that may be stored. */
+  get isUnderWay(): boolean {
+    return this.#state.kind === 'connected' || this.#batches[0]?.isSent === true;
   }
 
   /** Waits until everything sent is stored, then retires the producer's id and closes the connection. */
@@ -132,7 +139,9 @@ export class Producer {
     const connected = this.#state;
     if (connected.kind !== 'connected') return;
     while (connected.inFlight < Math.min(this.#batches.length, this.#inFlightMax)) {
-      const { sequence, append } = this.#batches[connected.inFlight] as Batch;
+      const batch = this.#batches[connected.inFlight] as Batch;
+      const { sequence, append } = batch;
+      batch.isSent = true;
       connected.inFlight += 1;
       // An answer of an earlier connection no longer counts.
       connected.client.produce({ id: this.#id, epoch: EPOCH, sequence }, append).then(
