@@ -10,7 +10,7 @@ type Ending = 'fine' | 'different' | 'broken' | 'closed' | 'waiting';
 
 async function run(argv: readonly string[], ending: Ending = 'fine', signals: readonly ('SIGINT' | 'SIGTERM')[] = []) {
   const result = { out: '', error: '', codes: [] as number[] };
-  let onSignal: (signal: 'SIGINT' | 'SIGTERM') => void = () => undefined;
+  let onSignal: Parameters<ProcessPort['onSignal']>[0] = () => undefined;
   const host: ProcessPort = {
     argv,
     env: {},
@@ -52,7 +52,7 @@ async function run(argv: readonly string[], ending: Ending = 'fine', signals: re
       if (ending === 'broken') throw new PulsesError('TOPIC_UNKNOWN', 'no \u001b[2J\nsuch topic');
       if (ending === 'waiting') {
         const stop = stopSignal();
-        for (const signal of signals) onSignal(signal);
+        for (const signal of signals) onSignal(signal, 0);
         expect(stop.aborted).toBe(true);
       }
       await write(`${settings.word} ${name ?? ''}\n`);

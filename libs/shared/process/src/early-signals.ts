@@ -27,13 +27,27 @@ export function holdSignals(): void {
   for (const signal of ['SIGHUP', 'SIGUSR1']) process.on(signal, () => undefined);
 }
 
+/**
+ * Called with a signal and the earliest moment at which it may have come, by the clock of `performance.now()`. While a
+ * program loads, no handler runs: what is heard after it may have come at any moment from 0 on.
+ */
+export type SignalHandler = (signal: StopSignal, earliestMs: number) => void;
+
 /** Calls `handler` with the signals that were held, then with each that comes. */
-export function listenForSignals(handler: (signal: StopSignal) => void): void {
+export function listenForSignals(handler: SignalHandler): void {
+  let isLoading = true;
+  const listener = (signal: StopSignal) => {
+    handler(signal, isLoading ? 0 : performance.now());
+  };
   for (const signal of STOP_SIGNALS) {
-    process.on(signal, handler);
+    process.on(signal, listener);
     process.off(signal, hold);
   }
-  held.splice(0).forEach(handler);
+  held.splice(0).forEach(listener);
+  // Signals that wait are heard in the first turn of the event loop, before it comes to this.
+  setImmediate(() => {
+    isLoading = false;
+  });
 }
 
 /** The signals that came before the program's first line; known as PID 1 of Linux, else none. */

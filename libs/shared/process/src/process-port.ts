@@ -1,7 +1,7 @@
 // The parts of the process that the life cycle uses, injected for tests.
 
 import { readFileSync } from 'node:fs';
-import { listenForSignals, type StopSignal } from './early-signals';
+import { listenForSignals, type SignalHandler } from './early-signals';
 import { openStandardError } from './standard-error';
 
 /** What standard error is: no terminal, one without colours (also by NO_COLOR), or one with them. */
@@ -20,7 +20,7 @@ export interface ProcessPort {
   errorLinesDropped(): number;
   readFile(path: string): string;
   /** Also told of a signal that came before, see early-signals.ts. */
-  onSignal(handler: (signal: StopSignal) => void): void;
+  onSignal(handler: SignalHandler): void;
   /** SIGHUP: read files again. Without a handler it ends the process. */
   onReload(handler: () => void): void;
   /** The parent that opened an IPC channel has gone. */

@@ -166,6 +166,24 @@ describe('a service', () => {
     expect(host.exitCodes).toEqual([0]);
   });
 
+  it.each([
+    ['leaves at once with the second of two signals that came during a long loading', 'SIGINT', 501, [130]],
+    ['counts two signals of a short loading as one', 'SIGINT', 500, []],
+    [
+      'counts the Ctrl-C of a terminal and the SIGTERM of its launcher during a long loading as one',
+      'SIGTERM',
+      501,
+      [],
+    ],
+  ] as const)('%s', async (_what, signal, loadingMs, exitCodes) => {
+    const { host } = run({ stop: never });
+    const earliestMs = performance.now() - loadingMs;
+    host.signal('SIGINT', earliestMs);
+    host.signal(signal, earliestMs);
+    await turns();
+    expect(host.exitCodes).toEqual(exitCodes);
+  });
+
   it('stops once when a signal, the end of its parent and the end of its work coincide', async () => {
     const { host, calls, ended } = run({ finished: Promise.resolve() });
     host.signal('SIGTERM');

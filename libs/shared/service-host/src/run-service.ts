@@ -3,7 +3,8 @@
 // Guarantees: a bad setting ends with one line and exit code 2, damaged data with 3, any other failure with 1. SIGTERM,
 // SIGINT and the end of the launching parent start a clean stop, which exits with 0, or with 1 after `STOP_MS_MAX`. A
 // second signal exits at once with 130 (SIGINT) or 143 (SIGTERM). The terminal and Nx both forward the same Ctrl-C, so
-// signals within `SAME_SIGNAL_MS` of the first count as one. SIGHUP reads tokens and certificates again.
+// signals within `SAME_SIGNAL_MS` of the first count as one. When they came while the program was loading, their times are
+// not known: the same signal counts as a second one if it may have come later than that. SIGHUP reads tokens and certificates again.
 
 import type { Logger } from '@pulses/shared-ports';
 import { errorLine, exitCodeOf, nodeProcess, version, type ProcessPort } from '@pulses/shared-process';
@@ -152,13 +153,17 @@ async function reload(handlers: readonly (() => Promise<void>)[], logger: Logger
 
 function listenForStop(host: ProcessPort, logger: Logger): Promise<string> {
   return new Promise((resolve) => {
-    let firstAtMs: number | undefined;
-    host.onSignal((signal) => {
-      const nowMs = performance.now();
-      if (firstAtMs === undefined) {
-        firstAtMs = nowMs;
+    let first: { readonly signal: string; readonly earliestMs: number; readonly heardMs: number } | undefined;
+    host.onSignal((signal, earliestMs) => {
+      const heardMs = performance.now();
+      if (first === undefined) {
+        first = { signal, earliestMs, heardMs };
         resolve(signal);
-      } else if (nowMs - firstAtMs > SAME_SIGNAL_MS) {
+        return;
+      }
+      // Nx turns a Ctrl-C into another signal than the terminal.
+      const firstMs = signal === first.signal ? first.earliestMs : first.heardMs;
+      if (heardMs - firstMs > SAME_SIGNAL_MS) {
         logger.warn({ signal }, 'second signal: exiting at once');
         host.exit(signal === 'SIGINT' ? 130 : 143);
       }

@@ -7,7 +7,8 @@ export interface FakeProcess extends ProcessPort {
   readonly error: string;
   /** Requested exit codes in order; in a real process only the first takes effect. */
   readonly exitCodes: readonly number[];
-  signal(name: 'SIGINT' | 'SIGTERM'): void;
+  /** @param earliestMs when it may have come, as early-signals.ts tells it; now by default */
+  signal(name: 'SIGINT' | 'SIGTERM', earliestMs?: number): void;
   reload(): void;
   loseParent(): void;
   crash(error: unknown): void;
@@ -16,7 +17,7 @@ export interface FakeProcess extends ProcessPort {
 export function createFakeProcess(argv: readonly string[], env: ProcessPort['env'] = {}): FakeProcess {
   const written = { out: '', error: '' };
   const exitCodes: number[] = [];
-  const onSignal: ((name: 'SIGINT' | 'SIGTERM') => void)[] = [];
+  const onSignal: Parameters<ProcessPort['onSignal']>[0][] = [];
   const onParentGone: (() => void)[] = [];
   const onReload: (() => void)[] = [];
   const onCrash: ((error: unknown) => void)[] = [];
@@ -48,8 +49,8 @@ export function createFakeProcess(argv: readonly string[], env: ProcessPort['env
       return written.error;
     },
     exitCodes,
-    signal: (name) => {
-      for (const handler of onSignal) handler(name);
+    signal: (name, earliestMs = performance.now()) => {
+      for (const handler of onSignal) handler(name, earliestMs);
     },
     reload: () => {
       for (const handler of onReload) handler();
