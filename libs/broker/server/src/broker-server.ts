@@ -23,8 +23,6 @@ import { createFairScheduler } from './limits/fair-scheduler';
 
 /** Below this, reading the log for a reader costs more than it brings. */
 const READ_BYTES_MIN = 16 * 1024;
-/** Openings of one address are not limited below this, however low `connectionsMax` is. */
-const OPENINGS_PER_PEER_MIN = 64;
 
 export interface BrokerServerOptions {
   readonly log: BrokerLog;
@@ -63,14 +61,9 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
   const limits: ServerLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const connections = new Set<ServedConnection>();
   const refused = new Set<Socket>();
-  const openingsPerPeerMax = Math.min(
-    limits.openingsPerPeerMax,
-    Math.max(OPENINGS_PER_PEER_MIN, Math.floor(limits.connectionsMax / 2)),
-  );
   const openings = new OpeningQueue(clock, {
     perSecond: limits.openingsPerSecond,
     burst: limits.openingsBurst,
-    perPeerMax: openingsPerPeerMax,
     restMs: limits.wrongTokenRestMs,
     restMsMax: limits.wrongTokenRestMsMax,
   });
@@ -116,8 +109,10 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
 
   const connectionsAbove = `connection rejected: limit of ${limits.connectionsMax} connections reached`;
 
-  const refuse = (socket: Socket, error: PulsesError, message: string): void => {
-    refusals.report('overloaded', { peer: socket.peer, code: error.code, detail: error.message }, message);
+  const refuse = (socket: Socket): void => {
+    const detail = `--connections-max: limit of ${limits.connectionsMax} connections reached`;
+    const error = new PulsesError('OVERLOADED', detail);
+    refusals.report('overloaded', { peer: socket.peer, code: error.code, detail }, connectionsAbove);
     const [oldest] = refused;
     if (oldest !== undefined && refused.size >= limits.refusalsMax) {
       refused.delete(oldest);
@@ -127,31 +122,23 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
     refuseConnection({ clock, lingerMs: limits.lingerMs }, socket, error, () => refused.delete(socket));
   };
 
-  const refuseAbove = (socket: Socket): void => {
-    const detail = `--connections-max: limit of ${limits.connectionsMax} connections reached`;
-    refuse(socket, new PulsesError('OVERLOADED', detail), connectionsAbove);
-  };
-
   const accept = (socket: Socket): void => {
     const address = peerAddressOf(socket.peer);
     const isFull = connections.size + openings.waitingCount >= limits.connectionsMax;
     if (isFull && !openings.makeRoomFor(address)) {
-      refuseAbove(socket);
+      refuse(socket);
       return;
     }
     let served: ServedConnection | undefined;
-    const isAdmitted = openings.begin(address, {
+    openings.begin(address, {
       start: (opening) => {
         served = serve(socket, opening);
       },
       evict: () => {
-        if (served === undefined) refuseAbove(socket);
+        if (served === undefined) refuse(socket);
         else evict(served, socket.peer);
       },
     });
-    if (isAdmitted) return;
-    const detail = `openingsPerPeerMax: limit of ${openingsPerPeerMax} connections that one address opens at once reached`;
-    refuse(socket, new PulsesError('OVERLOADED', detail), 'connection rejected: its address opens too many at once');
   };
 
   /** Of one that has not opened: its place is free at once. */

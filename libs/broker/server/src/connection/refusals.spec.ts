@@ -109,12 +109,12 @@ describe('one address with thousands of connections', () => {
   const clientAddress = (connection: number) => ({ clientAddress: connection < 3_000 ? '10.0.0.1' : '10.0.0.2' });
   const limits = { openingsPerSecond: 500, openingsBurst: 8, connectionsMax: 4096 };
 
-  it('does not delay the hello of another address', async () => {
+  it('waits as long as there are places, and does not delay the hello of another address', async () => {
     const { refusals, observer } = countRefusals();
     const harness = await startHarness({ plan: clientAddress, limits, observer });
     for (let index = 0; index < 3_000; index += 1)
       await harness.network.connect({ host: 'x', port: harness.port, timeoutMs: 1 });
-    expect(refusals).toHaveLength(3_000 - limits.connectionsMax / 2);
+    expect(refusals).toEqual([]);
     const fresh = harness.wire();
     await harness.clock.advance(100);
     expect(await (await fresh).request({ type: 'ping' })).toMatchObject({ type: 'pong' });

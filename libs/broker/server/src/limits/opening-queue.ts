@@ -4,7 +4,7 @@
 // in order of arrival. A peer with thousands of connections delays another by one opening for each turn.
 // After a wrong token the openings of its peer rest; each further one prolongs the rest, up to `restMsMax`.
 // Where there is no room, a peer gets the place of another one's oldest opening, as long as that one has two more.
-// Bounds: `perPeerMax` openings of one peer that wait or are under way.
+// Bounds: the caller's limit of connections, those that wait included.
 
 import type { Clock, Timer } from '@pulses/shared-ports';
 
@@ -29,7 +29,6 @@ export interface OpeningClient {
 export interface OpeningQueueOptions {
   readonly perSecond: number;
   readonly burst: number;
-  readonly perPeerMax: number;
   readonly restMs: number;
   readonly restMsMax: number;
 }
@@ -72,17 +71,15 @@ export class OpeningQueue {
     return this.#peers.size;
   }
 
-  /** Starts the client now or in its turn; false, without a call, when the peer has too many openings. */
-  begin(address: string, client: OpeningClient): boolean {
+  /** Starts the client now or in its turn. */
+  begin(address: string, client: OpeningClient): void {
     const peer = this.#peers.get(address) ?? newPeer(address);
-    if (peer.unfinished.size >= this.#options.perPeerMax) return false;
     this.#peers.set(address, peer);
     peer.unfinished.add(client);
     peer.waiting.push(client);
     this.#waitingCount += 1;
     this.#turns.add(peer);
     this.#startAllowed();
-    return true;
   }
 
   /** Evicts an opening of the peer with the most, for one more of this address; false when no other peer has two more. */

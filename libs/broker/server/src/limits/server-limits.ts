@@ -1,6 +1,10 @@
 // Every bound of the server, finite by default.
 
 export interface ServerLimits {
+  /**
+   * Those that wait for their turn count. Above it, one that has not opened goes for one of another address: the oldest of
+   * the address with the most.
+   */
   readonly connectionsMax: number;
   /** Connections above it that are told so at one time; the oldest of them is closed for a further one. */
   readonly refusalsMax: number;
@@ -10,8 +14,6 @@ export interface ServerLimits {
    */
   readonly openingsPerSecond: number;
   readonly openingsBurst: number;
-  /** Connections of one address that wait for their turn or have not opened yet. */
-  readonly openingsPerPeerMax: number;
   /** Rest of an address after a wrong token, in which it opens nothing; it adds up to `wrongTokenRestMsMax`. */
   readonly wrongTokenRestMs: number;
   readonly wrongTokenRestMsMax: number;
@@ -75,7 +77,6 @@ export const DEFAULT_LIMITS: ServerLimits = {
   refusalsMax: 256,
   openingsPerSecond: 500,
   openingsBurst: 8,
-  openingsPerPeerMax: 4096,
   wrongTokenRestMs: 500,
   wrongTokenRestMsMax: 10_000,
   refusalLogMs: 10_000,
