@@ -159,6 +159,21 @@ describe('directories of the system', () => {
     await expect(nodeFileSystem.makeDirectory(at('f/below/it'))).rejects.toMatchObject({ code: 'ENOTDIR' });
   });
 
+  it('and files are made private by descriptor, never through a link', async () => {
+    await writeFile(at('f'), '', { mode: 0o644 });
+    await mkdir(at('d'), { mode: 0o755 });
+    await symlink(at('f'), at('link'));
+    await expect(nodeFileSystem.makePrivate(at('link'))).rejects.toMatchObject({ code: 'ELOOP' });
+    expect(await Promise.all(['f', 'd', 'link'].map((name) => nodeFileSystem.isPrivate(at(name))))).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    for (const name of ['f', 'd']) await nodeFileSystem.makePrivate(at(name));
+    for (const name of ['f', 'd']) expect(await nodeFileSystem.isPrivate(at(name))).toBe(true);
+    expect(((await stat(at('d'))).mode & 0o777).toString(8)).toBe('700');
+  });
+
   it('are removed only when they are empty', async () => {
     await nodeFileSystem.makeDirectory(at('d'));
     await writeFile(at('d/f'), '');

@@ -9,6 +9,8 @@ import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { FileHandle, FileSystem, OpenMode } from '@pulses/shared-ports';
 import { lockDirectory } from './directory-lock';
+import { pseudoFileSystemOf } from './pseudo-file-system';
+import { isPrivate, makePrivate } from './rights';
 
 const FLAGS: Readonly<Record<OpenMode, number>> = {
   read: constants.O_RDONLY | constants.O_NOFOLLOW,
@@ -65,6 +67,9 @@ export const nodeFileSystem: FileSystem = {
       await handle.close();
     }
   },
+  isPrivate,
+  makePrivate,
+  pseudoFileSystemOf,
   lockDirectory,
 };
 

@@ -49,6 +49,12 @@ export interface FileSystem {
   exists(path: string): Promise<boolean>;
   /** fsync(2) of a directory: makes its names durable. */
   syncDirectory(path: string): Promise<void>;
+  /** Whether no other user has rights on a file or directory. True for a symbolic link, which has no rights of its own. */
+  isPrivate(path: string): Promise<boolean>;
+  /** Takes the rights of all other users away. @throws EPERM when the file or directory is not this user's */
+  makePrivate(path: string): Promise<void>;
+  /** Where the system mounts files that are none (`/proc`, `/sys`, `/dev`), when the path is or would be below. */
+  pseudoFileSystemOf(path: string): Promise<string | undefined>;
   /**
    * Locks the directory for this process alone.
    * @param isReader writes nothing: a directory that was never locked is not locked then either

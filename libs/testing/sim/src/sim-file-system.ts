@@ -29,7 +29,7 @@ export type FileErrorCode = 'EIO' | 'ENOSPC' | 'EDQUOT' | 'EMFILE';
 /** Names of the port's calls. `create` is `open` in that mode. */
 export type FileCall = 'write' | 'read' | 'datasync' | 'truncate' | 'size' | 'close' | 'open' | 'create' | PathCall;
 
-type PathCall = Exclude<keyof FileSystem, 'open'>;
+type PathCall = Exclude<keyof FileSystem, 'open' | 'isPrivate' | 'makePrivate' | 'pseudoFileSystemOf'>;
 
 export interface FileFault {
   /** Number of the first call that fails, counting all calls from 1. */
@@ -253,6 +253,10 @@ function fileSystemOver(root: SimDirectory, options: SimFileSystemOptions): SimF
     removeDirectory: (path) => run('removeDirectory', () => remove(path, 'directory')),
     exists: (path) => run('exists', () => nodeAt(root, path) !== undefined),
     syncDirectory: (path) => run('syncDirectory', () => syncNames(directoryAt(root, path))),
+    // Not counted as calls: there are no rights that they could change.
+    isPrivate: () => Promise.resolve(true),
+    makePrivate: () => Promise.resolve(),
+    pseudoFileSystemOf: () => Promise.resolve(undefined),
     lockDirectory: (path) =>
       run('lockDirectory', () => {
         directoryAt(root, path);
