@@ -2,6 +2,8 @@
 
 import { SILENT_LOGGER } from '@pulses/shared-ports';
 import { makeDataDirectory, makeDirectories } from './disk/data-directory';
+import { checkPlace, tightenRights } from './disk/directory-rights';
+import { readManifest } from './disk/manifest';
 import { SEGMENT_LOG_DEFAULTS, type OpenSegmentLogOptions } from './options';
 import { SpareSegments } from './journal/spare-segments';
 import { recover } from './recovery/recovery';
@@ -10,16 +12,20 @@ import { SegmentLog } from './segment-log';
 /**
  * Opens the data directory, which is made when it does not exist, and reads back what it holds.
  *
- * @throws PulsesError DATA_DIR_LOCKED, JOURNAL_CORRUPT; the port's error when the directory cannot be used
+ * @throws PulsesError DATA_DIR_LOCKED, JOURNAL_CORRUPT, CONFIG_INVALID (a directory that cannot hold a log, or of another
+ * release); the port's error when the directory cannot be used
  */
 export async function openSegmentLog(given: OpenSegmentLogOptions): Promise<SegmentLog> {
   const { fileSystem, clock, random, logger = SILENT_LOGGER, kindOf = () => 0 } = given;
+  await checkPlace(fileSystem, given.directory);
   await makeDataDirectory(fileSystem, given.directory);
+  await tightenRights(fileSystem, given.directory, logger);
   const lock = await fileSystem.lockDirectory(given.directory);
   try {
+    const logId = await readManifest(fileSystem, given.directory);
     const directories = await makeDirectories(fileSystem, given.directory);
     const { segmentBytesMax, groupBytesMax, journalMode } = { ...SEGMENT_LOG_DEFAULTS, ...given.options };
-    const recovered = await recover({ fileSystem, clock, random, logger, directories, segmentBytesMax, kindOf });
+    const recovered = await recover({ fileSystem, clock, random, logger, directories, segmentBytesMax, kindOf, logId });
     const spares =
       journalMode === 'recycled'
         ? new SpareSegments(fileSystem, directories.journal, segmentBytesMax + groupBytesMax)

@@ -1,12 +1,15 @@
 // The data directory of a log.
 //
+//   manifest       format and id of the log
 //   journal/       segments of frames, and `attested`
 //   runs/          sealed messages
 //   checkpoints/   two generations
+//   topics/        lines for people, written beside the log
 
 import { dirname } from 'node:path';
 import type { FileSystem } from '@pulses/shared-ports';
 import { systemCode } from './disk-errors';
+import { CHECKPOINTS, JOURNAL, RUNS } from './names';
 import { removeTemporaries } from './replaced-file';
 
 export interface Directories {
@@ -38,7 +41,12 @@ export async function makeDataDirectory(fileSystem: FileSystem, directory: strin
 
 /** Makes what is in the data directory, and removes what an interrupted write has left. */
 export async function makeDirectories(fileSystem: FileSystem, data: string): Promise<Directories> {
-  const directories = { data, journal: `${data}/journal`, runs: `${data}/runs`, checkpoints: `${data}/checkpoints` };
+  const directories = {
+    data,
+    journal: `${data}/${JOURNAL}`,
+    runs: `${data}/${RUNS}`,
+    checkpoints: `${data}/${CHECKPOINTS}`,
+  };
   const inside = [directories.journal, directories.runs, directories.checkpoints];
   for (const directory of inside) await fileSystem.makeDirectory(directory);
   await fileSystem.syncDirectory(data);

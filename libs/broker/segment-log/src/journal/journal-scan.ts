@@ -9,6 +9,7 @@ import type { FileHandle, FileSystem } from '@pulses/shared-ports';
 import { corrupt, ofAnotherRelease } from '../disk/disk-errors';
 import { createWindowReader } from '../disk/file-window';
 import { readUpTo } from '../disk/full-io';
+import { CHECKPOINTS } from '../disk/names';
 import { checkFrame, FRAME_HEADER_BYTES, FRAME_MAGIC, readHeader, type FrameHeader } from './frame';
 import {
   decodeSegmentHeader,
@@ -73,6 +74,8 @@ export interface JournalScanOptions {
   readonly directory: string;
   /** Frames up to this LSN are checked when their segment is read, but not visited. */
   readonly afterLsn: number;
+  /** Whether there is a checkpoint. */
+  readonly isCheckpointed: boolean;
   /** Frames up to this LSN were durable, says another file. */
   readonly attestedLsn: number;
   /** Called for each segment that is read, before its frames. */
@@ -100,11 +103,22 @@ export async function scanJournal(options: JournalScanOptions): Promise<JournalS
   const first = needed[0];
   const newest = needed.at(-1);
   if (first === undefined || newest === undefined) {
-    if (attestedLsn > 0) throw corrupt(dataDirectory, directory, 0, `no segment holds frames up to ${attestedLsn}`);
+    if (attestedLsn > 0) {
+      throw corrupt(
+        dataDirectory,
+        directory,
+        0,
+        `the journal is missing: no segment holds the frames up to ${attestedLsn}`,
+      );
+    }
     const none = { lsn: 0, crc: 0, end: 0 };
     return { identity: undefined, segments, unused, last: none, attested: none, restBytes: 0, isTorn: false };
   }
   if (first.header.firstLsn > afterLsn + 1) {
+    if (!options.isCheckpointed) {
+      const what = `the checkpoints are missing, and the journal begins at frame ${first.header.firstLsn}`;
+      throw corrupt(dataDirectory, `${dataDirectory}/${CHECKPOINTS}`, 0, what);
+    }
     throw corrupt(dataDirectory, first.path, 0, `the frames from ${afterLsn + 1} on are in a segment that is missing`);
   }
   let cursor = startOf(first);

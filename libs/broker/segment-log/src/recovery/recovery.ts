@@ -12,6 +12,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint-codec';
 import { applyFrame, createState, StateMismatch, type Effects, type LogState } from '../commit/log-state';
 import type { Directories } from '../disk/data-directory';
 import { corrupt } from '../disk/disk-errors';
+import { checkIdentity, writeManifest } from '../disk/manifest';
 import { createWindowReader } from '../disk/file-window';
 import { createOrReset, writeAll } from '../disk/full-io';
 import { TEMPORARY_SUFFIX } from '../disk/replaced-file';
@@ -39,6 +40,8 @@ export interface RecoveryOptions {
   readonly directories: Directories;
   readonly segmentBytesMax: number;
   readonly kindOf: (topic: string) => number;
+  /** What the manifest states; undefined when there is none. */
+  readonly logId: string | undefined;
 }
 
 export interface Recovered {
@@ -71,6 +74,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     fileSystem,
     dataDirectory: data,
     directory,
+    isCheckpointed: checkpoint !== undefined,
     attestedLsn: Math.max(attested?.lsn ?? 0, checkpoint?.state.lsn ?? 0),
     // The checkpoint's own frame too, when it is there: it has to be the one that the checkpoint knows.
     afterLsn: Math.min(checkpoint?.state.sealedLsn ?? 0, Math.max(0, (checkpoint?.state.lsn ?? 0) - 1)),
@@ -81,6 +85,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
       replay.frame(frame);
     },
   });
+  await checkIdentity(fileSystem, data, options.logId, scan.identity?.logId);
   if (scan.isTorn) {
     logger.warn(
       { file: scan.segments.at(-1)?.path, byte: scan.last.end, bytes: scan.restBytes },
@@ -92,6 +97,8 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   for (const path of scan.unused) await fileSystem.remove(path);
   const { end, file } = await continueJournal(options, scan, identity, unsealed);
   try {
+    // Not before: where the manifest is, the journal has to be.
+    if (options.logId === undefined) await writeManifest(fileSystem, data, identity.logId);
     // Not before: a frame that drops a run has to be durable.
     await removeStrayRuns(fileSystem, directories, state);
   } catch (error) {
