@@ -120,7 +120,8 @@ describe('names that clients leave behind', () => {
       await publishAsOthers();
       await joinOnce(numbers(0, JOINED_NAMES).map((index) => `name ${index}`));
       const groups = async () =>
-        (await client.request('groups', { type: 'list-groups', after: '', limit: 1_000 })).groups;
+        (await client.request('groups', { type: 'list-groups', after: { group: '', source: '' }, limit: 1_000 }))
+          .groups;
       expect(await groups()).toHaveLength(1_000);
       const full = await heapMiB(2);
       await broker.waitForOutput(/producers forgotten/);

@@ -22,6 +22,7 @@ import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import type { Clock, Network, TlsClientOptions } from '@pulses/shared-ports';
 import { Connection, type Reply } from './connection';
 import { FetchEventQueue, type FetchStream } from './fetch-stream';
+import { readGroups } from './group-pages';
 
 export interface BrokerAddress {
   readonly host: string;
@@ -65,7 +66,7 @@ export interface BrokerClient {
    * @throws PulsesError OUTPUTS_OWNED while another group owns them
    */
   joinAsPublisher(group: string, member: string, leaseMs: number, source: string): Promise<number>;
-  /** All groups, in name order. */
+  /** All groups, in name order, with all their sources. */
   listGroups(): Promise<StoredGroup[]>;
   /** Resolves to false when there is no such group. @throws PulsesError GROUP_ACTIVE while it has a member */
   deleteGroup(group: string): Promise<boolean>;
@@ -245,15 +246,10 @@ class ConnectedClient implements BrokerClient {
     return (await this.#connection.request('group-joined', request, Infinity)).groupEpoch;
   }
 
-  async listGroups(): Promise<StoredGroup[]> {
-    const groups: StoredGroup[] = [];
-    for (;;) {
-      const after = groups.at(-1)?.group ?? '';
-      const request = { type: 'list-groups', after, limit: LIST_GROUPS_LIMIT_MAX } as const;
-      const page = await this.#connection.request('groups', request);
-      groups.push(...page.groups);
-      if (!page.more) return groups;
-    }
+  listGroups(): Promise<StoredGroup[]> {
+    return readGroups((after) =>
+      this.#connection.request('groups', { type: 'list-groups', after, limit: LIST_GROUPS_LIMIT_MAX }),
+    );
   }
 
   async deleteGroup(group: string): Promise<boolean> {

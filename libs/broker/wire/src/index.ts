@@ -22,7 +22,7 @@ export { freeMemory } from './memory';
 export type { PositionChange, PositionKey, StoredPosition } from './messages/commit';
 export type { Incarnation, TopicAppend } from './messages/common-fields';
 export type { RecordBatch } from './messages/fetch';
-export type { StoredGroup } from './messages/groups';
+export type { GroupKey, StoredGroup } from './messages/groups';
 export {
   decodeRequest,
   decodeResponse,

@@ -2,29 +2,45 @@
 //
 // Guarantees: an answer fits a frame, whatever clients have stored.
 
-import type { PositionKey, StoredGroup, StoredPosition } from '@pulses/broker-wire';
+import type { GroupKey, PositionKey, StoredGroup, StoredPosition } from '@pulses/broker-wire';
 import { compareUtf8 } from '@pulses/shared-binary';
 
-/** Sources that are listed of a group. */
-export const SOURCES_LISTED_MAX = 1_000;
-/** Names of one page of groups, in bytes; a page has one group at least. */
+/** Names of one page of groups, in bytes; the last name may overdraw it. */
 const GROUP_PAGE_BYTES_MAX = 4 * 1024 * 1024;
 
+/** A page may end within the sources of a group, which the next one continues. */
 export function pageOfGroups(
   groups: readonly StoredGroup[],
-  { after, limit }: { readonly after: string; readonly limit: number },
+  { after, limit }: { readonly after: GroupKey; readonly limit: number },
 ): { groups: StoredGroup[]; more: boolean } {
-  const following = groups.filter(({ group }) => compareUtf8(group, after) > 0);
-  following.sort((left, right) => compareUtf8(left.group, right.group));
   const page: StoredGroup[] = [];
-  let bytes = 0;
-  for (const stored of following.slice(0, limit)) {
-    const sources = stored.sources.toSorted(compareUtf8).slice(0, SOURCES_LISTED_MAX);
-    bytes += [stored.group, ...sources].reduce((sum, name) => sum + Buffer.byteLength(name), 0);
-    if (page.length > 0 && bytes > GROUP_PAGE_BYTES_MAX) break;
+  let bytesLeft = GROUP_PAGE_BYTES_MAX;
+  for (const stored of groupsAfter(groups, after)) {
+    if (page.length === limit || bytesLeft <= 0) return { groups: page, more: true };
+    bytesLeft -= Buffer.byteLength(stored.group);
+    const sources: string[] = [];
+    for (const source of stored.sources.toSorted(compareUtf8)) {
+      // Without a source, the next page would take the group for listed.
+      if (sources.length > 0 && bytesLeft <= 0) break;
+      bytesLeft -= Buffer.byteLength(source);
+      sources.push(source);
+    }
     page.push({ ...stored, sources });
+    if (sources.length < stored.sources.length) return { groups: page, more: true };
   }
-  return { groups: page, more: following.length > page.length };
+  return { groups: page, more: false };
+}
+
+/** In order; their sources are in none. */
+function groupsAfter(groups: readonly StoredGroup[], after: GroupKey): StoredGroup[] {
+  const isFollowing = (source: string) => after.source !== '' && compareUtf8(source, after.source) > 0;
+  return groups
+    .flatMap((stored) => {
+      const order = compareUtf8(stored.group, after.group);
+      const sources = order === 0 ? stored.sources.filter(isFollowing) : stored.sources;
+      return order > 0 || (order === 0 && sources.length > 0) ? [{ ...stored, sources }] : [];
+    })
+    .sort((left, right) => compareUtf8(left.group, right.group));
 }
 
 /** The names and metadata of LIST_POSITIONS_LIMIT_MAX positions fit a frame. */

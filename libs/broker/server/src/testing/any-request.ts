@@ -89,7 +89,11 @@ export function createRequestSource(random: Random): RequestSource {
       leaseMs: 1 + below(5_000),
       source: topic(),
     }),
-    'list-groups': () => ({ type: 'list-groups', after: oneOf('', group), limit: 1 + below(20) }),
+    'list-groups': () => ({
+      type: 'list-groups',
+      after: { group: oneOf('', group), source: oneOf('', topic()) },
+      limit: 1 + below(20),
+    }),
     'delete-group': () => ({ type: 'delete-group', group: `group-${below(3)}` }),
     'delete-position': () => ({
       type: 'delete-position',

@@ -9,12 +9,17 @@ const storedGroup = struct({
   group: str,
   /** Of its active member, or of its last one; 0 before the first. */
   epoch: u64,
-  /** Topics whose outputs the group has claimed: no other group may publish them. In name order, the first 1,000. */
+  /** Topics whose outputs the group has claimed: no other group may publish them. In name order. */
   sources: list(str),
 });
 
 /** A consumer group as it is stored. */
 export type StoredGroup = ValueOf<typeof storedGroup>;
+
+const groupKey = struct({ group: str, source: str });
+
+/** A group, and a source of it: where a page of groups ends. */
+export type GroupKey = ValueOf<typeof groupKey>;
 
 const listLimit = checked(u32, (limit) => {
   if (limit === 0 || limit > LIST_GROUPS_LIMIT_MAX) throw violation(`a limit of ${limit} groups`);
@@ -34,8 +39,11 @@ export const GROUP_REQUESTS = {
    * OUTPUTS_OWNED while another group owns them. The topic is made unless it exists.
    */
   'join-as-publisher': message(16, { group: groupName, member: str, leaseMs: u32, source: topicName }),
-  /** Groups in name order (by UTF-8 bytes), after the name `after` ('' from the first), at most `limit` and as fit a frame. */
-  'list-groups': message(17, { after: str, limit: listLimit }),
+  /**
+   * Groups in name order (by UTF-8 bytes), at most `limit` and as fit a frame. It starts behind `after`: with the further
+   * sources of that group, unless its source is '', then with the next group. '' and '' start at the first.
+   */
+  'list-groups': message(17, { after: groupKey, limit: listLimit }),
   /**
    * Removes a group with its positions; refused with GROUP_ACTIVE while it has a member. Outputs that it owned are free
    * then, and their positions wait for the next group that claims them.

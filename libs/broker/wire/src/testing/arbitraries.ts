@@ -72,7 +72,7 @@ export const anyRequest: fc.Arbitrary<Request> = fc.oneof(
   }),
   fc.record({
     type: fc.constant('list-groups' as const),
-    after: text,
+    after: fc.record({ group: text, source: text }),
     limit: fc.integer({ min: 1, max: 1_000 }),
   }),
   fc.record({ type: fc.constant('delete-group' as const), group: name }),
