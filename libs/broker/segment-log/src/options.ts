@@ -15,7 +15,7 @@ export interface RetentionPolicy {
   readonly keepsUnread?: boolean | undefined;
   /** Messages older than this go. */
   readonly ageMs?: number | undefined;
-  /** The oldest messages go while the topic is longer than this. */
+  /** The newest messages of a topic, so long together, stay; older ones go. */
   readonly bytes?: number | undefined;
 }
 
@@ -88,8 +88,8 @@ export interface SegmentLogMetrics {
   appended?(kind: number, recordCount: number, bytes: number): void;
   /** A full disk has refused changes. */
   storageFull?(): void;
-  /** Retention has removed messages of a topic. */
-  trimmed?(topic: string, recordCount: number): void;
+  /** Retention has removed messages of topics of a kind. */
+  trimmed?(kind: number, recordCount: number): void;
 }
 
 export interface OpenSegmentLogOptions {
@@ -102,8 +102,8 @@ export interface OpenSegmentLogOptions {
   readonly options?: Partial<SegmentLogOptions>;
   /** The kind of a topic, below TOPIC_KINDS_MAX. Asked once for each topic, and always answered alike. Absent: 0. */
   readonly kindOf?: (topic: string) => number;
-  /** What of a topic may go; undefined, and absent, keeps everything. Asked often: it has to be quick. */
-  readonly retention?: (topic: string) => RetentionPolicy | undefined;
+  /** What of the topics of a kind may go; undefined, and absent, keeps everything. Asked often: it has to be quick. */
+  readonly retention?: (kind: number) => RetentionPolicy | undefined;
   readonly logger?: Logger;
   readonly metrics?: SegmentLogMetrics;
 }

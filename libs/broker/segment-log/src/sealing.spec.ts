@@ -1,41 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { crc32 } from 'node:zlib';
-import { createSimFileSystem, createSimRandom, type SimFileSystem } from '@pulses/testing-sim';
-import type { BrokerLog } from '@pulses/broker-log-api';
+import { createSimFileSystem } from '@pulses/testing-sim';
 import type { OpenMode } from '@pulses/shared-ports';
-import type { OpenSegmentLogOptions } from './options';
 import { lines, publish, readMessages } from './testing/log-fixture';
-import { DIRECTORY, machineOn, openOn, settled, type Machine } from './testing/torture-run';
-
-const OPTIONS = { segmentBytesMax: 2_000, tailBytesMax: 0, retentionIntervalMs: 50, openFilesMax: 4 };
-
-function machine(disk: SimFileSystem = createSimFileSystem({ seed: 1 })): Machine {
-  return machineOn(disk, createSimRandom(1));
-}
-
-async function opened(on: Machine, rest: Partial<OpenSegmentLogOptions> = {}): Promise<BrokerLog> {
-  const kindOf = (topic: string): number => (topic.startsWith('out') ? 1 : 0);
-  const log = await openOn(on, { options: OPTIONS, retention: () => undefined, kindOf, ...rest });
-  if (log === undefined) throw new Error('the power is on');
-  return log;
-}
-
-const filesIn = (on: Machine, folder: string): string[] =>
-  on.fileSystem
-    .files()
-    .filter((path) => path.startsWith(`${DIRECTORY}/${folder}/`))
-    .map((path) => path.slice(DIRECTORY.length + folder.length + 2));
-
-const text = (at: number): string => `${at}-`.padEnd(100, 'x');
-
-/** Messages one after the other, and time for the work in the background. */
-async function fill(on: Machine, log: BrokerLog, topic: string, count: number): Promise<string[]> {
-  const from = log.topic(topic)?.nextOffset ?? 0;
-  const messages = Array.from({ length: count }, (_, index) => text(from + index));
-  for (const message of messages) await publish(log, topic, [message]);
-  await on.clock.advance(10);
-  return messages;
-}
+import { fill, filesIn, machine, opened, SMALL_OPTIONS, text } from './testing/small-log';
+import { DIRECTORY, settled } from './testing/torture-run';
 
 describe('a full segment', () => {
   it('becomes a run for each kind of topics, and is given up once two checkpoints know them', async () => {
@@ -103,7 +72,10 @@ describe('a full segment', () => {
         return await on.fileSystem.open(path, mode);
       },
     };
-    const log = await opened(on, { fileSystem, options: { ...OPTIONS, unsealedBytesMax: 4_000, retryDelayMs: 20 } });
+    const log = await opened(on, {
+      fileSystem,
+      options: { ...SMALL_OPTIONS, unsealedBytesMax: 4_000, retryDelayMs: 20 },
+    });
     const a = await fill(on, log, 'a', 200);
     isFull = true;
     const codes: string[] = [];
@@ -156,7 +128,7 @@ describe('a full segment', () => {
         return mode === 'read' && path.endsWith('0001.journal') && gate !== undefined ? { ...handle, read } : handle;
       },
     };
-    const log = await opened(on, { fileSystem, options: { ...OPTIONS, journalMode: 'recycled' } });
+    const log = await opened(on, { fileSystem, options: { ...SMALL_OPTIONS, journalMode: 'recycled' } });
     const a = await fill(on, log, 'a', 5);
     gate = Promise.withResolvers();
     const { incarnation } = log.topic('a')!; // made above
@@ -189,13 +161,13 @@ describe('a full segment', () => {
     const sent: string[] = [];
     for (let life = 0; life < 40; life += 1) {
       const on = machine(disk);
-      const log = await opened(on, { options: { ...OPTIONS, segmentBytesMax: 100_000 } });
+      const log = await opened(on, { options: { ...SMALL_OPTIONS, segmentBytesMax: 100_000 } });
       sent.push(...(await fill(on, log, 'a', 1)));
       // A killed process attests nothing: each start copies the newest frame into a segment of its own.
       disk = on.fileSystem.fork(life);
     }
     const on = machine(disk);
-    const log = await opened(on, { options: { ...OPTIONS, segmentBytesMax: 100_000 } });
+    const log = await opened(on, { options: { ...SMALL_OPTIONS, segmentBytesMax: 100_000 } });
     await on.clock.advance(100);
     expect(await readMessages(log, 'a')).toEqual(sent);
     expect(filesIn(on, 'journal').length).toBeLessThanOrEqual(34);
@@ -222,54 +194,9 @@ describe('a run', () => {
     await settled(after, again.close());
   });
 
-  it.each([
-    ['bytes', { bytes: 3_000 }],
-    ['age', { ageMs: 1_000 }],
-  ])('goes by %s, at the ends of runs, and never past a position', async (_, policy) => {
-    const on = machine();
-    const log = await opened(on, { retention: () => policy });
-    const { incarnation } = await log.createTopic('a');
-    const groupEpoch = await log.advanceGroupEpoch('g');
-    const base = { group: 'g', groupEpoch, topic: 'a', incarnation, appends: [] };
-    await log.commit({ ...base, positions: [{ name: 'p', expectedRevision: 0, offset: 0, metadata: '' }] });
-    const a = await fill(on, log, 'a', 100);
-    await on.clock.advance(5_000);
-    expect(log.topic('a')).toMatchObject({ startOffset: 0, nextOffset: 100 });
-    await log.commit({ ...base, positions: [{ name: 'p', expectedRevision: 1, offset: 50, metadata: '' }] });
-    await on.clock.advance(500);
-    const { startOffset, bytes } = log.topic('a')!; // made above
-    expect(startOffset).toBeGreaterThan(30);
-    expect(startOffset).toBeLessThanOrEqual(50);
-    expect(bytes).toBe((100 - startOffset) * 101);
-    expect(await readMessages(log, 'a')).toEqual(a.slice(startOffset));
-    await expect(log.read('a', incarnation, startOffset - 1, 100)).rejects.toMatchObject({
-      code: 'OFFSET_OUT_OF_RANGE',
-    });
-    const info = log.topic('a');
-    await settled(on, log.close());
-    const after = machine(on.fileSystem.fork());
-    const again = await opened(after);
-    expect(again.topic('a')).toEqual(info);
-    expect(await readMessages(again, 'a')).toEqual(a.slice(startOffset));
-    await settled(after, again.close());
-  });
-
-  it('is made of a segment that is old, so that a quiet topic expires too', async () => {
-    const on = machine();
-    const options = { ...OPTIONS, segmentBytesMax: 100_000, segmentAgeMaxMs: 1_000 };
-    const log = await opened(on, { options, retention: () => ({ ageMs: 2_000 }) });
-    await publish(log, 'a', ['old']);
-    await on.clock.advance(5_000);
-    expect(log.topic('a')).toMatchObject({ startOffset: 1, nextOffset: 1, bytes: 0, firstTimestampMs: 0 });
-    await publish(log, 'a', ['new']);
-    expect(await readMessages(log, 'a')).toEqual(['new']);
-    expect(filesIn(on, 'runs')).toEqual([]);
-    await settled(on, log.close());
-  });
-
   it('of a topic with much in it is read from any offset, a few messages at a time', async () => {
     const on = machine();
-    const log = await opened(on, { options: { ...OPTIONS, segmentBytesMax: 200_000 } });
+    const log = await opened(on, { options: { ...SMALL_OPTIONS, segmentBytesMax: 200_000 } });
     const sent: string[] = [];
     for (let at = 0; at < 30; at += 1) {
       const texts = Array.from({ length: 80 }, (_, index) => text(at * 80 + index));

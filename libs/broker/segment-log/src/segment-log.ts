@@ -47,7 +47,8 @@ import { RunReader } from './readers/run-reader';
 import { SegmentReader } from './readers/segment-reader';
 import { Tail } from './journal/tail';
 import type { Recovered } from './recovery/recovery';
-import { Retention, type StoredTrim } from './segments/retention';
+import { Retention } from './segments/retention';
+import { tellTrims } from './segments/told-trims';
 import { Sealer } from './segments/sealer';
 import type { UnsealedIndex } from './segments/unsealed';
 import { NO_ROW } from './topics/topic-table';
@@ -174,7 +175,7 @@ export class SegmentLog implements BrokerLog {
       checkpoint: () => this.#checkpointer.write(),
     });
     this.#retention = new Retention({
-      ...{ clock, fileSystem, state, runs, messages: this.#messages, onFailed },
+      ...{ clock, fileSystem, directories, state, unsealed, runs, onFailed },
       policyOf: given.retention,
       intervalMs: options.retentionIntervalMs,
       nowMs: () => this.#logClock.now(),
@@ -184,8 +185,8 @@ export class SegmentLog implements BrokerLog {
       storeTrims: (trims) => this.#enqueue(() => this.#staging.trim(trims()), { isAlone: true }),
       storeDrop: (dropped) =>
         this.#enqueue(() => this.#staging.note({ kind: 'runs-dropped', runs: dropped }), { isAlone: true }),
-      trimmed: (trim) => {
-        this.#reportTrim(trim);
+      trimmed: (trims) => {
+        tellTrims(trims, logger, metrics);
       },
     });
     this.#syncTimer = createSyncTimer(
@@ -341,15 +342,10 @@ export class SegmentLog implements BrokerLog {
     return this.#queue.enqueue({ payloadBytes: 0, isAlone: false, isRead: false, ...rest, stage });
   }
 
-  #reportTrim({ topic, fromOffset, toOffset, bytes }: StoredTrim): void {
-    const messages = toOffset - fromOffset;
-    this.#logger.info({ topic, fromOffset, toOffset, messages, bytes }, 'retention removed messages');
-    this.#given.metrics?.trimmed?.(topic, messages);
-  }
-
   /** Only what is sealed can be dropped. */
   #leaveOldSegment(): void {
-    const oldest = this.#unsealed.segments.find(({ frames }) => frames > 0);
+    // What the log notes for itself needs no run.
+    const oldest = this.#unsealed.segments.find(({ pieces }) => pieces > 0);
     if (oldest === undefined || this.#logClock.now() - oldest.firstTimestampMs < this.#options.segmentAgeMaxMs) return;
     this.#journal.rollSoon();
     const rolled = this.#queue.between(() => this.#journal.prepare());

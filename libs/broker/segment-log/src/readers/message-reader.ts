@@ -8,7 +8,6 @@ import { PulsesError } from '@pulses/shared-errors';
 import type { Incarnation, RecordBatch } from '@pulses/broker-wire';
 import type { LogState, Run } from '../commit/log-state';
 import { readFailed } from '../disk/disk-errors';
-import type { RunEntry } from '../segments/run-format';
 import type { UnsealedIndex } from '../segments/unsealed';
 import { NO_ROW } from '../topics/topic-table';
 import { batchFrom, createGathering } from './record-cut';
@@ -54,20 +53,6 @@ export class MessageReader {
       this.#readTail(pieces, baseOffset, fromOffset, bytesMax) ??
       (await this.#readSegments(name, incarnation, { pieces, baseOffset }, fromOffset, bytesMax))
     );
-  }
-
-  /** Timestamp of a message that is stored. @throws PulsesError JOURNAL_CORRUPT; the port's error */
-  async timestampAt(topicId: number, offset: number): Promise<number> {
-    const { state, unsealed } = this.#options;
-    const row = state.topics.rowOf(topicId);
-    if (row === NO_ROW || offset >= state.topics.nextOffset(row)) return 0;
-    if (offset >= state.topics.sealedOffset(row)) {
-      const piece = unsealed.piecesFrom(row, offset).pieces.at(-1)!; // at least one
-      const segment = unsealed.segmentOf(piece);
-      return segment.timestampOf(segment.frameOf(piece - segment.firstPiece));
-    }
-    const found = await this.#find(topicId, offset);
-    return found?.entry.firstTimestampMs ?? 0;
   }
 
   /** Undefined when the first piece is not in memory; the later ones are when it is. */
@@ -146,9 +131,11 @@ export class MessageReader {
     const { state, runs } = this.#options;
     try {
       const found = await this.#find(topicId, fromOffset);
-      if (found === undefined) throw new TypeError(`no run holds offset ${fromOffset} of topic ${name}`);
-      this.#hints.set(`${topicId}`, found.run);
-      return await runs.read(found.run, found.entry, fromOffset, bytesMax);
+      const batches = found === undefined ? found : await runs.read(found, topicId, fromOffset, bytesMax);
+      if (found === undefined || batches === undefined)
+        throw new TypeError(`no run holds offset ${fromOffset} of topic ${name}`);
+      this.#hints.set(`${topicId}`, found);
+      return batches;
     } catch (error) {
       // What was read may have gone meanwhile, which is no damage.
       const row = state.topics.rowOf(topicId);
@@ -164,7 +151,7 @@ export class MessageReader {
    * The run with a sealed message. A run that has the topic tells on which side the message is; one without it tells
    * nothing. So it goes from run to run: from where the last read was, else from the nearer end.
    */
-  async #find(topicId: number, offset: number): Promise<{ run: Run; entry: RunEntry } | undefined> {
+  async #find(topicId: number, offset: number): Promise<Run | undefined> {
     const { state, runs } = this.#options;
     const row = state.topics.rowOf(topicId);
     const all = state.runs.filter(({ kind }) => kind === state.topics.kindOf(row));
@@ -178,7 +165,7 @@ export class MessageReader {
       if (run === undefined) return undefined;
       const entry = await runs.entryOf(run, topicId);
       if (entry !== undefined) {
-        if (entry.baseOffset <= offset && offset < entry.baseOffset + entry.count) return { run, entry };
+        if (entry.baseOffset <= offset && offset < entry.baseOffset + entry.count) return run;
         step = offset < entry.baseOffset ? -1 : 1;
       }
       at += step;

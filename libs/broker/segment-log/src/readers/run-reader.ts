@@ -36,7 +36,8 @@ const BLOCKS_KEPT = 1_024;
 const LISTS_KEPT = 8;
 
 interface OpenRun {
-  readonly name: string;
+  /** Of the file, among all that have had its name. */
+  readonly key: string;
   readonly path: string;
   readonly header: RunHeader;
   readonly headerCrc: number;
@@ -54,6 +55,8 @@ interface PieceList {
 export class RunReader {
   readonly #directories: Directories;
   readonly #handles: HandleCache;
+  /** A run that is written again has another header; what a handle reads is that of its own file. */
+  readonly #headers = new WeakMap<FileHandle, { header: RunHeader; crc: number }>();
   readonly #runs = new KeptNewest<OpenRun>(RUNS_KEPT);
   readonly #blocks = new KeptNewest<RunEntry[]>(BLOCKS_KEPT);
   readonly #lists = new KeptNewest<PieceList>(LISTS_KEPT);
@@ -69,18 +72,29 @@ export class RunReader {
 
   /** The topic's part of the run; undefined when it has none. @throws PulsesError JOURNAL_CORRUPT; the port's error */
   async entryOf(run: Run, topicId: number): Promise<RunEntry | undefined> {
-    return await this.#use(run, async (handle) => {
+    return await this.#use(run, async (handle) => this.#entry(await this.#open(run, handle), handle, topicId));
+  }
+
+  /** @throws PulsesError JOURNAL_CORRUPT; the port's error */
+  async headerOf(run: Run): Promise<RunHeader> {
+    return await this.#use(run, async (handle) => (await this.#header(run, handle)).header);
+  }
+
+  /** The entries of those topics that the run has, in order. @param topicIds rising @throws those of `eachEntry` */
+  async entriesOf(run: Run, topicIds: readonly number[], visit: (entry: RunEntry) => void): Promise<void> {
+    await this.#use(run, async (handle) => {
       const open = await this.#open(run, handle);
-      let block = 0;
-      for (let high = open.index.length; high - block > 1;) {
-        const middle = (block + high) >>> 1;
-        if (open.index[middle]! <= topicId)
-          block = middle; // middle < high
-        else high = middle;
+      let at = 0;
+      const next = (from: number): number => {
+        while (at < topicIds.length && topicIds[at]! < from) at += 1; // in range
+        return topicIds[at] ?? Infinity;
+      };
+      for (const [block, firstId] of open.index.entries()) {
+        if (next(firstId) >= (open.index[block + 1] ?? Infinity)) continue;
+        for (const entry of await this.#readBlock(open, handle, block)) {
+          if (next(entry.topicId) === entry.topicId) visit(entry);
+        }
       }
-      if (open.index.length === 0) return undefined;
-      const entries = await this.#block(open, handle, block);
-      return entries.find((entry) => entry.topicId === topicId);
     });
   }
 
@@ -94,10 +108,16 @@ export class RunReader {
     });
   }
 
-  /** Messages from `fromOffset` on, which the entry holds. @throws PulsesError JOURNAL_CORRUPT; the port's error */
-  async read(run: Run, entry: RunEntry, fromOffset: number, bytesMax: number): Promise<RecordBatch[]> {
+  /**
+   * Messages of the topic from `fromOffset` on; undefined when the run does not hold that one.
+   * @throws PulsesError JOURNAL_CORRUPT; the port's error
+   */
+  async read(run: Run, topicId: number, fromOffset: number, bytesMax: number): Promise<RecordBatch[] | undefined> {
     return await this.#use(run, async (handle) => {
       const open = await this.#open(run, handle);
+      const entry = await this.#entry(open, handle, topicId);
+      if (entry === undefined || fromOffset < entry.baseOffset || fromOffset >= entry.baseOffset + entry.count)
+        return undefined;
       const list = await this.#pieces(open, handle, entry);
       const first = firstAt(list.baseOffsets, fromOffset);
       const { from, end } = rangeOf(entry, list, first, bytesMax);
@@ -124,9 +144,8 @@ export class RunReader {
     });
   }
 
-  /** The file is gone. */
+  /** The file is gone, or another one has its name. */
   forget(run: Pick<Run, 'kind' | 'firstLsn'>): void {
-    this.#runs.delete(runName(run));
     this.#handles.drop(this.pathOf(run));
   }
 
@@ -140,9 +159,8 @@ export class RunReader {
     }
   }
 
-  async #open(run: Run, handle: FileHandle): Promise<OpenRun> {
-    const name = runName(run);
-    const known = this.#runs.get(name);
+  async #header(run: Run, handle: FileHandle): Promise<{ header: RunHeader; crc: number }> {
+    const known = this.#headers.get(handle);
     if (known !== undefined) return known;
     const path = this.pathOf(run);
     const decoded = decodeRunHeader(await this.#bytes(path, handle, 0, RUN_HEADER_BYTES));
@@ -150,16 +168,39 @@ export class RunReader {
     if (decoded === undefined || header?.kind !== run.kind || header.firstLsn !== run.firstLsn) {
       throw this.#corrupt(path, 0, 'the header of the run is not valid');
     }
-    const { indexAt, length } = placesOf(decoded.header);
-    const index = decodeIndex(await this.#bytes(path, handle, indexAt, length - indexAt), decoded.crc);
+    this.#headers.set(handle, decoded);
+    return decoded;
+  }
+
+  async #open(run: Run, handle: FileHandle): Promise<OpenRun> {
+    const { header, crc } = await this.#header(run, handle);
+    const key = `${runName(run)}/${crc}`;
+    const known = this.#runs.get(key);
+    if (known !== undefined) return known;
+    const path = this.pathOf(run);
+    const { indexAt, length } = placesOf(header);
+    const index = decodeIndex(await this.#bytes(path, handle, indexAt, length - indexAt), crc);
     if (index === undefined) throw this.#corrupt(path, indexAt, 'the index of the run is not valid');
-    const open = { name, path, header: decoded.header, headerCrc: decoded.crc, index };
-    this.#runs.set(name, open);
+    const open = { key, path, header, headerCrc: crc, index };
+    this.#runs.set(key, open);
     return open;
   }
 
+  async #entry(open: OpenRun, handle: FileHandle, topicId: number): Promise<RunEntry | undefined> {
+    let block = 0;
+    for (let high = open.index.length; high - block > 1;) {
+      const middle = (block + high) >>> 1;
+      if (open.index[middle]! <= topicId)
+        block = middle; // middle < high
+      else high = middle;
+    }
+    if (open.index.length === 0) return undefined;
+    const entries = await this.#block(open, handle, block);
+    return entries.find((entry) => entry.topicId === topicId);
+  }
+
   async #block(open: OpenRun, handle: FileHandle, block: number): Promise<RunEntry[]> {
-    const key = `${open.name}/${block}`;
+    const key = `${open.key}/${block}`;
     const known = this.#blocks.get(key);
     if (known !== undefined) return known;
     const entries = await this.#readBlock(open, handle, block);
@@ -175,7 +216,7 @@ export class RunReader {
   }
 
   async #pieces(open: OpenRun, handle: FileHandle, entry: RunEntry): Promise<PieceList> {
-    const key = `${open.name}/${entry.topicId}`;
+    const key = `${open.key}/${entry.topicId}`;
     const known = this.#lists.get(key);
     if (known !== undefined) return known;
     const at = placesOf(open.header).piecesAt + entry.firstPiece * PIECE_BYTES;

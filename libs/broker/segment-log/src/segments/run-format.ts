@@ -1,4 +1,5 @@
-// Runs: the messages of one kind of topics in a range of frames, sorted by topic, in a file that never changes.
+// Runs: the messages of one kind of topics in a range of frames, sorted by topic, in a file that never changes. Messages
+// that are gone may be left out: the file is then another one, under the same name.
 //
 //   run       = header(64) payload pieces directory index
 //   header    = magic 8 bytes · version u32 · kind u32 · logId 12 bytes · topics u32 · firstLsn u64 · lastLsn u64
@@ -21,7 +22,7 @@ import type { RunKey } from '../journal/entries';
 
 export const RUN_HEADER_BYTES = 64;
 export const PIECE_BYTES = 20;
-const ENTRY_BYTES = 56;
+export const ENTRY_BYTES = 56;
 export const ENTRIES_A_BLOCK = 64;
 
 /** Read as a whole to be checked; a CRC for each small piece would cost more than the piece. */
@@ -60,6 +61,11 @@ export interface RunEntry {
 /** Whether the pieces of a topic have CRCs of their own. @param length bytes of the topic in the run */
 export function hasPieceCrcs(length: number): boolean {
   return length > SHARED_CRC_BYTES_MAX;
+}
+
+/** What a topic takes in a run. */
+export function bytesOfEntry({ pieces, length }: RunEntry): number {
+  return ENTRY_BYTES + pieces * PIECE_BYTES + length;
 }
 
 export function runName({ kind, firstLsn }: RunKey): string {

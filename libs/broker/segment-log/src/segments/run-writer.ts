@@ -11,7 +11,8 @@ import type { FileHandle, FileSystem } from '@pulses/shared-ports';
 import type { Run } from '../commit/log-state';
 import type { Directories } from '../disk/data-directory';
 import { corrupt } from '../disk/disk-errors';
-import { createOrReset, readUpTo, writeAll } from '../disk/full-io';
+import { BlockWriter } from '../disk/block-writer';
+import { createOrReset, readUpTo } from '../disk/full-io';
 import { TEMPORARY_SUFFIX } from '../disk/replaced-file';
 import { segmentName } from '../journal/segment-header';
 import {
@@ -195,48 +196,4 @@ async function fillRun(
   await output.add(table);
   await output.add(directory.end());
   await output.flush();
-}
-
-/** Gathers small pieces of a file; waiting for each block lets everything else run. */
-class BlockWriter {
-  readonly #file: FileHandle;
-  readonly #block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-  #used = 0;
-  #position = 0;
-
-  constructor(file: FileHandle) {
-    this.#file = file;
-  }
-
-  /** Copies `bytes[from, from + length)`; false when there is no room. */
-  put(bytes: Uint8Array, from: number, length: number): boolean {
-    if (this.#used + length > this.#block.length) return false;
-    (Buffer.prototype as Buffer).copy.call(bytes, this.#block, this.#used, from, from + length);
-    this.#used += length;
-    return true;
-  }
-
-  /** The last `length` bytes, for which there was room before. */
-  last(length: number): Uint8Array {
-    return this.#block.subarray(this.#used - length, this.#used);
-  }
-
-  async makeRoom(length: number): Promise<void> {
-    if (this.#used + length > this.#block.length) await this.flush();
-  }
-
-  async add(bytes: Uint8Array): Promise<void> {
-    if (this.put(bytes, 0, bytes.length)) return;
-    await this.flush();
-    if (this.put(bytes, 0, bytes.length)) return;
-    await writeAll(this.#file, [bytes], this.#position);
-    this.#position += bytes.length;
-  }
-
-  async flush(): Promise<void> {
-    if (this.#used === 0) return;
-    await writeAll(this.#file, [this.#block.subarray(0, this.#used)], this.#position);
-    this.#position += this.#used;
-    this.#used = 0;
-  }
 }

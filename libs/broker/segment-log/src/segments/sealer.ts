@@ -162,7 +162,7 @@ export class Sealer {
     const chosen: UnsealedSegment[] = [];
     let bytes = 0;
     for (const segment of unsealed.segments.slice(0, -1)) {
-      if (chosen.length > 0 && bytes + segment.end > segmentBytesMax * 1.5) break;
+      if (chosen.length > 0 && bytes + segment.end > segmentBytesMax) break;
       chosen.push(segment);
       bytes += segment.end;
       if (bytes >= segmentBytesMax || chosen.length === SEGMENTS_MAX) break;

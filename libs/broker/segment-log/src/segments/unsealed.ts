@@ -264,4 +264,10 @@ export class UnsealedIndex {
       piece -= segment.distanceOf(at);
     }
   }
+  /** Timestamp of a message that is not sealed and below the topic's next offset. */
+  timestampAt(row: number, offset: number): number {
+    const piece = this.piecesFrom(row, offset).pieces.at(-1)!; // at least one
+    const segment = this.segmentOf(piece);
+    return segment.timestampOf(segment.frameOf(piece - segment.firstPiece));
+  }
 }

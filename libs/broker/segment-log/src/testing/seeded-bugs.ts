@@ -7,10 +7,7 @@ import { decodeCheckpoint, encodeCheckpoint } from '../checkpoint/checkpoint-cod
 import { checkFrame } from '../journal/frame';
 import { decodeSegmentHeader, SEGMENT_HEADER_BYTES } from '../journal/segment-header';
 import type { Wrap } from './torture-lives';
-import { SOURCE } from './torture-model';
-
-/** As the suites open their logs. */
-const kindOf = (topic: string): number => (topic === SOURCE ? 0 : 1);
+import { kindOf } from './torture-model';
 
 type WrapHandle = (handle: FileHandle, path: string, mode: OpenMode, disk: SimFileSystem) => FileHandle;
 

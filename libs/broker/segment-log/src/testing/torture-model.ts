@@ -13,6 +13,15 @@ export const RETAINED_BYTES: ReadonlyMap<string, number> = new Map([
   ['brief', 500],
 ]);
 
+/** Those topics have kinds of their own, the others one. */
+export function kindOf(topic: string): number {
+  return [...RETAINED_BYTES.keys()].indexOf(topic) + 1;
+}
+
+export function retentionOf(kind: number): { readonly bytes: number | undefined } {
+  return { bytes: [...RETAINED_BYTES.values()][kind - 1] };
+}
+
 const TOPICS = [SOURCE, 'brief', 'a', 'b.c', 'ü/x'];
 const POSITION_NAMES = ['grouped', 'windowed'];
 const PRODUCERS = 3;

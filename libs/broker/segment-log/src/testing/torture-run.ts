@@ -13,7 +13,16 @@ import type { JournalMode, OpenSegmentLogOptions, SegmentLogOptions } from '../o
 import type { SegmentLog } from '../segment-log';
 import { lines } from './log-fixture';
 import { differenceOf, endsMatch, observe, topicsOf, Violation } from './torture-checks';
-import { applied, GROUP, nextOperation, RETAINED_BYTES, SOURCE, type Model, type Operation } from './torture-model';
+import {
+  applied,
+  GROUP,
+  kindOf,
+  nextOperation,
+  retentionOf,
+  SOURCE,
+  type Model,
+  type Operation,
+} from './torture-model';
 
 export const DIRECTORY = '/data';
 
@@ -44,8 +53,8 @@ export async function openOn(
     ...machine,
     directory: DIRECTORY,
     options: { ...TORTURE_OPTIONS, journalMode: machine.journalMode },
-    kindOf: (topic) => (topic === SOURCE ? 0 : 1),
-    retention: (topic) => ({ bytes: RETAINED_BYTES.get(topic) }),
+    kindOf,
+    retention: retentionOf,
     ...rest,
   });
   return await settled(machine, opening);

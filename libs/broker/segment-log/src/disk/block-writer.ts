@@ -1,0 +1,50 @@
+// Writes a file front to back in blocks, out of small pieces.
+
+import type { FileHandle } from '@pulses/shared-ports';
+import { writeAll } from './full-io';
+
+const BLOCK_BYTES = 1024 * 1024;
+
+/** Gathers small pieces of a file; waiting for each block lets everything else run. */
+export class BlockWriter {
+  readonly #file: FileHandle;
+  readonly #block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  #used = 0;
+  #position = 0;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  /** Copies `bytes[from, from + length)`; false when there is no room. */
+  put(bytes: Uint8Array, from: number, length: number): boolean {
+    if (this.#used + length > this.#block.length) return false;
+    (Buffer.prototype as Buffer).copy.call(bytes, this.#block, this.#used, from, from + length);
+    this.#used += length;
+    return true;
+  }
+
+  /** The last `length` bytes, for which there was room before. */
+  last(length: number): Uint8Array {
+    return this.#block.subarray(this.#used - length, this.#used);
+  }
+
+  async makeRoom(length: number): Promise<void> {
+    if (this.#used + length > this.#block.length) await this.flush();
+  }
+
+  async add(bytes: Uint8Array): Promise<void> {
+    if (this.put(bytes, 0, bytes.length)) return;
+    await this.flush();
+    if (this.put(bytes, 0, bytes.length)) return;
+    await writeAll(this.#file, [bytes], this.#position);
+    this.#position += bytes.length;
+  }
+
+  async flush(): Promise<void> {
+    if (this.#used === 0) return;
+    await writeAll(this.#file, [this.#block.subarray(0, this.#used)], this.#position);
+    this.#position += this.#used;
+    this.#used = 0;
+  }
+}
