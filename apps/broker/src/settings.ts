@@ -84,13 +84,15 @@ export const brokerSettings = {
     flag: 'retention-age',
     default: 'keep',
     description:
-      'Messages older than this may be deleted, whole files at a time, and never before every consumer group has read them. ' +
-      'A limit for all topics, or by kind: source=7d,dead_letter=90d.',
+      'Messages older than this may be deleted, and never before every consumer group has read them. They go within a ' +
+      'minute, or a sixtieth of the age. A limit for all topics, or by kind: source=7d,dead_letter=90d.',
   }),
   retentionBytes: customSetting(retentionKind(sizeKind({ min: '1MiB', max: '1024TiB' })), {
     flag: 'retention-bytes',
     default: 'keep',
-    description: 'Deletes the oldest messages of a topic that is longer than this, in the same way.',
+    description:
+      'Keeps the newest messages of each topic, so long together and at most one segment longer; deletes older ones in the ' +
+      'same way. At least --segment-bytes.',
   }),
   retentionUnread: choiceSetting({
     flag: 'retention-unread',

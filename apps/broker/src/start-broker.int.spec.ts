@@ -236,6 +236,11 @@ describe('a broker', () => {
       /--tls-cert-file: '\/none\/c' .*ENOENT/,
     ],
     ['an open address', ['--host=0.0.0.0'], /--host: '0\.0\.0\.0' .*--insecure-bind/],
+    [
+      'a length below a segment',
+      ['--retention-bytes=grouped=1MiB'],
+      /--retention-bytes: '1MiB' .*--segment-bytes.* 64MiB/,
+    ],
     ['an open HTTP address', ['--http-host=0.0.0.0'], /--http-host: '0\.0\.0\.0' .*--insecure-bind/],
   ])('refuses %s before it touches the data directory', async (_what, args, line) => {
     await expect(start(...args)).rejects.toMatchObject({

@@ -27,7 +27,7 @@ import { listenError, type SettingsOf } from '@pulses/shared-settings';
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
-import { retentionIntervalMs } from './retention-setting';
+import { checkRetentionBytes, retentionIntervalMs } from './retention-setting';
 import type { brokerSettings } from './settings';
 import { freeBytesOf, StorageWatch } from './storage-watch';
 
@@ -58,6 +58,7 @@ export async function startBroker(
   host: ServiceHost<BrokerSettings>,
 ): Promise<Service> {
   assertSafe(settings);
+  checkRetentionBytes(settings.retentionBytes, settings.segmentBytes);
   const tls = await readTls(settings, logger);
   const metrics = createMetrics(nodeClock);
   metrics.observedCounter(
