@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { PRODUCER_KEPT_MS } from '@pulses/broker-wire';
 import { parseSettings } from '@pulses/shared-settings';
 import { brokerSettings } from './settings';
 
@@ -26,6 +27,11 @@ describe('the settings of a broker', () => {
     expect(read(['--host=0.0.0.0', '--insecure-bind']).warnings).toEqual([
       '--insecure-bind: any program that reaches 0.0.0.0 can read, publish and delete; no --auth-token is set',
     ]);
+  });
+
+  it('let no producer expire before every client has given up on its first batch', () => {
+    expect(read([`--producer-expiry=${PRODUCER_KEPT_MS}ms`]).values.producerExpiryMs).toBe(PRODUCER_KEPT_MS);
+    expect(() => read([`--producer-expiry=${PRODUCER_KEPT_MS - 1}ms`])).toThrow('--producer-expiry');
   });
 
   it('spell a host in one way', () => {

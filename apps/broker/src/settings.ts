@@ -110,6 +110,15 @@ export const brokerSettings = {
       'retention then keeps nothing for it. A group with a member stays. So does one that owns the outputs of a source: ' +
       'without its positions another group would publish the same sums again. With off or 0, none is removed.',
   }),
+  producerExpiryMs: durationSetting({
+    flag: 'producer-expiry',
+    min: '1d',
+    max: '365d',
+    default: '7d',
+    description:
+      'Forgets a producer that stored nothing for this long and has not retired. Shorten it where new producers are refused because ' +
+      'programs end without retiring. A producer that repeats a batch later is refused, and stores none twice.',
+  }),
   tailBytes: sizeSetting({
     flag: 'tail-bytes',
     min: '1MiB',

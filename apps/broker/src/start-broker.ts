@@ -114,6 +114,7 @@ export async function startBroker(
       observer: observerOf(metrics),
       serverName: `pulses-broker/${version}`,
       limits: { connectionsMax: settings.connectionsMax },
+      producerExpiryMs: settings.producerExpiryMs,
       ...(settings.groupExpiry === 'off' ? {} : { groupExpiryMs: settings.groupExpiry }),
       ...(settings.authToken === undefined ? {} : { authToken: settings.authToken }),
     });

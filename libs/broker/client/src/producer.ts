@@ -209,8 +209,8 @@ export class Producer {
     // The broker's clock may have been set back while it was down.
     this.#startedMs = Math.min(this.#startedMs ?? nowMs, nowMs);
     if (nowMs - this.#startedMs < PRODUCER_KEPT_MS) return;
-    const days = PRODUCER_KEPT_MS / 86_400_000;
-    throw new PulsesError('PRODUCER_EXPIRED', `the first batch has no answer after ${days} days`);
+    const hours = PRODUCER_KEPT_MS / 3_600_000;
+    throw new PulsesError('PRODUCER_EXPIRED', `the first batch has no answer after ${hours} hours`);
   }
 
   /** @throws the reason of `abort` */

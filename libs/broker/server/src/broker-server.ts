@@ -36,6 +36,8 @@ export interface BrokerServerOptions {
   readonly authToken?: string;
   /** Groups without outputs that are idle for this long are removed; absent, none is. */
   readonly groupExpiryMs?: number;
+  /** Producers that stored nothing for this long are forgotten: PRODUCER_KEPT_MS at least. */
+  readonly producerExpiryMs: number;
   /** Omitted limits have their defaults. */
   readonly limits?: Partial<ServerLimits>;
 }
@@ -57,7 +59,7 @@ export interface BrokerServer {
 }
 
 export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
-  const { log, network, clock, logger, serverName, authToken, groupExpiryMs } = options;
+  const { log, network, clock, logger, serverName, authToken, groupExpiryMs, producerExpiryMs } = options;
   const limits: ServerLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const connections = new Set<ServedConnection>();
   const refused = new Set<Socket>();
@@ -76,7 +78,7 @@ export function createBrokerServer(options: BrokerServerOptions): BrokerServer {
   let onAllGone: (() => void) | undefined;
 
   const groups = createGroups(log, clock, limits);
-  const maintenance = [startProducerExpiry(log, clock, logger)];
+  const maintenance = [startProducerExpiry(log, clock, logger, producerExpiryMs)];
   if (groupExpiryMs !== undefined)
     maintenance.push(startGroupExpiry({ log, groups, clock, logger, observer, idleMs: groupExpiryMs }));
 

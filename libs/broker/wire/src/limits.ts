@@ -35,9 +35,9 @@ export const HEAD_INTERVAL_MS = 200;
  */
 export const PRODUCER_RESULTS_KEPT = 64;
 /**
- * How long a broker remembers a producer after its last stored batch, at least, by the log's clock. A first batch that was
+ * How long any broker remembers a producer after its last stored batch, at least, by the log's clock. A first batch that was
  * sent before then is not repeated: the broker might store it as that of a new producer.
  */
-export const PRODUCER_KEPT_MS = 7 * 86_400_000;
+export const PRODUCER_KEPT_MS = 86_400_000;
 /** Batches that a producer has under way; less than PRODUCER_RESULTS_KEPT, since a lost connection makes it repeat them. */
 export const PRODUCER_IN_FLIGHT_MAX = 32;

@@ -1,5 +1,6 @@
 // A server with everything around it simulated: clock, network, log.
 
+import { PRODUCER_KEPT_MS } from '@pulses/broker-wire';
 import {
   createSimClock,
   createSimNetwork,
@@ -63,6 +64,7 @@ export async function startHarness(
     clock,
     logger,
     serverName: 'broker under test',
+    producerExpiryMs: PRODUCER_KEPT_MS,
     ...rest,
     limits: { ...AT_ONCE, ...limits },
   });

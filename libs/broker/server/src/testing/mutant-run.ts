@@ -7,7 +7,7 @@
 
 import { openBrokerLog } from '@pulses/broker-log';
 import type { BrokerLog } from '@pulses/broker-log-api';
-import { encodeRequest, PREAMBLE, PROTOCOL_VERSION, type Response } from '@pulses/broker-wire';
+import { encodeRequest, PREAMBLE, PRODUCER_KEPT_MS, PROTOCOL_VERSION, type Response } from '@pulses/broker-wire';
 import { collectGarbage } from '@pulses/testing-processes';
 import { createSimClock, createSimFileSystem, createSimRandom, settle, type SimClock } from '@pulses/testing-sim';
 import { createBrokerServer } from '../broker-server';
@@ -89,7 +89,15 @@ export async function runMutants(seed: number, count: number): Promise<MutantTal
   const log = await open();
   const network = createDirectNetwork();
   const { logger, events } = createTestLogger();
-  const server = createBrokerServer({ log, network, clock, logger, serverName: 'broker under test', limits: LIMITS });
+  const server = createBrokerServer({
+    log,
+    network,
+    clock,
+    logger,
+    serverName: 'broker under test',
+    producerExpiryMs: PRODUCER_KEPT_MS,
+    limits: LIMITS,
+  });
   await server.listen({ host: 'direct', port: 0 });
   const wellBehaved = await createWellBehavedClient(network);
   const source = createRequestSource(random);
