@@ -10,7 +10,7 @@ import { connect, createServer } from 'node:net';
 /** Answers wait this long: a holder that is stopped gives none. */
 const ANSWER_MS = 500;
 const PID_DIGITS_MAX = 10;
-/** Programs that may ask at the same time; more are turned away. */
+/** Programs that may ask at the same time; more are refused. */
 const CONNECTIONS_MAX = 8;
 
 export type Claim =
