@@ -101,6 +101,8 @@ export async function startBroker(
       'Lead of the log over the clock.',
       () => Math.max(0, opened.clockMs() - nodeClock.nowMs()) / 1000,
     );
+    metrics.observedGauge('pulses_producers', 'Producers that are known.', () => opened.producerCount);
+    metrics.observedGauge('pulses_producers_max', 'Limit of known producers.', () => opened.producersMax);
     metrics.observedGauge(
       'pulses_unwritten_bytes',
       'Bytes not yet written to topic files.',

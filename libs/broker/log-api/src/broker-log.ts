@@ -60,6 +60,10 @@ export interface BrokerLog {
    */
   append(append: TopicAppend, producer?: ProducerStamp, era?: number): Promise<AppendResult>;
 
+  /** Producers that are known: they published and have neither retired nor been forgotten. At `producersMax` no new one is taken. */
+  readonly producerCount: number;
+  readonly producersMax: number;
+
   /** Counts the times that producers were forgotten, since the log was opened. */
   readonly producerEra: number;
 

@@ -259,6 +259,10 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
       checkProducer({ id, epoch });
       await enqueue(() => staging.retireProducer(id, epoch), { isAlone: true });
     },
+    get producerCount() {
+      return state.producers.size;
+    },
+    producersMax: options.producersMax,
     get producerEra() {
       return staging.producers.era;
     },

@@ -282,6 +282,14 @@ export class SegmentLog implements BrokerLog {
     await this.#enqueue(() => this.#staging.retireProducer(id, epoch), { isAlone: true });
   }
 
+  get producerCount(): number {
+    return this.#state.producers.size;
+  }
+
+  get producersMax(): number {
+    return this.#options.producersMax;
+  }
+
   get producerEra(): number {
     return this.#staging.producers.era;
   }

@@ -138,13 +138,17 @@ export function describeProducers(start: BrokerLogFactory): void {
       const { log, setClock } = await start({ producersMax: 2 });
       const [first, second, third, fourth] = ['1', '2', '3', '4'].map((digit) => digit.repeat(32));
       const codes = [first, second, third].map((id) => codeOf(publish(log, 'a', ['x'], stamp(0, 0, id))));
+      expect(log.producersMax).toBe(2);
       expect(await Promise.all(codes)).toEqual(['stored', 'stored', 'OVERLOADED']);
+      expect(log.producerCount).toBe(2);
       expect(await codeOf(publish(log, 'a', ['x'], stamp(1, 0, first)))).toBe('stored');
       await log.retireProducer(second ?? '', 0);
+      expect(log.producerCount).toBe(1);
       expect(await codeOf(publish(log, 'a', ['x'], stamp(0, 0, third)))).toBe('stored');
       expect(await codeOf(publish(log, 'a', ['x'], stamp(0, 0, fourth)))).toBe('OVERLOADED');
       setClock(log.clockMs() + 10_000);
       await log.expireProducers(10_000);
+      expect(log.producerCount).toBe(0);
       expect(await codeOf(publish(log, 'a', ['x'], stamp(0, 0, fourth)))).toBe('stored');
     });
 

@@ -1,4 +1,4 @@
-// Reports why connections are refused or ended: each is counted, and logged at a bounded rate.
+// Reports what is refused, at a bounded rate in the log. Refused and ended connections are counted as well.
 //
 // Guarantees: the first refusal of a kind is logged at once. Those that follow within `intervalMs` are summed up in one
 // line at its end. So the lines of a flood tell its size and its latest peer.
@@ -9,6 +9,8 @@ import type { RefusalReason, ServerObserver } from '../observer';
 export interface Refusals {
   /** @param message a kind of its own, so one of a fixed set */
   report(reason: RefusalReason, fields: object, message: string): void;
+  /** Warns of something else that was refused. @param message a kind of its own */
+  warn(fields: object, message: string): void;
   /** Sums up what is not logged yet. */
   close(): void;
 }
@@ -16,8 +18,10 @@ export interface Refusals {
 /** Reasons that an operator has to look at. */
 const WARNED: ReadonlySet<RefusalReason> = new Set(['overloaded', 'unauthenticated']);
 
+type Level = 'info' | 'warn';
+
 interface Flood {
-  readonly reason: RefusalReason;
+  readonly level: Level;
   readonly timer: Timer;
   count: number;
   fields: object;
@@ -31,41 +35,43 @@ export function createRefusals(
 ): Refusals {
   const floods = new Map<string, Flood>();
 
-  const log = (reason: RefusalReason, fields: object, message: string): void => {
-    if (WARNED.has(reason)) logger.warn(fields, message);
-    else logger.info(fields, message);
-  };
-
   const sumUp = (message: string): Flood | undefined => {
     const flood = floods.get(message);
     floods.delete(message);
     if (flood === undefined || flood.count === 0) return undefined;
-    log(flood.reason, { ...flood.fields, more: flood.count }, message);
+    logger[flood.level]({ ...flood.fields, more: flood.count }, message);
     return flood;
   };
 
-  const watch = (reason: RefusalReason, message: string): void => {
+  const watch = (level: Level, message: string): void => {
     const timer = clock.setTimer(
       intervalMs,
       () => {
-        if (sumUp(message) !== undefined) watch(reason, message);
+        if (sumUp(message) !== undefined) watch(level, message);
       },
       { keepAlive: false },
     );
-    floods.set(message, { reason, timer, count: 0, fields: {} });
+    floods.set(message, { level, timer, count: 0, fields: {} });
+  };
+
+  const log = (level: Level, fields: object, message: string): void => {
+    const flood = floods.get(message);
+    if (flood === undefined) {
+      logger[level](fields, message);
+      watch(level, message);
+    } else {
+      flood.count += 1;
+      flood.fields = fields;
+    }
   };
 
   return {
     report: (reason, fields, message) => {
       observer.connectionRefused(reason);
-      const flood = floods.get(message);
-      if (flood === undefined) {
-        log(reason, { ...fields, reason }, message);
-        watch(reason, message);
-      } else {
-        flood.count += 1;
-        flood.fields = { ...fields, reason };
-      }
+      log(WARNED.has(reason) ? 'warn' : 'info', { ...fields, reason }, message);
+    },
+    warn: (fields, message) => {
+      log('warn', fields, message);
     },
     close: () => {
       for (const [message, { timer }] of [...floods]) {

@@ -11,6 +11,11 @@ function bytesOf(correlation: number, request: Request): Buffer {
   return Buffer.concat(encodeRequest(correlation, request));
 }
 
+function produceBy(id: string, sequence: number): Request {
+  const request = { ...produce('t', 0, 'a'), producer: { id: id.repeat(32), epoch: 0, sequence } };
+  return request;
+}
+
 describe('a connection of the binary protocol', () => {
   it('answers each kind of request', async () => {
     const harness = await startHarness();
@@ -66,6 +71,31 @@ describe('a connection of the binary protocol', () => {
     const fresh = await harness.wire();
     const other = { ...first, producer: { ...first.producer, id: 'b'.repeat(32) } };
     expect(await fresh.request(other)).toMatchObject({ type: 'produced', duplicate: false });
+  });
+
+  it('refuses a producer too many, counts no connection for it, and logs it at a bounded rate', async () => {
+    let refused = 0;
+    const observer = { connectionRefused: () => (refused += 1) };
+    const harness = await startHarness({ producersMax: 1, observer });
+    const client = await harness.wire();
+    await client.request(produceBy('a', 0));
+    const codes = ['b', 'c', 'd'].map((id) => client.request(produceBy(id, 0)));
+    expect(await Promise.all(codes)).toMatchObject(Array.from(codes, () => ({ type: 'error', code: 'OVERLOADED' })));
+    expect(await client.request(produceBy('a', 1))).toMatchObject({ type: 'produced' });
+    const message = 'producer rejected: limit of 1 producers reached';
+    expect(harness.events).toEqual([{ level: 'warn', fields: { topic: 't' }, message }]);
+    await harness.clock.advance(10_000);
+    expect(harness.events[1]).toEqual({ level: 'warn', fields: { topic: 't', more: 2 }, message });
+    expect(refused).toBe(0);
+  });
+
+  it('blames the limit of producers for no other refusal', async () => {
+    const harness = await startHarness({ producersMax: 2 });
+    const client = await harness.wire();
+    await client.request(produceBy('a', 0));
+    harness.log.refuseWith(new PulsesError('OVERLOADED'));
+    expect(await client.request(produceBy('b', 0))).toMatchObject({ code: 'OVERLOADED' });
+    expect(harness.events).toEqual([]);
   });
 
   it('gives the memory of a large request back once it is answered, and not before', async () => {

@@ -1,6 +1,7 @@
 // Executes each request of the binary protocol. The streams of `fetch` are in fetch-streams.ts.
 
 import type { Request, Response } from '@pulses/broker-wire';
+import { isPulsesError } from '@pulses/shared-errors';
 import type { ServerContext } from '../context';
 import type { MemberOwner } from '../groups/groups';
 import { pageOfGroups, pageOfPositions } from './pages';
@@ -55,9 +56,13 @@ export function perform(context: ServerContext, sender: Sender, request: PlainRe
   switch (request.type) {
     case 'produce': {
       const { topic, recordCount, payload } = request;
-      return log
-        .append({ topic, recordCount, payload }, request.producer, sender.producerEra)
-        .then((result) => ({ type: 'produced', ...result }));
+      return log.append({ topic, recordCount, payload }, request.producer, sender.producerEra).then(
+        (result) => ({ type: 'produced', ...result }),
+        (error: unknown) => {
+          if (request.producer.sequence === 0) warnOfProducers(context, topic, error);
+          throw error;
+        },
+      );
     }
     case 'retire-producer':
       return log.retireProducer(request.id, request.epoch).then(done);
@@ -97,6 +102,12 @@ export function perform(context: ServerContext, sender: Sender, request: PlainRe
     case 'ping':
       return { type: 'pong', clockMs: log.clockMs() };
   }
+}
+
+/** A new producer was refused: it may be one too many. */
+function warnOfProducers({ log, refusals }: ServerContext, topic: string, error: unknown): void {
+  if (isPulsesError(error, 'OVERLOADED') && log.producerCount >= log.producersMax)
+    refusals.warn({ topic }, `producer rejected: limit of ${log.producersMax} producers reached`);
 }
 
 function done(): Response {

@@ -51,12 +51,13 @@ export async function startHarness(
     seed?: number;
     plan?: (connection: number) => LinkPlan;
     leaksHeadClock?: boolean;
+    producersMax?: number;
   } = {},
 ): Promise<Harness> {
-  const { seed = 1, plan, leaksHeadClock = false, limits, ...rest } = options;
+  const { seed = 1, plan, leaksHeadClock = false, producersMax = Infinity, limits, ...rest } = options;
   const clock = createSimClock();
   const network = createSimNetwork(createSimRandom(seed), plan);
-  const log = createMemoryLog(clock, { leaksHeadClock, hidesCommits: true });
+  const log = createMemoryLog(clock, { leaksHeadClock, hidesCommits: true, producersMax });
   const { logger, events } = createTestLogger();
   const server = createBrokerServer({
     log,

@@ -202,6 +202,14 @@ export class MemoryLog implements BrokerLog {
     });
   }
 
+  get producerCount(): number {
+    return this.#producers.count;
+  }
+
+  get producersMax(): number {
+    return this.#options.producersMax ?? Infinity;
+  }
+
   get producerEra(): number {
     return this.#producers.era;
   }

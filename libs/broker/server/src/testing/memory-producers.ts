@@ -26,6 +26,10 @@ export class MemoryProducers {
     this.#max = max;
   }
 
+  get count(): number {
+    return this.#known.size;
+  }
+
   /**
    * The first result when the stamp is a repeat; undefined when it is the producer's next.
    * @throws PulsesError FENCED, SEQUENCE_GAP, CONNECTION_LOST, OVERLOADED, or the code of an earlier refusal
