@@ -9,8 +9,7 @@
 //   groups     = count u32 · count × (group text · epoch u32 · lastUsedMs u64
 //                · count u32 · count × (topicId u32 · count u32 · count × (name text · offset u64 · revision u64 · metadata text)))
 //   owners     = count u32 · count × (topicId u32 · group text)
-//   topics     = nextTopicId u32 · count u32 · count × (id u32 · name text · startOffset u64 · nextOffset u64 · bytes u64
-//                · firstTimestampMs u64 · lastTimestampMs u64)                 by id
+//   topics     = see topic-columns.ts
 //
 // Guarantees: what `decodeCheckpoint` returns was encoded so; damaged bytes give undefined, never an exception.
 
@@ -25,6 +24,7 @@ import {
   type ProducerState,
 } from '../commit/log-state';
 import type { LogIdentity } from '../journal/segment-header';
+import { bytesOfColumns, columnsOf, readColumns, writeColumns } from './topic-columns';
 
 const MAGIC = new TextEncoder().encode('PULSCKP2');
 const VERSION = 1;
@@ -39,7 +39,8 @@ export interface Checkpoint {
 }
 
 export function encodeCheckpoint({ identity, state, frameCrc }: Checkpoint): Uint8Array {
-  const bytes = Buffer.allocUnsafeSlow(sizeAtMost(state));
+  const topics = columnsOf(state.topics);
+  const bytes = Buffer.allocUnsafeSlow(sizeAtMost(state) + bytesOfColumns(topics));
   const to = FieldWriter.into(bytes);
   to.raw(MAGIC);
   to.u32(VERSION);
@@ -71,7 +72,7 @@ export function encodeCheckpoint({ identity, state, frameCrc }: Checkpoint): Uin
     to.u32(topicId);
     to.str(owner);
   }
-  writeTopics(to, state);
+  writeColumns(to, topics);
   const end = to.at;
   to.u32(crc32(bytes.subarray(0, end)));
   return bytes.subarray(0, to.at);
@@ -107,30 +108,9 @@ function writeGroup(to: FieldWriter, name: string, group: GroupState): void {
   }
 }
 
-function writeTopics(to: FieldWriter, { topics }: LogState): void {
-  const ids: number[] = [];
-  for (let row = 0; row < topics.rowsEnd; row += 1) if (topics.isStored(row)) ids.push(topics.idOf(row));
-  to.u32(topics.nextId);
-  to.u32(ids.length);
-  for (const id of Uint32Array.from(ids).sort()) {
-    const row = topics.rowOf(id);
-    to.u32(id);
-    to.u16(topics.nameLengthOf(row));
-    to.raw(topics.nameBytesOf(row));
-    to.u64(topics.startOffset(row));
-    to.u64(topics.nextOffset(row));
-    to.u64(topics.bytes(row));
-    to.u64(topics.firstTimestampMs(row));
-    to.u64(topics.lastTimestampMs(row));
-  }
-}
-
-/** UTF-8 takes at most three bytes a UTF-16 unit. */
-function sizeAtMost({ topics, runs, producers, retiredProducers, groups, owners }: LogState): number {
+/** But for the topics. UTF-8 takes at most three bytes a UTF-16 unit. */
+function sizeAtMost({ runs, producers, retiredProducers, groups, owners }: LogState): number {
   let size = 256 + 25 * runs.length + 20 * retiredProducers.size;
-  for (let row = 0; row < topics.rowsEnd; row += 1) {
-    if (topics.isStored(row)) size += 46 + topics.nameLengthOf(row);
-  }
   for (const { nextSequence } of producers.values()) size += 32 + 16 * Math.min(nextSequence, PRODUCER_RESULTS_KEPT);
   for (const owner of owners.values()) size += 6 + 3 * owner.length;
   for (const [name, group] of groups) {
@@ -206,7 +186,7 @@ function readCheckpoint(from: FieldReader, kindOf: (topic: string) => number): C
     const topicId = from.u32();
     state.owners.set(topicId, from.str());
   });
-  readTopics(from, state);
+  readColumns(from, state.topics);
   return { identity, state, frameCrc };
 }
 
@@ -226,21 +206,6 @@ function readGroup(from: FieldReader, state: LogState): void {
     });
   });
   state.groups.set(name, group);
-}
-
-function readTopics(from: FieldReader, { topics }: LogState): void {
-  const nextId = from.u32();
-  times(from.u32(), () => {
-    const id = from.u32();
-    if (!topics.create(id, from.str())) throw new FieldError(`topic ${id} is there twice`);
-    const startOffset = from.u64();
-    const nextOffset = from.u64();
-    const bytes = from.u64();
-    const firstTimestampMs = from.u64();
-    const info = { startOffset, nextOffset, bytes, firstTimestampMs, lastTimestampMs: from.u64() };
-    topics.restore(topics.rowOf(id), info);
-  });
-  topics.restoreNextId(nextId);
 }
 
 function times(count: number, run: () => void): void {

@@ -42,13 +42,13 @@ export class Applier {
       unsealed.add(frame);
       for (const { kind } of frame.entries) {
         if (kind === 'runs-sealed') unsealed.drop(state.sealedLsn);
+        if (kind === 'topics-created' || kind === 'topics-deleted') this.topicList.changed();
         this.#options.onEntry(kind);
       }
     }
     tail.settle();
-    if (renewed.length > 0) this.topicList.changed();
-    const changed = new Set<string>(renewed);
-    for (const topic of renewed) this.#watch(topic);
+    const changed = new Set<string>(renewed.filter((topic) => this.#listeners.has(topic)));
+    for (const topic of changed) this.#watch(topic);
     for (const row of grown) changed.add(state.topics.nameOf(row));
     grown.length = 0;
     renewed.length = 0;

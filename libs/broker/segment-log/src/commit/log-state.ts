@@ -83,7 +83,7 @@ export interface AppliedFrame {
 export interface Effects {
   /** Rows of watched topics that have new messages. */
   readonly grown: number[];
-  /** Names of topics that were made or deleted. */
+  /** Names of topics that were made, and of watched ones that were deleted. */
   readonly renewed: string[];
   /** Messages and bytes, two numbers a kind. */
   readonly kinds: Float64Array;
@@ -219,7 +219,7 @@ function isSameRun(left: RunKey, right: RunKey): boolean {
 
 function applyDeleted(state: LogState, topicId: number, { renewed }: Effects): void {
   const row = rowOf(state, topicId);
-  renewed.push(state.topics.nameOf(row));
+  if (state.topics.isWatched(row)) renewed.push(state.topics.nameOf(row));
   state.topics.remove(row);
   state.owners.delete(topicId);
   for (const group of state.groups.values()) group.positions.delete(topicId);

@@ -29,8 +29,9 @@ export class BlockWriter {
     return this.#block.subarray(this.#used - length, this.#used);
   }
 
-  async makeRoom(length: number): Promise<void> {
-    if (this.#used + length > this.#block.length) await this.flush();
+  /** Whether so much can be put without a write. */
+  hasRoom(length: number): boolean {
+    return this.#used + length <= this.#block.length;
   }
 
   async add(bytes: Uint8Array): Promise<void> {

@@ -15,6 +15,7 @@ import { BlockWriter } from '../disk/block-writer';
 import { createOrReset, readUpTo } from '../disk/full-io';
 import { TEMPORARY_SUFFIX } from '../disk/replaced-file';
 import { segmentName } from '../journal/segment-header';
+import { TOPIC_KINDS_MAX } from '../options';
 import {
   DirectoryWriter,
   encodeRunHeader,
@@ -25,8 +26,9 @@ import {
   putPiece,
   RUN_HEADER_BYTES,
   runName,
+  type RunHeader,
 } from './run-format';
-import type { PlannedTopic, SealPlan } from './seal-plan';
+import type { SealPlan } from './seal-plan';
 import type { UnsealedSegment } from './unsealed';
 
 const BLOCK_BYTES = 1024 * 1024;
@@ -58,12 +60,9 @@ export class RunWriter {
       used += segment.end;
     }
     const runs: Run[] = [];
-    for (let from = 0; from < plan.topics.length;) {
-      const kind = plan.topics[from]!.kind; // in range
-      let to = from;
-      while (plan.topics[to]?.kind === kind) to += 1;
-      runs.push(await writeRun(this.#options, plan, plan.topics.slice(from, to), sources));
-      from = to;
+    for (let kind = 0; kind < TOPIC_KINDS_MAX; kind += 1) {
+      const run = await writeRun(this.#options, plan, kind, sources);
+      if (run !== undefined) runs.push(run);
     }
     const { fileSystem, directories } = this.#options;
     if (runs.length > 0) await fileSystem.syncDirectory(directories.runs);
@@ -102,41 +101,33 @@ async function readSegment(options: RunWriterOptions, segment: UnsealedSegment, 
   }
 }
 
+/** Undefined when the plan has no topic of the kind. */
 async function writeRun(
   options: RunWriterOptions,
   plan: SealPlan,
-  topics: readonly PlannedTopic[],
+  kind: number,
   sources: readonly Buffer[],
-): Promise<Run> {
+): Promise<Run | undefined> {
   const { fileSystem, directories, logId } = options;
-  const kind = topics[0]?.kind ?? 0;
   const { firstLsn, lastLsn } = plan;
-  let pieces = 0;
+  const { firstOf, firstPieces, lengths } = plan.topics;
+  const [from, to] = [firstOf[kind]!, firstOf[kind + 1]!]; // one more than kinds
+  if (from === to) return undefined;
+  const pieces = firstPieces[to]! - firstPieces[from]!; // one more than topics
   let payloadLength = 0;
-  for (const topic of topics) {
-    pieces += topic.pieces;
-    payloadLength += lengthOfTopic(plan, topic);
-  }
-  const header = { kind, logId, firstLsn, lastLsn, topics: topics.length, pieces, payloadLength };
+  for (let at = from; at < to; at += 1) payloadLength += lengths[at]!; // in range
+  const header = { kind, logId, firstLsn, lastLsn, topics: to - from, pieces, payloadLength };
   const name = runName(header);
   const temporary = `${directories.runs}/${name}${TEMPORARY_SUFFIX}`;
   const file = await createOrReset(fileSystem, temporary);
   try {
-    await fillRun(file, plan, topics, sources, encodeRunHeader(header), pieces);
+    await fillRun(file, plan, header, sources);
     await file.datasync();
   } finally {
     await file.close();
   }
   await fileSystem.rename(temporary, `${directories.runs}/${name}`);
   return { kind, firstLsn, lastLsn, bytes: placesOf(header).length };
-}
-
-function lengthOfTopic(plan: SealPlan, { firstPiece, pieces }: PlannedTopic): number {
-  let length = 0;
-  for (let piece = firstPiece; piece < firstPiece + pieces; piece += 1) {
-    length += plan.segments[plan.segmentOf[piece]!]!.lengthOf(plan.placeOf[piece]!); // pieces of the plan
-  }
-  return length;
 }
 
 /** That of its frame when it is all of it: it was checked, and is the sender's. */
@@ -147,33 +138,33 @@ function crcOf(segment: UnsealedSegment, at: number, bytes: Uint8Array): number 
 
 async function fillRun(
   file: FileHandle,
-  plan: SealPlan,
-  topics: readonly PlannedTopic[],
+  { topics, segments, segmentOf, placeOf }: SealPlan,
+  header: RunHeader,
   sources: readonly Buffer[],
-  { bytes: headerBytes, crc: headerCrc }: { bytes: Buffer; crc: number },
-  pieces: number,
 ): Promise<void> {
+  const { bytes: headerBytes, crc: headerCrc } = encodeRunHeader(header);
   const output = new BlockWriter(file);
   await output.add(headerBytes);
-  const table = Buffer.allocUnsafeSlow(pieces * PIECE_BYTES);
+  const table = Buffer.allocUnsafeSlow(header.pieces * PIECE_BYTES);
   const tableView = viewOf(table);
-  const directory = new DirectoryWriter(topics.length, headerCrc);
+  const directory = new DirectoryWriter(header.topics, headerCrc);
+  const from = topics.firstOf[header.kind]!; // one more than kinds
+  const firstOfRun = topics.firstPieces[from]!; // one more than topics
   let payloadAt = RUN_HEADER_BYTES;
-  let firstPiece = 0;
-  for (const topic of topics) {
-    const length = lengthOfTopic(plan, topic);
+  for (let topic = from; topic < from + header.topics; topic += 1) {
+    const length = topics.lengths[topic]!; // in range, as the others
+    const [first, end] = [topics.firstPieces[topic]!, topics.firstPieces[topic + 1]!];
     const hasOwnCrcs = hasPieceCrcs(length);
-    if (!hasOwnCrcs) await output.makeRoom(length);
+    if (!hasOwnCrcs && !output.hasRoom(length)) await output.flush();
     let [count, firstTimestampMs, lastTimestampMs] = [0, 0, 0];
-    for (let index = 0; index < topic.pieces; index += 1) {
-      const piece = topic.firstPiece + index;
-      const number = plan.segmentOf[piece]!; // pieces of the plan
-      const segment = plan.segments[number]!;
+    for (let piece = first; piece < end; piece += 1) {
+      const number = segmentOf[piece]!; // pieces of the plan
+      const segment = segments[number]!;
       const source = sources[number]!;
-      const at = plan.placeOf[piece]!;
+      const at = placeOf[piece]!;
       const [place, pieceLength] = [segment.placeOf(at), segment.lengthOf(at)];
       lastTimestampMs = segment.timestampOf(segment.frameOf(at));
-      if (index === 0) firstTimestampMs = lastTimestampMs;
+      if (piece === first) firstTimestampMs = lastTimestampMs;
       count += segment.countOf(at);
       let crc = 0;
       if (hasOwnCrcs) {
@@ -183,15 +174,19 @@ async function fillRun(
       } else {
         output.put(source, place, pieceLength);
       }
-      putPiece(tableView, (firstPiece + index) * PIECE_BYTES, segment.countOf(at), pieceLength, crc, lastTimestampMs);
+      const row = (piece - firstOfRun) * PIECE_BYTES;
+      putPiece(tableView, row, segment.countOf(at), pieceLength, crc, lastTimestampMs);
     }
-    const own = table.subarray(firstPiece * PIECE_BYTES, (firstPiece + topic.pieces) * PIECE_BYTES);
-    const crcs = { piecesCrc: piecesCrcOf(own, headerCrc), payloadCrc: hasOwnCrcs ? 0 : crc32(output.last(length)) };
-    const places = { pieces: topic.pieces, firstPiece, payloadAt, count, length };
-    const { topicId, baseOffset } = topic;
-    directory.add({ topicId, baseOffset, ...places, ...crcs, firstTimestampMs, lastTimestampMs });
+    const own = table.subarray((first - firstOfRun) * PIECE_BYTES, (end - firstOfRun) * PIECE_BYTES);
+    directory.add({
+      topicId: topics.ids[topic]!,
+      baseOffset: topics.baseOffsets[topic]!,
+      ...{ pieces: end - first, firstPiece: first - firstOfRun, payloadAt, count, length },
+      piecesCrc: piecesCrcOf(own, headerCrc),
+      payloadCrc: hasOwnCrcs ? 0 : crc32(output.last(length)),
+      ...{ firstTimestampMs, lastTimestampMs },
+    });
     payloadAt += length;
-    firstPiece += topic.pieces;
   }
   await output.add(table);
   await output.add(directory.end());

@@ -1,86 +1,119 @@
 // What the runs of some segments will hold: their pieces in the order of kind, topic and offset.
 //
-// Made in one go, so it is one moment's view of the topics. Pieces of topics that are deleted are left out: that is how
-// their space comes back.
+// Made in slices, so that other work goes on; the topics are looked at in one of them, so it is one moment's view. Pieces of
+// topics that are deleted by then are left out: that is how their space comes back. Bounds: 8 bytes for each topic id
+// between the lowest and the highest of the segments, 28 for each topic and 6 for each piece.
 
+import { TOPIC_KINDS_MAX } from '../options';
 import { NO_ROW, type TopicTable } from '../topics/topic-table';
 import type { UnsealedSegment } from './unsealed';
 
-/** Ids are below 2^32. */
-const KIND_FACTOR = 2 ** 32;
+/** Pieces that are looked at in a slice: some 2 ms. */
+const SLICE_PIECES = 32_768;
 
-/** One topic's part of a run. */
-export interface PlannedTopic {
-  readonly topicId: number;
-  readonly kind: number;
-  readonly baseOffset: number;
-  /** Its pieces are `[firstPiece, firstPiece + pieces)` of the plan. */
-  readonly firstPiece: number;
-  readonly pieces: number;
+/** The topics of a plan as columns, by kind and id. Those of a kind are `[firstOf[kind], firstOf[kind + 1])`. */
+export interface PlannedTopics {
+  readonly firstOf: readonly number[];
+  readonly ids: Uint32Array;
+  readonly baseOffsets: Float64Array;
+  readonly lengths: Float64Array;
+  /** The pieces of topic `at` are `[firstPieces[at], firstPieces[at + 1])` of the plan. */
+  readonly firstPieces: Uint32Array;
 }
 
 export interface SealPlan {
   readonly firstLsn: number;
   readonly lastLsn: number;
   readonly segments: readonly UnsealedSegment[];
-  /** By kind and id. */
-  readonly topics: readonly PlannedTopic[];
+  readonly topics: PlannedTopics;
   /** By piece of the plan: number of its segment, and its number there. */
   readonly segmentOf: Uint16Array;
   readonly placeOf: Uint32Array;
 }
 
-/** @param segments whole ones, the oldest that are not sealed */
-export function planSeal(segments: readonly UnsealedSegment[], topics: TopicTable): SealPlan {
-  const counts = new Uint32Array(topics.rowsEnd);
-  let all = 0;
-  for (const segment of segments) {
-    for (let at = 0; at < segment.pieces; at += 1) {
-      const row = topics.rowOf(segment.idOf(at));
-      if (row === NO_ROW) continue;
-      counts[row]! += 1; // rows are below the end
-      all += 1;
+/**
+ * @param segments whole ones, the oldest that are not sealed
+ * @param pause lets other work go on
+ */
+export async function planSeal(
+  segments: readonly UnsealedSegment[],
+  topics: TopicTable,
+  pause: () => Promise<void>,
+  slicePieces = SLICE_PIECES,
+): Promise<SealPlan> {
+  const walk = async (visit: (segment: UnsealedSegment, at: number, number: number) => void): Promise<void> => {
+    let left = slicePieces;
+    for (const [number, segment] of segments.entries()) {
+      for (let at = 0; at < segment.pieces; at += 1) {
+        if (left === 0) {
+          await pause();
+          left = slicePieces;
+        }
+        left -= 1;
+        visit(segment, at, number);
+      }
     }
-  }
-  const planned: PlannedTopic[] = [];
-  /** By row: where its next piece goes. */
-  const next = new Uint32Array(topics.rowsEnd);
-  let firstPiece = 0;
-  for (const row of inOrder(counts, topics)) {
-    const pieces = counts[row]!; // rows are below the end
-    const topicId = topics.idOf(row);
-    planned.push({ topicId, kind: topics.kindOf(row), baseOffset: topics.sealedOffset(row), firstPiece, pieces });
-    next[row] = firstPiece;
-    firstPiece += pieces;
-  }
+  };
+  let [lowest, highest] = [Infinity, -1];
+  await walk((segment, at) => {
+    const id = segment.idOf(at);
+    if (id < lowest) lowest = id;
+    if (id > highest) highest = id;
+  });
+  const counts = new Uint32Array(Math.max(0, highest - lowest + 1));
+  const lengths = new Float64Array(counts.length);
+  await walk((segment, at) => {
+    const index = segment.idOf(at) - lowest;
+    counts[index]! += 1; // within the ids
+    lengths[index]! += segment.lengthOf(at);
+  });
+  const planned = plannedTopics(topics, lowest, counts, lengths);
+  // By id: where its next piece goes; one more, so that 0 says that it is left out.
+  const next = counts.fill(0);
+  for (const [at, id] of planned.ids.entries()) next[id - lowest] = planned.firstPieces[at]! + 1; // one more than topics
+  const all = planned.firstPieces.at(-1) ?? 0;
   const segmentOf = new Uint16Array(all);
   const placeOf = new Uint32Array(all);
-  for (const [number, segment] of segments.entries()) {
-    for (let at = 0; at < segment.pieces; at += 1) {
-      const row = topics.rowOf(segment.idOf(at));
-      if (row === NO_ROW) continue;
-      const piece = next[row]!; // rows are below the end
-      segmentOf[piece] = number;
-      placeOf[piece] = at;
-      next[row] = piece + 1;
-    }
-  }
+  await walk((segment, at, number) => {
+    const index = segment.idOf(at) - lowest;
+    const piece = next[index]!; // within the ids
+    if (piece === 0) return;
+    segmentOf[piece - 1] = number;
+    placeOf[piece - 1] = at;
+    next[index] = piece + 1;
+  });
   const [first] = segments;
-  return {
-    firstLsn: first?.firstLsn ?? 0,
-    lastLsn: segments.at(-1)?.lastLsn ?? 0,
-    segments,
-    topics: planned,
-    segmentOf,
-    placeOf,
-  };
+  const [firstLsn, lastLsn] = [first?.firstLsn ?? 0, segments.at(-1)?.lastLsn ?? 0];
+  return { firstLsn, lastLsn, segments, topics: planned, segmentOf, placeOf };
 }
 
-/** Rows with pieces, by kind and id. */
-function inOrder(counts: Uint32Array, topics: TopicTable): number[] {
-  const keys: number[] = [];
-  for (const [row, count] of counts.entries()) {
-    if (count > 0) keys.push(topics.kindOf(row) * KIND_FACTOR + topics.idOf(row));
+/** @param counts pieces by id, from `lowest` on; `lengths` likewise */
+function plannedTopics(topics: TopicTable, lowest: number, counts: Uint32Array, lengths: Float64Array): PlannedTopics {
+  const firstOf = new Array<number>(TOPIC_KINDS_MAX + 1).fill(0);
+  for (let index = 0; index < counts.length; index += 1) {
+    const row = counts[index] === 0 ? NO_ROW : topics.rowOf(lowest + index);
+    if (row !== NO_ROW) firstOf[topics.kindOf(row) + 1]! += 1; // below the limit
   }
-  return Array.from(Float64Array.from(keys).sort(), (key) => topics.rowOf(key % KIND_FACTOR));
+  for (let kind = 0; kind < TOPIC_KINDS_MAX; kind += 1) firstOf[kind + 1]! += firstOf[kind]!; // as many
+  const size = firstOf[TOPIC_KINDS_MAX]!; // the last one
+  const planned = {
+    firstOf,
+    ids: new Uint32Array(size),
+    baseOffsets: new Float64Array(size),
+    lengths: new Float64Array(size),
+    firstPieces: new Uint32Array(size + 1),
+  };
+  const next = [...firstOf];
+  for (let index = 0; index < counts.length; index += 1) {
+    const count = counts[index]!; // in range
+    const row = count === 0 ? NO_ROW : topics.rowOf(lowest + index);
+    if (row === NO_ROW) continue;
+    const at = next[topics.kindOf(row)]!++; // below the limit
+    planned.ids[at] = lowest + index;
+    planned.baseOffsets[at] = topics.sealedOffset(row);
+    planned.lengths[at] = lengths[index]!; // as many
+    planned.firstPieces[at + 1] = count;
+  }
+  for (let at = 0; at < size; at += 1) planned.firstPieces[at + 1]! += planned.firstPieces[at]!; // one more
+  return planned;
 }

@@ -142,7 +142,8 @@ export class Sealer {
     const { unsealed, topics } = this.#options;
     if (this.#isSealDue()) {
       const segments = this.#nextSegments();
-      const plan = planSeal(segments, topics);
+      const plan = await planSeal(segments, topics, () => this.#pause());
+      if (this.#isStopped()) return;
       const runs = await this.#writer.write(plan);
       if (this.#isStopped()) return;
       const { firstLsn, lastLsn } = plan;
@@ -154,6 +155,13 @@ export class Sealer {
     if (this.#isStopped()) return;
     await this.#options.checkpoint();
     this.#isCheckpointDue = false;
+  }
+
+  /** The event loop goes on. */
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.clock.setTimer(0, resolve);
+    });
   }
 
   /** The oldest full ones, up to the usual length together. */

@@ -62,15 +62,27 @@ export class NameIndex {
     return this.#arena.toString('utf8', start, start + this.#lengths[row]!);
   }
 
-  /** Bytes of the name. */
-  lengthOf(row: number): number {
-    return this.#lengths[row]!; // rows have lengths
-  }
-
-  /** UTF-8 of the name, which is valid until a name is added or removed. */
-  bytesOf(row: number): Uint8Array {
-    const start = this.#starts[row]!; // rows have starts
-    return this.#arena.subarray(start, start + this.#lengths[row]!);
+  /** The names of rows, back to back. */
+  copyOf(rows: Uint32Array): { nameLengths: Uint16Array; names: Uint8Array } {
+    const nameLengths = new Uint16Array(rows.length);
+    let length = 0;
+    for (let index = 0; index < rows.length; index += 1) {
+      nameLengths[index] = this.#lengths[rows[index]!]!; // rows have lengths
+      length += nameLengths[index]!;
+    }
+    const names = Buffer.allocUnsafeSlow(length);
+    let [from, to, at] = [0, 0, 0];
+    // Names that were added one after the other lie so: they are copied together.
+    for (let index = 0; index <= rows.length; index += 1) {
+      const start = index < rows.length ? this.#starts[rows[index]!]! : -1; // rows have starts
+      if (start !== to) {
+        at += this.#arena.copy(names, at, from, to);
+        from = start;
+        to = start;
+      }
+      if (index < rows.length) to += nameLengths[index]!; // as many
+    }
+    return { nameLengths, names };
   }
 
   #isName(row: number, name: string): boolean {

@@ -80,6 +80,19 @@ export class TopicTable {
     return row < this.#rows && this.#ids[row] !== 0 && this.#isStaged[row] === 0;
   }
 
+  /** Rows of all topics that are not staged, by id. */
+  storedRows(): Uint32Array {
+    const rows = new Uint32Array(this.#count);
+    let count = 0;
+    for (let at = 0; at < this.#rowsById.length && count < rows.length; at += 1) {
+      const row = this.#rowsById[at]! - 1; // in range
+      if (row === NO_ROW || this.#isStaged[row] === 1) continue;
+      rows[count] = row;
+      count += 1;
+    }
+    return rows;
+  }
+
   /** Makes a row for a topic that the request being decided makes. */
   stage(name: string): number {
     const row = this.#add(this.#nextId, name);
@@ -132,13 +145,9 @@ export class TopicTable {
     return this.#names.nameOf(row);
   }
 
-  nameLengthOf(row: number): number {
-    return this.#names.lengthOf(row);
-  }
-
-  /** UTF-8 of the name, which is valid until a topic is made or deleted. */
-  nameBytesOf(row: number): Uint8Array {
-    return this.#names.bytesOf(row);
+  /** Names of the rows, back to back. */
+  namesOf(rows: Uint32Array): { nameLengths: Uint16Array; names: Uint8Array } {
+    return this.#names.copyOf(rows);
   }
 
   kindOf(row: number): number {
@@ -203,6 +212,10 @@ export class TopicTable {
     this.#startOffsets[row] = startOffset;
     this.#bytes[row]! -= bytesRemoved; // rows have lengths
     this.#firstTimestamps[row] = firstTimestampMs;
+  }
+
+  isWatched(row: number): boolean {
+    return this.#isWatched[row] === 1;
   }
 
   setWatched(row: number, isWatched: boolean): void {
