@@ -8,7 +8,7 @@ import { crc32 } from 'node:zlib';
 import { nodeClock, nodeFileSystem, nodeRandom } from '@pulses/shared-node-platform';
 import { openSegmentLog, type ColumnarCommit, type OpenSegmentLogOptions, type SegmentLog } from '../src';
 
-export const isSmoke = process.env['SMOKE'] === '1';
+const isSmoke = process.env['SMOKE'] === '1';
 /** A line of a usual length. */
 export const LINE = `{"pad":"${'x'.repeat(239)}"}\n`;
 /** What opens a topic. */

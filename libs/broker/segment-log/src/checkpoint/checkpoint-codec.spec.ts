@@ -13,8 +13,8 @@ describe('a checkpoint', () => {
     topics.restore(topics.rowOf(3), INFO);
     topics.remove(topics.rowOf(2));
     // Its row is one of before.
-    topics.create(5, 'again');
     topics.stage('staged');
+    topics.create(6, 'again');
     const bytes = encodeCheckpoint({ identity: IDENTITY, state, frameCrc: 9 });
     const found = decodeCheckpoint(bytes, () => 0);
     const rows = found?.state.topics.storedRows() ?? [];

@@ -84,17 +84,16 @@ describe('the plan of a seal', () => {
         const found = await planned(from, (pause) => {
           pauses = pause;
           if (pause !== at) return;
-          from.topics.remove(from.topics.rowOf(1));
+          from.topics.remove(from.topics.rowOf(4));
           from.topics.create(5, 'c');
         });
         return { isLate: at > pauses, found };
       }),
     );
-    const with1 = [[A, B], [OUT_1, OUT_3]]; // prettier-ignore
-    const without1 = [[A, B], [OUT_3]];
-    const seen = all.filter(({ isLate }) => !isLate).map(({ found }) => (found[1]?.length === 1 ? without1 : with1));
+    const outs = [OUT_1, OUT_3];
+    const seen = all.filter(({ isLate }) => !isLate).map(({ found }) => [found[0]?.length === 1 ? [A] : [A, B], outs]);
     expect(all.filter(({ isLate }) => !isLate).map(({ found }) => found)).toEqual(seen);
-    expect(new Set(seen).size).toBe(2);
+    expect(new Set(seen.map(([a]) => a?.length)).size).toBe(2);
   });
 
   it('is empty without a piece', async () => {
