@@ -8,12 +8,12 @@ import { decodeCheckpoint, foreignFormatOf, type Checkpoint } from './checkpoint
 const NAME = /^(\d{16})\.checkpoint$/;
 const GENERATIONS_KEPT = 2;
 
-function checkpointName(lsn: number): string {
+export function checkpointName(lsn: number): string {
   return `${String(lsn).padStart(16, '0')}.checkpoint`;
 }
 
 /** LSNs of the checkpoints in the directory, newest first. */
-async function listCheckpoints(fileSystem: FileSystem, directory: string): Promise<number[]> {
+export async function listCheckpoints(fileSystem: FileSystem, directory: string): Promise<number[]> {
   const names = await fileSystem.list(directory);
   return names
     .map((name) => NAME.exec(name)?.[1])

@@ -39,14 +39,14 @@ export async function makeDataDirectory(fileSystem: FileSystem, directory: strin
   }
 }
 
+/** Where the parts of a data directory are, whether they are there or not. */
+export function directoriesOf(data: string): Directories {
+  return { data, journal: `${data}/${JOURNAL}`, runs: `${data}/${RUNS}`, checkpoints: `${data}/${CHECKPOINTS}` };
+}
+
 /** Makes what is in the data directory, and removes what an interrupted write has left. */
 export async function makeDirectories(fileSystem: FileSystem, data: string): Promise<Directories> {
-  const directories = {
-    data,
-    journal: `${data}/${JOURNAL}`,
-    runs: `${data}/${RUNS}`,
-    checkpoints: `${data}/${CHECKPOINTS}`,
-  };
+  const directories = directoriesOf(data);
   const inside = [directories.journal, directories.runs, directories.checkpoints];
   for (const directory of inside) await fileSystem.makeDirectory(directory);
   await fileSystem.syncDirectory(data);

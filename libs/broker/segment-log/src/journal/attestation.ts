@@ -8,7 +8,7 @@ import { putU64, takeU64, viewOf } from '@pulses/shared-binary';
 import type { FileSystem } from '@pulses/shared-ports';
 import { readWhole, replaceFile } from '../disk/replaced-file';
 
-const ATTESTATION_NAME = 'attested';
+export const ATTESTATION_NAME = 'attested';
 
 const MAGIC = new TextEncoder().encode('PULSATT1');
 const LENGTH = 28;
