@@ -3,7 +3,7 @@
 // Guarantees: requests take effect in the order of the calls. It does not survive a lost connection, and bounds nothing:
 // the bench decides how much is in flight.
 
-import { LIST_TOPICS_LIMIT_MAX, type RecordBatch, type Response } from '@pulses/broker-wire';
+import { LIST_TOPICS_LIMIT_MAX, payloadOf, type RecordBatch, type Response } from '@pulses/broker-wire';
 import { connectWire, type WireClient } from '@pulses/testing-wire-client';
 import { randomBytes } from 'node:crypto';
 
@@ -27,7 +27,7 @@ export class BrokerLink {
   async produce(topic: string, payload: Uint8Array, recordCount: number): Promise<number> {
     const producer = { id: this.#producerId, epoch: 0, sequence: this.#sequence };
     this.#sequence += 1;
-    const request = { type: 'produce', producer, topic, recordCount, payload } as const;
+    const request = { type: 'produce', producer, topic, recordCount, ...payloadOf(payload) } as const;
     return (await this.#client.request('produced', request)).baseOffset;
   }
 

@@ -4,6 +4,7 @@
 // clients run at SCHED_IDLE, so their own CPU does not count as the broker's: at the lowest nice value they would still
 // hold a core for a time slice. The bench checks that every acknowledged message is stored once, in order.
 
+import { payloadOf } from '@pulses/broker-wire';
 import { execFileSync } from 'node:child_process';
 import {
   check,
@@ -75,7 +76,7 @@ function steadyProducer(client: WireClient, index: number): SteadyProducer {
           producer: { id, epoch: 0, sequence },
           topic,
           recordCount: BATCH_MESSAGES,
-          payload: Buffer.from(lines.join('')),
+          ...payloadOf(Buffer.from(lines.join(''))),
         });
         times.add(performance.now() - start);
         sequence += 1;

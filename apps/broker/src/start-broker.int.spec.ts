@@ -6,6 +6,7 @@ import {
   createFrameAssembler,
   decodeResponse,
   encodeRequest,
+  payloadOf,
   PREAMBLE,
   PROTOCOL_VERSION,
   type Request,
@@ -128,7 +129,7 @@ describe('a broker', () => {
     producer: { id: randomBytes(16).toString('hex'), epoch: 0, sequence: 0 },
     topic,
     recordCount: messages.length,
-    payload: Buffer.from(messages.map((message) => `${message}\n`).join('')),
+    ...payloadOf(Buffer.from(messages.map((message) => `${message}\n`).join(''))),
   });
 
   it('serves over TLS who shows the token, and nobody else', async () => {

@@ -1,6 +1,7 @@
 // Stored positions changed by hand: `pulses positions set` and `positions delete`.
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { columnsOf } from '@pulses/broker-wire';
 import { startApp, stopAll } from '@pulses/testing-processes';
 import { startBrokerProcess, type BrokerProcess } from '@pulses/testing-system';
 import { connectWire, lines, type WireClient } from '@pulses/testing-wire-client';
@@ -48,7 +49,7 @@ describe('stored positions', () => {
       topic: TOPIC,
       incarnation,
       positions,
-      appends: [],
+      ...columnsOf([]),
     });
     await leave(groupEpoch);
   });

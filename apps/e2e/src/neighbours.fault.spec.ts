@@ -4,7 +4,7 @@
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { SCALE } from '@pulses/testing-scale';
-import { PREAMBLE } from '@pulses/broker-wire';
+import { payloadOf, PREAMBLE } from '@pulses/broker-wire';
 import { peakMemoryMiB } from '@pulses/testing-benches';
 import {
   makeProgram,
@@ -166,7 +166,7 @@ describe('a broker with slow and hostile neighbours', () => {
     const producer = { id: index.toString(16).padStart(32, '0'), epoch: 0, sequence: 0 };
     const { refusals } = await untilAnswered(async () => {
       const client = await connectWire(broker.port);
-      await client.request('produced', { type: 'produce', producer, topic, recordCount: 1, payload });
+      await client.request('produced', { type: 'produce', producer, topic, recordCount: 1, ...payloadOf(payload) });
       client.close();
     });
     return refusals;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { BrokerClient } from '@pulses/broker-client';
-import type { StoredPosition } from '@pulses/broker-wire';
+import { columnsOf, type StoredPosition } from '@pulses/broker-wire';
 import { createSimClock } from '@pulses/testing-sim';
 import { movePosition } from './positions-set';
 
@@ -31,7 +31,7 @@ function brokerWith(isActive: boolean) {
     },
     commit: (commit: Commit) => {
       commits.push(commit);
-      return Promise.resolve({ type: 'committed' as const, timestampMs: 0 });
+      return Promise.resolve({ type: 'committed' as const, timestampMs: 0, newTopicIds: Uint32Array.of() });
     },
     leaveGroup: () => {
       calls.push('leave');
@@ -46,7 +46,7 @@ describe('positions set', () => {
     expect(await movePosition(broker, createSimClock(), MOVE)).toBe(1200);
     const positions = [{ name: 'grouped', expectedRevision: 7, offset: 200, metadata: '' }];
     const { group, topic, incarnation } = STORED;
-    expect(broker.commits).toEqual([{ group, groupEpoch: 4, topic, incarnation, positions, appends: [] }]);
+    expect(broker.commits).toEqual([{ group, groupEpoch: 4, topic, incarnation, positions, ...columnsOf([]) }]);
     expect(broker.calls).toEqual(['join', 'leave']);
   });
 

@@ -1,6 +1,7 @@
 // pulses positions set: moves a position of a group that has no active member. The broker checks the offset.
 
 import type { BrokerClient } from '@pulses/broker-client';
+import { columnsOf } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock } from '@pulses/shared-node-platform';
 import type { Clock } from '@pulses/shared-ports';
@@ -53,7 +54,7 @@ export async function movePosition(
     throw new PulsesError('CONFIG_INVALID', `NAME: '${name}' is not valid: it tells which dead letters were redriven`);
   const stored = await changePosition(client, clock, move, async ({ incarnation, revision }, groupEpoch) => {
     const positions = [{ name, expectedRevision: revision, offset, metadata: '' }];
-    await client.commit({ group, groupEpoch, topic, incarnation, positions, appends: [] });
+    await client.commit({ group, groupEpoch, topic, incarnation, positions, ...columnsOf([]) });
   });
   return stored.offset;
 }

@@ -6,7 +6,7 @@
 // Bounds: `COMMIT_BYTES_MAX` and one more message.
 
 import { brokerGroupOf, type BrokerClient } from '@pulses/broker-client';
-import { MESSAGE_BYTES_MAX, type TopicInfo } from '@pulses/broker-wire';
+import { columnsOf, MESSAGE_BYTES_MAX, type TopicInfo } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 import type { Clock, Timer } from '@pulses/shared-ports';
 import { findLetters, readLetters, type Letter, type LetterSelection } from './letters';
@@ -107,7 +107,7 @@ function publisherOf(
     const positions = marks.changes(offsets);
     const payload = Buffer.concat(messages.flatMap((message) => [message, LINE_FEED]));
     const appends = [{ topic: selection.sourceTopic, recordCount: offsets.length, payload }];
-    await client.commit({ ...membership, topic, incarnation, positions, appends });
+    await client.commit({ ...membership, topic, incarnation, positions, ...columnsOf(appends) });
     marks.stored(positions);
     counts.redriven += offsets.length;
     [offsets, messages, bytes] = [[], [], 0];
@@ -118,7 +118,7 @@ function publisherOf(
     flush,
     async raiseMarks(): Promise<void> {
       for (let positions = marks.raises(); positions.length > 0; positions = marks.raises()) {
-        await client.commit({ ...membership, topic, incarnation, positions, appends: [] });
+        await client.commit({ ...membership, topic, incarnation, positions, ...columnsOf([]) });
         marks.stored(positions);
       }
     },

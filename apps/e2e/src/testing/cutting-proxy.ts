@@ -6,7 +6,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 export interface CuttingProxy {
   readonly port: number;
-  /** The answer to the next commit to the topic, and all behind it, is kept back; resolves once the commit has been passed on. */
+  /** The answer to the next commit that names the topic, and all behind it, is kept back; resolves once the commit has been passed on. */
   keepBackAnswerOf(topic: string): Promise<void>;
   /** Cuts every connection. */
   cut(): void;
@@ -34,9 +34,9 @@ export async function startCuttingProxy(brokerPort: number): Promise<CuttingProx
       preambleLeft -= skipped;
       for (const frame of requests.push(bytes.subarray(skipped))) {
         const request = decodeRequest(frame);
-        if (request.type !== 'commit' || !request.appends.some(({ topic }) => topic === awaited?.topic)) continue;
+        if (request.type !== 'commit' || awaited === undefined || !request.newTopics.includes(awaited.topic)) continue;
         isKeepingBack = true;
-        awaited?.resolve();
+        awaited.resolve();
         awaited = undefined;
       }
       broker.write(bytes);

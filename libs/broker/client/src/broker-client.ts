@@ -20,6 +20,7 @@ import {
 } from '@pulses/broker-wire';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import type { Clock, Network, TlsClientOptions } from '@pulses/shared-ports';
+import { crc32 } from 'node:zlib';
 import { Connection, type Reply } from './connection';
 import { FetchEventQueue, type FetchStream } from './fetch-stream';
 import { readGroups } from './group-pages';
@@ -151,6 +152,10 @@ function helloFailure(error: unknown, firstBytes: Uint8Array, { host, port, tls 
       return new PulsesError('TIMED_OUT', `${peer} did not answer the hello in time; is it a Pulses broker?`, {
         cause: error,
       });
+    case 'VERSION_UNSUPPORTED':
+      return new PulsesError('VERSION_UNSUPPORTED', `${peer} is a broker of another version: ${error.message}`, {
+        cause: error,
+      });
     default:
       return error;
   }
@@ -172,7 +177,9 @@ class ConnectedClient implements BrokerClient {
   }
 
   produce(producer: ProducerStamp, append: TopicAppend): Promise<Reply<'produced'>> {
-    return this.#connection.request('produced', { type: 'produce', producer, ...append });
+    const { topic, recordCount, payload, payloadCrc = crc32(payload) } = append;
+    const request = { type: 'produce', producer, topic, recordCount, payloadCrc, payload } as const;
+    return this.#connection.request('produced', request);
   }
 
   async retireProducer(id: string, epoch: number): Promise<void> {

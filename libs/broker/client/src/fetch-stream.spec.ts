@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import type { RecordBatch } from '@pulses/broker-wire';
+import { payloadOf, type RecordBatch } from '@pulses/broker-wire';
 import { FetchEventQueue } from './fetch-stream';
 
 const batch = (baseOffset: number): RecordBatch => ({
   baseOffset,
   recordCount: 1,
   timestampMs: 5,
-  payload: Buffer.from('x\n'),
+  ...payloadOf(Buffer.from('x\n')),
 });
 
 function openStream() {
@@ -46,6 +46,18 @@ describe('a fetch stream', () => {
     stream.push({ type: 'records', batches: [batch(2)] });
     const memories = (await stream.nextAll()).map((event) => (event.kind === 'records' ? event.memory : 'head'));
     expect(memories).toEqual([undefined, memory, undefined]);
+  });
+
+  it('ends at messages that are not what their checksum says, and gives none of their frame', async () => {
+    const { stream } = openStream();
+    stream.push({ type: 'records', batches: [batch(0)] });
+    const damaged = { ...batch(2), payload: Buffer.from('y\n') };
+    expect(stream.push({ type: 'records', batches: [batch(1), damaged] })).toBe('ended');
+    expect(await stream.next()).toMatchObject({ batch: { baseOffset: 0 } });
+    await expect(stream.next()).rejects.toMatchObject({
+      code: 'PROTOCOL_VIOLATION',
+      message: expect.stringContaining('offset 2'),
+    });
   });
 
   it('returns credit for what was taken, in halves', async () => {

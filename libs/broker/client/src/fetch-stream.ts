@@ -1,10 +1,12 @@
 // One fetch stream: a queue of events that the connection fills and the consumer pulls.
 //
 // Guarantees: events come in the order sent. A head is dropped once something has come behind it. Credit returns to the
-// broker only for what the consumer took. Bounds: about `creditBytes` wait here.
+// broker only for what the consumer took. Messages that are not what their checksum says end the stream, and none of
+// their frame come out. Bounds: about `creditBytes` wait here.
 
 import type { RecordBatch, Response } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
+import { crc32 } from 'node:zlib';
 import type { ResponseStream, StreamControl } from './connection';
 import { errorOf } from './error-of';
 
@@ -67,6 +69,13 @@ export class FetchEventQueue implements FetchStream, ResponseStream {
     switch (response.type) {
       case 'records': {
         const { batches } = response;
+        const damaged = batches.find(({ payload, payloadCrc }) => crc32(payload) !== payloadCrc);
+        if (damaged !== undefined) {
+          const what = `the messages from offset ${damaged.baseOffset} on are not what their checksum says`;
+          this.#control.stop();
+          this.fail(new PulsesError('PROTOCOL_VIOLATION', what));
+          return 'ended';
+        }
         for (const [index, batch] of batches.entries())
           this.#arrive({ kind: 'records', batch, memory: index === batches.length - 1 ? memory : undefined });
         return 'open';

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { encodeResponse } from '@pulses/broker-wire';
 import { nodeClock, nodeNetwork } from '@pulses/shared-node-platform';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { connectBroker } from './broker-client';
@@ -43,6 +44,21 @@ describe('another server at the address', () => {
     expect(await connectTo((socket) => socket.end(alert))).toMatchObject({
       code: 'NOT_A_BROKER',
       message: expect.stringMatching(/answers with TLS; set --tls or --tls-ca-file$/),
+    });
+  });
+
+  it('is named when it is a broker of another version', async () => {
+    const refusal = {
+      code: 'VERSION_UNSUPPORTED',
+      message: 'version 2 of the protocol was asked for, 1 is spoken here',
+    };
+    const answer = Buffer.concat(encodeResponse(1, { type: 'error', ...refusal }));
+    expect(await connectTo((socket) => socket.end(answer))).toMatchObject({
+      code: 'VERSION_UNSUPPORTED',
+      retriable: false,
+      message: expect.stringMatching(
+        /^127\.0\.0\.1:\d+ is a broker of another version: version 2 .* 1 is spoken here$/,
+      ),
     });
   });
 

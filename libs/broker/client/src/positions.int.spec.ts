@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { FRAME_BYTES_MAX, METADATA_BYTES_MAX, POSITIONS_PER_COMMIT_MAX } from '@pulses/broker-wire';
+import { columnsOf, FRAME_BYTES_MAX, METADATA_BYTES_MAX, POSITIONS_PER_COMMIT_MAX } from '@pulses/broker-wire';
 import { nodeClock, nodeNetwork } from '@pulses/shared-node-platform';
 import { startTestBroker, type TestBroker } from '@pulses/testing-processes';
 import { connectBroker, type BrokerClient } from './broker-client';
@@ -34,7 +34,7 @@ describe('stored positions', () => {
       const name = String(first + index).padStart(5, '0');
       return { name, expectedRevision: 0, offset: 0, metadata: 'x'.repeat(METADATA_BYTES_MAX) };
     });
-    await client.commit({ group, groupEpoch, topic, incarnation, positions, appends: [] });
+    await client.commit({ group, groupEpoch, topic, incarnation, positions, ...columnsOf([]) });
   }
 
   it('are read in pages when they are more than a frame holds, and refused beyond the limit', async () => {

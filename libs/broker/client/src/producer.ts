@@ -10,7 +10,13 @@
 // a new id. A later batch than the first is never stored twice: a broker that has forgotten refuses it.
 // Bounds: `inFlightMax` batches in flight; the caller bounds the rest by awaiting `ready`.
 
-import { PRODUCER_IN_FLIGHT_MAX, PRODUCER_KEPT_MS, PRODUCER_RESULTS_KEPT, type TopicAppend } from '@pulses/broker-wire';
+import {
+  payloadOf,
+  PRODUCER_IN_FLIGHT_MAX,
+  PRODUCER_KEPT_MS,
+  PRODUCER_RESULTS_KEPT,
+  type TopicAppend,
+} from '@pulses/broker-wire';
 import { backoffMs, Condition, delay } from '@pulses/shared-async';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import type { Clock, Random } from '@pulses/shared-ports';
@@ -88,7 +94,7 @@ export class Producer {
         return;
       }
       this.#renew();
-      const append = { topic: this.#options.topic, recordCount, payload };
+      const append = { topic: this.#options.topic, recordCount, ...payloadOf(payload) };
       this.#batches.push({ sequence: this.#nextSequence, append, isSent: false, resolve, reject });
       this.#nextSequence += 1;
       if (this.#state.kind === 'idle') void this.#reconnect(undefined);

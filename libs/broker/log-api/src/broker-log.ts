@@ -12,6 +12,7 @@ import type {
   StoredGroup,
   StoredPosition,
   TopicAppend,
+  TopicColumns,
   TopicInfo,
 } from '@pulses/broker-wire';
 
@@ -21,13 +22,23 @@ export interface AppendResult {
   readonly duplicate: boolean;
 }
 
-export interface CommitRequest {
+/** A member of a group, and the topic that its request is about. */
+export interface GroupRequest {
   readonly group: string;
   readonly groupEpoch: number;
   readonly topic: string;
   readonly incarnation: Incarnation;
+}
+
+/** Messages for any number of topics, and changes of the group's positions in one topic. */
+export interface CommitRequest extends GroupRequest, TopicColumns {
   readonly positions: readonly PositionChange[];
-  readonly appends: readonly TopicAppend[];
+}
+
+export interface CommitResult {
+  readonly timestampMs: number;
+  /** Ids of `newTopics`. An id is that of one incarnation, and is never used again. */
+  readonly newTopicIds: Uint32Array;
 }
 
 /** Groups that expire in one step; the others do in the next. */
@@ -43,8 +54,7 @@ export interface ExpiredGroup {
   readonly positions: readonly StoredPosition[];
 }
 
-export type PositionDeletion = Omit<CommitRequest, 'positions' | 'appends'> &
-  Pick<PositionChange, 'name' | 'expectedRevision'>;
+export type PositionDeletion = GroupRequest & Pick<PositionChange, 'name' | 'expectedRevision'>;
 
 export interface BrokerLog {
   /**
@@ -74,13 +84,13 @@ export interface BrokerLog {
   expireProducers(unusedMs: number): Promise<number>;
 
   /**
-   * Appends and position changes as one atomic step.
+   * Appends and position changes as one atomic step. Bytes and columns must not change before the promise settles.
    *
-   * @throws PulsesError FENCED (group epoch), POSITION_CONFLICT (revision or incarnation), OFFSET_OUT_OF_RANGE (a
+   * @throws PulsesError TOPIC_UNKNOWN (no topic has the id, or no longer), FENCED (group epoch), POSITION_CONFLICT (revision or incarnation), OFFSET_OUT_OF_RANGE (a
    * position below the topic's start, or beyond its end with the commit's own messages), OUTPUTS_OWNED (another group
    * publishes from the topic), and those of `append`
    */
-  commit(request: CommitRequest): Promise<{ timestampMs: number }>;
+  commit(request: CommitRequest): Promise<CommitResult>;
 
   /**
    * Removes a position of the group. The next one of that name starts at revision 1.
@@ -132,7 +142,8 @@ export interface BrokerLog {
 
   /**
    * Durable messages from `fromOffset` on: the first batch starts exactly there; together at most `bytesMax` of payload,
-   * yet at least one message; empty at the high watermark.
+   * yet at least one message; empty at the high watermark. A batch that is what was appended may have the checksum that
+   * came with it.
    *
    * @throws PulsesError TOPIC_UNKNOWN (deleted, or another incarnation), OFFSET_OUT_OF_RANGE, JOURNAL_CORRUPT,
    * OVERLOADED (no descriptor is left), STORAGE_FAILED (the disk cannot be read)

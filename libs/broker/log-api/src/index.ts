@@ -1,3 +1,11 @@
 export { EXPIRED_GROUPS_MAX, EXPIRED_PRODUCERS_MAX } from './broker-log';
-export type { AppendResult, BrokerLog, CommitRequest, ExpiredGroup, PositionDeletion } from './broker-log';
+export type {
+  AppendResult,
+  BrokerLog,
+  CommitRequest,
+  CommitResult,
+  ExpiredGroup,
+  GroupRequest,
+  PositionDeletion,
+} from './broker-log';
 export { checkAppend, checkCommit, checkName, checkProducer, checkStamp } from './request-checks';

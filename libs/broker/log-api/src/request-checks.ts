@@ -3,16 +3,16 @@
 import { PulsesError } from '@pulses/shared-errors';
 import {
   checkPayload,
-  checkTopicName,
   FRAME_BYTES_MAX,
   GROUP_NAME_BYTES_MAX,
   METADATA_BYTES_MAX,
   POSITIONS_PER_COMMIT_MAX,
-  TOPICS_PER_COMMIT_MAX,
   type ProducerStamp,
   type TopicAppend,
 } from '@pulses/broker-wire';
+import { crc32 } from 'node:zlib';
 import type { CommitRequest } from './broker-log';
+import { checkColumns } from './columns-check';
 
 const HEX_ID = /^[0-9a-f]{32}$/;
 const CONTROL = /\p{Cc}/u;
@@ -23,6 +23,9 @@ const U32_MAX = 0xffff_ffff;
 export function checkAppend(append: TopicAppend, messageBytesMax: number): void {
   if (append.payload.length > FRAME_BYTES_MAX) {
     throw new PulsesError('MESSAGE_TOO_LARGE', `a payload is above ${FRAME_BYTES_MAX} bytes`);
+  }
+  if (append.payloadCrc !== undefined && crc32(append.payload) !== append.payloadCrc) {
+    throw new PulsesError('PROTOCOL_VIOLATION', 'a payload is not what its checksum says');
   }
   checkPayload(append.payload, append.recordCount, messageBytesMax);
 }
@@ -47,32 +50,17 @@ export function checkName(what: string, name: string): void {
   }
 }
 
-/**
- * @param knownTopic true for a topic name that is stored already, and so needs no check
- * @returns bytes of all payloads
- * @throws PulsesError PROTOCOL_VIOLATION, MESSAGE_TOO_LARGE, TOPIC_INVALID
- */
-export function checkCommit(
-  request: CommitRequest,
-  messageBytesMax: number,
-  knownTopic: (topic: string) => boolean,
-): number {
+/** @throws PulsesError PROTOCOL_VIOLATION, MESSAGE_TOO_LARGE, TOPIC_INVALID */
+export function checkCommit(request: CommitRequest): void {
   checkName('group', request.group);
-  if (request.appends.length > TOPICS_PER_COMMIT_MAX || request.positions.length > POSITIONS_PER_COMMIT_MAX) {
-    throw new PulsesError('PROTOCOL_VIOLATION', 'a commit holds too many topics or positions');
-  }
   checkPositions(request.positions);
-  let bytes = 0;
-  for (const append of request.appends) {
-    if (!knownTopic(append.topic)) checkTopicName(append.topic);
-    checkAppend(append, messageBytesMax);
-    bytes += append.payload.length;
-  }
-  if (bytes > FRAME_BYTES_MAX) throw new PulsesError('MESSAGE_TOO_LARGE', `a commit is above ${FRAME_BYTES_MAX} bytes`);
-  return bytes;
+  checkColumns(request);
 }
 
 function checkPositions(positions: CommitRequest['positions']): void {
+  if (positions.length > POSITIONS_PER_COMMIT_MAX) {
+    throw new PulsesError('PROTOCOL_VIOLATION', 'a commit holds too many positions');
+  }
   const names = new Set<string>();
   for (const { name, expectedRevision, offset, metadata } of positions) {
     checkName('position name', name);

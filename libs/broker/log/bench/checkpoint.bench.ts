@@ -1,7 +1,7 @@
 // How long is the event loop held up while 10,000 topics are checkpointed under load?
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { TopicAppend } from '@pulses/broker-wire';
+import { columnsOf, type TopicAppend } from '@pulses/broker-wire';
 import { check, inDirectory, isSmoke, openLog, payloadOf, report } from './bench-fixture';
 
 const TOPICS = isSmoke ? 100 : 10_000;
@@ -22,7 +22,14 @@ await inDirectory(async (directory) => {
       appends.push({ topic: `tenants.t${topic}.grouped.pulses`, recordCount: RECORDS, payload });
     const position = { name: 'grouped', expectedRevision: revision, offset: 0, metadata: '' };
     revision += 1;
-    await log.commit({ group: 'g', groupEpoch, topic: 'source', incarnation, positions: [position], appends });
+    await log.commit({
+      group: 'g',
+      groupEpoch,
+      topic: 'source',
+      incarnation,
+      positions: [position],
+      ...columnsOf(appends),
+    });
   };
   const round = async (): Promise<void> => {
     for (let from = 0; from < TOPICS; from += TOPICS_A_COMMIT) await commit(from);

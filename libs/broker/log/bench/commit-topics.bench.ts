@@ -1,6 +1,6 @@
 // What does a commit that touches 1,000 topics cost beside a commit of the same bytes to one topic?
 
-import type { TopicAppend } from '@pulses/broker-wire';
+import { columnsOf, type TopicAppend } from '@pulses/broker-wire';
 import { check, inDirectory, isSmoke, openLog, payloadOf, report, secondsOf } from './bench-fixture';
 
 const TOPICS = 1_000;
@@ -14,7 +14,14 @@ await inDirectory(async (directory) => {
   let revision = 0;
   const commit = async (appends: readonly TopicAppend[]): Promise<void> => {
     const position = { name: 'grouped', expectedRevision: revision, offset: 0, metadata: '' };
-    await log.commit({ group: 'g', groupEpoch, topic: 'source', incarnation, positions: [position], appends });
+    await log.commit({
+      group: 'g',
+      groupEpoch,
+      topic: 'source',
+      incarnation,
+      positions: [position],
+      ...columnsOf(appends),
+    });
     revision += 1;
   };
   const many = payloadOf(RECORDS_PER_TOPIC, 2);

@@ -1,7 +1,7 @@
 // How long does a start take, and how much memory, with 20,000 topics and 10 GB stored? STORED_GB sets the size.
 
 import { execFileSync } from 'node:child_process';
-import type { TopicAppend } from '@pulses/broker-wire';
+import { columnsOf, type TopicAppend } from '@pulses/broker-wire';
 import { IO_THREADS } from '../src/io-threads';
 import { check, inDirectory, isSmoke, openLog, payloadOf, report, secondsOf } from './bench-fixture';
 
@@ -30,7 +30,14 @@ async function fill(directory: string): Promise<void> {
       }));
       const position = { name: 'grouped', expectedRevision: revision, offset: 0, metadata: '' };
       revision += 1;
-      await log.commit({ group: 'g', groupEpoch, topic: 'source', incarnation, positions: [position], appends });
+      await log.commit({
+        group: 'g',
+        groupEpoch,
+        topic: 'source',
+        incarnation,
+        positions: [position],
+        ...columnsOf(appends),
+      });
     }
   await log.close();
 }

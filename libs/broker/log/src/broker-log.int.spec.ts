@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { BrokerLog } from '@pulses/broker-log-api';
+import { columnsOf } from '@pulses/broker-wire';
 import {
   lines,
   openLog,
@@ -163,14 +164,14 @@ describe('commit', () => {
     const { log, incarnation, groupEpoch } = await withGroup(directory);
     const appends = ['x', 'y', 'x'].map((topic, at) => ({ topic, ...lines(`${topic}${at}`) }));
     const base = { group: 'g', groupEpoch, topic: 'source', incarnation };
-    await log.commit({ ...base, positions: [change(0, 5)], appends });
+    await log.commit({ ...base, positions: [change(0, 5)], ...columnsOf(appends) });
     const again = await restart(log, directory);
     expect(await readMessages(again, 'x')).toEqual(['x0', 'x2']);
     expect(await readMessages(again, 'y')).toEqual(['y1']);
     expect(await again.positions('', '')).toEqual([
       { group: 'g', topic: 'source', incarnation, name: 'p', offset: 5, revision: 1, metadata: 'm5' },
     ]);
-    await again.commit({ ...base, positions: [change(1, 6)], appends: [] });
+    await again.commit({ ...base, positions: [change(1, 6)], ...columnsOf([]) });
     expect(await again.positions('g', 'source')).toMatchObject([{ offset: 6, revision: 2 }]);
     expect(await again.positions('other', '')).toEqual([]);
   });
@@ -184,7 +185,7 @@ describe('commit', () => {
         topic: 'source',
         incarnation,
         positions: [change(0, offset)],
-        appends: [{ topic: 'x', ...lines(`${offset}`) }],
+        ...columnsOf([{ topic: 'x', ...lines(`${offset}`) }]),
       });
     const results = await Promise.allSettled([commit(1), commit(2)]);
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
@@ -197,7 +198,7 @@ describe('commit', () => {
     const { log, incarnation, groupEpoch } = await withGroup(directory);
     expect(await log.advanceGroupEpoch('g')).toBe(groupEpoch + 1);
     const again = await restart(log, directory);
-    const stale = { group: 'g', groupEpoch, topic: 'source', incarnation, positions: [], appends: [] };
+    const stale = { group: 'g', groupEpoch, topic: 'source', incarnation, positions: [], ...columnsOf([]) };
     await expect(again.commit(stale)).rejects.toMatchObject({ code: 'FENCED' });
     await expect(again.commit({ ...stale, groupEpoch: groupEpoch + 2 })).rejects.toMatchObject({ code: 'FENCED' });
     expect(await again.advanceGroupEpoch('g')).toBe(groupEpoch + 2);
@@ -205,7 +206,7 @@ describe('commit', () => {
 
   it('refuses positions of a topic that was made again', async () => {
     const { log, incarnation, groupEpoch } = await withGroup(await directories.make());
-    const old = { group: 'g', groupEpoch, topic: 'source', incarnation, positions: [change(0, 1)], appends: [] };
+    const old = { group: 'g', groupEpoch, topic: 'source', incarnation, positions: [change(0, 1)], ...columnsOf([]) };
     await log.commit(old);
     expect(await log.deleteTopics(['source', 'absent'])).toEqual(['source']);
     const made = await log.createTopic('source');

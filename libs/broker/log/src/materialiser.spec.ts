@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { columnsOf } from '@pulses/broker-wire';
 import { createSimFileSystem, createSimRandom } from '@pulses/testing-sim';
 import { lines, readMessages } from './testing/log-fixture';
 import { machineOn, openOn, settled } from './testing/torture-run';
@@ -30,7 +31,7 @@ describe('a pass of the topic files', () => {
         { topic: 'big', ...lines(BIG) },
         { topic: 'small', ...lines(`${index}`) },
       ];
-      await log.commit({ group: 'g', groupEpoch, topic: 'source', incarnation, positions: [], appends });
+      await log.commit({ group: 'g', groupEpoch, topic: 'source', incarnation, positions: [], ...columnsOf(appends) });
     }
     await log.deleteTopics(['big']);
     disk.setFault(undefined);

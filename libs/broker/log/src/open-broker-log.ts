@@ -3,7 +3,7 @@
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import { SILENT_LOGGER } from '@pulses/shared-ports';
-import { checkTopicName, COMMIT_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX, type RecordBatch } from '@pulses/broker-wire';
+import { checkTopicName, MESSAGE_BYTES_MAX, type RecordBatch } from '@pulses/broker-wire';
 import { writeAttestation } from './attestation';
 import { copyOf } from './bytes';
 import { createCheckpointer } from './checkpointer';
@@ -230,8 +230,8 @@ async function openLocked(given: OpenBrokerLogOptions, unlock: () => Promise<voi
       });
     },
     commit: async (request) => {
-      const payload = checkCommit(request, COMMIT_MESSAGE_BYTES_MAX, (topic) => state.topicsByName.has(topic));
-      return await enqueue(() => staging.commit(request), { payloadBytes: payload });
+      checkCommit(request);
+      return await enqueue(() => staging.commit(request), { payloadBytes: request.payload.length });
     },
     deletePosition: async (request) => {
       checkName('group', request.group);

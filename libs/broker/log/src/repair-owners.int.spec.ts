@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { BrokerLog } from '@pulses/broker-log-api';
+import { columnsOf } from '@pulses/broker-wire';
 import { nodeFileSystem } from '@pulses/shared-node-platform';
 import { isPulsesError } from '@pulses/shared-errors';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -74,7 +75,7 @@ class DamagedLog {
         offset,
         metadata: '',
       })),
-      appends: [{ topic: 'out', ...lines(`${group} ${JSON.stringify(positions)}`) }],
+      ...columnsOf([{ topic: 'out', ...lines(`${group} ${JSON.stringify(positions)}`) }]),
     });
   }
 

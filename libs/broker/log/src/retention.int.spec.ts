@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { columnsOf } from '@pulses/broker-wire';
 import { until } from '@pulses/testing-processes';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -109,7 +110,7 @@ describe('retention', () => {
     const log = await start(directory, { clock, retention: () => ({ ageMs: 1 }) });
     const { incarnation } = await log.createTopic('a');
     const groupEpoch = await log.advanceGroupEpoch('g');
-    const base = { group: 'g', groupEpoch, topic: 'a', incarnation, appends: [] };
+    const base = { group: 'g', groupEpoch, topic: 'a', incarnation, ...columnsOf([]) };
     const position = (name: string, expectedRevision: number, offset: number) => ({
       name,
       expectedRevision,
@@ -141,7 +142,7 @@ describe('retention', () => {
     const { incarnation } = await log.createTopic('a');
     const groupEpoch = await log.advanceGroupEpoch('g');
     const positions = [{ name: 'p', expectedRevision: 0, offset: 0, metadata: '' }];
-    await log.commit({ group: 'g', groupEpoch, topic: 'a', incarnation, positions, appends: [] });
+    await log.commit({ group: 'g', groupEpoch, topic: 'a', incarnation, positions, ...columnsOf([]) });
     const messages = await fillSegments(log, directory, 'a', 40);
     await publish(log, 'unread', ['1']);
     clock.setMs(2_000_000);
@@ -165,13 +166,13 @@ describe('retention', () => {
     const position = (revision: number, offset: number) => [
       { name: 'p', expectedRevision: revision, offset, metadata: '' },
     ];
-    const read = { group: 'r', groupEpoch: epoch, topic: 'other', incarnation, appends: [] };
+    const read = { group: 'r', groupEpoch: epoch, topic: 'other', incarnation, ...columnsOf([]) };
     await log.commit({ ...read, positions: position(0, 1) });
     // What is read goes; that shows that retention has looked.
     await until(() => log.topic('other')?.startOffset === 1);
     expect(await readMessages(log, 'a')).toEqual(messages);
     const groupEpoch = await log.advanceGroupEpoch('g', 'a');
-    const base = { group: 'g', groupEpoch, topic: 'a', incarnation: log.topic('a')!.incarnation, appends: [] };
+    const base = { group: 'g', groupEpoch, topic: 'a', incarnation: log.topic('a')!.incarnation, ...columnsOf([]) };
     await log.commit({ ...base, positions: position(0, 40) });
     await until(() => log.topic('a')?.startOffset === 40);
     const trims = removed.filter((fields) => 'topic' in fields && fields.topic === 'a') as { messages: number }[];
@@ -201,7 +202,7 @@ describe('retention', () => {
     const groupEpoch = await log.advanceGroupEpoch('reader');
     const positions = [{ name: 'p', expectedRevision: 0, offset: 20, metadata: '' }];
     const { incarnation } = log.topic('a')!; // published above
-    await log.commit({ group: 'reader', groupEpoch, topic: 'a', incarnation, positions, appends: [] });
+    await log.commit({ group: 'reader', groupEpoch, topic: 'a', incarnation, positions, ...columnsOf([]) });
     await log.deleteGroup('g');
     await publish(log, 'unread', ['1']);
     clock.setMs(2_000_000);

@@ -7,12 +7,13 @@
 // Bounds: `topicsMax` topics, `producersMax` producers, `groupsMax` groups, `positionsMax` positions, `positionsPerTopicMax` of a group in a topic.
 
 import { PulsesError } from '@pulses/shared-errors';
-import type { ProducerStamp, TopicAppend, TopicInfo } from '@pulses/broker-wire';
+import { appendsOf, type ProducerStamp, type TopicAppend, type TopicInfo } from '@pulses/broker-wire';
 import type { Random } from '@pulses/shared-ports';
 import {
   EXPIRED_PRODUCERS_MAX,
   type AppendResult,
   type CommitRequest,
+  type CommitResult,
   type ExpiredGroup,
   type PositionDeletion,
 } from '@pulses/broker-log-api';
@@ -39,7 +40,7 @@ export interface Staging {
   readonly entries: readonly Entry[];
   readonly producers: Pick<StagedProducers, 'era' | 'forgot' | 'refused'>;
   append(append: TopicAppend, producer: ProducerStamp | undefined, era: number | undefined): Outcome<AppendResult>;
-  commit(request: CommitRequest): Outcome<{ timestampMs: number }>;
+  commit(request: CommitRequest): Outcome<CommitResult>;
   createTopic(topic: string): Outcome<TopicInfo>;
   // The requests below look at the stored state alone: each is the only one of its group.
   deleteTopics(topics: readonly string[]): Outcome<string[]>;
@@ -163,7 +164,7 @@ export function createStaging(state: LogState, random: Random, limits: StagingLi
   };
 
   /** Every offset of the topic once the request is stored. @throws PulsesError OFFSET_OUT_OF_RANGE */
-  const checkOffsets = ({ positions, appends }: CommitRequest, topic: TopicState): void => {
+  const checkOffsets = ({ positions }: CommitRequest, appends: readonly TopicAppend[], topic: TopicState): void => {
     let end = nextOffsetOf(topic);
     for (const append of appends) if (append.topic === topic.topic) end += append.recordCount;
     for (const { name, offset } of positions) {
@@ -241,15 +242,16 @@ export function createStaging(state: LogState, random: Random, limits: StagingLi
       checkEpoch(request);
       const topic = topicOf(request);
       const positions = checkedPositions(request, topic);
-      checkOffsets(request, topic);
+      const appends = appendsOf(request, (id) => state.topicsById.get(id)?.topic);
+      checkOffsets(request, appends, topic);
       checkRoomForGroup(request.group);
       checkRoomForPositions(request, topic);
-      checkRoomForTopics(request.appends);
-      if (request.appends.length > 0) {
+      checkRoomForTopics(appends);
+      if (appends.length > 0) {
         checkUnclaimed(topic, request.group);
         claim(topic, request.group);
       }
-      for (const append of request.appends) addAppend(append, undefined);
+      for (const append of appends) addAppend(append, undefined);
       if (positions.length > 0) {
         entries.push({ kind: 'positions-set', group: request.group, topicId: topic.id, positions });
         if (!state.groups.has(request.group)) newGroups.add(request.group);
@@ -260,8 +262,9 @@ export function createStaging(state: LogState, random: Random, limits: StagingLi
           newPositions.set(key, (newPositions.get(key) ?? 0) + 1);
         }
       }
-      const result = { timestampMs };
-      return () => result;
+      const at = timestampMs;
+      const idOf = (name: string): number => state.topicsByName.get(name)?.id ?? 0;
+      return () => ({ timestampMs: at, newTopicIds: Uint32Array.from(request.newTopics, idOf) });
     },
     createTopic: (name) => {
       checkRoomForTopics([{ topic: name }]);

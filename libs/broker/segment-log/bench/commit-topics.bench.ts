@@ -1,8 +1,8 @@
 // What CPU does a message cost in commits of 20,000 lines over 10, 1,000 and 100,000 topics: in this log, by names and by
-// columns, and in the one with a file for each topic, in turns? It includes what runs in the background until all is
+// ids, and in the one with a file for each topic, in turns? It includes what runs in the background until all is
 // carried on.
 //
-// TOPICS=10,1000 names other numbers of topics, KIND=columns one of the three; TURNS and COMMITS set the length.
+// TOPICS=10,1000 names other numbers of topics, KIND=ids one of the three; TURNS and COMMITS set the length.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -10,10 +10,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openBrokerLog } from '@pulses/broker-log';
 import type { BrokerLog } from '@pulses/broker-log-api';
-import type { TopicAppend } from '@pulses/broker-wire';
+import { columnsOf, type TopicAppend } from '@pulses/broker-wire';
 import { nodeClock, nodeFileSystem, nodeRandom, startNodeFileWriter } from '@pulses/shared-node-platform';
-import { crc32 } from 'node:zlib';
-import { openSegmentLog, type ColumnarCommit, type SegmentLog } from '../src';
+import { openSegmentLog } from '../src';
 
 const isSmoke = process.env['SMOKE'] === '1';
 const LINES = isSmoke ? 200 : 20_000;
@@ -22,9 +21,9 @@ const TOPICS = (process.env['TOPICS'] ?? (isSmoke ? '10,100' : '10,1000,100000')
 const TURNS = Number(process.env['TURNS'] ?? (isSmoke ? 1 : 3));
 const COMMITS = Number(process.env['COMMITS'] ?? (isSmoke ? 2 : 30));
 
-type Kind = 'files' | 'segments' | 'columns';
+type Kind = 'files' | 'names' | 'ids';
 
-const KINDS: readonly Kind[] = ['files', 'segments', 'columns'];
+const KINDS: readonly Kind[] = ['files', 'names', 'ids'];
 
 const nameOf = (topic: number): string => `tenants.t${topic}.grouped.pulses`;
 
@@ -44,8 +43,6 @@ function appendsOf(first: number, topics: number): TopicAppend[] {
 
 interface Opened {
   readonly log: BrokerLog;
-  /** The same, where it takes columns. */
-  readonly segmentLog?: SegmentLog;
   close(): Promise<void>;
 }
 
@@ -53,7 +50,7 @@ async function open(kind: Kind, directory: string): Promise<Opened> {
   const platform = { fileSystem: nodeFileSystem, clock: nodeClock, random: nodeRandom, directory };
   if (kind !== 'files') {
     const log = await openSegmentLog(platform);
-    return { log, ...(kind === 'columns' ? { segmentLog: log } : {}), close: () => log.close() };
+    return { log, close: () => log.close() };
   }
   const fileWriter = await startNodeFileWriter();
   const log = await openBrokerLog({ ...platform, fileWriter });
@@ -63,20 +60,6 @@ async function open(kind: Kind, directory: string): Promise<Opened> {
       await log.close();
       await fileWriter.close();
     },
-  };
-}
-
-type Columns = Pick<ColumnarCommit, 'newTopics' | 'topicIds' | 'counts' | 'lengths' | 'payload' | 'payloadCrc'>;
-
-function columnsOf(log: SegmentLog, appends: readonly TopicAppend[]): Columns {
-  const payload = Buffer.concat(appends.map((append) => append.payload));
-  return {
-    newTopics: [],
-    topicIds: Uint32Array.from(appends, ({ topic }) => log.topicId(topic) ?? 0),
-    counts: Uint32Array.from(appends, ({ recordCount }) => recordCount),
-    lengths: Uint32Array.from(appends, (append) => append.payload.length),
-    payload,
-    payloadCrc: crc32(payload),
   };
 }
 
@@ -92,7 +75,7 @@ interface Result {
 /** CPU and time of a message, in microseconds. */
 async function measure(kind: Kind, topics: number): Promise<Result> {
   const directory = await mkdtemp(join(process.env['BENCH_DIR'] ?? process.cwd(), 'tmp-bench-'));
-  const { log, segmentLog, close } = await open(kind, directory);
+  const { log, close } = await open(kind, directory);
   try {
     const { incarnation } = await log.createTopic('source');
     const groupEpoch = await log.advanceGroupEpoch('g');
@@ -104,18 +87,17 @@ async function measure(kind: Kind, topics: number): Promise<Result> {
     const commits = Array.from({ length: Math.min(COMMITS, Math.ceil(topics / LINES)) }, (_, index) =>
       appendsOf(index * LINES, topics),
     );
+    const rows = commits.map(columnsOf);
     // Every topic is there before.
-    for (const appends of commits) await log.commit({ ...head(), appends });
-    const columns = segmentLog && commits.map((appends) => columnsOf(segmentLog, appends));
+    for (const [at, columns] of rows.entries()) {
+      const { newTopicIds } = await log.commit({ ...head(), ...columns });
+      if (kind === 'ids') rows[at] = { ...columns, newTopics: [], topicIds: newTopicIds };
+    }
     await settled(log);
     const before = process.cpuUsage();
     const startMs = performance.now();
-    for (let index = 0; index < COMMITS; index += 1) {
-      const at = index % commits.length;
-      const rows = columns?.[at];
-      if (segmentLog !== undefined && rows !== undefined) await segmentLog.commitColumns({ ...head(), ...rows });
-      else await log.commit({ ...head(), appends: commits[at] ?? [] });
-    }
+    for (let index = 0; index < COMMITS; index += 1)
+      await log.commit({ ...head(), ...(rows[index % rows.length] ?? columnsOf([])) });
     await settled(log);
     const { user, system } = process.cpuUsage(before);
     const messages = COMMITS * LINES;
@@ -138,7 +120,7 @@ function median(values: readonly number[]): number {
 const alive = setInterval(() => undefined, 1_000);
 const kinds = KINDS.filter((kind) => (process.env['KIND'] ?? kind) === kind);
 for (const topics of TOPICS) {
-  const results: Record<Kind, Result[]> = { files: [], segments: [], columns: [] };
+  const results: Record<Kind, Result[]> = { files: [], names: [], ids: [] };
   for (let turn = 0; turn < TURNS; turn += 1) {
     for (const kind of kinds) results[kind].push(await measure(kind, topics));
   }

@@ -4,9 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { crc32 } from 'node:zlib';
+import type { CommitRequest } from '@pulses/broker-log-api';
+import { NEW_TOPIC_ID, payloadOf, type TopicColumns } from '@pulses/broker-wire';
 import { nodeClock, nodeFileSystem, nodeRandom } from '@pulses/shared-node-platform';
-import { openSegmentLog, type ColumnarCommit, type OpenSegmentLogOptions, type SegmentLog } from '../src';
+import { openSegmentLog, type OpenSegmentLogOptions, type SegmentLog } from '../src';
 
 const isSmoke = process.env['SMOKE'] === '1';
 /** A line of a usual length. */
@@ -40,9 +41,10 @@ export async function sealed(log: SegmentLog): Promise<void> {
   while (log.unwrittenBytes > 0) await sleep(20);
 }
 
-type Columns = Pick<ColumnarCommit, 'newTopics' | 'topicIds' | 'counts' | 'lengths' | 'payload' | 'payloadCrc'>;
+type Base = Omit<CommitRequest, keyof TopicColumns>;
 
-type Base = Pick<ColumnarCommit, 'group' | 'groupEpoch' | 'topic' | 'incarnation' | 'positions'>;
+/** Columns that say nothing of topics. */
+type Lines = Omit<TopicColumns, 'newTopics' | 'topicIds'>;
 
 /** Topics and a group that commits lines to them, one a topic, in turns. */
 export class Tenants {
@@ -70,8 +72,8 @@ export class Tenants {
   /** Opens topics with a short line each, in one commit. */
   async open(from: number, count: number): Promise<void> {
     const newTopics = Array.from({ length: count }, (_, index) => Tenants.nameOf(from + index));
-    const topicIds = Uint32Array.from({ length: count }, (_, index) => 0x8000_0000 + index);
-    const { newTopicIds } = await this.#log.commitColumns({
+    const topicIds = Uint32Array.from({ length: count }, (_, index) => NEW_TOPIC_ID + index);
+    const { newTopicIds } = await this.#log.commit({
       ...this.#base,
       ...lines(count, SHORT_LINE),
       newTopics,
@@ -87,18 +89,18 @@ export class Tenants {
       return this.#ids[topic]!; // below the length
     });
     this.#next = (this.#next + count) % this.#ids.length;
-    await this.#log.commitColumns({ ...this.#base, ...lines(count, LINE), newTopics: [], topicIds });
+    await this.#log.commit({ ...this.#base, ...lines(count, LINE), newTopics: [], topicIds });
   }
 }
 
-const made = new Map<string, Omit<Columns, 'newTopics' | 'topicIds'>>();
+const made = new Map<string, Lines>();
 
-function lines(count: number, line: string): Omit<Columns, 'newTopics' | 'topicIds'> {
+function lines(count: number, line: string): Lines {
   const known = made.get(`${count}${line}`);
   if (known !== undefined) return known;
-  const payload = Buffer.from(line.repeat(count));
   const lengths = new Uint32Array(count).fill(line.length);
-  const columns = { counts: new Uint32Array(count).fill(1), lengths, payload, payloadCrc: crc32(payload) };
+  const payload = payloadOf(Buffer.from(line.repeat(count)));
+  const columns = { counts: new Uint32Array(count).fill(1), lengths, ...payload };
   made.set(`${count}${line}`, columns);
   return columns;
 }

@@ -1,5 +1,6 @@
 // How long does a start take, and how much memory, after a kill, with 100,000 topics? STORED_GB and TOPICS set the size.
 
+import { columnsOf } from '@pulses/broker-wire';
 import { execFileSync } from 'node:child_process';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -30,13 +31,14 @@ async function fill(directory: string, killed: string): Promise<void> {
   const groupEpoch = await log.advanceGroupEpoch('g');
   const base = { group: 'g', groupEpoch, topic: 'source', incarnation, positions: [] };
   const payload = Buffer.from(LINE);
+  const ids: number[] = [];
   for (let from = 0; from < TOPICS; from += ROWS) {
     const appends = Array.from({ length: Math.min(ROWS, TOPICS - from) }, (_, index) => ({
       topic: nameOf(from + index),
       recordCount: 1,
       payload,
     }));
-    await log.commit({ ...base, appends });
+    ids.push(...(await log.commit({ ...base, ...columnsOf(appends) })).newTopicIds);
   }
   const bytes = Buffer.from(LINE.repeat(ROWS));
   const rows = {
@@ -46,11 +48,10 @@ async function fill(directory: string, killed: string): Promise<void> {
     payload: bytes,
     payloadCrc: crc32(bytes),
   };
-  const ids = Uint32Array.from({ length: TOPICS }, (_, topic) => log.topicId(nameOf(topic)) ?? 0);
   for (let round = 0; round < ROUNDS; round += 1) {
     const start = (round * ROWS) % TOPICS;
     const topicIds = Uint32Array.from({ length: ROWS }, (_, index) => ids[(start + index) % TOPICS] ?? 0);
-    await log.commitColumns({ ...base, ...rows, topicIds });
+    await log.commit({ ...base, ...rows, topicIds });
   }
   // Files must stay while they are copied.
   while (log.unwrittenBytes > 0) await sleep(20);

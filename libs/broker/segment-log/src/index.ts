@@ -1,4 +1,3 @@
-export type { ColumnarCommit, ColumnarResult } from './commit/columnar-commit';
 export { openSegmentLog } from './open-segment-log';
 export type {
   FsyncPolicy,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { columnsOf } from '@pulses/broker-wire';
 import { crc32 } from 'node:zlib';
 import { createSimFileSystem } from '@pulses/testing-sim';
 import type { OpenMode } from '@pulses/shared-ports';
@@ -103,7 +104,7 @@ describe('a full segment', () => {
     const { incarnation } = await log.createTopic('a');
     while (filesIn(on, 'journal').length < 2 && sent < 100) {
       sent += (await fill(on, log, 'a', 1)).length;
-      const stale = { group: 'g', groupEpoch: 7, topic: 'a', incarnation, positions: [], appends: [] };
+      const stale = { group: 'g', groupEpoch: 7, topic: 'a', incarnation, positions: [], ...columnsOf([]) };
       await expect(log.commit(stale)).rejects.toMatchObject({ code: 'FENCED' });
       await on.clock.advance(1);
     }

@@ -12,12 +12,12 @@ import {
   type AppendResult,
   type BrokerLog,
   type CommitRequest,
+  type CommitResult,
   type ExpiredGroup,
   type PositionDeletion,
 } from '@pulses/broker-log-api';
 import {
   checkTopicName,
-  COMMIT_MESSAGE_BYTES_MAX,
   MESSAGE_BYTES_MAX,
   type Incarnation,
   type ProducerStamp,
@@ -28,7 +28,6 @@ import {
   type TopicInfo,
 } from '@pulses/broker-wire';
 import { Checkpointer } from './checkpoint/checkpointer';
-import { checkColumns, type ColumnarCommit, type ColumnarResult } from './commit/columnar-commit';
 import { CommitQueue, type QueuedRequest } from './commit/commit-queue';
 import { createLogClock, type LogClock } from './commit/log-clock';
 import { Applier } from './commit/applier';
@@ -221,26 +220,9 @@ export class SegmentLog implements BrokerLog {
     });
   }
 
-  async commit(request: CommitRequest): Promise<{ timestampMs: number }> {
-    const { topics } = this.#state;
-    const isKnown = (topic: string): boolean => topics.findStored(topic) !== NO_ROW;
-    const payloadBytes = checkCommit(request, COMMIT_MESSAGE_BYTES_MAX, isKnown);
-    return await this.#enqueue(() => this.#staging.commit(request), { payloadBytes });
-  }
-
-  /**
-   * The same without names: what it costs depends on the rows, not on objects.
-   * @throws PulsesError those of `commit`, and TOPIC_UNKNOWN for an id without a topic
-   */
-  async commitColumns(request: ColumnarCommit): Promise<ColumnarResult> {
-    checkColumns(request);
-    return await this.#enqueue(() => this.#staging.commitColumns(request), { payloadBytes: request.payload.length });
-  }
-
-  /** Id of a topic, for `commitColumns`. An id is never used again. */
-  topicId(name: string): number | undefined {
-    const row = this.#state.topics.findStored(name);
-    return row === NO_ROW ? undefined : this.#state.topics.idOf(row);
+  async commit(request: CommitRequest): Promise<CommitResult> {
+    checkCommit(request);
+    return await this.#enqueue(() => this.#staging.commit(request), { payloadBytes: request.payload.length });
   }
 
   async deletePosition(request: PositionDeletion): Promise<void> {

@@ -64,9 +64,13 @@ interface Section {
   readonly examples: readonly Example[];
 }
 
-/** Payloads stand as text in the document. */
-const withPayloads = (key: string, value: unknown): unknown =>
-  key === 'payload' && typeof value === 'string' ? Buffer.from(value) : value;
+const COLUMNS = new Set(['topicIds', 'counts', 'lengths', 'newTopicIds']);
+
+/** Payloads stand as text in the document, and columns as lists. */
+const withBytes = (key: string, value: unknown): unknown => {
+  if (key === 'payload' && typeof value === 'string') return Buffer.from(value);
+  return COLUMNS.has(key) && Array.isArray(value) ? Uint32Array.from(value as number[]) : value;
+};
 
 /** Hex digits up to a gap of two blanks; what follows is for people. */
 const bytesOfDump = (dump: string): Buffer =>
@@ -74,7 +78,7 @@ const bytesOfDump = (dump: string): Buffer =>
 
 function examplesIn(body: string): Example[] {
   return [...body.matchAll(/^```json\n(.*?)\n```\n\n```hex\n(.*?)\n```$/gms)].map(([, json = '', dump = '']) => {
-    const { correlation, ...message } = JSON.parse(json, withPayloads) as { correlation: number } & Request;
+    const { correlation, ...message } = JSON.parse(json, withBytes) as { correlation: number } & Request;
     return { correlation, message, bytes: bytesOfDump(dump) };
   });
 }
@@ -108,6 +112,7 @@ const decode = (kind: Section['kind'], frame: Frame) =>
 
 /** Byte fields as plain buffers, so that messages compare by value. */
 const plain = (value: unknown): unknown => {
+  if (value instanceof Uint32Array) return [...value];
   if (ArrayBuffer.isView(value)) return Buffer.from(value as Uint8Array).toString('hex');
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value !== 'object' || value === null) return value;
@@ -116,7 +121,7 @@ const plain = (value: unknown): unknown => {
 
 const isKnown = (kind: Section['kind'], type: number): boolean => {
   try {
-    decode(kind, { type, correlation: 0, body: Buffer.alloc(0) });
+    decode(kind, { type, correlation: 0, body: Buffer.alloc(0), payload: Buffer.alloc(0) });
     return true;
   } catch (error) {
     return !/no (request|response) has type/.test((error as Error).message);

@@ -4,6 +4,7 @@ import { isPulsesError } from '@pulses/shared-errors';
 import fc from 'fast-check';
 import { createFrameAssembler, sealFrame, type Frame } from './frame';
 import { FRAME_BYTES_MAX } from './limits';
+import { PayloadParts } from './payload-parts';
 import { decodeRequest, encodeRequest, type Request } from './messages/messages';
 import { anyRequest } from './testing/arbitraries';
 
@@ -23,10 +24,12 @@ function assemble(bytes: Uint8Array, chunkSizes: readonly number[]): Frame[] {
   return frames;
 }
 
-/** A frame with a body of the given size. */
-function framed(bodyBytes: number): Buffer {
-  const body = Buffer.from(Array.from({ length: bodyBytes }, (_, index) => index % 251));
-  return bytesOf(sealFrame(1, 7, [Buffer.alloc(16), body]));
+/** A frame with a body and a payload of the given sizes. */
+function framed(bodyBytes: number, payloadBytes = 0): Buffer {
+  const bytes = Buffer.from(Array.from({ length: bodyBytes + payloadBytes }, (_, index) => index % 251));
+  const payload = new PayloadParts();
+  payload.add(bytes.subarray(bodyBytes));
+  return bytesOf(sealFrame(1, 7, [Buffer.alloc(16), bytes.subarray(0, bodyBytes)], payload));
 }
 
 describe('frames', () => {
@@ -49,7 +52,7 @@ describe('frames', () => {
     );
   });
 
-  it('never come out changed: a mutated stream gives the original, nothing yet, or an error', () => {
+  it('never come out changed but for their payload: a mutated stream gives that, nothing yet, or an error', () => {
     fc.assert(
       fc.property(anyRequest, fc.nat(), fc.integer({ min: 1, max: 255 }), (request, at, flip) => {
         const original = bytesOf(encodeRequest(7, request));
@@ -57,7 +60,11 @@ describe('frames', () => {
         const position = at % mutated.byteLength;
         mutated[position] = (mutated[position] ?? 0) ^ flip;
         try {
-          expect(createFrameAssembler().push(mutated)).toEqual([]);
+          const [frame, ...others] = createFrameAssembler().push(mutated);
+          expect(others).toEqual([]);
+          if (frame === undefined) return;
+          expect(position).toBeGreaterThanOrEqual(mutated.byteLength - frame.payload.length);
+          expect(Buffer.from(frame.body)).toEqual(original.subarray(16, mutated.byteLength - frame.payload.length));
         } catch (error) {
           if (!isPulsesError(error)) throw error;
           expect(['PROTOCOL_VIOLATION', 'MESSAGE_TOO_LARGE']).toContain(error.code);
@@ -107,7 +114,7 @@ describe('frames', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 255 }), fc.uint8Array({ maxLength: 200 }), (type, body) => {
         try {
-          decodeRequest({ type, correlation: 0, body });
+          decodeRequest({ type, correlation: 0, body, payload: body.subarray(0, 3) });
         } catch (error) {
           if (!isPulsesError(error)) throw error;
         }

@@ -1,12 +1,12 @@
 // Frames: how messages are cut out of a byte stream.
 //
-//   frame = length:u32 crc:u32 type:u8 flags:u8 reserved:u16 correlation:u32 body
+//   frame = length:u32 crc:u32 type:u8 payloadLength:u24 correlation:u32 body payload
 //
-// `length` counts everything behind itself; `crc` is the CRC-32 (IEEE 802.3) of everything behind itself; flags and
-// reserved are 0.
+// `length` counts everything behind itself; `crc` is the CRC-32 (IEEE 802.3) of everything from `type` to the end of the
+// body. A payload has checksums of its own, among the fields of the body: they are made by its first sender.
 //
-// Guarantees: a frame comes out complete and unchanged, or the stream fails. Bounds: FRAME_BYTES_MAX; memory for an
-// incomplete frame grows with the bytes received, not with the length it claims.
+// Guarantees: a frame comes out complete, and unchanged but for its payload, or the stream fails. Bounds: FRAME_BYTES_MAX;
+// memory for an incomplete frame grows with the bytes received, not with the length it claims.
 
 import { crc32 } from 'node:zlib';
 import { PulsesError } from '@pulses/shared-errors';
@@ -14,42 +14,51 @@ import { violation } from './body';
 import { createPartialFrameBuffer } from './partial-frame-buffer';
 import { FRAME_BYTES_MAX } from './limits';
 import { freeChunk, LARGE_BYTES, type ChunkOwnership } from './memory';
+import type { PayloadParts } from './payload-parts';
 
 /** Bytes before the body. */
 export const FRAME_HEADER_BYTES = 16;
 const LENGTH_BYTES = 4;
 const LENGTH_MIN = FRAME_HEADER_BYTES - LENGTH_BYTES;
 const CRC_END = 8;
+const PAYLOAD_LENGTH_AT = 9;
+const PAYLOAD_LENGTH_BYTES = 3;
 
-/** One frame as it came in; `body` is a view that belongs to the caller. */
+/** One frame as it came in; `body` and `payload` are views that belong to the caller. */
 export interface Frame {
   readonly type: number;
   readonly correlation: number;
   readonly body: Uint8Array;
+  /** Not checked yet: the fields of the body tell its checksums. */
+  readonly payload: Uint8Array;
   /** Set when a large buffer belongs to this frame alone. The last user of the frame frees it; see memory.ts. */
   readonly memory?: ArrayBufferLike | undefined;
 }
 
 /**
- * Fills in the header at the start of the first part.
+ * Fills in the header at the start of the first part, and answers all parts of the frame.
  * @throws PulsesError MESSAGE_TOO_LARGE
  */
-export function sealFrame(type: number, correlation: number, parts: Uint8Array[]): Uint8Array[] {
+export function sealFrame(
+  type: number,
+  correlation: number,
+  parts: readonly Uint8Array[],
+  payload: PayloadParts,
+): Uint8Array[] {
   const [first, ...others] = parts;
   if (first === undefined) throw new TypeError('the first part holds the header');
-  const total = parts.reduce((bytes, part) => bytes + part.byteLength, 0);
+  const total = parts.reduce((bytes, part) => bytes + part.byteLength, payload.length);
   if (total > FRAME_BYTES_MAX)
     throw new PulsesError('MESSAGE_TOO_LARGE', `a frame of ${total} bytes; at most ${FRAME_BYTES_MAX} are allowed`);
   const header = Buffer.from(first.buffer, first.byteOffset, first.byteLength);
   header.writeUInt32LE(total - LENGTH_BYTES, 0);
   header.writeUInt8(type, 8);
-  header.writeUInt8(0, 9);
-  header.writeUInt16LE(0, 10);
+  header.writeUIntLE(payload.length, PAYLOAD_LENGTH_AT, PAYLOAD_LENGTH_BYTES);
   header.writeUInt32LE(correlation, 12);
   let crc = crc32(header.subarray(CRC_END));
   for (const part of others) crc = crc32(part, crc);
   header.writeUInt32LE(crc, LENGTH_BYTES);
-  return parts;
+  return [...parts, ...payload.parts];
 }
 
 /** @see createFrameAssembler */
@@ -148,13 +157,15 @@ function frameBytesAt(bytes: Buffer, position: number): number {
 }
 
 function openFrame(bytes: Buffer, memory: ArrayBufferLike | undefined): Frame {
-  if (crc32(bytes.subarray(CRC_END)) !== bytes.readUInt32LE(LENGTH_BYTES))
+  const bodyEnd = bytes.length - bytes.readUIntLE(PAYLOAD_LENGTH_AT, PAYLOAD_LENGTH_BYTES);
+  if (bodyEnd < FRAME_HEADER_BYTES) throw violation('the payload is longer than the frame');
+  if (crc32(bytes.subarray(CRC_END, bodyEnd)) !== bytes.readUInt32LE(LENGTH_BYTES))
     throw violation('the checksum does not match');
-  if (bytes.readUInt8(9) !== 0 || bytes.readUInt16LE(10) !== 0) throw violation('reserved bits are set');
   return {
     type: bytes.readUInt8(8),
     correlation: bytes.readUInt32LE(12),
-    body: bytes.subarray(FRAME_HEADER_BYTES),
+    body: bytes.subarray(FRAME_HEADER_BYTES, bodyEnd),
+    payload: bytes.subarray(bodyEnd),
     memory,
   };
 }

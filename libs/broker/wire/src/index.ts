@@ -20,7 +20,7 @@ export {
 } from './limits';
 export { freeMemory } from './memory';
 export type { PositionChange, PositionKey, StoredPosition } from './messages/commit';
-export type { Incarnation, TopicAppend } from './messages/common-fields';
+export type { Incarnation } from './messages/common-fields';
 export type { RecordBatch } from './messages/fetch';
 export type { GroupKey, StoredGroup } from './messages/groups';
 export {
@@ -37,4 +37,5 @@ export type { ProducerStamp } from './messages/produce';
 export type { TopicInfo } from './messages/topics';
 export { createLineReader, type LineBlock, type LineReader } from './line-reader';
 export { createOpeningReader, type Opening } from './opening';
-export { checkPayload, checkTopicName, recordEnds, skipRecords } from './payload';
+export { checkPayload, checkTopicName, payloadOf, recordEnds, skipRecords } from './payload';
+export { appendsOf, columnsOf, NEW_TOPIC_ID, type TopicAppend, type TopicColumns } from './topic-columns';

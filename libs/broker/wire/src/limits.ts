@@ -1,6 +1,6 @@
 // Limits of both protocols. A peer that goes beyond one is refused; none of them is negotiable on the wire.
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** First bytes of a connection of the broker's own protocol; no line of text starts with 0x89. */
 export const PREAMBLE: Uint8Array = Uint8Array.of(0x89, 0x50, 0x55, 0x4c, 0x53, 0x45, 0x0d, 0x0a);

@@ -3,8 +3,14 @@
 import { PulsesError } from '@pulses/shared-errors';
 import { violation } from './body';
 import { TOPIC_NAME_BYTES_MAX } from './limits';
+import { crc32 } from 'node:zlib';
 
 const LINE_FEED = 10;
+
+/** A payload with the checksum that its sender gives it. */
+export function payloadOf(payload: Uint8Array): { readonly payloadCrc: number; readonly payload: Uint8Array } {
+  return { payloadCrc: crc32(payload), payload };
+}
 
 /** @throws PulsesError PROTOCOL_VIOLATION or MESSAGE_TOO_LARGE unless `payload` is `recordCount` messages within the limit */
 export function checkPayload(payload: Uint8Array, recordCount: number, messageBytesMax: number): void {

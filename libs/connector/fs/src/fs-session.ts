@@ -4,7 +4,7 @@
 // nothing sent later can count.
 
 import type { BrokerClient } from '@pulses/broker-client';
-import type { StoredPosition, TopicAppend } from '@pulses/broker-wire';
+import { columnsOf, type StoredPosition, type TopicAppend } from '@pulses/broker-wire';
 import type {
   OutputCommit,
   Position,
@@ -82,7 +82,7 @@ export class FsSession implements Session {
     try {
       failpoint('commit.before-send');
       const appends = appendsOf(this.source.topic, commit);
-      const answered = client.commit({ group, groupEpoch, ...this.source, positions, appends });
+      const answered = client.commit({ group, groupEpoch, ...this.source, positions, ...columnsOf(appends) });
       failpoint('commit.after-send');
       await answered;
       failpoint('commit.after-answer');

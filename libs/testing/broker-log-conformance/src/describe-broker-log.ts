@@ -2,6 +2,7 @@
 
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { describeAppends } from './describe-appends';
+import { describeColumns } from './describe-columns';
 import { describeCommits } from './describe-commits';
 import { describeDisk } from './describe-disk';
 import { describeExpiry } from './describe-expiry';
@@ -44,6 +45,7 @@ export function describeBrokerLog(name: string, factory: BrokerLogFactory, suppo
     describeAppends(start);
     describeProducers(start);
     describeCommits(start);
+    describeColumns(start);
     describePositionDeletion(start, supports);
     describeOutputs(start, supports);
     describeExpiry(start, supports);

@@ -1,13 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import {
+  columnsOf,
   COMMIT_MESSAGE_BYTES_MAX,
   FRAME_BYTES_MAX,
   GROUP_NAME_BYTES_MAX,
   METADATA_BYTES_MAX,
-  POSITIONS_PER_COMMIT_MAX,
-  TOPICS_PER_COMMIT_MAX,
   type PositionChange,
+  POSITIONS_PER_COMMIT_MAX,
   type TopicAppend,
+  TOPICS_PER_COMMIT_MAX,
 } from '@pulses/broker-wire';
 import type { BrokerLogFactory } from './harness';
 import {
@@ -275,7 +276,7 @@ export function describeCommits(start: BrokerLogFactory): void {
       const { log } = await start();
       await publish(log, 'source', ['1']);
       const incarnation = log.topic('source')?.incarnation ?? '';
-      const request = { group: 'g', groupEpoch: 0, topic: 'source', incarnation, positions: [], appends: [] };
+      const request = { group: 'g', groupEpoch: 0, topic: 'source', incarnation, positions: [], ...columnsOf([]) };
       expect(await codeOf(log.commit(request))).toBe('stored');
       expect(await codeOf(log.commit({ ...request, groupEpoch: 1 }))).toBe('FENCED');
     });

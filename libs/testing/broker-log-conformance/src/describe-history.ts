@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from '@jest/globals';
 import type { BrokerLog } from '@pulses/broker-log-api';
+import { columnsOf } from '@pulses/broker-wire';
 import { SCALE } from '@pulses/testing-scale';
 import { createSimRandom } from '@pulses/testing-sim';
 import type { BrokerLogFactory, BrokerLogSupports } from './harness';
@@ -72,7 +73,7 @@ export function describeHistory(start: BrokerLogFactory, { restart }: BrokerLogS
             topic: SOURCE,
             incarnation,
             positions: [change('p', isStale ? model.revision + 1 : model.revision, offset)],
-            appends: outputs.map(([topic, texts]) => append(topic, ...texts)),
+            ...columnsOf(outputs.map(([topic, texts]) => append(topic, ...texts))),
           };
           expect(await codeOf(log.commit(request))).toBe(isStale ? 'POSITION_CONFLICT' : 'stored');
           if (isStale) return;

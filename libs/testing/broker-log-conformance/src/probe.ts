@@ -1,8 +1,15 @@
 // Short ways to write to a log and to see what it holds.
 
 import type { AppendResult, BrokerLog, CommitRequest } from '@pulses/broker-log-api';
-import type { PositionChange, ProducerStamp, StoredPosition, TopicAppend } from '@pulses/broker-wire';
+import {
+  columnsOf,
+  type PositionChange,
+  type ProducerStamp,
+  type StoredPosition,
+  type TopicAppend,
+} from '@pulses/broker-wire';
 import { isPulsesError } from '@pulses/shared-errors';
+import { crc32 } from 'node:zlib';
 
 const PRODUCER_A = '00112233445566778899aabbccddeeff';
 export const PRODUCER_B = 'ffeeddccbbaa99887766554433221100';
@@ -32,7 +39,8 @@ export interface StoredMessage {
 
 /**
  * Every message from an offset to the high watermark.
- * @throws Error when a batch does not start where the one before ended, or a limit of bytes is passed
+ * @throws Error when a batch does not start where the one before ended, is not what its checksum says, or a limit of bytes
+ * is passed
  */
 export async function readFrom(
   log: BrokerLog,
@@ -50,7 +58,9 @@ export async function readFrom(
     const count = batches.reduce((sum, { recordCount }) => sum + recordCount, 0);
     if (count === 0) throw new Error(`nothing was read at offset ${next}, below ${info.nextOffset}`);
     if (bytes > bytesMax && count > 1) throw new Error(`${bytes} bytes in ${count} messages, above ${bytesMax}`);
-    for (const { baseOffset, recordCount, timestampMs, payload } of batches) {
+    for (const { baseOffset, recordCount, timestampMs, payload, payloadCrc } of batches) {
+      if (payloadCrc !== undefined && payloadCrc !== crc32(payload))
+        throw new Error(`another checksum at ${baseOffset}`);
       const texts = Buffer.from(payload).toString('latin1').split('\n').slice(0, -1);
       if (baseOffset !== next || texts.length !== recordCount) {
         throw new Error(`expected offset ${next}, read ${texts.length} of ${recordCount} messages from ${baseOffset}`);
@@ -133,6 +143,13 @@ function groupOn(log: BrokerLog, group: string, topic: string, epoch: number): T
     topic,
     incarnation,
     epoch,
-    request: (positions, ...appends) => ({ group, groupEpoch: epoch, topic, incarnation, positions, appends }),
+    request: (positions, ...appends) => ({
+      group,
+      groupEpoch: epoch,
+      topic,
+      incarnation,
+      positions,
+      ...columnsOf(appends),
+    }),
   };
 }

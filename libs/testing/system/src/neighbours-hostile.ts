@@ -1,6 +1,6 @@
 // Clients of one kind that a broker would rather not have, for a process of their own.
 
-import { encodeRequest, PREAMBLE, PROTOCOL_VERSION } from '@pulses/broker-wire';
+import { encodeRequest, payloadOf, PREAMBLE, PROTOCOL_VERSION } from '@pulses/broker-wire';
 import { createSimRandom } from '@pulses/testing-sim';
 import { connectWire, ConnectionEnded } from '@pulses/testing-wire-client';
 import { connect, type Socket } from 'node:net';
@@ -128,7 +128,7 @@ async function mutate({ port, seed }: Hostility): Promise<void> {
   const payload = Buffer.from('a message\n');
   const producer = { id: '0'.repeat(32), epoch: 0, sequence: 0 };
   const sound = Buffer.concat(
-    encodeRequest(2, { type: 'produce', producer, topic: 'mutants', recordCount: 1, payload }),
+    encodeRequest(2, { type: 'produce', producer, topic: 'mutants', recordCount: 1, ...payloadOf(payload) }),
   );
   const random = createSimRandom(seed);
   const one = async (): Promise<void> => {

@@ -1,5 +1,6 @@
 // A load whose every byte is known beforehand, who publishes it, and readers that compare what they get with it.
 
+import { payloadOf } from '@pulses/broker-wire';
 import { connectWire, ConnectionEnded, type WireClient } from '@pulses/testing-wire-client';
 import { connect } from 'node:net';
 
@@ -56,7 +57,7 @@ export async function publisherOf(port: number, topic: string, load: Load): Prom
           producer: stamp,
           topic,
           recordCount: next - acknowledged,
-          payload,
+          ...payloadOf(payload),
         });
         if (baseOffset !== acknowledged) throw new Error(`stored at ${baseOffset}, which is not ${acknowledged}`);
         sequence += 1;

@@ -1,6 +1,6 @@
 // Clients that keep all they receive, for specs that look at it afterwards.
 
-import type { RecordBatch, Request, Response } from '@pulses/broker-wire';
+import { payloadOf, type RecordBatch, type Request, type Response } from '@pulses/broker-wire';
 import { Condition } from '@pulses/shared-async';
 import type { Network, Socket } from '@pulses/shared-ports';
 import { connectWire, dialWire, type ResponseOf, type WireClient } from './wire-client';
@@ -209,8 +209,13 @@ function batchTexts(batch: RecordBatch): string[] {
 }
 
 /** Messages as an append. */
-export function lines(...messages: readonly string[]): { recordCount: number; payload: Uint8Array } {
-  return { recordCount: messages.length, payload: Buffer.from(messages.map((message) => `${message}\n`).join('')) };
+export function lines(...messages: readonly string[]): {
+  recordCount: number;
+  payloadCrc: number;
+  payload: Uint8Array;
+} {
+  const payload = Buffer.from(messages.map((message) => `${message}\n`).join(''));
+  return { recordCount: messages.length, ...payloadOf(payload) };
 }
 
 const PRODUCER_ID = '00112233445566778899aabbccddeeff';

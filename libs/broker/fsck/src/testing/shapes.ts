@@ -2,7 +2,7 @@
 
 import type { AppendResult, BrokerLog } from '@pulses/broker-log-api';
 import { openSegmentLog, type OpenSegmentLogOptions, type SegmentLog } from '@pulses/broker-segment-log';
-import type { ProducerStamp, StoredPosition, TopicAppend } from '@pulses/broker-wire';
+import { columnsOf, type ProducerStamp, type StoredPosition, type TopicAppend } from '@pulses/broker-wire';
 import { nodeClock } from '@pulses/shared-node-platform';
 import type { FileSystem } from '@pulses/shared-ports';
 import { until } from '@pulses/testing-processes';
@@ -130,7 +130,7 @@ async function buildShape(name: ShapeName): Promise<Shape> {
     await log.commit({
       ...{ group: 'g', groupEpoch, topic: 'source', incarnation },
       positions: [{ name: 'p', expectedRevision: round, offset: nextOffset, metadata: `m${round}` }],
-      appends: [0, 1].map((out) => ({ topic: `out.${out}`, ...lines(...fresh(`out.${out}`, 2)) })),
+      ...columnsOf([0, 1].map((out) => ({ topic: `out.${out}`, ...lines(...fresh(`out.${out}`, 2)) }))),
     });
     if (name === 'deleted topics' && round % 60 === 59) {
       await log.deleteTopics(['out.1', 'logs']);

@@ -5,7 +5,7 @@ import { createSimRandom } from '@pulses/testing-sim';
 import { createHash } from 'node:crypto';
 import { cp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StoredPosition } from '@pulses/broker-wire';
+import { columnsOf, type StoredPosition } from '@pulses/broker-wire';
 import type { BrokerLog } from '@pulses/broker-log-api';
 import type { BrokerLogOptions } from '../options';
 import { lines, openLog, publish, readMessages, stamp, temporaryDirectories } from './log-fixture';
@@ -95,7 +95,7 @@ async function buildShape(directory: string, name: ShapeName): Promise<Shape> {
       topic: 'source',
       incarnation,
       positions: [{ name: 'p', expectedRevision: revision, offset: nextOffset, metadata: `m${round}` }],
-      appends: [0, 1].map((out) => ({ topic: `out.${out}`, ...lines(...fresh(`out.${out}`, 2)) })),
+      ...columnsOf([0, 1].map((out) => ({ topic: `out.${out}`, ...lines(...fresh(`out.${out}`, 2)) }))),
     });
     revision += 1;
     if (name === 'deleted topics' && round % 60 === 59) {

@@ -1,22 +1,25 @@
 // What the frame of one request will hold, gathered in memory that is used for each request anew.
 
+import type { TopicAppend, TopicColumns } from '@pulses/broker-wire';
 import { FieldWriter } from '@pulses/shared-binary';
 import { writeEntry, type Entry } from '../journal/entries';
 import type { FrameContent } from '../journal/journal';
-import type { ColumnarCommit } from './columnar-commit';
 
 const ROWS_INITIAL = 1_024;
 const NO_BYTES = new Uint8Array(0);
 
+type Rows = Pick<FrameContent, 'counts' | 'lengths' | 'payload' | 'payloadCrc'>;
+
+const NO_ROWS: Rows = {
+  counts: new Uint32Array(0),
+  lengths: new Uint32Array(0),
+  payload: NO_BYTES,
+  payloadCrc: undefined,
+};
+
 export class FrameDraft {
   #ids = new Uint32Array(ROWS_INITIAL);
-  #counts = new Uint32Array(ROWS_INITIAL);
-  #lengths = new Uint32Array(ROWS_INITIAL);
-  #rows = 0;
-  #columns: { readonly counts: Uint32Array; readonly lengths: Uint32Array } | undefined;
-  #payloadCrc: number | undefined;
-  #payloads: Uint8Array[] = [];
-  #payloadLength = 0;
+  #rows: Rows = NO_ROWS;
   #entries: Entry[] = [];
   #firstTopicId = 0;
   #topicNames: string[] = [];
@@ -27,15 +30,11 @@ export class FrameDraft {
   }
 
   get isEmpty(): boolean {
-    return this.#rows === 0 && this.#entries.length === 0 && this.#topicNames.length === 0;
+    return this.#rows.counts.length === 0 && this.#entries.length === 0 && this.#topicNames.length === 0;
   }
 
   reset(): this {
-    this.#rows = 0;
-    this.#columns = undefined;
-    this.#payloadCrc = undefined;
-    this.#payloads = [];
-    this.#payloadLength = 0;
+    this.#rows = NO_ROWS;
     this.#entries = [];
     this.#topicNames = [];
     return this;
@@ -47,24 +46,22 @@ export class FrameDraft {
     this.#topicNames.push(name);
   }
 
-  addRow(topicId: number, count: number, payload: Uint8Array): void {
-    if (this.#rows === this.#ids.length) this.#grow();
-    this.#ids[this.#rows] = topicId;
-    this.#counts[this.#rows] = count;
-    this.#lengths[this.#rows] = payload.length;
-    this.#rows += 1;
-    this.#payloads.push(payload);
-    this.#payloadLength += payload.length;
+  /** Takes the one row of an append. */
+  takeAppend(topicId: number, { recordCount, payload, payloadCrc }: TopicAppend): void {
+    this.#ids[0] = topicId;
+    this.#rows = {
+      counts: Uint32Array.of(recordCount),
+      lengths: Uint32Array.of(payload.length),
+      payload,
+      payloadCrc,
+    };
   }
 
   /** Takes all rows but their ids, which the caller puts into the array that is returned. */
-  takeColumns({ counts, lengths, payload, payloadCrc }: ColumnarCommit): Uint32Array {
-    while (counts.length > this.#ids.length) this.#grow();
-    this.#rows = counts.length;
-    this.#columns = { counts, lengths };
-    this.#payloads = [payload];
-    this.#payloadLength = payload.length;
-    this.#payloadCrc = payloadCrc;
+  takeColumns(columns: TopicColumns): Uint32Array {
+    const rows = columns.counts.length;
+    if (rows > this.#ids.length) this.#ids = new Uint32Array(2 * rows);
+    this.#rows = columns;
     return this.#ids;
   }
 
@@ -72,29 +69,9 @@ export class FrameDraft {
     if (this.#topicNames.length > 0) {
       this.#entries.unshift({ kind: 'topics-created', firstId: this.#firstTopicId, names: this.#topicNames });
     }
-    return {
-      timestampMs,
-      rows: this.#rows,
-      ids: this.#ids,
-      counts: this.#columns?.counts ?? this.#counts,
-      lengths: this.#columns?.lengths ?? this.#lengths,
-      entries: this.#entries,
-      entryBytes: bytesOf(this.#entries),
-      payloads: this.#payloads,
-      payloadLength: this.#payloadLength,
-      payloadCrc: this.#payloadCrc,
-    };
-  }
-
-  #grow(): void {
-    const [ids, counts, lengths] = [this.#ids, this.#counts, this.#lengths].map((column) => {
-      const grown = new Uint32Array(column.length * 2);
-      grown.set(column);
-      return grown;
-    });
-    this.#ids = ids!; // three, as given
-    this.#counts = counts!;
-    this.#lengths = lengths!;
+    const { counts, lengths, payload, payloadCrc } = this.#rows;
+    const [ids, entries] = [this.#ids, this.#entries];
+    return { timestampMs, ids, counts, lengths, entries, entryBytes: bytesOf(entries), payload, payloadCrc };
   }
 }
 

@@ -4,7 +4,7 @@
 // and changes nothing. Bounds: `groupsMax` groups, `positionsMax` positions, `positionsPerTopicMax` of a group in a topic.
 
 import { PulsesError } from '@pulses/shared-errors';
-import type { CommitRequest } from '@pulses/broker-log-api';
+import type { CommitRequest, GroupRequest } from '@pulses/broker-log-api';
 import type { PositionSet } from '../journal/entries';
 import { UNCLAIMED_GROUP, type LogState } from './log-state';
 
@@ -42,7 +42,7 @@ export class StagedGroups {
   }
 
   /** @throws PulsesError FENCED */
-  checkEpoch(request: Pick<CommitRequest, 'group' | 'groupEpoch'>): void {
+  checkEpoch(request: Pick<GroupRequest, 'group' | 'groupEpoch'>): void {
     const epoch = this.#state.groups.get(request.group)?.epoch ?? 0;
     if (request.groupEpoch !== epoch) {
       throw new PulsesError('FENCED', `group ${request.group} is in epoch ${epoch}, not ${request.groupEpoch}`);
@@ -83,7 +83,7 @@ export class StagedGroups {
   }
 
   /** @throws PulsesError OVERLOADED */
-  checkRoomForPositions({ group: name, topic, positions }: Omit<CommitRequest, 'appends'>, topicId: number): void {
+  checkRoomForPositions({ group: name, topic, positions }: CommitRequest, topicId: number): void {
     const { groups } = this.#state;
     const { positionsMax, positionsPerTopicMax } = this.#limits;
     const fresh = positions.filter(({ expectedRevision }) => expectedRevision === 0).length;
@@ -103,7 +103,7 @@ export class StagedGroups {
   }
 
   /** @throws PulsesError POSITION_CONFLICT */
-  checkedPositions({ group, positions }: Omit<CommitRequest, 'appends'>, topicId: number): PositionSet[] {
+  checkedPositions({ group, positions }: CommitRequest, topicId: number): PositionSet[] {
     const stored = this.#state.groups.get(group)?.positions.get(topicId);
     return positions.map(({ name, expectedRevision, offset, metadata }) => {
       const staged = this.#revisions.get(revisionKey(group, topicId, name));

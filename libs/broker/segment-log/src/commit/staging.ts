@@ -7,18 +7,19 @@
 // Bounds: `topicsMax` topics, `producersMax` producers, `groupsMax` groups, `positionsMax` positions, `positionsPerTopicMax` of a group in a topic.
 
 import { PulsesError } from '@pulses/shared-errors';
-import type { ProducerStamp, TopicAppend, TopicInfo } from '@pulses/broker-wire';
+import { NEW_TOPIC_ID, type ProducerStamp, type TopicAppend, type TopicInfo } from '@pulses/broker-wire';
 import {
   EXPIRED_PRODUCERS_MAX,
   type AppendResult,
   type CommitRequest,
+  type CommitResult,
   type ExpiredGroup,
+  type GroupRequest,
   type PositionDeletion,
 } from '@pulses/broker-log-api';
-import type { Entry, PositionSet, TopicTrim } from '../journal/entries';
+import type { Entry, TopicTrim } from '../journal/entries';
 import type { Journal, PlacedFrame } from '../journal/journal';
 import { NO_ROW } from '../topics/topic-table';
-import { NEW_TOPIC_ID, type ColumnarCommit, type ColumnarResult } from './columnar-commit';
 import { FrameDraft } from './frame-draft';
 import { idleGroups } from './idle-groups';
 import { lastUsedMsOf, UNKNOWN_OWNER, type LogState } from './log-state';
@@ -78,9 +79,11 @@ export class Staging {
   append(append: TopicAppend, producer: ProducerStamp | undefined, era: number | undefined): Outcome<AppendResult> {
     const first = producer === undefined ? undefined : this.producers.check(producer, era);
     if (first !== undefined) return () => ({ ...first, duplicate: true });
-    this.#checkRoomForTopics([append]);
+    this.#checkRoomForTopics([append.topic]);
     const draft = this.#draft.reset();
-    const baseOffset = this.#addRow(append);
+    const row = this.#rowFor(append.topic);
+    const baseOffset = this.#addCount(row, append.recordCount);
+    draft.takeAppend(this.#state.topics.idOf(row), append);
     const timestampMs = this.#timestampMs;
     const result = { baseOffset, timestampMs };
     if (producer !== undefined) {
@@ -91,51 +94,43 @@ export class Staging {
     return () => ({ baseOffset, timestampMs, duplicate: false });
   }
 
-  commit(request: CommitRequest): Outcome<{ timestampMs: number }> {
-    let ownCount = 0;
-    for (const { topic, recordCount } of request.appends) if (topic === request.topic) ownCount += recordCount;
-    const { row, positions } = this.#checkCommit(request, ownCount);
-    this.#checkRoomForTopics(request.appends);
-    this.#draft.reset();
-    if (request.appends.length > 0) this.#claimFor(row, request.group);
-    for (const append of request.appends) this.#addRow(append);
-    return this.#finishCommit(request.group, this.#state.topics.idOf(row), positions);
-  }
-
-  /** @throws PulsesError also TOPIC_UNKNOWN, for an id without a topic */
-  commitColumns(request: ColumnarCommit): Outcome<ColumnarResult> {
+  commit(request: CommitRequest): Outcome<CommitResult> {
     const { topics } = this.#state;
-    const { newTopics, topicIds, counts } = request;
-    const own = topics.findStored(request.topic);
-    const ownId = own === NO_ROW ? 0 : topics.idOf(own);
-    let ownCount = 0;
-    for (let index = 0; index < topicIds.length; index += 1) {
-      const id = topicIds[index]!; // in range
-      if (id === ownId) ownCount += counts[index]!; // as many as ids
-      const isKnown = id >= NEW_TOPIC_ID ? id - NEW_TOPIC_ID < newTopics.length : topics.rowOf(id) !== NO_ROW;
-      if (!isKnown) throw new PulsesError('TOPIC_UNKNOWN', `no topic has the id ${id}`);
-    }
-    const { row, positions } = this.#checkCommit(request, ownCount);
-    this.#checkRoomForTopics(newTopics.map((topic) => ({ topic })));
+    const { group, newTopics, topicIds, counts } = request;
+    this.#groups.checkEpoch(request);
+    const row = this.#topicOf(request);
+    const topicId = topics.idOf(row);
+    const positions = this.#groups.checkedPositions(request, topicId);
+    this.#checkOffsets(request, row, this.#checkedCount(request, topicId));
+    this.#groups.checkRoomForGroup(group);
+    this.#groups.checkRoomForPositions(request, topicId);
+    this.#checkRoomForTopics(newTopics);
     const draft = this.#draft.reset();
-    if (topicIds.length > 0) this.#claimFor(row, request.group);
+    if (topicIds.length > 0) {
+      this.#groups.checkUnclaimed(topicId, group);
+      this.#claim(row, group);
+    }
     const ids = draft.takeColumns(request);
     const newTopicIds = Uint32Array.from(newTopics, (name) => topics.idOf(this.#rowFor(name)));
     for (let index = 0; index < topicIds.length; index += 1) {
       const given = topicIds[index]!; // in range
       const id = given >= NEW_TOPIC_ID ? newTopicIds[given - NEW_TOPIC_ID]! : given; // checked above
-      const target = topics.rowOf(id);
       ids[index] = id;
-      topics.setStagedOffset(target, this.#group, topics.stagedOffset(target, this.#group) + counts[index]!);
+      this.#addCount(topics.rowOf(id), counts[index]!); // as many as ids
     }
-    const finish = this.#finishCommit(request.group, topics.idOf(row), positions);
-    return () => ({ ...finish(), newTopicIds });
+    if (positions.length > 0) {
+      draft.entries.push({ kind: 'positions-set', group, topicId, positions });
+      this.#groups.notePositions(group, topicId, positions);
+    }
+    if (!draft.isEmpty) this.#addFrame();
+    const timestampMs = this.#timestampMs;
+    return () => ({ timestampMs, newTopicIds });
   }
 
   createTopic(name: string): Outcome<TopicInfo> {
     const { topics } = this.#state;
     if (topics.find(name) === NO_ROW) {
-      this.#checkRoomForTopics([{ topic: name }]);
+      this.#checkRoomForTopics([name]);
       this.#draft.reset();
       this.#rowFor(name);
       this.#addFrame();
@@ -169,7 +164,7 @@ export class Staging {
     this.#groups.checkRoomForGroup(name);
     const draft = this.#draft.reset();
     if (sourceTopic !== undefined) {
-      this.#checkRoomForTopics([{ topic: sourceTopic }]);
+      this.#checkRoomForTopics([sourceTopic]);
       const known = this.#state.topics.find(sourceTopic);
       if (known !== NO_ROW) this.#groups.checkOwner(known, name);
       this.#claim(this.#rowFor(sourceTopic), name);
@@ -264,61 +259,43 @@ export class Staging {
     return row;
   }
 
-  /** Returns the offset of its first message. */
-  #addRow({ topic, recordCount, payload }: TopicAppend): number {
+  /** Gives messages to a topic, and answers the offset of the first. */
+  #addCount(row: number, count: number): number {
     const { topics } = this.#state;
-    const row = this.#rowFor(topic);
     const baseOffset = topics.stagedOffset(row, this.#group);
-    topics.setStagedOffset(row, this.#group, baseOffset + recordCount);
-    this.#draft.addRow(topics.idOf(row), recordCount, payload);
+    topics.setStagedOffset(row, this.#group, baseOffset + count);
     return baseOffset;
   }
 
-  /** What does not depend on the messages, but for how many are of the commit's own topic. @throws PulsesError */
-  #checkCommit(
-    request: Omit<CommitRequest, 'appends'>,
-    ownCount: number,
-  ): { readonly row: number; readonly positions: PositionSet[] } {
-    this.#groups.checkEpoch(request);
-    const row = this.#topicOf(request);
-    const topicId = this.#state.topics.idOf(row);
-    const positions = this.#groups.checkedPositions(request, topicId);
-    this.#checkOffsets(request, row, ownCount);
-    this.#groups.checkRoomForGroup(request.group);
-    this.#groups.checkRoomForPositions(request, topicId);
-    return { row, positions };
-  }
-
-  #claimFor(row: number, group: string): void {
-    this.#groups.checkUnclaimed(this.#state.topics.idOf(row), group);
-    this.#claim(row, group);
-  }
-
-  #finishCommit(group: string, topicId: number, positions: readonly PositionSet[]): Outcome<{ timestampMs: number }> {
-    if (positions.length > 0) {
-      this.#draft.entries.push({ kind: 'positions-set', group, topicId, positions });
-      this.#groups.notePositions(group, topicId, positions);
+  /** Messages of the commit for the topic of its positions. @throws PulsesError TOPIC_UNKNOWN for an id without a topic */
+  #checkedCount({ topic, newTopics, topicIds, counts }: CommitRequest, topicId: number): number {
+    const { topics } = this.#state;
+    let count = 0;
+    for (let index = 0; index < topicIds.length; index += 1) {
+      const id = topicIds[index]!; // in range
+      const name = newTopics[id - NEW_TOPIC_ID];
+      if (name === undefined && topics.rowOf(id) === NO_ROW)
+        throw new PulsesError('TOPIC_UNKNOWN', `no topic has the id ${id}`);
+      if (id === topicId || name === topic) count += counts[index]!; // as many as ids
     }
-    if (!this.#draft.isEmpty) this.#addFrame();
-    const result = { timestampMs: this.#timestampMs };
-    return () => result;
+    return count;
   }
 
   /** @throws PulsesError OVERLOADED */
-  #checkRoomForTopics(names: readonly { topic: string }[]): void {
+  #checkRoomForTopics(names: readonly string[]): void {
     const { topics } = this.#state;
     const { topicsMax } = this.#limits;
     // Only near the limit does it matter how many are new.
     if (topics.size + names.length <= topicsMax) return;
     let fresh = 0;
-    for (const { topic } of names) if (topics.findStored(topic) === NO_ROW) fresh += 1;
+    for (const name of names) if (topics.findStored(name) === NO_ROW) fresh += 1;
     if (fresh > 0 && topics.size + fresh > topicsMax) {
       throw new PulsesError('OVERLOADED', `there are ${topicsMax} topics, the limit`);
     }
   }
 
   /** @throws PulsesError POSITION_CONFLICT */
-  #topicOf({ topic, incarnation }: Pick<CommitRequest, 'topic' | 'incarnation'>): number {
+  #topicOf({ topic, incarnation }: Pick<GroupRequest, 'topic' | 'incarnation'>): number {
     const { topics } = this.#state;
     const row = topics.findStored(topic);
     if (row !== NO_ROW && topics.incarnationOf(row) === incarnation) return row;
@@ -338,7 +315,7 @@ export class Staging {
   }
 
   /** Every offset of the topic once the request is stored. @throws PulsesError OFFSET_OUT_OF_RANGE */
-  #checkOffsets({ topic, positions }: Omit<CommitRequest, 'appends'>, row: number, ownCount: number): void {
+  #checkOffsets({ topic, positions }: CommitRequest, row: number, ownCount: number): void {
     const { topics } = this.#state;
     const start = topics.startOffset(row);
     const end = topics.stagedOffset(row, this.#group) + ownCount;

@@ -37,17 +37,15 @@ export interface JournalEnd {
 /** What a frame is made of. The memory may be used again after `add`. */
 export interface FrameContent {
   readonly timestampMs: number;
-  readonly rows: number;
-  /** `rows` numbers each. */
+  /** A number for each row, and perhaps more. */
   readonly ids: Uint32Array;
+  /** A number for each row. */
   readonly counts: Uint32Array;
   readonly lengths: Uint32Array;
   readonly entries: readonly Entry[];
   /** The entries as bytes. */
   readonly entryBytes: Uint8Array;
-  /** The payload in pieces, and their length together. */
-  readonly payloads: readonly Uint8Array[];
-  readonly payloadLength: number;
+  readonly payload: Uint8Array;
   /** CRC of the payload, when it is known. */
   readonly payloadCrc: number | undefined;
 }
@@ -151,7 +149,9 @@ export class Journal {
 
   /** Makes the next frame in memory. */
   add(content: FrameContent): PlacedFrame {
-    const { rows, timestampMs, entryBytes, payloadLength } = content;
+    const { timestampMs, entryBytes, payload } = content;
+    const rows = content.counts.length;
+    const payloadLength = payload.length;
     const metaLength = rows * ROW_BYTES + entryBytes.length;
     const frameLength = frameLengthOf(metaLength, payloadLength);
     const { tail } = this.#options;
@@ -161,12 +161,8 @@ export class Journal {
     const columns = putColumns(slab.bytes, at + FRAME_HEADER_BYTES, content);
     slab.bytes.set(entryBytes, at + FRAME_HEADER_BYTES + rows * ROW_BYTES);
     const payloadAt = at + FRAME_HEADER_BYTES + metaLength;
-    let end = payloadAt;
-    for (const payload of content.payloads) {
-      (Buffer.prototype as Buffer).copy.call(payload, slab.bytes, end);
-      end += payload.length;
-    }
-    const payloadCrc = content.payloadCrc ?? crc32(slab.bytes.subarray(payloadAt, end));
+    (Buffer.prototype as Buffer).copy.call(payload, slab.bytes, payloadAt);
+    const payloadCrc = content.payloadCrc ?? crc32(slab.bytes.subarray(payloadAt, payloadAt + payloadLength));
     const lsn = this.#staged.lsn + 1;
     const header = { metaLength, payloadLength, rows, lsn, timestampMs, payloadCrc, previousCrc: this.#staged.crc };
     const syncedUpTo = this.#syncedUpTo;
@@ -291,12 +287,13 @@ export class Journal {
 }
 
 /** The columns, in place. `at` is a multiple of 8. */
-function putColumns(bytes: Buffer, at: number, { rows, ids, counts, lengths }: FrameContent): Uint32Array {
+function putColumns(bytes: Buffer, at: number, { ids, counts, lengths }: FrameContent): Uint32Array {
+  const rows = counts.length;
   const columns = new Uint32Array(bytes.buffer, at, rows * 3);
   if (rows > LOOP_ROWS_MAX) {
     columns.set(ids.subarray(0, rows));
-    columns.set(counts.subarray(0, rows), rows);
-    columns.set(lengths.subarray(0, rows), 2 * rows);
+    columns.set(counts, rows);
+    columns.set(lengths, 2 * rows);
     return columns;
   }
   for (let row = 0; row < rows; row += 1) {

@@ -17,6 +17,8 @@ import type { SegmentReader } from './segment-reader';
 import type { Tail } from '../journal/tail';
 
 const HINTS_KEPT = 4_096;
+/** Batches below it are put together. A larger one is given out as it was stored, with its CRC. */
+const WHOLE_BYTES_MIN = 4_096;
 
 export interface MessageReaderOptions {
   readonly state: LogState;
@@ -70,7 +72,7 @@ export class MessageReader {
       const timestampMs = segment.timestampOf(segment.frameOf(at));
       const start = segment.placeOf(at) - slab.from;
       const place = { bytes: slab.bytes, start, length: segment.lengthOf(at) };
-      const stored = { baseOffset, recordCount, timestampMs, ...place };
+      const stored = { baseOffset, recordCount, timestampMs, ...place, crc: segment.crcOf(at) };
       if (!gathering.add(batchFrom(stored, Math.max(fromOffset, baseOffset)))) break;
       baseOffset += recordCount;
     }
@@ -108,6 +110,7 @@ export class MessageReader {
           bytes,
           start: 0,
           length: bytes.length,
+          crc: segment.crcOf(at),
         };
         const cut = batchFrom(stored, Math.max(fromOffset, baseOffset));
         if (batches.length > 0 && cut.payload.length > room) break;
@@ -178,24 +181,27 @@ function unknownTopic(name: string): PulsesError {
   return new PulsesError('TOPIC_UNKNOWN', `topic ${name} is not there any more`);
 }
 
-/** The batches in memory of their own, those of one time together. */
+/** The batches in memory of their own, small ones of one time together. */
 function copied(batches: readonly RecordBatch[]): RecordBatch[] {
   let length = 0;
   for (const { payload } of batches) length += payload.length;
   const bytes = Buffer.allocUnsafeSlow(length);
   const copies: RecordBatch[] = [];
   let at = 0;
-  for (let index = 0; index < batches.length;) {
-    const { baseOffset, timestampMs } = batches[index]!; // in range
-    const start = at;
-    let recordCount = 0;
-    for (; batches[index]?.timestampMs === timestampMs; index += 1) {
-      const batch = batches[index]!; // looked at just now
-      bytes.set(batch.payload, at);
-      at += batch.payload.length;
-      recordCount += batch.recordCount;
-    }
-    copies.push({ baseOffset, recordCount, timestampMs, payload: bytes.subarray(start, at) });
+  for (const { baseOffset, recordCount, timestampMs, payload, payloadCrc } of batches) {
+    bytes.set(payload, at);
+    const end = at + payload.length;
+    const last = copies.at(-1);
+    if (
+      last?.timestampMs === timestampMs &&
+      last.payload.length < WHOLE_BYTES_MIN &&
+      payload.length < WHOLE_BYTES_MIN
+    ) {
+      const start = at - last.payload.length;
+      const together = { recordCount: last.recordCount + recordCount, payload: bytes.subarray(start, end) };
+      copies[copies.length - 1] = { baseOffset: last.baseOffset, timestampMs, ...together };
+    } else copies.push({ baseOffset, recordCount, timestampMs, payload: bytes.subarray(at, end), payloadCrc });
+    at = end;
   }
   return copies;
 }

@@ -12,14 +12,16 @@ export interface StoredBatch {
   readonly bytes: Uint8Array;
   readonly start: number;
   readonly length: number;
+  /** CRC of the payload, when it is known. */
+  readonly crc: number | undefined;
 }
 
 /** The batch from `fromOffset` on, which lies in it. */
 export function batchFrom(batch: StoredBatch, fromOffset: number): RecordBatch {
-  const { baseOffset, recordCount, timestampMs, bytes, start, length } = batch;
+  const { baseOffset, recordCount, timestampMs, bytes, start, length, crc } = batch;
   const payload = bytes.subarray(start, start + length);
   const skipped = fromOffset - baseOffset;
-  if (skipped === 0) return { baseOffset, recordCount, timestampMs, payload };
+  if (skipped === 0) return { baseOffset, recordCount, timestampMs, payload, payloadCrc: crc };
   return {
     baseOffset: fromOffset,
     recordCount: recordCount - skipped,
@@ -35,7 +37,7 @@ function batchUpTo(batch: RecordBatch, bytesMax: number): RecordBatch {
   const buffer = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
   const lastFit = bytesMax > 0 ? buffer.lastIndexOf(LINE_FEED, bytesMax - 1) : -1;
   const end = (lastFit === -1 ? buffer.indexOf(LINE_FEED) : lastFit) + 1;
-  return { ...batch, recordCount: countLines(buffer, end), payload: payload.subarray(0, end) };
+  return { ...batch, recordCount: countLines(buffer, end), payload: payload.subarray(0, end), payloadCrc: undefined };
 }
 
 /** Line ends before `end`. */

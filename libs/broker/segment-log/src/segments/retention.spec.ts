@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { BrokerLog } from '@pulses/broker-log-api';
+import { columnsOf } from '@pulses/broker-wire';
 import { SILENT_LOGGER, type OpenMode } from '@pulses/shared-ports';
 import { publish, readMessages } from '../testing/log-fixture';
 import { fill, filesIn, machine, opened, SMALL_OPTIONS, text } from '../testing/small-log';
@@ -16,7 +17,7 @@ async function position(log: BrokerLog, topic: string, offset: number, expectedR
   const { incarnation } = await log.createTopic(topic);
   const groupEpoch = await log.advanceGroupEpoch('g');
   const positions = [{ name: 'p', expectedRevision, offset, metadata: '' }];
-  await log.commit({ group: 'g', groupEpoch, topic, incarnation, appends: [], positions });
+  await log.commit({ group: 'g', groupEpoch, topic, incarnation, ...columnsOf([]), positions });
 }
 
 describe('retention', () => {

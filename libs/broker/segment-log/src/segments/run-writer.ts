@@ -130,12 +130,6 @@ async function writeRun(
   return { kind, firstLsn, lastLsn, bytes: placesOf(header).length };
 }
 
-/** That of its frame when it is all of it: it was checked, and is the sender's. */
-function crcOf(segment: UnsealedSegment, at: number, bytes: Uint8Array): number {
-  const payload = segment.payloadOf(segment.frameOf(at));
-  return payload.length === bytes.length ? payload.crc : crc32(bytes);
-}
-
 async function fillRun(
   file: FileHandle,
   { topics, segments, segmentOf, placeOf }: SealPlan,
@@ -169,7 +163,8 @@ async function fillRun(
       let crc = 0;
       if (hasOwnCrcs) {
         const bytes = source.subarray(place, place + pieceLength);
-        crc = crcOf(segment, at, bytes);
+        // That of its frame when it is all of it: it was checked, and is the sender's.
+        crc = segment.crcOf(at) ?? crc32(bytes);
         if (!output.put(bytes, 0, pieceLength)) await output.add(bytes);
       } else {
         output.put(source, place, pieceLength);

@@ -126,6 +126,12 @@ export class UnsealedSegment {
     return this.#framePieces[frame]!;
   }
 
+  /** CRC of a piece that is the whole payload of its frame; undefined for another. */
+  crcOf(at: number): number | undefined {
+    const frame = this.frameOf(at);
+    return this.#lengths[at] === this.#frameLengths[frame] ? this.#frameCrcs[frame] : undefined;
+  }
+
   payloadOf(frame: number): { readonly at: number; readonly length: number; readonly crc: number } {
     return { at: this.#framePlaces[frame]!, length: this.#frameLengths[frame]!, crc: this.#frameCrcs[frame]! };
   }

@@ -4,6 +4,7 @@
 // Guarantees: while it runs, what readers see is always the effect of whole operations, in order, and of nothing that
 // was refused. Throws Violation otherwise.
 
+import { columnsOf } from '@pulses/broker-wire';
 import type { Random } from '@pulses/shared-ports';
 import { createSimClock, settle, type SimClock, type SimFileSystem } from '@pulses/testing-sim';
 import { isPulsesError } from '@pulses/shared-errors';
@@ -260,7 +261,7 @@ export function perform(log: BrokerLog, operation: Operation): Promise<unknown> 
         topic: SOURCE,
         incarnation: log.topic(SOURCE)?.incarnation ?? '',
         positions: operation.positions,
-        appends: operation.appends.map(({ topic, messages }) => ({ topic, ...lines(...messages) })),
+        ...columnsOf(operation.appends.map(({ topic, messages }) => ({ topic, ...lines(...messages) }))),
       });
     case 'create':
       return log.createTopic(operation.topic);

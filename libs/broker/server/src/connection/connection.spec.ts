@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { encodeRequest, PREAMBLE } from '@pulses/broker-wire';
+import { encodeRequest, payloadOf, PREAMBLE, PROTOCOL_VERSION } from '@pulses/broker-wire';
 import { settle } from '@pulses/testing-sim';
 import type { RefusalReason } from '../observer';
 import { startHarness } from '../testing/harness';
@@ -132,7 +132,7 @@ describe('a broker with a token', () => {
     const { refusals, observer } = countRefusals();
     const harness = await startHarness({ authToken, observer });
     const client = await harness.wire({ greets: false });
-    const hello = client.send({ type: 'hello', protocolVersion: 1, client: 'spec', token });
+    const hello = client.send({ type: 'hello', protocolVersion: PROTOCOL_VERSION, client: 'spec', token });
     const later = client.send({ type: 'create-topic', topic: 't' });
     expect(await client.answer(hello, 'error')).toMatchObject({ code: 'UNAUTHENTICATED' });
     await client.until(() => client.hasEnded);
@@ -171,7 +171,7 @@ describe('a broker with a token', () => {
       producer: { id: '0'.repeat(32), epoch: 0, sequence: 0 },
       topic: 't',
       recordCount: 1,
-      payload: Buffer.alloc(1_000_000, 'x'),
+      ...payloadOf(Buffer.alloc(1_000_000, 'x')),
     });
     client.socket.write(frame!); // the header: a frame of a megabyte is announced
     client.socket.write(Buffer.alloc(100_000, 'x'));

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { EXPIRED_GROUPS_MAX } from '@pulses/broker-log-api';
+import { columnsOf } from '@pulses/broker-wire';
 import { createSimClock, settle } from '@pulses/testing-sim';
 import { createTestLogger } from '../testing/harness';
 import { createMemoryLog } from '../testing/memory-log';
@@ -33,7 +34,7 @@ describe('the expiry of groups', () => {
     const groupEpoch = await join('reader');
     const { incarnation } = await log.createTopic('source');
     const positions = [{ name: 'p', expectedRevision: 0, offset: 0, metadata: '' }];
-    await log.commit({ group: 'reader', groupEpoch, topic: 'source', incarnation, positions, appends: [] });
+    await log.commit({ group: 'reader', groupEpoch, topic: 'source', incarnation, positions, ...columnsOf([]) });
     const lastUsed = new Date(clock.nowMs()).toISOString();
     await pass(DAY_MS - 1_000);
     expect([await names(), events, expired()]).toEqual([['reader'], [], 0]);

@@ -1,11 +1,17 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { encodeRequest, FRAME_BYTES_MAX, PROTOCOL_VERSION, type Request } from '@pulses/broker-wire';
+import { columnsOf, encodeRequest, FRAME_BYTES_MAX, PROTOCOL_VERSION, type Request } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 import { settle } from '@pulses/testing-sim';
 import { lines, produce } from '@pulses/testing-wire-client';
 import { startHarness } from '../testing/harness';
 
 const listAll: Request = { type: 'list-topics', prefix: '', after: '', limit: 100 };
+
+/** The example of its document. */
+const HELLO_OF_VERSION_1 = Buffer.from(
+  '230000009bb49a50010000000100000001000b006578616d706c652f312e300600733363726574',
+  'hex',
+);
 
 function bytesOf(correlation: number, request: Request): Buffer {
   return Buffer.concat(encodeRequest(correlation, request));
@@ -42,7 +48,7 @@ describe('a connection of the binary protocol', () => {
       topic: 'source',
       incarnation,
       positions: [{ name: 'grouped', expectedRevision: 0, offset: 2, metadata: 'm' }],
-      appends: [{ topic: 'out', ...lines('x') }],
+      ...columnsOf([{ topic: 'out', ...lines('x') }]),
     });
     expect(committed).toMatchObject({ type: 'committed' });
     expect(await client.request({ type: 'read-positions', group: 'g', topic: '' })).toMatchObject({
@@ -173,7 +179,7 @@ describe('a connection of the binary protocol', () => {
       topic: 's',
       incarnation,
       positions: [],
-      appends: [{ topic: 'out', ...lines('x') }],
+      ...columnsOf([{ topic: 'out', ...lines('x') }]),
     });
     expect(await a.request(commit(0))).toMatchObject({ code: 'FENCED' });
     await a.request({ type: 'join-group', group: 'g', member: 'a', leaseMs: 1000 });
@@ -211,7 +217,7 @@ describe('a connection of the binary protocol', () => {
       topic: 's',
       incarnation: created.topic.incarnation,
       positions: [{ name: 'p', expectedRevision: 0, offset: 1, metadata: '' }],
-      appends: [{ topic: 's', ...lines('x') }],
+      ...columnsOf([{ topic: 's', ...lines('x') }]),
     });
     await settle();
     a.socket.destroy();
@@ -244,11 +250,25 @@ describe('a connection of the binary protocol', () => {
     expect(await good.request({ type: 'ping' })).toMatchObject({ type: 'pong' });
   });
 
+  it('tells a client of version 1, in the bytes of that version, that it is too old', async () => {
+    const harness = await startHarness();
+    const old = await harness.wire({ greets: false });
+    old.sendBytes(HELLO_OF_VERSION_1);
+    expect(await old.answer(1, 'error')).toMatchObject({
+      code: 'VERSION_UNSUPPORTED',
+      message: 'version 1 of the protocol was asked for, 2 is spoken here: the client is older than this broker',
+    });
+    await old.until(() => old.hasEnded);
+  });
+
   it('refuses an unknown version, a second hello, and requests before the hello', async () => {
     const harness = await startHarness();
     const old = await harness.wire({ greets: false });
     const hello = old.send({ type: 'hello', protocolVersion: PROTOCOL_VERSION + 1, client: 'c', token: '' });
-    expect(await old.answer(hello, 'error')).toMatchObject({ code: 'VERSION_UNSUPPORTED' });
+    expect(await old.answer(hello, 'error')).toMatchObject({
+      code: 'VERSION_UNSUPPORTED',
+      message: expect.stringContaining('the client is newer than this broker'),
+    });
     await old.until(() => old.hasEnded);
 
     const twice = await harness.wire();

@@ -182,7 +182,9 @@ export function createBinaryProtocol(context: ServerContext, connection: Connect
         new PulsesError(code, 'the first request has to be hello'),
       );
     } else if (request.protocolVersion !== PROTOCOL_VERSION) {
-      const detail = `version ${request.protocolVersion} of the protocol was asked for, ${PROTOCOL_VERSION} is spoken here`;
+      const age = request.protocolVersion < PROTOCOL_VERSION ? 'older' : 'newer';
+      const asked = `version ${request.protocolVersion} of the protocol was asked for, ${PROTOCOL_VERSION} is spoken here`;
+      const detail = `${asked}: the client is ${age} than this broker`;
       refuse('malformed', correlation, new PulsesError('VERSION_UNSUPPORTED', detail));
     } else if (connection.opening.isResting) {
       const detail = 'wrong tokens came from this address; its connections are slowed, try again later';
@@ -214,8 +216,9 @@ export function createBinaryProtocol(context: ServerContext, connection: Connect
       else sendError(frame.correlation, error);
       return;
     }
-    const { correlation, body, memory } = frame;
-    if (isGreeted) flow.push({ correlation, request, bytes: body.length + REQUEST_OVERHEAD_BYTES, memory });
+    const { correlation, body, payload, memory } = frame;
+    const bytes = body.length + payload.length + REQUEST_OVERHEAD_BYTES;
+    if (isGreeted) flow.push({ correlation, request, bytes, memory });
     else greet(correlation, request);
   };
 

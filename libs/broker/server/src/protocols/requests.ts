@@ -55,8 +55,9 @@ export function perform(context: ServerContext, sender: Sender, request: PlainRe
   const { log, groups } = context;
   switch (request.type) {
     case 'produce': {
-      const { topic, recordCount, payload } = request;
-      return log.append({ topic, recordCount, payload }, request.producer, sender.producerEra).then(
+      const { topic, recordCount, payload, payloadCrc } = request;
+      const append = { topic, recordCount, payload, payloadCrc };
+      return log.append(append, request.producer, sender.producerEra).then(
         (result) => ({ type: 'produced', ...result }),
         (error: unknown) => {
           if (request.producer.sequence === 0) warnOfProducers(context, topic, error);
@@ -68,7 +69,7 @@ export function perform(context: ServerContext, sender: Sender, request: PlainRe
       return log.retireProducer(request.id, request.epoch).then(done);
     case 'commit':
       groups.renew(request.group, request.groupEpoch);
-      return log.commit(request).then(({ timestampMs }) => ({ type: 'committed', timestampMs }));
+      return log.commit(request).then((result) => ({ type: 'committed', ...result }));
     case 'read-positions':
       return log.positions(request.group, request.topic).then((positions) => ({ type: 'positions', positions }));
     case 'list-positions':

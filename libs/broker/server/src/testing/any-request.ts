@@ -2,7 +2,16 @@
 //
 // Names and ids come from small pools and from what the broker has answered, so that many requests find what they are about.
 
-import { PROTOCOL_VERSION, type Request, type RequestType, type Response, type TopicAppend } from '@pulses/broker-wire';
+import {
+  columnsOf,
+  payloadOf,
+  PROTOCOL_VERSION,
+  type Request,
+  type RequestType,
+  type Response,
+  type TopicAppend,
+  type TopicColumns,
+} from '@pulses/broker-wire';
 import type { Random } from '@pulses/shared-ports';
 
 export interface RequestSource {
@@ -19,6 +28,7 @@ export function createRequestSource(random: Random): RequestSource {
   const doomed = (): string => (below(8) === 0 ? topic() : `doomed-${below(6)}`);
   const group = 'group';
   const incarnations = new Map<string, string>();
+  let topicIds: Uint32Array = Uint32Array.of();
   let groupEpoch = 1;
 
   const append = (): TopicAppend => {
@@ -31,6 +41,12 @@ export function createRequestSource(random: Random): RequestSource {
   const sourceOf = (name: string) => ({ topic: name, incarnation: incarnations.get(name) ?? hexId() });
   const several = <Item>(item: () => Item): Item[] => Array.from({ length: below(4) }, item);
 
+  /** Some of the rows by an id that the broker has told, or by none that it knows. */
+  const withIds = (columns: TopicColumns): TopicColumns => ({
+    ...columns,
+    topicIds: columns.topicIds.map((id) => (below(3) === 0 ? (topicIds[below(topicIds.length)] ?? below(50)) : id)),
+  });
+
   const make: { readonly [Type in RequestType]: () => Extract<Request, { readonly type: Type }> } = {
     hello: () => ({ type: 'hello', protocolVersion: PROTOCOL_VERSION, client: 'mutant', token: '' }),
     produce: () => {
@@ -38,7 +54,11 @@ export function createRequestSource(random: Random): RequestSource {
       const producer = isKnown
         ? { id: `${below(8)}`.padStart(32, '0'), epoch: below(3), sequence: below(5) }
         : { id: hexId(), epoch: 0, sequence: 0 };
-      return { type: 'produce', producer, ...append() };
+      // Now and then not what its checksum says.
+      const { payload, ...fields } = append();
+      const { payloadCrc } = payloadOf(payload);
+      const isDamaged = below(40) === 0;
+      return { type: 'produce', producer, ...fields, payload, payloadCrc: isDamaged ? 1 : payloadCrc };
     },
     'retire-producer': () => ({ type: 'retire-producer', id: `${below(8)}`.padStart(32, '0'), epoch: below(3) }),
     fetch: () => ({
@@ -61,7 +81,7 @@ export function createRequestSource(random: Random): RequestSource {
         offset: below(9),
         metadata: 'm',
       })),
-      appends: several(append),
+      ...withIds(columnsOf(several(append))),
     }),
     'read-positions': () => ({ type: 'read-positions', group: oneOf('', group), topic: oneOf('', topic()) }),
     'list-positions': () => ({
@@ -111,6 +131,7 @@ export function createRequestSource(random: Random): RequestSource {
     next: () => (makers[below(makers.length)] ?? make.ping)(),
     learn: (response) => {
       if (response.type === 'group-joined') groupEpoch = response.groupEpoch;
+      if (response.type === 'committed' && response.newTopicIds.length > 0) topicIds = response.newTopicIds;
       if (response.type === 'topic') incarnations.set(response.topic.topic, response.topic.incarnation);
     },
   };

@@ -16,8 +16,13 @@ function sealed(frame: Buffer): Buffer {
   if (frame.byteLength < HEADER_BYTES) return frame;
   const copy = Buffer.from(frame);
   copy.writeUInt32LE(copy.byteLength - 4, 0);
-  copy.writeUInt32LE(crc32(copy.subarray(CHECKED_FROM)), 4);
+  const bodyEnd = Math.max(HEADER_BYTES, copy.byteLength - payloadLengthOf(copy, 0));
+  copy.writeUInt32LE(crc32(copy.subarray(CHECKED_FROM, bodyEnd)), 4);
   return copy;
+}
+
+function payloadLengthOf(bytes: Buffer, start: number): number {
+  return bytes.readUIntLE(start + 9, 3);
 }
 
 /** Numbers that lengths and counts are wrong with. */
@@ -137,8 +142,10 @@ export function readStream(stream: Buffer): StreamContent {
     const end = start + 4 + length;
     if (length < HEADER_BYTES - 4 || length + 4 > FRAME_BYTES_MAX) return found('broken');
     if (end > stream.byteLength) break;
-    const isSound = stream.readUInt32LE(start + 4) === crc32(stream.subarray(start + CHECKED_FROM, end));
-    if (!isSound || stream.readUIntLE(start + 9, 3) !== 0) return found('broken');
+    const bodyEnd = end - payloadLengthOf(stream, start);
+    if (bodyEnd < start + HEADER_BYTES) return found('broken');
+    if (stream.readUInt32LE(start + 4) !== crc32(stream.subarray(start + CHECKED_FROM, bodyEnd)))
+      return found('broken');
     const type = stream.readUInt8(start + 8);
     frames.push({ type, correlation: stream.readUInt32LE(start + 12) });
     // A list of no names stands for every topic.

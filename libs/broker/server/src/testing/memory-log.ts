@@ -13,12 +13,13 @@ import {
   type AppendResult,
   type BrokerLog,
   type CommitRequest,
+  type CommitResult,
   type ExpiredGroup,
   type PositionDeletion,
 } from '@pulses/broker-log-api';
 import {
+  appendsOf,
   checkTopicName,
-  COMMIT_MESSAGE_BYTES_MAX,
   MESSAGE_BYTES_MAX,
   type Incarnation,
   type ProducerStamp,
@@ -139,9 +140,9 @@ export class MemoryLog implements BrokerLog {
     }
   }
 
-  async commit(request: CommitRequest): Promise<{ timestampMs: number }> {
-    const bytes = checkCommit(request, COMMIT_MESSAGE_BYTES_MAX, () => false);
-    return await this.#change((timestampMs) => this.#commitNow(request, timestampMs), bytes);
+  async commit(request: CommitRequest): Promise<CommitResult> {
+    checkCommit(request);
+    return await this.#change((timestampMs) => this.#commitNow(request, timestampMs), request.payload.length);
   }
 
   async deletePosition(request: PositionDeletion): Promise<void> {
@@ -314,11 +315,12 @@ export class MemoryLog implements BrokerLog {
     return result;
   }
 
-  #commitNow(request: CommitRequest, timestampMs: number): { timestampMs: number } {
-    const { group, topic, incarnation, appends } = request;
+  #commitNow(request: CommitRequest, timestampMs: number): CommitResult {
+    const { group, topic, incarnation, newTopics } = request;
     this.#groups.check(request);
     if (this.topic(topic)?.incarnation !== incarnation) throw new PulsesError('POSITION_CONFLICT');
-    this.#topics.checkOffsets(request);
+    const appends = appendsOf(request, (id) => this.#topics.nameOf(id));
+    this.#topics.checkOffsets(request, appends);
     const names = appends.map((append) => append.topic);
     this.#topics.checkRoom(names);
     if (names.length > 0) {
@@ -330,7 +332,7 @@ export class MemoryLog implements BrokerLog {
     for (const append of appends) this.#topics.append(append, timestampMs);
     this.#groups.store(request, timestampMs);
     this.#topics.wake(names);
-    return { timestampMs };
+    return { timestampMs, newTopicIds: Uint32Array.from(newTopics, (name) => this.#topics.idOf(name)) };
   }
 }
 

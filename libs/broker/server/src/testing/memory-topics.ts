@@ -7,6 +7,7 @@ import { PulsesError } from '@pulses/shared-errors';
 const LINE_FEED = 10;
 
 interface Topic {
+  readonly id: number;
   info: TopicInfo;
   readonly batches: RecordBatch[];
 }
@@ -15,6 +16,7 @@ export class MemoryTopics {
   readonly #topicsMax: number;
   readonly #topics = new Map<string, Topic>();
   readonly #listeners = new Map<string, Set<{ readonly call: () => void }>>();
+  readonly #names = new Map<number, string>();
   #incarnations = 0;
 
   constructor(topicsMax: number) {
@@ -32,7 +34,7 @@ export class MemoryTopics {
   }
 
   /** @throws PulsesError OFFSET_OUT_OF_RANGE when a position is not within the topic as the commit leaves it */
-  checkOffsets({ topic, positions, appends }: CommitRequest): void {
+  checkOffsets({ topic, positions }: CommitRequest, appends: readonly TopicAppend[]): void {
     const { startOffset = 0, nextOffset = 0 } = this.info(topic) ?? {};
     const own = appends.filter((append) => append.topic === topic);
     const end = own.reduce((sum, { recordCount }) => sum + recordCount, nextOffset);
@@ -50,14 +52,27 @@ export class MemoryTopics {
 
   /** No name means all. */
   delete(names: readonly string[]): string[] {
-    return (names.length === 0 ? [...this.#topics.keys()] : names).filter((name) => this.#topics.delete(name));
+    return (names.length === 0 ? [...this.#topics.keys()] : names).filter((name) => {
+      this.#names.delete(this.#topics.get(name)?.id ?? 0);
+      return this.#topics.delete(name);
+    });
+  }
+
+  /** Undefined when no topic has the id. */
+  nameOf(id: number): string | undefined {
+    return this.#names.get(id);
+  }
+
+  /** The topic is made when it does not exist. */
+  idOf(name: string): number {
+    return this.#topicFor(name).id;
   }
 
   /** Answers the offset of the first message. */
-  append({ topic: name, recordCount, payload }: TopicAppend, timestampMs: number): number {
+  append({ topic: name, recordCount, payload, payloadCrc }: TopicAppend, timestampMs: number): number {
     const topic = this.#topicFor(name);
     const baseOffset = topic.info.nextOffset;
-    topic.batches.push({ baseOffset, recordCount, timestampMs, payload: Uint8Array.from(payload) });
+    topic.batches.push({ baseOffset, recordCount, timestampMs, payload: Uint8Array.from(payload), payloadCrc });
     topic.info = {
       ...topic.info,
       nextOffset: baseOffset + recordCount,
@@ -126,8 +141,9 @@ export class MemoryTopics {
       firstTimestampMs: 0,
       lastTimestampMs: 0,
     };
-    const topic = { info, batches: [] };
+    const topic = { id: this.#incarnations, info, batches: [] };
     this.#topics.set(name, topic);
+    this.#names.set(topic.id, name);
     return topic;
   }
 }
@@ -136,7 +152,7 @@ function batchFrom(batch: RecordBatch, offset: number): RecordBatch {
   const skipped = offset - batch.baseOffset;
   if (skipped === 0) return batch;
   const payload = batch.payload.subarray(skipRecords(batch.payload, skipped));
-  return { ...batch, baseOffset: offset, recordCount: batch.recordCount - skipped, payload };
+  return { baseOffset: offset, recordCount: batch.recordCount - skipped, timestampMs: batch.timestampMs, payload };
 }
 
 /** The messages of the batch that fit, at least one when `atLeastOne`; undefined when there is none. */
@@ -150,5 +166,6 @@ function batchUpTo(batch: RecordBatch, bytesMax: number, atLeastOne: boolean): R
     length = end;
     recordCount += 1;
   }
-  return recordCount === 0 ? undefined : { ...batch, recordCount, payload: batch.payload.subarray(0, length) };
+  if (recordCount === 0) return undefined;
+  return { ...batch, recordCount, payload: batch.payload.subarray(0, length), payloadCrc: undefined };
 }

@@ -1,6 +1,14 @@
 // A client that does everything right, and knows what the broker must hold because of it.
 
-import { encodeRequest, PROTOCOL_VERSION, PREAMBLE, type Request, type Response } from '@pulses/broker-wire';
+import {
+  columnsOf,
+  encodeRequest,
+  payloadOf,
+  PREAMBLE,
+  PROTOCOL_VERSION,
+  type Request,
+  type Response,
+} from '@pulses/broker-wire';
 import { settle } from '@pulses/testing-sim';
 import type { DirectClient, DirectNetwork } from './direct-network';
 
@@ -97,7 +105,7 @@ export async function createWellBehavedClient(network: DirectNetwork): Promise<W
       const stamp = { id: ID, epoch: 0, sequence };
       const payload = Buffer.from(`${messages.join('\n')}\n`);
       const { baseOffset } = await ask(
-        { type: 'produce', producer: stamp, topic: TOPIC, recordCount: 2, payload },
+        { type: 'produce', producer: stamp, topic: TOPIC, recordCount: 2, ...payloadOf(payload) },
         'produced',
       );
       if (baseOffset !== sent.length) throw new Error(`stored at ${baseOffset}, which is not ${sent.length}`);
@@ -111,7 +119,7 @@ export async function createWellBehavedClient(network: DirectNetwork): Promise<W
           topic: TOPIC,
           incarnation: topic.incarnation,
           positions: [{ name: 'p', expectedRevision: revision, offset: sent.length, metadata: '' }],
-          appends: [{ topic: OUTPUT_TOPIC, recordCount: 1, payload: Buffer.from(`output ${revision}\n`) }],
+          ...columnsOf([{ topic: OUTPUT_TOPIC, recordCount: 1, payload: Buffer.from(`output ${revision}\n`) }]),
         },
         'committed',
       );

@@ -11,6 +11,7 @@ import {
 } from '../limits';
 import { decodeRequest, decodeResponse, encodeRequest, encodeResponse, type Request } from './messages';
 import type { PositionChange } from './commit';
+import { columnsOf } from '../topic-columns';
 
 const ID = '00112233445566778899aabbccddeeff';
 
@@ -40,7 +41,7 @@ const commit = (fields: Partial<Extract<Request, { type: 'commit' }>>): Request 
   topic: 't',
   incarnation: ID,
   positions: [],
-  appends: [],
+  ...columnsOf([]),
   ...fields,
 });
 
@@ -95,10 +96,10 @@ describe('the limits of messages', () => {
     );
 
     const around = Buffer.concat(
-      encodeRequest(1, commit({ appends: [{ topic: 't', recordCount: 1, payload: Buffer.alloc(0) }] })),
+      encodeRequest(1, commit({ ...columnsOf([{ topic: 't', recordCount: 1, payload: Buffer.alloc(0) }]) })),
     );
     const append = (bytes: number) =>
-      commit({ appends: [{ topic: 't', recordCount: 1, payload: Buffer.alloc(bytes) }] });
+      commit({ ...columnsOf([{ topic: 't', recordCount: 1, payload: Buffer.alloc(bytes) }]) });
     const room = FRAME_BYTES_MAX - around.byteLength;
     expect(refusalOf(append(room))).toBeUndefined();
     expect(() => encodeRequest(1, append(room + 1))).toThrow(expect.objectContaining({ code: 'MESSAGE_TOO_LARGE' }));

@@ -2,8 +2,8 @@
 
 import { violation } from '../body';
 import { LIST_POSITIONS_LIMIT_MAX, POSITIONS_PER_COMMIT_MAX, TOPICS_PER_COMMIT_MAX } from '../limits';
-import { groupName, metadata, topicAppend, topicName } from './common-fields';
-import { checked, flag, id, list, message, str, struct, u32, u64, type ValueOf } from './schema';
+import { groupName, metadata, payload, topicName } from './common-fields';
+import { checked, column, flag, id, list, message, str, struct, u32, u64, type ValueOf } from './schema';
 
 const positionChange = struct({
   name: str,
@@ -51,7 +51,13 @@ export const COMMIT_REQUESTS = {
     topic: topicName,
     incarnation: id,
     positions: list(positionChange, POSITIONS_PER_COMMIT_MAX),
-    appends: list(topicAppend, TOPICS_PER_COMMIT_MAX),
+    /** The fields from here on are those of `TopicColumns`. */
+    newTopics: list(topicName, TOPICS_PER_COMMIT_MAX),
+    topicIds: column(TOPICS_PER_COMMIT_MAX),
+    counts: column(TOPICS_PER_COMMIT_MAX),
+    lengths: column(TOPICS_PER_COMMIT_MAX),
+    payloadCrc: u32,
+    payload,
   }),
   /** Removes one position; FENCED and POSITION_CONFLICT as for a commit. Answered with `done`. */
   'delete-position': message(20, {
@@ -70,7 +76,11 @@ export const COMMIT_REQUESTS = {
 };
 
 export const COMMIT_RESPONSES = {
-  committed: message(134, { timestampMs: u64 }),
+  committed: message(134, {
+    timestampMs: u64,
+    /** Of `newTopics`, in that order. */
+    newTopicIds: column(TOPICS_PER_COMMIT_MAX),
+  }),
   positions: message(135, { positions: list(storedPosition) }),
   'positions-page': message(144, { positions: list(storedPosition, LIST_POSITIONS_LIMIT_MAX), more: flag }),
 };

@@ -3,7 +3,7 @@
 import { GROUP_NAME_BYTES_MAX, METADATA_BYTES_MAX } from '../limits';
 import { checkTopicName } from '../payload';
 import { violation } from '../body';
-import { bytes, checked, id, mapped, str, type Field } from './schema';
+import { checked, id, mapped, str, type Field } from './schema';
 
 /** Random id of one life of a topic, 16 bytes as 32 hex digits: a topic deleted and made again gets a new one. */
 export type Incarnation = string;
@@ -30,23 +30,11 @@ export const incarnationOrAny: Field<Incarnation> = mapped(
   (stored) => (stored === ANY_INCARNATION ? '' : stored),
 );
 
-/**
- * Messages for one topic: `payload` holds `recordCount` messages, each followed by one line feed (0x0a). A message is
- * not empty and holds no line feed.
- */
-export interface TopicAppend {
-  readonly topic: string;
-  readonly recordCount: number;
-  readonly payload: Uint8Array;
-}
-
-/** Written by hand: a commit holds thousands. */
-export const topicAppend: Field<TopicAppend> = {
-  bytesMin: topicName.bytesMin + 4 + bytes.bytesMin,
-  write: (writer, { topic, recordCount, payload }) => {
-    writer.str(topic);
-    writer.u32(recordCount);
-    writer.bytes(payload);
+/** The whole payload of the frame; a field beside it has its CRC. */
+export const payload: Field<Uint8Array> = {
+  bytesMin: 0,
+  write: (_writer, value, parts) => {
+    parts.add(value);
   },
-  read: (reader) => ({ topic: topicName.read(reader), recordCount: reader.u32(), payload: reader.bytes() }),
+  read: (_reader, attached) => attached.raw(attached.remaining),
 };

@@ -1,7 +1,8 @@
 // Messages of readers.
 
 import { incarnationOrAny, topicName } from './common-fields';
-import { bytes, id, list, message, u32, u64, type Field } from './schema';
+import { id, list, message, u32, u64, type Field } from './schema';
+import { crc32 } from 'node:zlib';
 
 /** A run of stored messages with consecutive offsets and one broker timestamp (milliseconds since the Unix epoch). */
 export interface RecordBatch {
@@ -9,22 +10,27 @@ export interface RecordBatch {
   readonly recordCount: number;
   readonly timestampMs: number;
   readonly payload: Uint8Array;
+  /** CRC-32 of the payload: its producer's, where the batch is what was produced. Computed when it is absent and sent. */
+  readonly payloadCrc?: number | undefined;
 }
 
 /** Written by hand: a response holds hundreds. */
 const recordBatch: Field<RecordBatch> = {
-  bytesMin: u64.bytesMin + u32.bytesMin + u64.bytesMin + bytes.bytesMin,
-  write: (writer, { baseOffset, recordCount, timestampMs, payload }) => {
+  bytesMin: u64.bytesMin + u32.bytesMin + u64.bytesMin + u32.bytesMin + u32.bytesMin,
+  write: (writer, { baseOffset, recordCount, timestampMs, payload, payloadCrc = crc32(payload) }, parts) => {
     writer.u64(baseOffset);
     writer.u32(recordCount);
     writer.u64(timestampMs);
-    writer.bytes(payload);
+    writer.u32(payload.length);
+    writer.u32(payloadCrc);
+    parts.add(payload);
   },
-  read: (reader) => ({
+  read: (reader, attached) => ({
     baseOffset: reader.u64(),
     recordCount: reader.u32(),
     timestampMs: reader.u64(),
-    payload: reader.bytes(),
+    payload: attached.raw(reader.u32()),
+    payloadCrc: reader.u32(),
   }),
 };
 

@@ -16,7 +16,7 @@ const plain = (message: unknown): unknown =>
   JSON.parse(
     JSON.stringify(message, (_key, value: unknown) =>
       ArrayBuffer.isView(value)
-        ? Buffer.from(value as Uint8Array).toString('hex')
+        ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')
         : isBufferJson(value)
           ? Buffer.from(value.data).toString('hex')
           : value,
@@ -59,7 +59,9 @@ describe('messages', () => {
   });
 
   it('refuses an unknown type and a topic without a name', () => {
-    expect(() => decodeRequest({ type: 99, correlation: 0, body: Buffer.alloc(0) })).toThrow(/type 99/);
+    expect(() => decodeRequest({ type: 99, correlation: 0, body: Buffer.alloc(0), payload: Buffer.alloc(0) })).toThrow(
+      /type 99/,
+    );
     const creation = frameOf(encodeRequest(1, { type: 'create-topic', topic: '' }));
     expect(() => decodeRequest(creation)).toThrow(/topic/i);
   });

@@ -8,6 +8,7 @@
 import { FieldWriter } from '@pulses/shared-binary';
 import { createBodyReader, violation } from '../body';
 import { FRAME_HEADER_BYTES, sealFrame, type Frame } from '../frame';
+import { PayloadParts } from '../payload-parts';
 import { COMMIT_REQUESTS, COMMIT_RESPONSES } from './commit';
 import { FETCH_REQUESTS, FETCH_RESPONSES } from './fetch';
 import { GROUP_REQUESTS, GROUP_RESPONSES } from './groups';
@@ -63,8 +64,9 @@ class Codecs {
     const codec = this.#byType.get(message.type);
     if (codec === undefined) throw new TypeError(`no message is called ${message.type}`);
     const writer = FieldWriter.growing(FRAME_HEADER_BYTES);
-    codec.write(writer, message);
-    return sealFrame(codec.number, correlation, writer.parts());
+    const payload = new PayloadParts();
+    codec.write(writer, message, payload);
+    return sealFrame(codec.number, correlation, writer.parts(), payload);
   }
 
   /** Undefined when no message has the number. */
@@ -72,9 +74,11 @@ class Codecs {
     const codec = this.#byNumber.get(frame.type);
     if (codec === undefined) return undefined;
     const reader = createBodyReader(frame.body);
+    const payload = createBodyReader(frame.payload);
     const message = { type: codec.type };
-    codec.readInto(reader, message);
+    codec.readInto(reader, payload, message);
     reader.expectEnd();
+    payload.expectEnd();
     return message;
   }
 }
@@ -83,7 +87,7 @@ const requests = new Codecs(REQUESTS);
 const responses = new Codecs(RESPONSES);
 
 /**
- * A request as a frame, in parts to be written back to back. Payloads are not copied unless they are small.
+ * A request as a frame, in parts to be written back to back. Payloads are not copied.
  * @throws PulsesError MESSAGE_TOO_LARGE
  */
 export function encodeRequest(correlation: number, request: Request): Uint8Array[] {

@@ -1,7 +1,7 @@
 // Messages of producers.
 
-import { topicName } from './common-fields';
-import { bytes, flag, id, message, struct, u32, u64, type ValueOf } from './schema';
+import { payload, topicName } from './common-fields';
+import { flag, id, message, struct, u32, u64, type ValueOf } from './schema';
 
 const producerStamp = struct({
   /** 16 random bytes as 32 hex digits. */
@@ -17,7 +17,7 @@ export type ProducerStamp = ValueOf<typeof producerStamp>;
 
 export const PRODUCE_REQUESTS = {
   /** The fields behind the stamp are those of `TopicAppend`. */
-  produce: message(2, { producer: producerStamp, topic: topicName, recordCount: u32, payload: bytes }),
+  produce: message(2, { producer: producerStamp, topic: topicName, recordCount: u32, payloadCrc: u32, payload }),
   /** Forgets a producer that stops for good; later requests of its epoch are FENCED. */
   'retire-producer': message(3, { id, epoch: u32 }),
 };

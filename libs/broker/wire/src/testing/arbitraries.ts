@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import type { Request, Response } from '../messages/messages';
+import { payloadOf } from '../payload';
 
 const name = fc.stringMatching(/^[a-zä-ü._%-]{1,20}$/);
 const id = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => Buffer.from(bytes).toString('hex'));
@@ -13,7 +14,8 @@ const payload = fc.oneof(
   // Above the size that is copied between the small fields.
   fc.uint8Array({ minLength: 5000, maxLength: 6000 }),
 );
-const append = fc.record({ topic: name, recordCount: u32, payload });
+const checked = payload.map(payloadOf);
+const rows = fc.array(u32, { maxLength: 4 }).map((values) => Uint32Array.from(values));
 const epoch = { group: name, groupEpoch: u64 };
 
 export const anyRequest: fc.Arbitrary<Request> = fc.oneof(
@@ -24,8 +26,8 @@ export const anyRequest: fc.Arbitrary<Request> = fc.oneof(
     token: text,
   }),
   fc
-    .tuple(append, fc.record({ id, epoch: u32, sequence: u64 }))
-    .map(([fields, producer]) => ({ type: 'produce' as const, producer, ...fields })),
+    .tuple(fc.record({ topic: name, recordCount: u32 }), checked, fc.record({ id, epoch: u32, sequence: u64 }))
+    .map(([fields, bytes, producer]) => ({ type: 'produce' as const, producer, ...fields, ...bytes })),
   fc.record({ type: fc.constant('retire-producer' as const), id, epoch: u32 }),
   fc.record({
     type: fc.constant('fetch' as const),
@@ -36,14 +38,20 @@ export const anyRequest: fc.Arbitrary<Request> = fc.oneof(
   }),
   fc.record({ type: fc.constant('credit' as const), bytes: u32 }),
   fc.constant({ type: 'stop-fetch' as const }),
-  fc.record({
-    type: fc.constant('commit' as const),
-    ...epoch,
-    topic: name,
-    incarnation: id,
-    positions: fc.array(fc.record({ name, expectedRevision: u64, offset: u64, metadata: text }), { maxLength: 3 }),
-    appends: fc.array(append, { maxLength: 4 }),
-  }),
+  fc
+    .record({
+      type: fc.constant('commit' as const),
+      ...epoch,
+      topic: name,
+      incarnation: id,
+      positions: fc.array(fc.record({ name, expectedRevision: u64, offset: u64, metadata: text }), { maxLength: 3 }),
+      newTopics: fc.array(name, { maxLength: 4 }),
+      topicIds: rows,
+      counts: rows,
+      lengths: rows,
+      checked,
+    })
+    .map(({ checked: bytes, ...commit }) => ({ ...commit, ...bytes })),
   fc.record({ type: fc.constant('read-positions' as const), group: text, topic: text }),
   fc.record({
     type: fc.constant('list-positions' as const),
@@ -109,10 +117,15 @@ export const anyResponse: fc.Arbitrary<Response> = fc.oneof(
   fc.record({ type: fc.constant('fetch-started' as const), incarnation: id, startOffset: u64, nextOffset: u64 }),
   fc.record({
     type: fc.constant('records' as const),
-    batches: fc.array(fc.record({ baseOffset: u64, recordCount: u32, timestampMs: u64, payload }), { maxLength: 4 }),
+    batches: fc.array(
+      fc
+        .tuple(fc.record({ baseOffset: u64, recordCount: u32, timestampMs: u64 }), checked)
+        .map(([fields, bytes]) => ({ ...fields, ...bytes })),
+      { maxLength: 4 },
+    ),
   }),
   fc.record({ type: fc.constant('head' as const), nextOffset: u64, clockMs: u64 }),
-  fc.record({ type: fc.constant('committed' as const), timestampMs: u64 }),
+  fc.record({ type: fc.constant('committed' as const), timestampMs: u64, newTopicIds: rows }),
   fc.record({
     type: fc.constant('positions' as const),
     positions: fc.array(

@@ -1,40 +1,19 @@
-// A commit as columns: what a sender that groups by topic has, without a name or an object for a topic.
+// What can be said about the columns of a commit without knowing the state.
 
+import {
+  checkTopicName,
+  COMMIT_MESSAGE_BYTES_MAX,
+  FRAME_BYTES_MAX,
+  TOPICS_PER_COMMIT_MAX,
+  type TopicColumns,
+} from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
-import { checkCommit, type CommitRequest } from '@pulses/broker-log-api';
-import { checkTopicName, COMMIT_MESSAGE_BYTES_MAX, FRAME_BYTES_MAX, TOPICS_PER_COMMIT_MAX } from '@pulses/broker-wire';
 import { crc32 } from 'node:zlib';
-
-/** A topic id from here on is the number of a name in `newTopics`. */
-export const NEW_TOPIC_ID = 0x8000_0000;
 
 const LINE_FEED = 0x0a;
 
-export interface ColumnarCommit extends Omit<CommitRequest, 'appends'> {
-  /** Topics that the sender knows no id of; those that do not exist are made. */
-  readonly newTopics: readonly string[];
-  /** By row: id of the topic, or NEW_TOPIC_ID plus a number. A topic may have several rows. */
-  readonly topicIds: Uint32Array;
-  /** By row: messages. */
-  readonly counts: Uint32Array;
-  /** By row: bytes, each message followed by one line feed. */
-  readonly lengths: Uint32Array;
-  /** The messages in the order of the rows. */
-  readonly payload: Uint8Array;
-  /** CRC-32 of the payload, as its sender has computed it: it is stored, and handed to readers. */
-  readonly payloadCrc: number;
-}
-
-export interface ColumnarResult {
-  readonly timestampMs: number;
-  /** Ids of `newTopics`. */
-  readonly newTopicIds: Uint32Array;
-}
-
-/** What can be said without knowing the state. @throws PulsesError PROTOCOL_VIOLATION, MESSAGE_TOO_LARGE, TOPIC_INVALID */
-export function checkColumns(commit: ColumnarCommit): void {
-  const { newTopics, topicIds, counts, lengths, payload, payloadCrc } = commit;
-  checkCommit({ ...commit, appends: [] }, COMMIT_MESSAGE_BYTES_MAX, () => false);
+/** @throws PulsesError PROTOCOL_VIOLATION, MESSAGE_TOO_LARGE, TOPIC_INVALID */
+export function checkColumns({ newTopics, topicIds, counts, lengths, payload, payloadCrc }: TopicColumns): void {
   const rows = topicIds.length;
   if (counts.length !== rows || lengths.length !== rows) throw violation('the columns of a commit differ in length');
   if (rows > TOPICS_PER_COMMIT_MAX || newTopics.length > rows) throw violation('a commit holds too many topics');
