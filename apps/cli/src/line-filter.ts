@@ -3,9 +3,8 @@
 import type { RecordBatch } from '@pulses/broker-wire';
 import { topicKindOf } from '@pulses/shared-pulse-model';
 import { optional, textKind } from '@pulses/shared-settings';
+import { forEachMessage } from './each-message';
 import { timeKind } from './time-kind';
-
-const LINE_FEED = 10;
 
 export const filterSettings = {
   tenant: optional(textKind, { flag: 'tenant', description: 'Only messages of this tenant.' }),
@@ -49,11 +48,9 @@ export function lineFilterOf(topic: string, selection: LineSelection): LineFilte
   return ({ payload, timestampMs }) => {
     const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
     const chosen: Buffer[] = [];
-    for (let start = 0; start < bytes.length;) {
-      const end = bytes.indexOf(LINE_FEED, start) + 1;
-      if (isChosen(bytes.toString('utf8', start, end - 1), timestampMs)) chosen.push(bytes.subarray(start, end));
-      start = end;
-    }
+    forEachMessage(bytes, (start, end) => {
+      if (isChosen(bytes.toString('utf8', start, end), timestampMs)) chosen.push(bytes.subarray(start, end + 1));
+    });
     return chosen;
   };
 }

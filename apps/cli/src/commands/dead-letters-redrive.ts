@@ -9,11 +9,10 @@ import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
 import { letterSettings } from '../dead-letters/letters';
 import { redrive, type RedriveCounts } from '../dead-letters/redrive';
+import { forEachMessage } from '../each-message';
 import { readLineBlocks } from '../line-input';
 import { groupedDigits } from '../listing';
 import { startProgress } from '../progress';
-
-const LINE_FEED = 10;
 
 export const deadLettersRedriveCommand = defineCommand({
   name: 'dead-letters redrive',
@@ -68,11 +67,7 @@ async function linesOfFile(path: string): Promise<Uint8Array[]> {
   const lines: Uint8Array[] = [];
   try {
     for await (const { payload } of readLineBlocks(createReadStream(path)))
-      for (let start = 0; start < payload.length;) {
-        const end = payload.indexOf(LINE_FEED, start);
-        lines.push(payload.slice(start, end));
-        start = end + 1;
-      }
+      forEachMessage(payload, (start, end) => lines.push(payload.slice(start, end)));
   } catch (error) {
     if (error instanceof PulsesError) throw error;
     const { code = 'unreadable' } = error as NodeJS.ErrnoException;

@@ -10,6 +10,7 @@ import { createPulseReader, formatAmount } from '@pulses/shared-pulse-model';
 import { optional, textKind, textSetting } from '@pulses/shared-settings';
 import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
+import { forEachMessage } from '../each-message';
 import { groupedDigits, writeListing } from '../listing';
 import { startProgress } from '../progress';
 import { KeySelection, type LabelsAskedFor } from '../sums/key-selection';
@@ -17,7 +18,6 @@ import { SUM_COLUMNS, sumRow } from '../sums/sum-listing';
 import { Sums } from '../sums/sums';
 
 const CREDIT_BYTES = 4 * 1024 * 1024;
-const LINE_FEED = 10;
 const KEYS_MAX = 1_000_000;
 
 export const sourceCommand = defineCommand({
@@ -91,11 +91,9 @@ export class SourceSummary {
 
   /** @throws PulsesError CONFIG_INVALID when there are too many keys */
   add({ payload }: RecordBatch): void {
-    for (let start = 0; start < payload.length;) {
-      const end = payload.indexOf(LINE_FEED, start);
+    forEachMessage(payload, (start, end) => {
       this.#addMessage(payload, start, end);
-      start = end + 1;
-    }
+    });
   }
 
   #addMessage(payload: Uint8Array, start: number, end: number): void {

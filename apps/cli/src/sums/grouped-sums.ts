@@ -9,12 +9,12 @@ import { mapConcurrent } from '@pulses/shared-async';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { nodeRandom } from '@pulses/shared-node-platform';
 import { createGroupedReader, type GroupedReader } from '@pulses/shared-pulse-model';
+import { forEachMessage } from '../each-message';
 import { groupedDigits } from '../listing';
 import { Sums } from './sums';
 
 const TOPICS_PER_CONNECTION = 4;
 const CREDIT_BYTES = 512 * 1024;
-const LINE_FEED = 10;
 const KEYS_MAX = 4_000_000;
 
 export class GroupedSums {
@@ -50,13 +50,11 @@ export class GroupedSums {
   /** The batch is lent: nothing of it is kept. */
   #add(topic: string, { baseOffset, payload }: RecordBatch): void {
     const reader = this.#reader;
-    for (let [start, offset] = [0, baseOffset]; start < payload.length; offset += 1) {
-      const end = payload.indexOf(LINE_FEED, start);
-      readLine(reader, payload, start, end, topic, offset);
+    forEachMessage(payload, (start, end, index) => {
+      readLine(reader, payload, start, end, topic, baseOffset + index);
       if (this.#counts(reader)) this.sums.add(reader, reader.amount);
       this.#messages += 1;
-      start = end + 1;
-    }
+    });
   }
 }
 
