@@ -1,14 +1,12 @@
 // The token that HTTP clients show (RFC 6750).
-//
-// Guarantees: the time a comparison takes says nothing about the token, not even its length: digests are compared.
 
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { SecretToken } from '@pulses/shared-settings';
 
 const CREDENTIALS = /^Bearer +(\S.*)$/i;
 
 /** The token of an HTTP server, which can change while it serves. */
 export class BearerToken {
-  #expected: Buffer | undefined;
+  #expected: SecretToken | undefined;
 
   constructor(token: string | undefined) {
     this.set(token);
@@ -16,7 +14,7 @@ export class BearerToken {
 
   /** Replaces the token; undefined asks for none. */
   set(token: string | undefined): void {
-    this.#expected = token === undefined ? undefined : digest(Buffer.from(token));
+    this.#expected = token === undefined ? undefined : new SecretToken(token);
   }
 
   /**
@@ -28,12 +26,8 @@ export class BearerToken {
     if (this.#expected === undefined) return undefined;
     const [, shown] = CREDENTIALS.exec(authorization ?? '') ?? [];
     if (shown === undefined) return 'Bearer realm="pulses"';
-    return timingSafeEqual(digest(Buffer.from(shown, 'latin1')), this.#expected)
+    return this.#expected.equals(Buffer.from(shown, 'latin1'))
       ? undefined
       : 'Bearer realm="pulses", error="invalid_token"';
   }
-}
-
-function digest(token: Buffer): Buffer {
-  return createHash('sha256').update(token).digest();
 }
