@@ -13,9 +13,14 @@ import { hostname } from 'node:os';
  * @param names in their usual spelling, besides `localhost` and the name of the machine
  */
 export function createHostCheck(names: readonly string[]): (header: string) => boolean {
-  const own = new Set(['localhost', hostname().toLowerCase(), ...names]);
+  const own = new Set(['localhost', hostname().toLowerCase(), ...names].map(relativeName));
   return (header) => {
     const host = hostOf(header);
-    return host !== undefined && (isIP(host) !== 0 || own.has(host));
+    return host !== undefined && (isIP(host) !== 0 || own.has(relativeName(host)));
   };
+}
+
+/** `localhost.` is the complete form of `localhost`. */
+function relativeName(host: string): string {
+  return host.replace(/\.$/, '');
 }

@@ -129,29 +129,32 @@ describe('the HTTP server of a service', () => {
     await expect(fetch(`http://127.0.0.1:${server.port}/healthz`)).rejects.toThrow();
   });
 
-  it.each(['127.0.0.1:9001', '[::1]', 'localhost:80', 'LOCALHOST', 'broker', 'pulses.example:9001', hostname()])(
-    'answers a request for %s',
-    async (host) => {
-      const { server } = await serve({ settings: { httpAllowedHosts: ['broker', 'pulses.example'] } });
-      for (const path of ['/healthz', '/metrics']) expect(await statusFor(server.port, path, host)).toBe(200);
-    },
-  );
+  // A name that ends with a dot is complete.
+  const complete = ['localhost.', 'LOCALHOST.:80', 'broker.', 'named.example', '127.0.0.1.'];
+  const names = ['127.0.0.1:9001', '[::1]', 'localhost:80', 'LOCALHOST', 'broker', 'pulses.example:9001', hostname()];
+  it.each([...names, ...complete])('answers a request for %s', async (host) => {
+    const { server } = await serve({ settings: { httpAllowedHosts: ['broker', 'pulses.example', 'named.example.'] } });
+    for (const path of ['/healthz', '/metrics']) expect(await statusFor(server.port, path, host)).toBe(200);
+  });
 
   it('answers a request for the name that --http-host gives', async () => {
     const { server } = await serve({ settings: { httpHost: 'localhost' } });
     expect(await statusFor(server.port, '/healthz', `localhost:${server.port}`)).toBe(200);
   });
 
-  it.each(['attacker.example', 'attacker.example:9001', 'localhost.attacker.example', '127.0.0.1.attacker.example'])(
-    'refuses a request for the foreign name %j on every path',
-    async (host) => {
-      const { server } = await serve({
-        routes: [{ path: '/sums', handle: () => Promise.reject(new Error('not reached')) }],
-      });
-      for (const path of ['/healthz', '/readyz', '/metrics', '/sums', '/none'])
-        expect(await statusFor(server.port, path, host)).toBe(421);
-    },
-  );
+  it.each([
+    'attacker.example',
+    'attacker.example:9001',
+    'localhost.attacker.example',
+    '127.0.0.1.attacker.example',
+    'localhost..',
+  ])('refuses a request for the foreign name %j on every path', async (host) => {
+    const { server } = await serve({
+      routes: [{ path: '/sums', handle: () => Promise.reject(new Error('not reached')) }],
+    });
+    for (const path of ['/healthz', '/readyz', '/metrics', '/sums', '/none'])
+      expect(await statusFor(server.port, path, host)).toBe(421);
+  });
 
   const PATHS = ['/healthz', '/readyz', '/metrics', '/sums'];
   const statusesOf = async (settings: Partial<HttpSettings>, authorization?: string) => {
