@@ -36,7 +36,11 @@ describe("the ingestor's settings", () => {
         env: { PULSES_AUTH_TOKEN: 'word' },
         readFile: () => '',
       }).warnings;
-    expect(withToken()).toEqual([]);
+    expect(withToken()).toEqual([
+      '--insecure-bind: any program that reaches 0.0.0.0 can read metrics; --http-auth is auto',
+    ]);
+    expect(withToken('--http-auth=on')).toEqual([]);
+    expect(withToken('--http-host=127.1')).toEqual([]);
     expect(withToken('--http-auth=off')).toEqual(warningsOf('--insecure-bind', '--http-host=0.0.0.0'));
   });
 

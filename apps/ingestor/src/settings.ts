@@ -54,10 +54,13 @@ export const ingestorSettings = {
   insecureBind: booleanSetting({
     flag: 'insecure-bind',
     description: 'Allows an HTTP address beyond this machine: the network is private.',
-    warning: ({ insecureBind, httpHost, httpAuth, authToken }) =>
-      insecureBind !== true || isLoopback(String(httpHost)) || (authToken !== undefined && httpAuth !== 'off')
-        ? undefined
-        : `--insecure-bind: any program that reaches ${String(httpHost)} can read metrics and the open window's sums`,
+    warning: ({ insecureBind, httpHost, httpAuth, authToken }) => {
+      const asksForToken = authToken !== undefined && httpAuth !== 'off';
+      if (insecureBind !== true || isLoopback(String(httpHost)) || (asksForToken && httpAuth === 'on'))
+        return undefined;
+      const what = asksForToken ? 'metrics; --http-auth is auto' : "metrics and the open window's sums";
+      return `--insecure-bind: any program that reaches ${String(httpHost)} can read ${what}`;
+    },
   }),
   stub: booleanSetting({ flag: 'stub', description: 'Runs the stub generator as well.' }),
   stubTenants: integerSetting({
