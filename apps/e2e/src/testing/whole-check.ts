@@ -36,7 +36,7 @@ export interface WholeCheck {
 
 const SOURCE = 'source.pulses';
 /** What `pulses cat` says when retention overtakes it. */
-const TRIMMED = /holds the offsets|is no longer kept/;
+const TRIMMED = /before they were read|is no longer kept/;
 
 /**
  * Waits until the first `count` messages of the source have all their outputs, and compares these. Nothing may be

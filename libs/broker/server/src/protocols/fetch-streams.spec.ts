@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { SCALE } from '@pulses/testing-scale';
 import fc from 'fast-check';
 import { HEAD_INTERVAL_MS, type Request, type Response } from '@pulses/broker-wire';
@@ -12,6 +12,15 @@ function fetch(topic: string, fromOffset = 0, creditBytes = 100_000_000, incarna
 
 function publish(harness: Harness, topic: string, ...messages: string[]): Promise<unknown> {
   return harness.log.append({ topic, ...lines(...messages) });
+}
+
+/** As if retention had removed the messages before `startOffset`. */
+function trim({ log }: Harness, startOffset: number): void {
+  const topic = log.topic.bind(log);
+  jest.spyOn(log, 'topic').mockImplementation((name) => {
+    const info = topic(name);
+    return info && { ...info, startOffset };
+  });
 }
 
 function headsOf(client: RecordingClient, correlation: number): Extract<Response, { type: 'head' }>[] {
@@ -174,6 +183,32 @@ describe('a fetch stream', () => {
     });
     client.send(fetch('t'));
     expect(await client.request(fetch('t'))).toMatchObject({ code: 'OVERLOADED' });
+  });
+
+  it.each([
+    [0, 1, 'offset 0 is no longer kept: topic t begins at 1'],
+    [1, 2, 'offset 1 is no longer kept: topic t is empty and continues at 2'],
+  ])('is refused for what retention has removed: offset %d of those before %d', async (fromOffset, start, message) => {
+    const harness = await startHarness();
+    await publish(harness, 't', 'a', 'b');
+    trim(harness, start);
+    const client = await harness.wire();
+    expect(await client.request(fetch('t', fromOffset))).toMatchObject({ code: 'OFFSET_OUT_OF_RANGE', message });
+  });
+
+  it.each([
+    [3, 'retention removed the offsets 1 to 2 of topic t before they were read: it begins at 3'],
+    [4, 'retention removed the offsets 1 to 3 of topic t before they were read: it is empty and continues at 4'],
+  ])('ends when retention overtakes it, and says what was removed: all before %d', async (start, message) => {
+    const harness = await startHarness();
+    for (const text of ['a', 'b', 'c', 'd']) await publish(harness, 't', text);
+    const client = await harness.wire();
+    const stream = client.send(fetch('t', 0, 1));
+    await client.until(() => client.messageCount(stream) > 0);
+    trim(harness, start);
+    client.send({ type: 'credit', bytes: 100 }, stream);
+    expect(await client.answer(stream, 'error')).toMatchObject({ code: 'OFFSET_OUT_OF_RANGE', message });
+    expect(client.messages(stream)).toEqual(['a']);
   });
 
   it('shares a connection fairly with the other streams', async () => {

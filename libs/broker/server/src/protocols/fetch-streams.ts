@@ -124,6 +124,7 @@ export function createFetchStreams(
       return 0;
     }
     if (stream.creditBytes <= 0) return 0;
+    if (stream.next < info.startOffset) throw overtaken(stream.next, info);
     const bytesMax = Math.min(stream.creditBytes, context.readBytes());
     const batches = await log.read(stream.topic, stream.incarnation, stream.next, bytesMax);
     if (!stream.isOpen || batches.length === 0) return 0;
@@ -235,10 +236,20 @@ export function createFetchStreams(
   };
 }
 
-function outOfRange(offset: number, { topic, startOffset, nextOffset }: TopicInfo): PulsesError {
+function outOfRange(offset: number, info: TopicInfo): PulsesError {
   const why =
-    offset < startOffset
-      ? `is no longer kept: topic ${topic} begins at ${startOffset}`
-      : `is beyond topic ${topic}, which continues at ${nextOffset}`;
+    offset < info.startOffset
+      ? `is no longer kept: topic ${info.topic} ${whatIsLeft(info)}`
+      : `is beyond topic ${info.topic}, which continues at ${info.nextOffset}`;
   return new PulsesError('OFFSET_OUT_OF_RANGE', `offset ${offset} ${why}`);
+}
+
+function overtaken(offset: number, info: TopicInfo): PulsesError {
+  const removed = `the offsets ${offset} to ${info.startOffset - 1} of topic ${info.topic}`;
+  const detail = `retention removed ${removed} before they were read: it ${whatIsLeft(info)}`;
+  return new PulsesError('OFFSET_OUT_OF_RANGE', detail);
+}
+
+function whatIsLeft({ startOffset, nextOffset }: TopicInfo): string {
+  return startOffset === nextOffset ? `is empty and continues at ${nextOffset}` : `begins at ${startOffset}`;
 }
