@@ -17,7 +17,7 @@ import {
   type WindowReader,
 } from '@pulses/broker-segment-log';
 import type { FileSystem } from '@pulses/shared-ports';
-import { frameAt } from './frame-reader';
+import { follows, frameAt } from './frame-reader';
 import { listSegments, type SegmentFile } from './journal-segments';
 import type { Finding, FindingList } from './report';
 
@@ -182,10 +182,9 @@ class Walk {
     position: number,
   ): Promise<number | undefined> {
     const { path } = segment;
-    const { lsn, crc } = this.#last;
-    const read = await frameAt(reader, position, this.#seed);
-    const follows = read?.header.lsn === lsn + 1 && (crc === undefined || read.header.previousCrc === crc);
-    if (read === undefined || !follows) return await this.#passBadFrame(segment, next, reader, position);
+    const read = await frameAt(reader, position, this.#seed, this.#last);
+    if (read === undefined || !follows(read.header, this.#last))
+      return await this.#passBadFrame(segment, next, reader, position);
     const { header, columns, entries } = read;
     let finding: Finding | undefined;
     if (read.damage !== undefined) {
@@ -196,7 +195,7 @@ class Walk {
     }
     const { timestampMs, rows, previousCrc } = header;
     const payloadAt = position + FRAME_HEADER_BYTES + header.metaLength;
-    const lost = read.damage === 'the payload' ? finding : undefined;
+    const lost = read.isPayloadSound ? undefined : finding;
     const frame = { lsn: header.lsn, timestampMs, rows, columns, entries, path, payloadAt, previousCrc };
     this.#frames.push({ ...frame, crc: header.crc, finding: lost });
     this.#last = { lsn: header.lsn, crc: header.crc };

@@ -1,0 +1,165 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { BrokerLog } from '@pulses/broker-log-api';
+import { FRAME_HEADER_BYTES, FRAME_MAGIC, SEGMENT_HEADER_BYTES } from '@pulses/broker-segment-log';
+import { createSimRandom, type SimFileSystem } from '@pulses/testing-sim';
+import { repairDataDirectory, type Repair } from './index';
+import { BuiltShapes, DIRECTORY, fileOf, filesIn, flipBit, kindOf, openOn, readMessages } from './testing/shapes';
+
+const TO = '/new';
+const shapes = new BuiltShapes();
+let open: BrokerLog | undefined;
+afterEach(async () => {
+  await open?.close();
+  open = undefined;
+});
+
+async function repaired(fileSystem: SimFileSystem): Promise<{ report: Repair; log: BrokerLog }> {
+  const mayBeSource = (topic: string): boolean => topic === 'source';
+  const places = { random: createSimRandom(1), from: DIRECTORY, to: TO };
+  const report = await repairDataDirectory({ fileSystem, ...places, kindOf, mayBeSource });
+  open = await openOn(fileSystem, TO);
+  return { report, log: open };
+}
+
+/** Where frames start in a segment. */
+function framesOf(disk: SimFileSystem, path: string): number[] {
+  const bytes = Buffer.from(disk.bytesOf(path));
+  const starts: number[] = [];
+  for (let at = SEGMENT_HEADER_BYTES; at < bytes.length && bytes.readUInt32LE(at) === FRAME_MAGIC;) {
+    starts.push(at);
+    at += Math.ceil((FRAME_HEADER_BYTES + bytes.readUInt32LE(at + 4) + bytes.readUInt32LE(at + 8)) / 8) * 8;
+  }
+  return starts;
+}
+
+/** Frame `number` of a segment is gone, with its header. */
+function lose(disk: SimFileSystem, path: string, number: number): void {
+  const at = framesOf(disk, path).at(number)!; // callers know the shape
+  disk.replaceBytes(
+    path,
+    disk
+      .bytesOf(path)
+      .slice()
+      .fill(0, at, at + 80),
+  );
+}
+
+const segmentsOf = (disk: SimFileSystem): string[] =>
+  filesIn(disk, 'journal').filter((path) => path.endsWith('.journal') && framesOf(disk, path).length > 3);
+
+describe('one wrong byte of a frame', () => {
+  it('costs nothing, unless it is one of a message', async () => {
+    const { disk, topics, positions } = await shapes.copy('few messages');
+    const path = fileOf(disk, /\.journal$/);
+    for (const at of framesOf(disk, path)) {
+      // The shortest frame has eight bytes behind its header.
+      for (const byte of [0, 16, 40, 50, 60, 63, FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + 7]) {
+        const copy = disk.fork();
+        flipBit(copy, path, at + byte, byte % 8);
+        const { report, log } = await repaired(copy);
+        const damage = report.findings.filter(({ severity }) => severity === 'damage');
+        const isPayload = damage.every(({ what }) => what.startsWith('the payload'));
+        expect(damage).toMatchObject([{ file: path, byteOffset: at }]);
+        if (!isPayload) expect(report).toMatchObject({ lost: [], lostState: [], isWhole: true });
+        if (!isPayload) expect(await readMessages(log, 'logs')).toEqual(topics.get('logs')?.messages);
+        expect(await log.positions('', '')).toEqual(positions);
+        await log.close();
+        open = undefined;
+      }
+    }
+  });
+});
+
+describe('lost frames that a checkpoint has counted', () => {
+  it('leave exactly the gaps that they held', async () => {
+    const { disk, topics, positions } = await shapes.copy('restarted often');
+    // Behind what is sealed, and before the checkpoint.
+    const checkpoint = Number(/(\d+)\.checkpoint$/.exec(filesIn(disk, 'checkpoints').at(-1) ?? '')?.[1]);
+    const inspected = segmentsOf(disk).findLast((path) => Number(/(\d+)\.journal$/.exec(path)?.[1]) < checkpoint)!; // there is one
+    lose(disk, inspected, 0);
+    const { report, log } = await repaired(disk);
+    expect(report.lostState).toEqual([]);
+    expect(await log.positions('', '')).toEqual(positions);
+    for (const [topic, { messages }] of topics) {
+      const stored = await readMessages(log, topic);
+      const lost = report.lost.filter((range) => range.topic === topic);
+      for (const { fromOffset, toOffset } of lost)
+        for (let at = fromOffset; at < toOffset; at += 1) stored[at] = messages[at] ?? '';
+      expect(stored).toEqual(messages);
+    }
+  });
+});
+
+describe('lost frames that no checkpoint has counted', () => {
+  it('leave positions that later frames state, and no epoch of before passes', async () => {
+    const { disk, positions } = await shapes.copy('few messages');
+    const path = fileOf(disk, /\.journal$/);
+    lose(disk, path, 6);
+    const { report, log } = await repaired(disk);
+    expect(report.isWhole).toBe(false);
+    expect(report.lostState[0]).toMatch(/^frame 7 of the journal is lost/);
+    expect(report.lostState.join()).toContain('messages behind lost frames follow on the last offset that is known');
+    expect(await log.positions('', '')).toEqual(positions);
+    expect(log.topic('source')?.nextOffset).toBeGreaterThanOrEqual(positions[0]?.offset ?? Infinity);
+    expect(await log.advanceGroupEpoch('g')).toBeGreaterThan(1_000);
+  });
+
+  it('at the end set a group back', async () => {
+    const { disk, positions, topics } = await shapes.copy('few messages');
+    lose(disk, fileOf(disk, /\.journal$/), -1);
+    const { report, log } = await repaired(disk);
+    const [position] = await log.positions('g', 'source');
+    expect(position!.revision).toBe(positions[0]!.revision - 1);
+    expect(await readMessages(log, 'out.0')).toEqual(topics.get('out.0')?.messages.slice(0, -2));
+    expect(await readMessages(log, 'source')).toEqual(topics.get('source')?.messages);
+    expect(report.lostState.join()).toContain('group g may have moved');
+  });
+
+  it('that made a topic leave it under a name that says so', async () => {
+    const { disk, topics } = await shapes.copy('few messages');
+    // The second frame makes `logs`.
+    lose(disk, fileOf(disk, /\.journal$/), 1);
+    const { report, log } = await repaired(disk);
+    expect(report.lostState).toContainEqual('the name of topic id 2; its messages are in unnamed-2');
+    expect(await readMessages(log, 'unnamed-2')).toEqual(topics.get('logs')?.messages.slice(2));
+  });
+});
+
+describe('a missing part', () => {
+  it('that is the journal costs what it alone held', async () => {
+    const { disk, topics } = await shapes.copy('many runs');
+    for (const path of filesIn(disk, 'journal')) await disk.remove(path);
+    const { report, log } = await repaired(disk);
+    expect(report.isWhole).toBe(false);
+    for (const [topic, { messages }] of topics) {
+      const stored = await readMessages(log, topic);
+      const kept = stored.filter((text) => !text.startsWith('{"lost')).length;
+      expect(stored.slice(0, kept)).toEqual(messages.slice(0, kept));
+      expect(kept).toBeGreaterThan(messages.length / 2);
+    }
+  });
+
+  it('that is the checkpoints leaves what runs and the rest of the journal tell', async () => {
+    const { disk, topics, positions } = await shapes.copy('many runs');
+    for (const path of filesIn(disk, 'checkpoints')) await disk.remove(path);
+    const { report, log } = await repaired(disk);
+    expect(report.lostState.join()).toContain('no checkpoint is valid');
+    expect(report.lost).toEqual([]);
+    const names = ['unnamed-1', 'unnamed-2', 'unnamed-3', 'unnamed-4'];
+    const found = [...topics.keys()].filter((name) => log.topic(name) !== undefined);
+    expect(found.length + names.filter((name) => log.topic(name) !== undefined).length).toBe(topics.size);
+    expect((await log.positions('g', ''))[0]).toMatchObject({ offset: positions[0]?.offset });
+    expect(await readMessages(log, log.topic('source') === undefined ? 'unnamed-1' : 'source')).toEqual(
+      topics.get('source')?.messages,
+    );
+  });
+
+  it('that is both leaves the messages of the runs', async () => {
+    const { disk, topics } = await shapes.copy('many runs');
+    for (const path of [...filesIn(disk, 'checkpoints'), ...filesIn(disk, 'journal')]) await disk.remove(path);
+    const { log } = await repaired(disk);
+    const stored = await readMessages(log, 'unnamed-1');
+    expect(stored.length).toBeGreaterThan(100);
+    expect(stored).toEqual(topics.get('source')?.messages.slice(0, stored.length));
+  });
+});
