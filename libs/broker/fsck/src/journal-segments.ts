@@ -10,8 +10,15 @@ import {
   readUpTo,
   SEGMENT_HEADER_BYTES,
   type LogIdentity,
+  type SegmentHeader,
 } from '@pulses/broker-segment-log';
+import { viewOf } from '@pulses/shared-binary';
+import { crc32 } from 'node:zlib';
 import type { JournalWalkOptions } from './journal-walk';
+import { mended } from './mend-byte';
+
+const CRC_AT = 12;
+const CRC_BYTES = 4;
 
 export interface SegmentFile {
   readonly path: string;
@@ -39,17 +46,29 @@ export async function listSegments(
       list.add('note', path, 0, 'the segment was never used; a start removes it');
       continue;
     }
-    const isValid = header?.firstLsn === firstLsn;
-    if (!isValid) list.add('damage', path, 0, 'the header of the segment is not valid');
-    if (isValid && identity !== undefined && !isSameLog(identity, header)) {
+    if (header?.firstLsn !== firstLsn) list.add('damage', path, 0, 'the header of the segment is not valid');
+    const known = header?.firstLsn === firstLsn ? header : mendedHeader(bytes);
+    const isValid = known?.firstLsn === firstLsn;
+    if (isValid && identity !== undefined && !isSameLog(identity, known)) {
       list.add('damage', path, 16, 'the segment belongs to another log');
       continue;
     }
-    if (isValid) identity ??= { logId: header.logId, seed: header.seed };
-    const previousCrc = isValid ? header.previousCrc : undefined;
+    if (isValid) identity ??= { logId: known.logId, seed: known.seed };
+    const previousCrc = isValid ? known.previousCrc : undefined;
     segments.push({ path, firstLsn, length, previousCrc });
   }
   return { segments, identity };
+}
+
+/** With one wrong byte put right. */
+function mendedHeader(bytes: Uint8Array): SegmentHeader | undefined {
+  if (bytes.length < SEGMENT_HEADER_BYTES) return undefined;
+  const checked = Buffer.concat([bytes.subarray(0, CRC_AT), bytes.subarray(CRC_AT + CRC_BYTES)]);
+  const right = mended(checked, viewOf(bytes).getUint32(CRC_AT, true), 0);
+  if (right === undefined) return undefined;
+  const crc = Buffer.alloc(CRC_BYTES);
+  crc.writeUInt32LE(crc32(right));
+  return decodeSegmentHeader(Buffer.concat([right.subarray(0, CRC_AT), crc, right.subarray(CRC_AT)]));
 }
 
 async function readHead(

@@ -22,6 +22,7 @@ import { walkJournal, type JournalHole, type JournalWalk, type WalkedFrame } fro
 import { RunMender, type Fill } from './mend-runs';
 import { Placement, topicIdsOf } from './placement';
 import { createFindingList, type Finding, type FindingList, type OffsetRange } from './report';
+import { resettle } from './resettle';
 import { walkRun } from './run-reader';
 import { surveyAttestation, surveyCheckpoints, surveyManifest } from './small-files';
 import { checkPositions, findStrays } from './strays';
@@ -132,21 +133,12 @@ class Surveyor {
 
     this.#phase = 'runs';
     const coverage = new Coverage(state);
+    if (holes.length > 0) await this.#adoptTopics(tolerant, holes);
     const runs = await this.#surveyRuns(state, base.logId, coverage);
-    const frames = walk.frames.filter(({ lsn }) => lsn > state.sealedLsn);
-    const placement = new Placement({
-      ...{ state, frames, holes: walk.holes, lifts: tolerant.lifts, checkpointLsn: startLsn },
-      coveredEnd: (topicId) => coverage.endOf(topicId),
-      unexplained: () => this.#list.add('damage', directories.journal, 0, 'messages of the journal are missing'),
+    const placement = this.#place(tolerant, walk, coverage, {
+      startLsn,
+      isRaised: holes.length > 0 || base.isBeginningLost,
     });
-    for (const topicId of topicIdsOf(state)) {
-      const sealed = placement.sealedOffset(topicId);
-      if (sealed < coverage.endOf(topicId) && sealed >= state.topics.startOffset(state.topics.rowOf(topicId))) {
-        const name = state.topics.nameOf(state.topics.rowOf(topicId));
-        this.#list.add('damage', directories.runs, 0, `runs hold more of topic ${name} than the state says`);
-      }
-      coverage.finish(topicId, sealed);
-    }
     const homeless = this.#mend(runs, coverage, walk.frames);
     this.#tellUnsealed(state, placement);
     tellLosses(state, this.#losses);
@@ -211,6 +203,49 @@ class Surveyor {
     }
     passHoles(Infinity);
     return holes;
+  }
+
+  /** Frames that are lost may be sealed: then runs tell of topics that they made. */
+  async #adoptTopics(tolerant: TolerantState, holes: readonly JournalHole[]): Promise<void> {
+    for (const run of tolerant.state.runs) {
+      if (!holes.some(({ fromLsn, toLsn }) => fromLsn <= run.lastLsn && toLsn >= run.firstLsn)) continue;
+      await walkRun({
+        ...{ fileSystem: this.#fileSystem, path: `${this.#directories.runs}/${runName(run)}`, run, logId: undefined },
+        ...{ list: createFindingList(), onBytes: () => undefined },
+        visit: ({ topicId, baseOffset, isProven }) => {
+          if (isProven) tolerant.adopt(topicId, run.kind, baseOffset);
+        },
+      });
+    }
+  }
+
+  /** @param isRaised true when runs may hold more than the frames tell, some of which are lost */
+  #place(
+    tolerant: TolerantState,
+    walk: JournalWalk,
+    coverage: Coverage,
+    { startLsn, isRaised }: { startLsn: number; isRaised: boolean },
+  ): Placement {
+    const { state } = tolerant;
+    const frames = walk.frames.filter(({ lsn }) => lsn > state.sealedLsn);
+    const { topics, sealedLsn } = state;
+    const lifts = isRaised ? resettle(tolerant, frames, walk.holes, coverage) : [];
+    const placement = new Placement({
+      ...{ state, frames, holes: walk.holes, lifts, checkpointLsn: startLsn },
+      coveredEnd: (topicId) => coverage.endOf(topicId),
+      unexplained: () => this.#list.add('damage', this.#directories.journal, 0, 'messages of the journal are missing'),
+    });
+    for (const topicId of topicIdsOf(state)) {
+      const row = topics.rowOf(topicId);
+      const sealed = placement.sealedOffset(topicId);
+      if (coverage.endOf(topicId) > Math.max(sealed, topics.startOffset(row))) {
+        const what = `runs hold more of topic ${topics.nameOf(row)} than the state says`;
+        this.#list.add('damage', this.#directories.runs, 0, what);
+      }
+      coverage.finish(topicId, sealed);
+    }
+    if (!walk.holes.some(({ toLsn }) => toLsn > sealedLsn)) tolerant.uncertainOffsets.clear();
+    return placement;
   }
 
   async #surveyRuns(state: LogState, logId: Uint8Array | undefined, coverage: Coverage): Promise<SurveyedRun[]> {

@@ -18,7 +18,7 @@ import { PRODUCER_RESULTS_KEPT, type ProducerStamp } from '@pulses/broker-wire';
 import type { WalkedFrame } from './journal-walk';
 
 /** A position this far beyond a topic's end is a client's whim, not the trace of lost messages. */
-const POSITION_LEAP_MAX = 1_000_000;
+export const POSITION_LEAP_MAX = 1_000_000;
 
 /** That many messages of the topic were lost before this frame, at least. */
 export interface Lift {
@@ -31,7 +31,8 @@ type Mismatch = (what: string) => void;
 
 export class TolerantState {
   readonly state: LogState;
-  readonly #nameFor: (topicId: number) => string;
+  readonly #nameFor: (topicId: number, kind?: number) => string;
+  readonly #deleted = new Set<number>();
   readonly #effects: Effects = { grown: [], renewed: [], kinds: new Float64Array(TOPIC_KINDS_MAX * 2) };
   #areFramesLost = false;
   readonly lifts: Lift[] = [];
@@ -45,7 +46,7 @@ export class TolerantState {
   readonly uncertainOffsets = new Set<number>();
 
   /** @param nameFor a name for a topic that has none any more */
-  constructor(state: LogState, nameFor: (topicId: number) => string) {
+  constructor(state: LogState, nameFor: (topicId: number, kind?: number) => string) {
     this.state = state;
     this.#nameFor = nameFor;
   }
@@ -59,6 +60,23 @@ export class TolerantState {
       const id = topics.idOf(row);
       if (topics.isStored(row) && !owners.has(id)) this.uncertainOwners.add(id);
     }
+  }
+
+  /** A topic that runs hold, and that lost frames have made. */
+  adopt(topicId: number, kind: number, baseOffset: number): void {
+    if (this.#deleted.has(topicId) || this.state.topics.rowOf(topicId) !== NO_ROW) return;
+    this.unnamed.add(topicId);
+    const row = this.#make(topicId, this.#nameFor(topicId, kind));
+    const times = { bytes: 0, firstTimestampMs: 0, lastTimestampMs: 0 };
+    if (row !== NO_ROW) this.state.topics.restore(row, { startOffset: baseOffset, nextOffset: baseOffset, ...times });
+  }
+
+  /** The topic has this many messages more than its frames tell. */
+  raise(topicId: number, count: number): void {
+    const { topics } = this.state;
+    const row = topics.rowOf(topicId);
+    const { nextOffset, ...info } = topics.info(row);
+    topics.restore(row, { ...info, nextOffset: nextOffset + count });
   }
 
   /** The outputs of the topic are this group's. */
@@ -195,6 +213,7 @@ export class TolerantState {
         for (const id of entry.topicIds) {
           this.#rowOf(id, mismatch);
           this.unnamed.delete(id);
+          this.#deleted.add(id);
           this.uncertainOwners.delete(id);
           this.uncertainOffsets.delete(id);
         }

@@ -1,0 +1,54 @@
+// Where topics end when frames are lost that runs hold.
+//
+// Lost frames may be sealed by a later one. Then the runs tell how far topics had come, and what was assumed from positions
+// behind the hole is worth nothing: it is assumed again, from where the runs end.
+
+import type { Coverage } from './coverage';
+import type { JournalHole, WalkedFrame } from './journal-walk';
+import { topicIdsOf } from './placement';
+import { POSITION_LEAP_MAX, type Lift, type TolerantState } from './tolerant-state';
+
+/**
+ * Sets the ends of all topics. @param frames those that are not sealed
+ * @returns what is lost of topics before frames that are not sealed
+ */
+export function resettle(
+  tolerant: TolerantState,
+  frames: readonly WalkedFrame[],
+  holes: readonly JournalHole[],
+  coverage: Coverage,
+): Lift[] {
+  const { state } = tolerant;
+  const ends = new Map<number, number>();
+  for (const id of topicIdsOf(state)) ends.set(id, state.topics.nextOffset(state.topics.rowOf(id)));
+  const add = (id: number, count: number): void => {
+    const end = ends.get(id);
+    if (end !== undefined) ends.set(id, end + count);
+  };
+  for (const { rows, columns } of frames) {
+    for (let row = 0; row < rows; row += 1) add(columns[row]!, -columns[rows + row]!); // three columns
+  }
+  for (const { lsn, topicId, count } of tolerant.lifts) if (lsn > state.sealedLsn) add(topicId, -count);
+  for (const [id, end] of ends) ends.set(id, Math.max(end, coverage.endOf(id)));
+
+  const firstHole = holes.find(({ toLsn }) => toLsn > state.sealedLsn)?.fromLsn ?? Infinity;
+  const lifts: Lift[] = [];
+  const lift = (lsn: number, topicId: number, offset: number, leapMax: number): void => {
+    const count = offset - (ends.get(topicId) ?? Infinity);
+    if (lsn < firstHole || count <= 0 || count > leapMax) return;
+    lifts.push({ lsn, topicId, count });
+    add(topicId, count);
+  };
+  for (const { lsn, rows, columns, entries } of frames) {
+    for (let row = 0; row < rows; row += 1) add(columns[row]!, columns[rows + row]!); // three columns
+    for (const entry of entries) {
+      if (entry.kind === 'positions-set') {
+        lift(lsn, entry.topicId, Math.max(0, ...entry.positions.map(({ offset }) => offset)), POSITION_LEAP_MAX);
+      }
+      if (entry.kind !== 'topics-trimmed') continue;
+      for (const { topicId, startOffset } of entry.trims) lift(lsn, topicId, startOffset, Infinity);
+    }
+  }
+  for (const [id, end] of ends) tolerant.raise(id, end - state.topics.nextOffset(state.topics.rowOf(id)));
+  return lifts;
+}
