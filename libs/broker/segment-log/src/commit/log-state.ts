@@ -11,7 +11,7 @@ import type { Entry, PositionSet, RunKey } from '../journal/entries';
 import { NO_ROW, TopicTable } from '../topics/topic-table';
 
 /** Producers that have said goodbye and are remembered, so that a late request of theirs stays fenced. */
-const RETIRED_PRODUCERS_KEPT = 10_000;
+export const RETIRED_PRODUCERS_KEPT = 10_000;
 
 export interface ProducerResult {
   readonly baseOffset: number;

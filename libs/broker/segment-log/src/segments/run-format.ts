@@ -26,7 +26,7 @@ export const ENTRY_BYTES = 56;
 export const ENTRIES_A_BLOCK = 64;
 
 /** Read as a whole to be checked; a CRC for each small piece would cost more than the piece. */
-const SHARED_CRC_BYTES_MAX = 64 * 1024;
+export const SHARED_CRC_BYTES_MAX = 64 * 1024;
 const CRC_BYTES = 4;
 const HEADER_CRC_AT = 60;
 const MAGIC = new TextEncoder().encode('PULSRUN1');
