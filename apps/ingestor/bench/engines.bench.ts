@@ -5,7 +5,13 @@
 
 import type { AggregationEngine } from '@pulses/aggregation-api';
 import { createEngine, engineSettings, type EngineName } from '@pulses/aggregation-registry';
-import type { Connector, OutputCommit, Session, SourceEvent } from '@pulses/connector-api';
+import {
+  type Connector,
+  type OutputCommit,
+  type Session,
+  type SourceEvent,
+  tenantOutputs,
+} from '@pulses/connector-api';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
 import { parseSettings } from '@pulses/shared-settings';
 import { runPipeline } from '@pulses/stream-pipeline';
@@ -54,8 +60,8 @@ async function run(engine: AggregationEngine, source: ReturnType<typeof batches>
   const abort = new AbortController();
   let [grouped, sums, pulses, tenths] = [0, 0, 0, 0n];
   const commit = ({ grouped: lines, aggregated }: OutputCommit): Promise<void> => {
-    for (const { recordCount } of lines) grouped += recordCount;
-    for (const { recordCount, payload } of aggregated) {
+    for (const count of lines?.counts ?? []) grouped += count;
+    for (const { recordCount, payload } of tenantOutputs(aggregated)) {
       sums += recordCount;
       for (const line of Buffer.from(payload).toString().trimEnd().split('\n')) {
         pulses += Number(/"pulse_count":(\d+)/.exec(line)?.[1]);

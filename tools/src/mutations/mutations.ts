@@ -29,7 +29,7 @@ export const MUTATIONS: readonly Mutation[] = [
         file: GROUPED_WRITER,
         find: SEND_BATCH,
         replace: `    await flow.send({ ...commit, positions: new Map() }, () => undefined);
-    await flow.send({ ...commit, grouped: [], deadLetters: undefined }, (isStored) => {
+    await flow.send({ ...commit, grouped: undefined, deadLetters: undefined }, (isStored) => {
       if (isStored) this.#countStored(lineCount, reasons);
 `,
       },
@@ -47,7 +47,7 @@ export const MUTATIONS: readonly Mutation[] = [
       {
         file: GROUPED_WRITER,
         find: SEND_BATCH,
-        replace: `    await flow.send({ ...commit, grouped: [], deadLetters: undefined }, () => undefined);
+        replace: `    await flow.send({ ...commit, grouped: undefined, deadLetters: undefined }, () => undefined);
     await flow.send({ ...commit, positions: new Map() }, (isStored) => {
       if (isStored) this.#countStored(lineCount, reasons);
 `,

@@ -14,6 +14,8 @@
 //   anything else                                             stop
 // The caller never repeats a commit. The positions of the next session show whether the last one was stored.
 
+import type { TenantColumns } from './tenant-columns';
+
 /** What an adapter can do. The conformance suite skips a scenario only through this manifest. */
 export interface ConnectorSupports {
   /**
@@ -122,17 +124,9 @@ export interface SourceHead {
   readonly clockMs: number;
 }
 
-/** Output messages of one tenant. `payload` holds `recordCount` lines, each ended by a line feed. */
-export interface TenantOutput {
-  /** The tenant as it stands in topic names (`encodeTenant` of the pulse model). */
-  readonly tenant: string;
-  readonly recordCount: number;
-  readonly payload: Uint8Array;
-}
-
 export interface OutputCommit {
-  readonly grouped: readonly TenantOutput[];
-  readonly aggregated: readonly TenantOutput[];
+  readonly grouped: TenantColumns | undefined;
+  readonly aggregated: TenantColumns | undefined;
   readonly deadLetters: { readonly recordCount: number; readonly payload: Uint8Array } | undefined;
   /** Never empty: no output is stored without a position. A position that is not named keeps its value. */
   readonly positions: ReadonlyMap<string, Position>;

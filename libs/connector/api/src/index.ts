@@ -10,6 +10,6 @@ export type {
   SourceIdentity,
   SourceRecords,
   SourceStream,
-  TenantOutput,
 } from './connector';
 export type { ConnectorContext, ConnectorParts } from './registration';
+export { tenantColumns, tenantOutputs, type TenantColumns, type TenantOutput } from './tenant-columns';

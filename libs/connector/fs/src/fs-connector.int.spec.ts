@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { connectBroker, type BrokerClient } from '@pulses/broker-client';
+import { tenantColumns } from '@pulses/connector-api';
 import { aggregatedTopic, deadLetterTopic, groupedTopic } from '@pulses/shared-pulse-model';
 import { nodeClock, nodeNetwork } from '@pulses/shared-node-platform';
 import { describeConnector, type ConnectorHarness } from '@pulses/testing-connector-conformance';
@@ -94,6 +95,40 @@ describe('an event of a source', () => {
       }
       stream.close();
       expect(last?.length).toBe(200_001);
+    } finally {
+      client.close();
+      await connector.close();
+      await broker.stop();
+    }
+  });
+});
+
+describe('an output topic that is deleted', () => {
+  it('ends the session, and the next one makes it again', async () => {
+    const broker = await startTestBroker();
+    const connect = () =>
+      connectBroker({ network: nodeNetwork, clock: nodeClock, host: '127.0.0.1', port: broker.port, clientName: 't' });
+    const client = await connect();
+    const connector = new FsConnector({ connect, clock: nodeClock, member: 'm' });
+    const { signal } = new AbortController();
+    const open = () => connector.openSession({ sourceTopic: 's', group: 'g', signal, onStandby: () => undefined });
+    const tenants = ['a'];
+    const commit = (line: string) => ({
+      grouped: { ...tenantColumns([{ tenant: 'a', recordCount: 1, payload: Buffer.from(`${line}\n`) }])!, tenants }, // it has one
+      aggregated: undefined,
+      deadLetters: undefined,
+      positions: new Map([['grouped', { offset: 0, metadata: line }]]),
+    });
+    try {
+      const session = await open();
+      await session.commit(commit('1'));
+      await client.deleteTopics([groupedTopic('a')]);
+      await client.createTopic(groupedTopic('a'));
+      await expect(session.commit(commit('2'))).rejects.toMatchObject({ code: 'TOPIC_UNKNOWN' });
+      const next = await open();
+      expect(next.positions.get('grouped')?.metadata).toBe('1');
+      await next.commit(commit('3'));
+      expect(await client.topic(groupedTopic('a'))).toMatchObject({ nextOffset: 1 });
     } finally {
       client.close();
       await connector.close();

@@ -4,21 +4,14 @@
 // nothing sent later can count.
 
 import type { BrokerClient } from '@pulses/broker-client';
-import { columnsOf, type StoredPosition, type TopicAppend } from '@pulses/broker-wire';
-import type {
-  OutputCommit,
-  Position,
-  Session,
-  SourceIdentity,
-  SourceStream,
-  TenantOutput,
-} from '@pulses/connector-api';
+import type { StoredPosition } from '@pulses/broker-wire';
+import type { OutputCommit, Position, Session, SourceIdentity, SourceStream } from '@pulses/connector-api';
 import { withTimeout } from '@pulses/shared-async';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock, Timer } from '@pulses/shared-ports';
-import { aggregatedTopic, deadLetterTopic, groupedTopic } from '@pulses/shared-pulse-model';
 import { FsSourceStream } from './fs-source-stream';
+import { OutputTopics } from './output-topics';
 
 const HEARTBEATS_PER_LEASE = 4;
 /** Time for a broker to confirm that a member leaves. */
@@ -43,6 +36,7 @@ export class FsSession implements Session {
   readonly startOffset: number;
   readonly positions: ReadonlyMap<string, Position>;
   readonly #options: FsSessionOptions;
+  readonly #outputs: OutputTopics;
   /** As they will be once every pending commit is stored. */
   readonly #revisions: Map<string, number>;
   #failure: PulsesError | undefined;
@@ -52,6 +46,7 @@ export class FsSession implements Session {
   constructor(options: FsSessionOptions) {
     const { source, startOffset, stored } = options;
     this.#options = options;
+    this.#outputs = new OutputTopics(source.topic);
     this.source = source;
     this.startOffset = startOffset;
     this.positions = new Map(stored.map(({ name, offset, metadata }) => [name, { offset, metadata }]));
@@ -81,10 +76,10 @@ export class FsSession implements Session {
     });
     try {
       failpoint('commit.before-send');
-      const appends = appendsOf(this.source.topic, commit);
-      const answered = client.commit({ group, groupEpoch, ...this.source, positions, ...columnsOf(appends) });
+      const { columns, learn } = this.#outputs.columnsOf(commit);
+      const answered = client.commit({ group, groupEpoch, ...this.source, positions, ...columns });
       failpoint('commit.after-send');
-      await answered;
+      learn((await answered).newTopicIds);
       failpoint('commit.after-answer');
     } catch (error) {
       throw this.#fail(error);
@@ -133,16 +128,4 @@ export class FsSession implements Session {
     this.#options.client.close();
     return this.#failure;
   }
-}
-
-function appendsOf(sourceTopic: string, { grouped, aggregated, deadLetters }: OutputCommit): TopicAppend[] {
-  const appends: TopicAppend[] = [];
-  const add = (outputs: readonly TenantOutput[], topicOf: (tenant: string) => string) => {
-    for (const { tenant, recordCount, payload } of outputs)
-      appends.push({ topic: topicOf(tenant), recordCount, payload });
-  };
-  add(grouped, groupedTopic);
-  add(aggregated, aggregatedTopic);
-  if (deadLetters !== undefined) appends.push({ topic: deadLetterTopic(sourceTopic), ...deadLetters });
-  return appends;
 }

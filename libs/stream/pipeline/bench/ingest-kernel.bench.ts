@@ -60,7 +60,7 @@ function run(
     delta.clear();
   };
   const flushBatch = (window: OpenWindow): void => {
-    for (const { payload } of batch.finish(window.tenants, target).grouped) bytes += payload.byteLength;
+    bytes += batch.finish(window.tenants, target).grouped?.payload.byteLength ?? 0;
   };
   let before = process.cpuUsage();
   let window: OpenWindow | undefined;
@@ -120,7 +120,7 @@ async function emit(window: OpenWindow): Promise<number> {
   let lines = 0;
   const before = process.cpuUsage();
   const emission = emitWindow(engine, options.source, window, limitsOf(), ({ aggregated }) => {
-    for (const { recordCount } of aggregated) lines += recordCount;
+    for (const count of aggregated?.counts ?? []) lines += count;
     return Promise.resolve();
   });
   while ((await emission.next()).done !== true);

@@ -203,7 +203,7 @@ describe(`a pipeline that is restarted (${SCALE.note})`, () => {
       sourceTopic: TOPIC,
       random: createSimRandom(3),
       failCommit: (_index, { aggregated }) => {
-        if (aggregated.length > 0) sumCommits += 1;
+        if (aggregated !== undefined) sumCommits += 1;
         return sumCommits === slices ? { at: 'after', error: new PulsesError('STORAGE_FAILED') } : undefined;
       },
     });
@@ -257,7 +257,7 @@ describe(`a pipeline that is restarted (${SCALE.note})`, () => {
         random: createSimRandom(3),
         eventRecordsMax: keys,
         failCommit: (_index, { aggregated }) =>
-          log.sessionsOpened === 1 && aggregated.length > 0
+          log.sessionsOpened === 1 && aggregated !== undefined
             ? { at: 'before', error: new PulsesError('STORAGE_FAILED') }
             : undefined,
       });
@@ -293,7 +293,7 @@ describe(`a pipeline that is restarted (${SCALE.note})`, () => {
         sourceTopic: TOPIC,
         random: createSimRandom(3),
         failCommit: (_index, { aggregated }) =>
-          crashes && aggregated.length > 0 ? { at: 'after', error: new PulsesError('STORAGE_FAILED') } : undefined,
+          crashes && aggregated !== undefined ? { at: 'after', error: new PulsesError('STORAGE_FAILED') } : undefined,
       });
       for (let index = 0; index < 8; index += 1) log.append(T0 + 600 * index, line('a', `s${index}`, index));
       for (let index = 0; index < 8; index += 1)

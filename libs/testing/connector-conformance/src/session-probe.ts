@@ -1,6 +1,14 @@
 // Small steps that the scenarios are written in.
 
-import type { Connector, OutputCommit, Position, Session, SourceHead, SourceStream } from '@pulses/connector-api';
+import {
+  type Connector,
+  type OutputCommit,
+  type Position,
+  type Session,
+  type SourceHead,
+  type SourceStream,
+  tenantColumns,
+} from '@pulses/connector-api';
 
 export interface ReadMessage {
   readonly offset: number;
@@ -94,8 +102,8 @@ export function messages(...texts: string[]): Uint8Array[] {
 /** A commit of one grouped line for each tenant, and a position. */
 export function commitOf(tenants: readonly string[], line: string, position: Position): OutputCommit {
   return {
-    grouped: tenants.map((tenant) => ({ tenant, recordCount: 1, payload: Buffer.from(`${line}\n`) })),
-    aggregated: [],
+    grouped: tenantColumns(tenants.map((tenant) => ({ tenant, recordCount: 1, payload: Buffer.from(`${line}\n`) }))),
+    aggregated: undefined,
     deadLetters: undefined,
     positions: new Map([['grouped', position]]),
   };

@@ -1,6 +1,7 @@
 // What a session stores.
 
 import { expect, it } from '@jest/globals';
+import { tenantColumns } from '@pulses/connector-api';
 import { commitOf } from './session-probe';
 import type { ConnectorSuite } from './suite';
 
@@ -8,11 +9,11 @@ export function describeStoring(suite: ConnectorSuite): void {
   it('stores outputs and positions of a commit, and shows both to the next session', async () => {
     const session = await suite.openOnFilled();
     await session.commit({
-      grouped: [
+      grouped: tenantColumns([
         { tenant: 'a', recordCount: 2, payload: Buffer.from('g1\ng2\n') },
         { tenant: 'b%2Ec', recordCount: 1, payload: Buffer.from('g3\n') },
-      ],
-      aggregated: [{ tenant: 'a', recordCount: 1, payload: Buffer.from('s1\n') }],
+      ]),
+      aggregated: tenantColumns([{ tenant: 'a', recordCount: 1, payload: Buffer.from('s1\n') }]),
       deadLetters: { recordCount: 1, payload: Buffer.from('d1\n') },
       positions: new Map([
         ['grouped', { offset: 2, metadata: '' }],

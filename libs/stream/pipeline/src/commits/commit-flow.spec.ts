@@ -5,8 +5,8 @@ import { CommitFlow } from './commit-flow';
 import { HeldCommits } from '../testing/held-commits';
 
 const commit = (offset: number): OutputCommit => ({
-  grouped: [],
-  aggregated: [],
+  grouped: undefined,
+  aggregated: undefined,
   deadLetters: undefined,
   positions: new Map([['grouped', { offset, metadata: '' }]]),
 });

@@ -42,11 +42,8 @@ describe('the writer of grouped lines', () => {
     expect(await flush()).toBe(true);
     expect(commits.sent).toHaveLength(1);
     expect(commits.sent[0]).toMatchObject({
-      grouped: [
-        { tenant: 'a', recordCount: 2 },
-        { tenant: 'b', recordCount: 1 },
-      ],
-      aggregated: [],
+      grouped: { tenants: ['a', 'b'], indexes: Uint32Array.of(0, 1), counts: Uint32Array.of(2, 1) },
+      aggregated: undefined,
       deadLetters: { recordCount: 1 },
     });
     expect([...(commits.sent[0]?.positions ?? [])]).toEqual([['grouped', { offset: 4, metadata: '' }]]);
@@ -85,13 +82,13 @@ describe('the writer of grouped lines', () => {
 
   it('uses a buffer again after its commit has settled, stored or not, and never before', async () => {
     const { commits, batch, add, flush } = start();
-    const bufferOf = (commit: number) => commits.sent[commit]?.grouped[0]?.payload.buffer;
+    const bufferOf = (commit: number) => commits.sent[commit]?.grouped?.payload.buffer;
     add(line('a', 's', 1));
     await flush();
     add(line('a', 's', 2));
     await flush();
     expect(bufferOf(1)).not.toBe(bufferOf(0));
-    expect(Buffer.from(commits.sent[0]?.grouped[0]?.payload ?? []).toString()).toContain('"used_amount":1,');
+    expect(Buffer.from(commits.sent[0]?.grouped?.payload ?? []).toString()).toContain('"used_amount":1,');
     await commits.answer();
     await commits.answer(new Error('refused'));
     expect(batch.isEmpty).toBe(true);
@@ -106,7 +103,7 @@ describe('the writer of grouped lines', () => {
       await flush();
       await commits.answer();
     }
-    expect(new Set(commits.sent.map(({ grouped }) => grouped[0]?.payload.buffer)).size).toBe(1);
+    expect(new Set(commits.sent.map(({ grouped }) => grouped?.payload.buffer)).size).toBe(1);
   });
 
   it('waits for room before it sends', async () => {

@@ -59,7 +59,7 @@ export class GroupedWriter {
     const lineCount = batch.lines.length;
     const commit = {
       ...batch.finish(tenants, buffer),
-      aggregated: [],
+      aggregated: undefined,
       positions: new Map([...this.#firstPositions, [GROUPED, groupedPosition(nextOffset)]]),
     };
     this.#firstPositions = new Map();

@@ -1,4 +1,5 @@
 import { expect, it } from '@jest/globals';
+import { tenantOutputs } from '@pulses/connector-api';
 import { createLineMemory, groupLines, LineStage } from './line-stage';
 
 it('takes lines up to the end of its memory, and refuses one that is cut there', () => {
@@ -9,7 +10,7 @@ it('takes lines up to the end of its memory, and refuses one that is cut there',
     stage.addWritten(257, 0);
   }).toThrow(new TypeError('a line ends at 257 of 256 bytes'));
   stage.addWritten(256, 0);
-  const outputs = stage.take(['zero', 'one'], Buffer.alloc(256));
+  const outputs = tenantOutputs(stage.take(['zero', 'one'], Buffer.alloc(256)));
   expect(
     outputs.map(({ tenant, recordCount, payload }) => [tenant, recordCount, Buffer.from(payload).toString()]),
   ).toEqual([
@@ -17,4 +18,5 @@ it('takes lines up to the end of its memory, and refuses one that is cut there',
     ['zero', 1, 'b'.repeat(128)],
   ]);
   expect(stage.length).toBe(0);
+  expect(stage.take(['zero', 'one'], Buffer.alloc(256))).toBeUndefined();
 });

@@ -2,7 +2,7 @@
 //
 // Bounds: the memory that it is given.
 
-import type { TenantOutput } from '@pulses/connector-api';
+import type { TenantColumns } from '@pulses/connector-api';
 import { writeGroupedLine, type GroupedIds } from '@pulses/shared-pulse-model';
 import type { WindowKeys } from '../windows/window-keys';
 
@@ -19,18 +19,14 @@ export interface LineMemory {
   readonly counters: Int32Array;
 }
 
-/** The lines of one tenant. */
-export interface TenantRun {
-  readonly tenant: number;
-  readonly lines: number;
-  readonly bytes: number;
-}
+/** The rows of TenantColumns. */
+export type TenantRows = Pick<TenantColumns, 'indexes' | 'counts' | 'lengths'>;
 
 /**
  * Moves lines to the start of `target`, tenant by tenant in the order of their first lines, and in source order within a
- * tenant. Answers the runs in this order.
+ * tenant. Answers the rows in this order.
  */
-export type GroupLines = (lines: LineMemory, target: Buffer) => TenantRun[];
+export type GroupLines = (lines: LineMemory, target: Buffer) => TenantRows;
 
 /** The most lines of `bytes` bytes. */
 export function linesMaxOf(bytes: number): number {
@@ -83,18 +79,16 @@ export class LineStage {
   }
 
   /**
-   * Takes all lines out, as GroupLines says. Payloads are views of `target`, which has room for all of them.
+   * Takes all lines out, as GroupLines says; undefined when there are none. The payload is a view of `target`, which has room
+   * for all of them.
    * @param tenants names by the indexes that the keys give
    */
-  take(tenants: readonly string[], target: Buffer): TenantOutput[] {
-    const runs = this.#group(this.memory, target);
+  take(tenants: readonly string[], target: Buffer): TenantColumns | undefined {
+    const { length, usedBytes } = this;
+    if (length === 0) return undefined;
+    const rows = this.#group(this.memory, target);
     this.clear();
-    let place = 0;
-    return runs.map(({ tenant, lines, bytes }) => {
-      const payload = target.subarray(place, place + bytes);
-      place += bytes;
-      return { tenant: tenants[tenant] as string, recordCount: lines, payload };
-    });
+    return { tenants, ...rows, payload: target.subarray(0, usedBytes) };
   }
 
   clear(): void {
@@ -143,5 +137,10 @@ export const groupLines: GroupLines = ({ bytes, ends, tenants, counters }, targe
     places.set(tenant, to + end - start);
     start = end;
   }
-  return [...runs.values()];
+  const rows = [...runs.values()];
+  return {
+    indexes: Uint32Array.from(rows, (row) => row.tenant),
+    counts: Uint32Array.from(rows, (row) => row.lines),
+    lengths: Uint32Array.from(rows, (row) => row.bytes),
+  };
 };

@@ -1,12 +1,12 @@
 // The outputs of the commit that is being filled: grouped lines and dead letters.
 
-import type { TenantOutput } from '@pulses/connector-api';
+import type { TenantColumns } from '@pulses/connector-api';
 import { GROUPED_LINE_OVERHEAD_BYTES, type DeadLetterReason, type GroupedIds } from '@pulses/shared-pulse-model';
 import type { WindowKeys } from '../windows/window-keys';
 import type { LineStage } from './line-stage';
 
 export interface BatchOutputs {
-  readonly grouped: TenantOutput[];
+  readonly grouped: TenantColumns | undefined;
   readonly deadLetters: { readonly recordCount: number; readonly payload: Uint8Array } | undefined;
 }
 

@@ -7,7 +7,7 @@
 import type { SourceRecords } from '@pulses/connector-api';
 import type { Random } from '@pulses/shared-ports';
 import { writeInteger } from '@pulses/shared-pulse-model';
-import type { GroupLines, TenantRun } from '../commits/line-stage';
+import type { GroupLines } from '../commits/line-stage';
 import type { OutputBatch } from '../commits/output-batch';
 import type { KeyDictionary } from '../windows/key-dictionary';
 import { KEPT_KEYS_MAX } from '../windows/key-space';
@@ -221,11 +221,9 @@ export class WasmKernel implements IngestKernel {
       const grouped = this.#memory.placeOf('grouped');
       const runCount = this.#exports.group();
       target.set(bytes.subarray(grouped, grouped + (counters[1] as number)));
-      return Array.from({ length: runCount }, (_, run): TenantRun => ({
-        tenant: runs[3 * run] as number,
-        lines: runs[3 * run + 1] as number,
-        bytes: runs[3 * run + 2] as number,
-      }));
+      const column = (number: number): Uint32Array =>
+        Uint32Array.from({ length: runCount }, (_, run) => runs[3 * run + number] as number);
+      return { indexes: column(0), counts: column(1), lengths: column(2) };
     };
   }
 

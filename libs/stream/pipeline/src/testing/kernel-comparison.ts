@@ -1,6 +1,6 @@
 // Feeds the same source to two kernels and compares everything that they do: lines, dead letters, sums, keys, stops.
 
-import type { SourceRecords } from '@pulses/connector-api';
+import { type SourceRecords, tenantOutputs } from '@pulses/connector-api';
 import type { Random } from '@pulses/shared-ports';
 import { createDefinitionKernel } from '../kernel/definition-kernel';
 import type { IngestKernel, IngestKernelOptions } from '../kernel/ingest-kernel';
@@ -173,8 +173,10 @@ function stateOf({ kernel, window, target }: Side) {
   return {
     lines,
     'line ends': lineEnds,
-    'grouped lines': Buffer.concat(grouped.map(({ payload }) => payload)),
-    runs: Buffer.from(JSON.stringify(grouped.map((run) => [run.tenant, run.recordCount, run.payload.byteLength]))),
+    'grouped lines': Buffer.from(grouped?.payload ?? []),
+    runs: Buffer.from(
+      JSON.stringify(tenantOutputs(grouped).map((run) => [run.tenant, run.recordCount, run.payload.byteLength])),
+    ),
     'dead letters': Buffer.from(deadLetters?.payload ?? []),
     reasons: Buffer.from(reasons),
     ids: bytesOf(delta.ids, length),

@@ -1,6 +1,7 @@
 // The suite of every ingest kernel: what it takes, where it stops, and what it leaves to the next call.
 
 import { describe, expect, it } from '@jest/globals';
+import { tenantOutputs } from '@pulses/connector-api';
 import { formatAmount } from '@pulses/shared-pulse-model';
 import type { IngestKernel, IngestKernelOptions } from '../kernel/ingest-kernel';
 import { COMMIT_BYTES_MIN } from '../options';
@@ -44,7 +45,7 @@ export function describeIngestKernel(name: string, create: (options: IngestKerne
 
   const linesOf = ({ kernel, window }: Started): string[] => {
     const { grouped, deadLetters } = kernel.batch.finish(window.tenants, Buffer.alloc(100 * COMMIT_BYTES_MIN));
-    return [...grouped, ...(deadLetters === undefined ? [] : [deadLetters])]
+    return [...tenantOutputs(grouped), ...(deadLetters === undefined ? [] : [deadLetters])]
       .flatMap(({ payload }) => Buffer.from(payload).toString().split('\n'))
       .filter((text) => text !== '');
   };

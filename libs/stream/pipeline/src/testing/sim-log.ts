@@ -3,13 +3,14 @@
 // Guarantees: it passes the connector suite, so what the pipeline may rely on here it may rely on anywhere. Checks the
 // caller too: `faults` tells of a commit that changed under way or was malformed, and of a second stream beside the first.
 
-import type {
-  Connector,
-  OpenSessionOptions,
-  OutputCommit,
-  Position,
-  Session,
-  TenantOutput,
+import {
+  type Connector,
+  type OpenSessionOptions,
+  type OutputCommit,
+  type Position,
+  type Session,
+  type TenantOutput,
+  tenantOutputs,
 } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import type { Random } from '@pulses/shared-ports';
@@ -244,8 +245,8 @@ export class SimLog {
         this.faults.push(`${topic}: not ${recordCount} lines`);
       this.#topics.set(topic, (this.#topics.get(topic) ?? '') + text);
     };
-    for (const output of commit.grouped) append(groupedTopic(output.tenant), output);
-    for (const output of commit.aggregated) append(aggregatedTopic(output.tenant), output);
+    for (const output of tenantOutputs(commit.grouped)) append(groupedTopic(output.tenant), output);
+    for (const output of tenantOutputs(commit.aggregated)) append(aggregatedTopic(output.tenant), output);
     if (commit.deadLetters !== undefined) append(deadLetterTopic(this.sourceTopic), commit.deadLetters);
     for (const [name, position] of commit.positions) this.#positions.set(name, position);
     this.#group = this.#active?.group;

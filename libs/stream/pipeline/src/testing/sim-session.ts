@@ -124,6 +124,6 @@ function streamFailureOf(error: PulsesError): PulsesError {
 
 function bytesOf({ grouped, aggregated, deadLetters }: OutputCommit): Buffer {
   return Buffer.concat(
-    [...grouped, ...aggregated, ...(deadLetters === undefined ? [] : [deadLetters])].map(({ payload }) => payload),
+    [grouped, aggregated, deadLetters].flatMap((outputs) => (outputs === undefined ? [] : [outputs.payload])),
   );
 }

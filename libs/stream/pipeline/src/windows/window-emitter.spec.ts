@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { OutputCommit } from '@pulses/connector-api';
+import { type OutputCommit, tenantOutputs } from '@pulses/connector-api';
 import { createReferenceEngine } from '@pulses/testing-aggregation-conformance';
 import { fill, windowAt } from '../testing/filled-window';
 import { emitWindow, sealWindow } from './window-emitter';
@@ -47,9 +47,10 @@ describe('the sums of a window of long keys', () => {
     const commits = await emit(keyCount, sumsMax);
     const skus: string[] = [];
     for (const { commit, lineCount } of commits) {
-      const payloads = commit.aggregated.map(({ payload }) => Buffer.from(payload).toString());
+      const outputs = tenantOutputs(commit.aggregated);
+      const payloads = outputs.map(({ payload }) => Buffer.from(payload).toString());
       const lines = payloads.map((payload) => payload.split('\n').slice(0, -1));
-      expect(lines.map((own) => own.length)).toEqual(commit.aggregated.map(({ recordCount }) => recordCount));
+      expect(lines.map((own) => own.length)).toEqual(outputs.map(({ recordCount }) => recordCount));
       const sums = lines.flat().map((text) => JSON.parse(text) as { product_sku: string; total_amount: number });
       expect(sums).toHaveLength(lineCount);
       for (const { product_sku, total_amount } of sums) expect(product_sku).toBe(label(total_amount));

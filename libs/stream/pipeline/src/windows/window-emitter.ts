@@ -90,7 +90,12 @@ export async function* emitWindow(
       ? windowedPosition(nextOffset, undefined)
       : windowedPosition(fromOffset, { windowStartMs, windowMs, emittedKeys: nextId });
     const aggregated = stage.take(tenants, Buffer.allocUnsafeSlow(stage.usedBytes));
-    const commit = { grouped: [], aggregated, deadLetters: undefined, positions: new Map([[WINDOWED, position]]) };
+    const commit = {
+      grouped: undefined,
+      aggregated,
+      deadLetters: undefined,
+      positions: new Map([[WINDOWED, position]]),
+    };
     await send(commit, nextId - fromId, isLast);
     failpoint('window.after-slice');
   } while (nextId < keyCount);

@@ -140,7 +140,7 @@ describe('the life of a window', () => {
     await lifecycle.seal();
     await lifecycle.emit();
     expect(lifecycle.state.kind).toBe('sent');
-    expect(commits.sent).toMatchObject([{ aggregated: [], grouped: [], deadLetters: undefined }]);
+    expect(commits.sent).toMatchObject([{ aggregated: undefined, grouped: undefined, deadLetters: undefined }]);
   });
 
   it('stays open when the engine has other keys than were read', async () => {
