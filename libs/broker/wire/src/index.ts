@@ -20,7 +20,7 @@ export {
 } from './limits';
 export { freeMemory } from './memory';
 export type { PositionChange, PositionKey, StoredPosition } from './messages/commit';
-export type { Incarnation } from './messages/common-fields';
+export { logIdOf, type Incarnation } from './messages/common-fields';
 export type { RecordBatch } from './messages/fetch';
 export type { GroupKey, StoredGroup } from './messages/groups';
 export {

@@ -8,6 +8,13 @@ import { checked, id, mapped, str, type Field } from './schema';
 /** Random id of one life of a topic, 16 bytes as 32 hex digits: a topic deleted and made again gets a new one. */
 export type Incarnation = string;
 
+const TOPIC_ID_DIGITS = 8;
+
+/** The part of an incarnation that all topics of one log share, and topics of no other log. */
+export function logIdOf(incarnation: Incarnation): string {
+  return incarnation.slice(TOPIC_ID_DIGITS);
+}
+
 const ANY_INCARNATION = '0'.repeat(32);
 
 /** A topic that a client names. @throws PulsesError TOPIC_INVALID when it is read */

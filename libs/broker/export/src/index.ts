@@ -1,0 +1,2 @@
+export { Exporter, type ExportTotals } from './exporter';
+export type { ExportSource } from './export-source';
