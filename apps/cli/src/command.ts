@@ -10,7 +10,7 @@ export const CUT_SHORT_EXIT_CODE = 130;
 
 export interface CommandContext<Definition extends SettingsDefinition> {
   readonly settings: SettingsOf<Definition>;
-  /** One for each name in the command's `args`. */
+  /** One for each name in the command's `args`, then any number for its `rest`. */
   readonly args: readonly string[];
   readonly terminal: Terminal;
   /** From this call on, the first SIGINT or SIGTERM aborts the signal, and a second one ends the process. */
@@ -21,6 +21,8 @@ export interface CommandDescription<Definition extends SettingsDefinition> {
   readonly name: string;
   /** Names of the arguments that are not flags; all are required. */
   readonly args?: readonly string[];
+  /** Name of the arguments behind them, of which there may be any number. */
+  readonly rest?: string;
   /** One line, for the list of commands. */
   readonly purpose: string;
   /** The rest of the help. */
@@ -46,8 +48,8 @@ export interface Command {
 export function defineCommand<Definition extends SettingsDefinition>(
   description: CommandDescription<Definition>,
 ): Command {
-  const { name, args: argNames = [], purpose, details, settings: definition } = description;
-  const usage = ['pulses', name, ...argNames, '[flags]'].join(' ');
+  const { name, args: argNames = [], rest, purpose, details, settings: definition } = description;
+  const usage = ['pulses', name, ...argNames, ...(rest === undefined ? [] : [`[${rest}…]`]), '[flags]'].join(' ');
   return {
     name,
     usage,
@@ -60,7 +62,7 @@ export function defineCommand<Definition extends SettingsDefinition>(
         argv,
         env: host.env,
         readFile: host.readFile,
-        positionals: { names: argNames },
+        positionals: { names: argNames, isOpenEnded: rest !== undefined },
       });
       const missing = argNames[positionals.length];
       if (missing !== undefined) throw new PulsesError('CONFIG_INVALID', `${missing} is missing: ${usage}`);

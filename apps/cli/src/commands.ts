@@ -5,6 +5,7 @@ import { auditCommand } from './commands/audit';
 import { catCommand } from './commands/cat';
 import { deadLettersCommand } from './commands/dead-letters';
 import { deadLettersRedriveCommand } from './commands/dead-letters-redrive';
+import { exportCommand } from './commands/export';
 import { fsckCommand } from './commands/fsck';
 import { groupsCommand } from './commands/groups';
 import { groupsDeleteCommand } from './commands/groups-delete';
@@ -31,6 +32,7 @@ export const commands: readonly Command[] = [
   deadLettersCommand,
   deadLettersRedriveCommand,
   auditCommand,
+  exportCommand,
   fsckCommand,
   repairCommand,
 ];

@@ -21,8 +21,8 @@ export interface SettingsSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Reads a file as text, for secrets. */
   readonly readFile: (path: string) => string;
-  /** The names of the allowed positional arguments. */
-  readonly positionals?: { readonly names: readonly string[] };
+  /** The names of the allowed positional arguments; open-ended when any number may follow them. */
+  readonly positionals?: { readonly names: readonly string[]; readonly isOpenEnded?: boolean };
 }
 
 export interface ParsedSettings<Definition extends SettingsDefinition> {
@@ -123,7 +123,7 @@ function readFlags(
     } else throw new PulsesError('CONFIG_INVALID', `${token.rawName}: a value is missing`);
   }
   const allowed = positionals?.names ?? [];
-  if (rest.length > allowed.length)
+  if (rest.length > allowed.length && positionals?.isOpenEnded !== true)
     throw new PulsesError('CONFIG_INVALID', `'${rest[allowed.length] ?? ''}': unexpected argument; see --help`);
   return { flags, positionals: rest };
 }
