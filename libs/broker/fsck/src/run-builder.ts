@@ -5,10 +5,8 @@ import {
   DirectoryWriter,
   encodeRunHeader,
   hasPieceCrcs,
-  PIECE_BYTES,
-  piecesCrcOf,
+  PieceTable,
   placesOf,
-  putPiece,
   RUN_HEADER_BYTES,
   runName,
   writeAll,
@@ -16,7 +14,6 @@ import {
   type RunEntry,
   type RunHeader,
 } from '@pulses/broker-segment-log';
-import { viewOf } from '@pulses/shared-binary';
 import type { FileHandle, FileSystem } from '@pulses/shared-ports';
 import { crc32 } from 'node:zlib';
 import type { NewPiece } from './filler';
@@ -62,34 +59,31 @@ async function fill(file: FileHandle, header: RunHeader, entries: readonly NewEn
   const { bytes, crc: headerCrc } = encodeRunHeader(header);
   await output.add(bytes);
   const directory = new DirectoryWriter(entries.length, headerCrc);
-  const table = Buffer.alloc(header.pieces * PIECE_BYTES);
-  const view = viewOf(table);
+  const pieces = new PieceTable(header.pieces);
   let [firstPiece, payloadAt] = [0, RUN_HEADER_BYTES];
   for (const entry of entries) {
     const length = lengthOf(entry);
     const count = entry.pieces.reduce((sum, piece) => sum + piece.count, 0);
     let payloadCrc = 0;
-    for (const [index, piece] of entry.pieces.entries()) {
+    for (const piece of entry.pieces) {
       const payload = await piece.load();
       if (payload.length !== piece.length) throw new TypeError('a file has changed meanwhile');
       const crc = hasPieceCrcs(length) ? crc32(payload) : 0;
       if (!hasPieceCrcs(length)) payloadCrc = crc32(payload, payloadCrc);
-      putPiece(view, (firstPiece + index) * PIECE_BYTES, piece.count, piece.length, crc, piece.timestampMs);
+      pieces.add(piece.count, piece.length, crc, piece.timestampMs);
       await output.add(payload);
     }
-    const end = firstPiece + entry.pieces.length;
-    const own = table.subarray(firstPiece * PIECE_BYTES, end * PIECE_BYTES);
     const placed: RunEntry = {
       ...{ topicId: entry.topicId, baseOffset: entry.baseOffset, pieces: entry.pieces.length, firstPiece, payloadAt },
-      ...{ count, length, payloadCrc, piecesCrc: piecesCrcOf(own, headerCrc) },
+      ...{ count, length, payloadCrc, piecesCrc: pieces.crcFrom(firstPiece, headerCrc) },
       firstTimestampMs: entry.pieces[0]?.timestampMs ?? 0,
       lastTimestampMs: entry.pieces.at(-1)?.timestampMs ?? 0,
     };
     directory.add(placed);
-    firstPiece = end;
+    firstPiece += entry.pieces.length;
     payloadAt += length;
   }
-  await output.add(table);
+  await output.add(pieces.bytes);
   await output.add(directory.end());
   await output.flush();
 }

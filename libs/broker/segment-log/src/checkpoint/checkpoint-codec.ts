@@ -24,7 +24,7 @@ import {
   type ProducerState,
 } from '../commit/log-state';
 import type { LogIdentity } from '../journal/segment-header';
-import { bytesOfColumns, columnsOf, readColumns, writeColumns } from './topic-columns';
+import { bytesOfColumns, columnsOf, freeColumns, readColumns, writeColumns } from './topic-columns';
 
 const MAGIC = new TextEncoder().encode('PULSCKP2');
 const VERSION = 1;
@@ -73,6 +73,7 @@ export function encodeCheckpoint({ identity, state, frameCrc }: Checkpoint): Uin
     to.str(owner);
   }
   writeColumns(to, topics);
+  freeColumns(topics);
   const end = to.at;
   to.u32(crc32(bytes.subarray(0, end)));
   return bytes.subarray(0, to.at);

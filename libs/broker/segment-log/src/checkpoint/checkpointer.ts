@@ -6,6 +6,7 @@
 // Guarantees: a checkpoint holds durable frames alone; segments go oldest first. A generation of before the start whose
 // content is not known keeps every segment.
 
+import { freeMemory } from '@pulses/broker-wire';
 import type { FileSystem } from '@pulses/shared-ports';
 import type { CommitQueue } from '../commit/commit-queue';
 import type { LogState } from '../commit/log-state';
@@ -57,6 +58,7 @@ export class Checkpointer {
       return { lsn: state.lsn, sealedLsn: state.sealedLsn, bytes: encodeCheckpoint(checkpoint) };
     });
     const kept = await storeCheckpoint(fileSystem, directories.checkpoints, lsn, bytes);
+    freeMemory(bytes.buffer);
     this.#sealedLsns.set(lsn, sealedLsn);
     for (const known of this.#sealedLsns.keys()) if (!kept.includes(known)) this.#sealedLsns.delete(known);
     const [newest, older] = kept;

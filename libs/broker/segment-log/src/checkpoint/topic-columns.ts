@@ -5,6 +5,7 @@
 //
 // The columns of f64 hold whole numbers below 2^53: startOffset, nextOffset, bytes, firstTimestampMs, lastTimestampMs.
 
+import { freeMemory } from '@pulses/broker-wire';
 import { FieldError, type FieldReader, type FieldWriter } from '@pulses/shared-binary';
 import type { TopicTable } from '../topics/topic-table';
 
@@ -47,6 +48,11 @@ export function writeColumns(to: FieldWriter, { nextId, ids, nameLengths, number
   for (const { buffer, byteOffset, byteLength } of [ids, nameLengths, numbers, names]) {
     to.raw(new Uint8Array(buffer, byteOffset, byteLength));
   }
+}
+
+/** They are of no use afterwards. */
+export function freeColumns({ ids, nameLengths, numbers, names }: TopicColumns): void {
+  for (const { buffer } of [ids, nameLengths, numbers, names]) freeMemory(buffer);
 }
 
 /** Puts the topics into an empty table. @throws FieldError */

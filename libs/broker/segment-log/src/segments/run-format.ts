@@ -18,10 +18,13 @@
 
 import { crc32 } from 'node:zlib';
 import { putU64, takeU64, viewOf } from '@pulses/shared-binary';
+import { crcOfSome } from '../disk/small-crc';
 import type { RunKey } from '../journal/entries';
 
 export const RUN_HEADER_BYTES = 64;
 export const PIECE_BYTES = 20;
+const PIECE_WORDS = PIECE_BYTES / 4;
+const TWO_32 = 2 ** 32;
 export const ENTRY_BYTES = 56;
 export const ENTRIES_A_BLOCK = 64;
 
@@ -131,18 +134,36 @@ export function decodeRunHeader(bytes: Uint8Array): { header: RunHeader; crc: nu
   return { header, crc };
 }
 
-export function putPiece(
-  view: DataView,
-  at: number,
-  count: number,
-  length: number,
-  crc: number,
-  timestampMs: number,
-): void {
-  view.setUint32(at, count, true);
-  view.setUint32(at + 4, length, true);
-  view.setUint32(at + 8, crc, true);
-  putU64(view, at + 12, timestampMs);
+/** Makes the pieces of a run, one after the other. */
+export class PieceTable {
+  readonly bytes: Uint8Array;
+  readonly #words: Uint32Array;
+  #end = 0;
+
+  constructor(pieces: number) {
+    this.#words = new Uint32Array(pieces * PIECE_WORDS);
+    this.bytes = new Uint8Array(this.#words.buffer);
+  }
+
+  add(count: number, length: number, crc: number, timestampMs: number): void {
+    const words = this.#words;
+    const at = this.#end;
+    words[at] = count;
+    words[at + 1] = length;
+    words[at + 2] = crc;
+    putWords(words, at + 3, timestampMs);
+    this.#end = at + PIECE_WORDS;
+  }
+
+  timestampOf(piece: number): number {
+    const at = piece * PIECE_WORDS;
+    return this.#words[at + 4]! * TWO_32 + this.#words[at + 3]!; // one of those added
+  }
+
+  /** CRC of the pieces from one on. */
+  crcFrom(piece: number, headerCrc: number): number {
+    return crcOfSome(this.bytes, piece * PIECE_BYTES, this.#end * 4, headerCrc);
+  }
 }
 
 /** CRC of a topic's pieces. */
@@ -153,7 +174,7 @@ export function piecesCrcOf(bytes: Uint8Array, headerCrc: number): number {
 /** Makes the directory and its index, an entry at a time. */
 export class DirectoryWriter {
   readonly #bytes: Buffer;
-  readonly #view: DataView;
+  readonly #words: Uint32Array;
   readonly #headerCrc: number;
   readonly #firstIds: number[] = [];
   #at = 0;
@@ -163,13 +184,13 @@ export class DirectoryWriter {
   constructor(topics: number, headerCrc: number) {
     const blocks = Math.ceil(topics / ENTRIES_A_BLOCK);
     this.#bytes = Buffer.alloc(topics * ENTRY_BYTES + blocks * (CRC_BYTES + 4) + CRC_BYTES);
-    this.#view = viewOf(this.#bytes);
+    this.#words = new Uint32Array(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length / 4);
     this.#headerCrc = headerCrc;
   }
 
   add(entry: RunEntry): void {
     if (this.#at === this.#blockAt) this.#firstIds.push(entry.topicId);
-    putEntry(this.#view, this.#at, entry);
+    putEntry(this.#words, this.#at / 4, entry);
     this.#at += ENTRY_BYTES;
     if (this.#at - this.#blockAt === ENTRIES_A_BLOCK * ENTRY_BYTES) this.#endBlock();
   }
@@ -190,23 +211,29 @@ export class DirectoryWriter {
   }
 
   #put(value: number): void {
-    this.#view.setUint32(this.#at, value, true);
+    this.#words[this.#at / 4] = value;
     this.#at += 4;
   }
 }
 
-function putEntry(view: DataView, at: number, entry: RunEntry): void {
-  view.setUint32(at, entry.topicId, true);
-  view.setUint32(at + 4, entry.pieces, true);
-  view.setUint32(at + 8, entry.firstPiece, true);
-  view.setUint32(at + 12, entry.payloadAt, true);
-  view.setUint32(at + 16, entry.count, true);
-  view.setUint32(at + 20, entry.length, true);
-  view.setUint32(at + 24, entry.piecesCrc, true);
-  view.setUint32(at + 28, entry.payloadCrc, true);
-  putU64(view, at + 32, entry.baseOffset);
-  putU64(view, at + 40, entry.firstTimestampMs);
-  putU64(view, at + 48, entry.lastTimestampMs);
+function putEntry(words: Uint32Array, at: number, entry: RunEntry): void {
+  words[at] = entry.topicId;
+  words[at + 1] = entry.pieces;
+  words[at + 2] = entry.firstPiece;
+  words[at + 3] = entry.payloadAt;
+  words[at + 4] = entry.count;
+  words[at + 5] = entry.length;
+  words[at + 6] = entry.piecesCrc;
+  words[at + 7] = entry.payloadCrc;
+  putWords(words, at + 8, entry.baseOffset);
+  putWords(words, at + 10, entry.firstTimestampMs);
+  putWords(words, at + 12, entry.lastTimestampMs);
+}
+
+function putWords(words: Uint32Array, at: number, value: number): void {
+  // Each keeps its own 32 bits.
+  words[at] = value;
+  words[at + 1] = value / TWO_32;
 }
 
 /** The index of a run: the first topic id of each block; undefined when the bytes are not valid. */

@@ -5,7 +5,6 @@
 // is kept, and one block of output.
 
 import { crc32 } from 'node:zlib';
-import { viewOf } from '@pulses/shared-binary';
 import { freeMemory } from '@pulses/broker-wire';
 import type { FileHandle, FileSystem } from '@pulses/shared-ports';
 import type { Run } from '../commit/log-state';
@@ -20,10 +19,8 @@ import {
   DirectoryWriter,
   encodeRunHeader,
   hasPieceCrcs,
-  PIECE_BYTES,
-  piecesCrcOf,
+  PieceTable,
   placesOf,
-  putPiece,
   RUN_HEADER_BYTES,
   runName,
   type RunHeader,
@@ -139,8 +136,7 @@ async function fillRun(
   const { bytes: headerBytes, crc: headerCrc } = encodeRunHeader(header);
   const output = new BlockWriter(file);
   await output.add(headerBytes);
-  const table = Buffer.allocUnsafeSlow(header.pieces * PIECE_BYTES);
-  const tableView = viewOf(table);
+  const pieces = new PieceTable(header.pieces);
   const directory = new DirectoryWriter(header.topics, headerCrc);
   const from = topics.firstOf[header.kind]!; // one more than kinds
   const firstOfRun = topics.firstPieces[from]!; // one more than topics
@@ -150,16 +146,14 @@ async function fillRun(
     const [first, end] = [topics.firstPieces[topic]!, topics.firstPieces[topic + 1]!];
     const hasOwnCrcs = hasPieceCrcs(length);
     if (!hasOwnCrcs && !output.hasRoom(length)) await output.flush();
-    let [count, firstTimestampMs, lastTimestampMs] = [0, 0, 0];
+    let count = 0;
     for (let piece = first; piece < end; piece += 1) {
       const number = segmentOf[piece]!; // pieces of the plan
       const segment = segments[number]!;
       const source = sources[number]!;
       const at = placeOf[piece]!;
-      const [place, pieceLength] = [segment.placeOf(at), segment.lengthOf(at)];
-      lastTimestampMs = segment.timestampOf(segment.frameOf(at));
-      if (piece === first) firstTimestampMs = lastTimestampMs;
-      count += segment.countOf(at);
+      const place = segment.placeOf(at);
+      const pieceLength = segment.lengthOf(at);
       let crc = 0;
       if (hasOwnCrcs) {
         const bytes = source.subarray(place, place + pieceLength);
@@ -169,21 +163,28 @@ async function fillRun(
       } else {
         output.put(source, place, pieceLength);
       }
-      const row = (piece - firstOfRun) * PIECE_BYTES;
-      putPiece(tableView, row, segment.countOf(at), pieceLength, crc, lastTimestampMs);
+      count += segment.countOf(at);
+      pieces.add(segment.countOf(at), pieceLength, crc, segment.timestampOf(segment.frameOf(at)));
     }
-    const own = table.subarray((first - firstOfRun) * PIECE_BYTES, (end - firstOfRun) * PIECE_BYTES);
+    const firstPiece = first - firstOfRun;
     directory.add({
       topicId: topics.ids[topic]!,
-      baseOffset: topics.baseOffsets[topic]!,
-      ...{ pieces: end - first, firstPiece: first - firstOfRun, payloadAt, count, length },
-      piecesCrc: piecesCrcOf(own, headerCrc),
+      pieces: end - first,
+      firstPiece,
+      payloadAt,
+      count,
+      length,
+      piecesCrc: pieces.crcFrom(firstPiece, headerCrc),
       payloadCrc: hasOwnCrcs ? 0 : crc32(output.last(length)),
-      ...{ firstTimestampMs, lastTimestampMs },
+      baseOffset: topics.baseOffsets[topic]!,
+      firstTimestampMs: pieces.timestampOf(firstPiece),
+      lastTimestampMs: pieces.timestampOf(end - firstOfRun - 1),
     });
     payloadAt += length;
   }
-  await output.add(table);
-  await output.add(directory.end());
+  const ends = [pieces.bytes, directory.end()];
+  for (const bytes of ends) await output.add(bytes);
   await output.flush();
+  // Left to the collector, it would be what makes it run.
+  for (const { buffer } of ends) freeMemory(buffer);
 }

@@ -5,6 +5,7 @@
 // between the lowest and the highest of the segments, 28 for each topic and 6 for each piece.
 
 import { TOPIC_KINDS_MAX } from '../options';
+import { freeMemory } from '@pulses/broker-wire';
 import { NO_ROW, type TopicTable } from '../topics/topic-table';
 import type { UnsealedSegment } from './unsealed';
 
@@ -41,32 +42,20 @@ export async function planSeal(
   pause: () => Promise<void>,
   slicePieces = SLICE_PIECES,
 ): Promise<SealPlan> {
-  const walk = async (visit: (segment: UnsealedSegment, at: number, number: number) => void): Promise<void> => {
-    let left = slicePieces;
-    for (const [number, segment] of segments.entries()) {
-      for (let at = 0; at < segment.pieces; at += 1) {
-        if (left === 0) {
-          await pause();
-          left = slicePieces;
-        }
-        left -= 1;
-        visit(segment, at, number);
-      }
-    }
-  };
   let [lowest, highest] = [Infinity, -1];
-  await walk((segment, at) => {
-    const id = segment.idOf(at);
-    if (id < lowest) lowest = id;
-    if (id > highest) highest = id;
-  });
+  for (const { lowestId, highestId } of segments) {
+    lowest = Math.min(lowest, lowestId);
+    highest = Math.max(highest, highestId);
+  }
   const counts = new Uint32Array(Math.max(0, highest - lowest + 1));
   const lengths = new Float64Array(counts.length);
-  await walk((segment, at) => {
-    const index = segment.idOf(at) - lowest;
-    counts[index]! += 1; // within the ids
-    lengths[index]! += segment.lengthOf(at);
-  });
+  for await (const { segment, from, to } of slicesOf(segments, pause, slicePieces)) {
+    for (let at = from; at < to; at += 1) {
+      const index = segment.idOf(at) - lowest;
+      counts[index]! += 1; // within the ids
+      lengths[index]! += segment.lengthOf(at);
+    }
+  }
   const planned = plannedTopics(topics, lowest, counts, lengths);
   // By id: where its next piece goes; one more, so that 0 says that it is left out.
   const next = counts.fill(0);
@@ -74,17 +63,48 @@ export async function planSeal(
   const all = planned.firstPieces.at(-1) ?? 0;
   const segmentOf = new Uint16Array(all);
   const placeOf = new Uint32Array(all);
-  await walk((segment, at, number) => {
-    const index = segment.idOf(at) - lowest;
-    const piece = next[index]!; // within the ids
-    if (piece === 0) return;
-    segmentOf[piece - 1] = number;
-    placeOf[piece - 1] = at;
-    next[index] = piece + 1;
-  });
+  for await (const { segment, number, from, to } of slicesOf(segments, pause, slicePieces)) {
+    for (let at = from; at < to; at += 1) {
+      const index = segment.idOf(at) - lowest;
+      const piece = next[index]!; // within the ids
+      if (piece === 0) continue;
+      segmentOf[piece - 1] = number;
+      placeOf[piece - 1] = at;
+      next[index] = piece + 1;
+    }
+  }
+  freeMemory(counts.buffer);
+  freeMemory(lengths.buffer);
   const [first] = segments;
   const [firstLsn, lastLsn] = [first?.firstLsn ?? 0, segments.at(-1)?.lastLsn ?? 0];
   return { firstLsn, lastLsn, segments, topics: planned, segmentOf, placeOf };
+}
+
+interface Slice {
+  readonly segment: UnsealedSegment;
+  readonly number: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** All pieces, in order, with a pause between slices. */
+async function* slicesOf(
+  segments: readonly UnsealedSegment[],
+  pause: () => Promise<void>,
+  slicePieces: number,
+): AsyncGenerator<Slice> {
+  for (const [number, segment] of segments.entries()) {
+    for (let from = 0; from < segment.pieces; from += slicePieces) {
+      if (from > 0 || number > 0) await pause();
+      yield { segment, number, from, to: Math.min(segment.pieces, from + slicePieces) };
+    }
+  }
+}
+
+/** The plan is of no use afterwards. */
+export function freePlan({ topics, segmentOf, placeOf }: SealPlan): void {
+  const { ids, baseOffsets, lengths, firstPieces } = topics;
+  for (const { buffer } of [ids, baseOffsets, lengths, firstPieces, segmentOf, placeOf]) freeMemory(buffer);
 }
 
 /** @param counts pieces by id, from `lowest` on; `lengths` likewise */

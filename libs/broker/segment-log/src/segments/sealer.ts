@@ -11,7 +11,7 @@ import type { Entry } from '../journal/entries';
 import { isFull, isOutOfDescriptors, storageFailed } from '../disk/disk-errors';
 import type { TopicTable } from '../topics/topic-table';
 import { RunWriter, type RunWriterOptions } from './run-writer';
-import { planSeal } from './seal-plan';
+import { freePlan, planSeal } from './seal-plan';
 import type { UnsealedIndex, UnsealedSegment } from './unsealed';
 
 /** Short segments, of many starts, are sealed together. */
@@ -145,6 +145,7 @@ export class Sealer {
       const plan = await planSeal(segments, topics, () => this.#pause());
       if (this.#isStopped()) return;
       const runs = await this.#writer.write(plan);
+      freePlan(plan);
       if (this.#isStopped()) return;
       const { firstLsn, lastLsn } = plan;
       const sealed = runs.map(({ kind, bytes }) => ({ kind, bytes }));

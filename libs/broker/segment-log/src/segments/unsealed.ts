@@ -6,6 +6,7 @@
 //
 // Guarantees: it holds durable frames alone. Bounds: 24 bytes a piece and 28 a frame.
 
+import { freeMemory } from '@pulses/broker-wire';
 import type { PlacedFrame } from '../journal/journal';
 import { NO_ROW, type TopicTable } from '../topics/topic-table';
 
@@ -19,6 +20,8 @@ export class UnsealedSegment {
   #pieces = 0;
   #frames = 0;
   #end = 0;
+  #lowestId = Infinity;
+  #highestId = -1;
   /** By piece: topic id, messages, bytes, place in the segment, frame, distance to the topic's piece before (0: none). */
   #ids = new Uint32Array(SIZE_INITIAL);
   #counts = new Uint32Array(SIZE_INITIAL);
@@ -56,6 +59,15 @@ export class UnsealedSegment {
     return this.#end;
   }
 
+  /** No topic id of a piece is lower; none is higher than `highestId`. */
+  get lowestId(): number {
+    return this.#lowestId;
+  }
+
+  get highestId(): number {
+    return this.#highestId;
+  }
+
   get firstTimestampMs(): number {
     return this.#frames === 0 ? Infinity : this.#frameTimes[0]!; // it has one
   }
@@ -77,6 +89,8 @@ export class UnsealedSegment {
       const length = columns[2 * rows + index]!;
       const at = this.#pieces;
       const piece = this.firstPiece + at;
+      if (id < this.#lowestId) this.#lowestId = id;
+      if (id > this.#highestId) this.#highestId = id;
       const row = topics.rowOf(id);
       // The topic may be deleted by a later frame that is applied already.
       const before = row === NO_ROW ? -1 : topics.addPiece(row, piece, count);
@@ -158,6 +172,8 @@ export class UnsealedSegment {
     rest.#frameCrcs = cut(this.#frameCrcs, frame);
     rest.#frameTimes = cut(this.#frameTimes, frame);
     rest.#end = this.#end - shift;
+    rest.#lowestId = this.#lowestId;
+    rest.#highestId = this.#highestId;
     this.#frames = frame;
     this.#pieces = piece;
     return rest;
@@ -186,6 +202,7 @@ export class UnsealedSegment {
 function doubled(column: Uint32Array): Uint32Array<ArrayBuffer> {
   const grown = new Uint32Array(column.length * 2);
   grown.set(column);
+  freeMemory(column.buffer);
   return grown;
 }
 

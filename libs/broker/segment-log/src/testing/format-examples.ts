@@ -12,9 +12,8 @@ import {
   DirectoryWriter,
   encodeRunHeader,
   PIECE_BYTES,
-  piecesCrcOf,
+  PieceTable,
   placesOf,
-  putPiece,
   RUN_HEADER_BYTES,
 } from '../segments/run-format';
 
@@ -84,28 +83,24 @@ export function runBytes({ kind, logId, firstLsn, lastLsn, topics }: StatedRun):
   const payload = Buffer.concat(payloads);
   const key = { kind, logId: Buffer.from(logId, 'hex'), firstLsn, lastLsn };
   const header = encodeRunHeader({ ...key, topics: topics.length, pieces: count, payloadLength: payload.length });
-  const table = Buffer.alloc(count * PIECE_BYTES);
+  const table = new PieceTable(count);
   const directory = new DirectoryWriter(topics.length, header.crc);
   let [firstPiece, payloadAt] = [0, RUN_HEADER_BYTES];
   for (const [index, { topicId, baseOffset, pieces }] of topics.entries()) {
     const own = payloads[index]!; // one a topic
-    for (const [at, piece] of pieces.entries()) {
-      const place = (firstPiece + at) * PIECE_BYTES;
-      putPiece(viewOf(table), place, piece.count, Buffer.byteLength(piece.payload), 0, piece.timestampMs);
-    }
-    const end = firstPiece + pieces.length;
+    for (const piece of pieces) table.add(piece.count, Buffer.byteLength(piece.payload), 0, piece.timestampMs);
     directory.add({
       ...{ topicId, baseOffset, firstPiece, payloadAt, pieces: pieces.length, length: own.length },
       count: pieces.reduce((sum, piece) => sum + piece.count, 0),
-      piecesCrc: piecesCrcOf(table.subarray(firstPiece * PIECE_BYTES, end * PIECE_BYTES), header.crc),
+      piecesCrc: table.crcFrom(firstPiece, header.crc),
       payloadCrc: crc32(own),
       firstTimestampMs: pieces[0]?.timestampMs ?? 0,
       lastTimestampMs: pieces.at(-1)?.timestampMs ?? 0,
     });
-    firstPiece = end;
+    firstPiece += pieces.length;
     payloadAt += own.length;
   }
-  return Buffer.concat([header.bytes, payload, table, directory.end()]);
+  return Buffer.concat([header.bytes, payload, table.bytes, directory.end()]);
 }
 
 /** @throws TypeError when the bytes are not a run */
