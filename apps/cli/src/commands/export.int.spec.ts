@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { openSegmentLog, type SegmentLog } from '@pulses/broker-segment-log';
 import { createBrokerServer, type BrokerServer } from '@pulses/broker-server';
+import { PRODUCER_KEPT_MS } from '@pulses/broker-wire';
 import { nodeClock, nodeFileSystem, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
 import { SILENT_LOGGER } from '@pulses/shared-ports';
 import { nodeProcess } from '@pulses/shared-process';
@@ -34,7 +35,7 @@ describe('pulses export', () => {
       clock: nodeClock,
       logger: SILENT_LOGGER,
       serverName: 'test',
-      producerExpiryMs: 3_600_000,
+      producerExpiryMs: PRODUCER_KEPT_MS,
     });
     port = await server.listen({ host: '127.0.0.1', port: 0 });
   }
