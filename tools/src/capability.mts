@@ -1,7 +1,7 @@
 // Says whether this machine can do what a suite needs: node tools/src/capability.mts <capability>
 //
-// Prints `<capability> yes`, or `<capability> no` with the reason and a number that never comes again. As an input of a target
-// it keeps a run that skipped such a suite out of the cache: the next run asks the machine once more.
+// Prints `<capability> yes`, or `<capability> no` with the reason and a number that never comes again. As an input of a
+// target it keeps a run that skipped such a suite out of the cache. The next run asks the machine once more.
 
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';

@@ -1,8 +1,8 @@
 // Part of every bundle: stack traces name the TypeScript file and line instead of main.js.
 //
-// Guarantees: works in each thread, and without a flag of Node, which registers a file's map only when source maps were on
-// before the file was loaded. The map (main.js.map, beside the bundle) is read when a stack trace has a place that none had
-// before, so it costs nothing at start. A bundle without its map runs alone; its traces then name main.js.
+// Guarantees: works in each thread, and without a flag of Node. Node registers a file's map only when source maps were
+// on before the file was loaded. The map (main.js.map, beside the bundle) is read when a stack trace has a place that
+// none had before, so it costs nothing at start. A bundle without its map runs alone; its traces then name main.js.
 // Bounds: keeps a text for each place that a trace has had, and nothing of the map. Node asks for the trace of each error
 // that closes a socket: clients that vanish make it ask thousands of times for few places.
 

@@ -1,7 +1,7 @@
 // At 50,000 pulses a second, how long until a pulse is acknowledged, and until a reader sees its grouped line?
 //
 // Latency counts from the time a batch was due, also when the generator was late: see sendPaced. The bench checks that
-// every pulse is in one window sum, that the sums are exact, and that the reader saw each line once, in order.
+// every pulse is in one window sum and that the sums are exact. The reader must see each line once, in order.
 
 import {
   check,

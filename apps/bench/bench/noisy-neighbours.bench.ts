@@ -1,8 +1,8 @@
 // What do slow and hostile clients do to the latency of other producers, and to the broker's memory?
 //
-// Each kind of client takes its turn between two phases without any; those phases together are the undisturbed time. The
-// clients run at SCHED_IDLE, so their own CPU does not count as the broker's: at the lowest nice value they would still
-// hold a core for a time slice. The bench checks that every acknowledged message is stored once, in order.
+// Each kind of client takes its turn between two phases without any; those phases together are the undisturbed time.
+// The clients run at SCHED_IDLE, so their own CPU does not count as the broker's. At the lowest nice value they would
+// still hold a core for a time slice. The bench checks that every acknowledged message is stored once, in order.
 
 import { payloadOf } from '@pulses/broker-wire';
 import { execFileSync } from 'node:child_process';

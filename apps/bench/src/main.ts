@@ -1,9 +1,10 @@
 // One page of all benches: npx nx run bench:all [--write] [--smoke] [name …]
 //
-// Guarantees: one bench after the other, alone on the machine as far as this program can tell; the page is printed on
+// Guarantees: one bench after the other, alone on the machine as far as this program can tell. The page is printed on
 // standard output, progress on standard error. `--write` stores it as docs/benchmarks/<date>.md as well. `--smoke` runs
-// the smallest sizes, whose times mean nothing. The first bench that fails, and a signal, end the run with exit code 1;
-// the page then holds what was measured before, and is not stored. Temporary data is removed at exit, including on failure.
+// the smallest sizes, whose times mean nothing. The first bench that fails, and a signal, end the run with exit code 1.
+// The page then holds what was measured before, and is not stored. Temporary data is removed at exit, including on
+// failure.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
-// Messages from a stream of lines, block by block, under the rules of the line protocol: one CR before a LF is not part
-// of the message, an empty line is no message. Unlike there, an unterminated last line counts: the end of a file is not a
-// broken connection.
+// Messages from a stream of lines, block by block, under the rules of the line protocol. One CR before a LF is not part
+// of the message, and an empty line is no message. Unlike there, an unterminated last line counts: the end of a file is
+// not a broken connection.
 //
 // Bounds: holds one block, which is a chunk of the input and at most one unfinished line.
 

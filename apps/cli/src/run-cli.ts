@@ -1,8 +1,8 @@
 // From the command line to a command, and from its end to an exit code.
 //
-// Guarantees: exits with 0 for success, 1 for an operating failure or a difference, 2 for a bad command, argument or setting,
-// 3 for damaged data. Each failure is one line on standard error. When the reader of standard output goes away, the
-// program ends quietly with 0.
+// Guarantees: exits with 0 for success, and with 1 for an operating failure or a difference. A bad command, argument or
+// setting is 2, damaged data 3. Each failure is one line on standard error. When the reader of standard output goes
+// away, the program ends quietly with 0.
 
 import { PulsesError } from '@pulses/shared-errors';
 import { errorLine, exitCodeOf, version, type ProcessPort } from '@pulses/shared-process';

@@ -1,5 +1,5 @@
-// Each failpoint kills its process under load. Afterwards no pulse is missing and none counts twice, although retention
-// removes the source behind the ingestor and a second group tries to publish the same outputs.
+// Each failpoint kills its process under load. Afterwards no pulse is missing and none counts twice. Meanwhile
+// retention removes the source behind the ingestor, and a second group tries to publish the same outputs.
 //
 // Once for each failpoint in every test run, twenty times in the nightly one. The seed decides the hit counts.
 

@@ -99,8 +99,8 @@ describe('a broker with slow and hostile neighbours', () => {
         ]);
         await publisher.upTo(load.messages);
         await Promise.all(others.map(({ complete }) => complete));
-        // The system takes no more for those of the line protocol, except for a few whose buffers it lets grow until they hold
-        // the whole load; the others have used their credit up.
+        // The system takes no more for those of the line protocol. It lets the buffers of a few grow until they hold
+        // the whole load. The others have used their credit up.
         await metricReaches('pulses_slow_readers_total', slowBefore + STOPPED_READERS / 4);
         for (const { signal } of crowds) signal('SIGCONT');
         for (const app of crowds) {

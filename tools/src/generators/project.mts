@@ -1,7 +1,7 @@
 // What all generators share: a project made by @nx/node, turned into one of this workspace.
 //
 // Guarantees: nothing outside the project changes but the import name in tsconfig.base.json and the project's row in
-// docs/architecture.md; a project that exists already is an error, and then nothing is written.
+// docs/architecture.md. A project that exists already is an error, and then nothing is written.
 
 import { generateFiles, names, updateJson, type ProjectType, type Tree } from '@nx/devkit';
 import { applicationGenerator, libraryGenerator } from '@nx/node';

@@ -1,10 +1,11 @@
 // Which dead letters were redriven, as positions on the dead-letter topic.
 //
-// A position `letters N` has a bit for each of LETTERS_PER_MARK letters in its metadata, base64. It is changed in the commit
-// that publishes the letters, and names the revision that it replaces: a letter is marked exactly when it is published.
+// A position `letters N` has a bit for each of LETTERS_PER_MARK letters in its metadata, base64. It is changed in the
+// commit that publishes the letters, and names the revision that it replaces. So a letter is marked exactly when it is
+// published.
 //
-// The offset of a position is behind its last marked letter, or behind that of a later position: retention keeps what comes
-// after the lowest one.
+// The offset of a position is behind its last marked letter, or behind that of a later position. Retention keeps what
+// comes after the lowest one.
 // Bounds: one position for each LETTERS_PER_MARK letters of which one was redriven. Deleting the topic deletes them.
 
 import {

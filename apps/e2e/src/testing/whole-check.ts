@@ -1,7 +1,7 @@
 // Checks everything that an ingestor has written against the source log, with plain JSON and BigInt.
 //
-// What it finds: a missing, doubled, reordered or changed grouped line or dead letter; a window that is lost, split,
-// emitted twice or overlaps another; a sum or count that is not exact; log time that runs backwards.
+// It finds a missing, doubled, reordered or changed grouped line or dead letter. It finds a window that is lost, split,
+// emitted twice or overlaps another. It finds a sum or count that is not exact, and log time that runs backwards.
 
 import { startApp } from '@pulses/testing-processes';
 import { exactUnits, numberText } from '@pulses/testing-system';

@@ -86,8 +86,8 @@ export interface AggregationEngine {
    */
   add(delta: WindowDelta): Promise<void> | void;
   /**
-   * For an engine that writes behind: throws the pending failure that the next call would throw, so that it is noticed
-   * even while nothing is added. @throws PulsesError
+   * For an engine that writes behind: throws the pending failure that the next call would throw. So it is noticed even
+   * while nothing is added. @throws PulsesError
    */
   check?(): void;
   /**

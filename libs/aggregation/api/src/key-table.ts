@@ -52,7 +52,7 @@ const ARENA_AT_FIRST = 64 * 1024;
 /**
  * Creates an empty table: open addressing with linear probing over typed arrays, at most half full.
  *
- * A slot is two integers, the hash of the key and its id + 1 (0 if free), so a probe reads one cache line and growth
+ * A slot is two integers, the hash of the key and its id + 1 (0 if free). So a probe reads one cache line, and growth
  * reads no key. One arena holds the bytes of all keys in order of ids.
  *
  * @throws TypeError unless `keysMax` is an integer from 1 to 2^22 and `bytesMax` one from 1 to 2^32 - 1

@@ -1,5 +1,5 @@
-// What does a key of a delta cost from 1,000 to 1,000,000 keys in a window, and how long is Redis held up at most, while
-// keys are added and while a window of the most keys is closed? With the check that every sum is exact.
+// What does a key of a delta cost from 1,000 to 1,000,000 keys in a window? How long is Redis held up at most, while
+// keys are added and while the largest window is closed? With the check that every sum is exact.
 
 import { createKeyTable, type KeyTable } from '@pulses/aggregation-api';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';

@@ -8,8 +8,8 @@
 //
 // With `lingerMs` the engine writes behind: `add` gathers deltas by key and returns at once. The gathered rows go to Redis
 // together, once `lingerMs` have passed and the previous delta is stored. After a crash these messages are read again.
-// Bounds: `pendingRowsMax` gathered rows, beyond which `add` waits, and as many in flight; CALLS_MAX calls in flight of
-// ROWS_A_CALL rows each, so that no call blocks Redis for more than a few milliseconds.
+// Bounds: `pendingRowsMax` gathered rows, beyond which `add` waits, and as many in flight. CALLS_MAX calls are in
+// flight, of ROWS_A_CALL rows each, so that none blocks Redis for more than a few milliseconds.
 
 import type { AggregationEngine, EngineSource, WindowSums } from '@pulses/aggregation-api';
 import { PulsesError } from '@pulses/shared-errors';

@@ -1,7 +1,7 @@
 // Recovers a source's window from Redis after a restart.
 //
-// Guarantees: a window is recovered only when it starts at the read offset of the source, no delta of it is added in part,
-// and all rows and keys are present. Every other window is dropped, since the log can rebuild it.
+// Guarantees: a window is recovered only when it starts at the read offset of the source. No delta of it may be added
+// in part, and all rows and keys must be present. Every other window is dropped, since the log can rebuild it.
 
 import { createKeyTable, type EngineState, type KeyTable } from '@pulses/aggregation-api';
 import type { Logger } from '@pulses/shared-ports';

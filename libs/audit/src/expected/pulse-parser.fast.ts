@@ -1,8 +1,8 @@
 // The fast path: parses source messages of the common shape from their bytes.
 //
-// Shares no code with the ingestor's reader. Leaves every message of another shape to pulse-parser.ts: escapes, nested
-// values, many unknown keys, numbers with an exponent or out of range, control characters, and everything invalid. The
-// spec compares the two parsers.
+// Shares no code with the ingestor's reader. Leaves every message of another shape to pulse-parser.ts. That is escapes,
+// nested values, many unknown keys, control characters, numbers with an exponent or out of range, and everything
+// invalid. The spec compares the two parsers.
 
 import {
   createAmount,

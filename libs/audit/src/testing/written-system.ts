@@ -1,5 +1,5 @@
-// A source and the outputs that an ingestor writes for it, made in one go: ids and line formats from the model, sums with
-// BigInt, and none of the audit's own code.
+// A source and the outputs that an ingestor writes for it, made in one go. Ids and line formats are from the model,
+// sums use BigInt, and nothing is the audit's own code.
 
 import { createKeyTable } from '@pulses/aggregation-api';
 import {

@@ -1,7 +1,8 @@
 // One connection to a broker: requests and their responses, and streams of responses.
 //
 // Guarantees: requests leave in the order of the calls; each promise settles once. A lost connection, a broken frame or
-// a late response ends the connection: every pending call and stream, and every later one, fails with the same error.
+// a late response ends the connection. Every pending call and stream, and every later one, then fails with the same
+// error.
 
 import {
   createFrameAssembler,

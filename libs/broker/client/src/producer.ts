@@ -5,9 +5,9 @@
 // first result. Survives a restart of the broker, not one of this process.
 //
 // A broker forgets a producer that stored nothing for PRODUCER_KEPT_MS, and would take its first batch, sent again, for
-// that of a new one. So this asks for the log's clock before the first batch is sent, and again before it is repeated: once
-// so much time has passed, the producer fails with PRODUCER_EXPIRED. After half of that time without a batch it takes
-// a new id. A later batch than the first is never stored twice: a broker that has forgotten refuses it.
+// that of a new one. So this asks for the log's clock before the first batch is sent, and again before it is repeated.
+// Once so much time has passed, the producer fails with PRODUCER_EXPIRED. After half of that time without a batch it
+// takes a new id. A later batch than the first is never stored twice: a broker that has forgotten refuses it.
 // Bounds: `inFlightMax` batches in flight; the caller bounds the rest by awaiting `ready`.
 
 import {

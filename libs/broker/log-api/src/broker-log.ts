@@ -1,8 +1,8 @@
 // What the broker stores, as its server sees it: topics of messages, producers, positions and group epochs, all in
 // one journal. The server owns connections and leases; the log owns everything that survives a restart.
 //
-// Guarantees: a promise of a change resolves only after the change is durable; changes take effect in the order of
-// the calls; nothing that is not durable is ever visible through `read`, `topic`, `topics` or `positions`.
+// Guarantees: a promise of a change resolves only after the change is durable. Changes take effect in the order of the
+// calls. Nothing that is not durable is ever visible through `read`, `topic`, `topics` or `positions`.
 
 import type {
   Incarnation,
@@ -107,8 +107,8 @@ export interface BrokerLog {
 
   /**
    * Raises the group's epoch, durably, and resolves to it: every commit of a lower epoch is now FENCED. With
-   * `sourceTopic`, which is made when it does not exist, the group also claims the outputs of that topic: no other group
-   * may then publish them. A commit with appends claims those of its topic in the same way.
+   * `sourceTopic`, which is made when it does not exist, the group also claims the outputs of that topic. No other
+   * group may then publish them. A commit with appends claims those of its topic in the same way.
    *
    * @throws PulsesError OUTPUTS_OWNED (another group has claimed them), TOPIC_INVALID, storage errors
    */
@@ -141,9 +141,9 @@ export interface BrokerLog {
   positions(group: string, topic: string): Promise<StoredPosition[]>;
 
   /**
-   * Durable messages from `fromOffset` on: the first batch starts exactly there; together at most `bytesMax` of payload,
-   * yet at least one message; empty at the high watermark. A batch that is what was appended may have the checksum that
-   * came with it.
+   * Durable messages from `fromOffset` on, where the first batch starts exactly. Together they have at most `bytesMax`
+   * of payload, yet at least one message. Empty at the high watermark. A batch that is what was appended may have the
+   * checksum that came with it.
    *
    * @throws PulsesError TOPIC_UNKNOWN (deleted, or another incarnation), OFFSET_OUT_OF_RANGE, JOURNAL_CORRUPT,
    * OVERLOADED (no descriptor is left), STORAGE_FAILED (the disk cannot be read)
@@ -151,8 +151,8 @@ export interface BrokerLog {
   read(topic: string, incarnation: Incarnation, fromOffset: number, bytesMax: number): Promise<RecordBatch[]>;
 
   /**
-   * Calls `listener` after the high watermark of the topic moves, and after the topic is made or deleted; calls are
-   * a wake-up only and may be merged. Returns the function that ends it. The topic need not exist.
+   * Calls `listener` after the high watermark of the topic moves, and after the topic is made or deleted. Calls are a
+   * wake-up only and may be merged. Returns the function that ends it. The topic need not exist.
    */
   onChange(topic: string, listener: () => void): () => void;
 

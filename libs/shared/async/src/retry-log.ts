@@ -1,7 +1,7 @@
 // The log of a retry loop: a line a reason, not a line an attempt.
 //
-// Guarantees: a failure is news at the first attempt, when its reason differs from the one before, and once in
-// `REPEATED_AFTER_MS` while it stays the same.
+// Guarantees: a failure is news at the first attempt, and when its reason differs from the one before. While it stays
+// the same, it is news once in `REPEATED_AFTER_MS`.
 
 import { isPulsesError } from '@pulses/shared-errors';
 import type { Clock, Logger } from '@pulses/shared-ports';

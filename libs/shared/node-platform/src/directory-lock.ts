@@ -4,8 +4,8 @@
 // neither flock nor fcntl, but its built-in SQLite takes an fcntl lock for a transaction. That second lock, on a file of the
 // directory, also holds between containers on one volume. The kernel releases both at the end of the process, even after
 // SIGKILL.
-// Does not survive: the removal of the file while brokers of two containers start; for the second lock, file systems without
-// POSIX locks (some network mounts).
+// Does not survive: the removal of the file while brokers of two containers start. The second lock does not survive
+// file systems without POSIX locks (some network mounts).
 
 import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';

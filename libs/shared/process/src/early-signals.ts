@@ -1,9 +1,10 @@
 // Signals of the moments before a program listens for them.
 //
-// Guarantees: from `holdSignals` on, SIGTERM and SIGINT are kept for the first listener, and SIGHUP and SIGUSR1 do nothing.
-// As PID 1, as in a container, a SIGTERM or SIGINT of the time before is kept as well, from the first milliseconds on, when
-// Node sets handlers of its own. Such a handler removes itself and raises the signal again, which Linux drops for PID 1. So a
-// missing handler tells of the signal. Any other process has ended by it. Bounds: HELD_MAX signals.
+// Guarantees: from `holdSignals` on, SIGTERM and SIGINT are kept for the first listener, and SIGHUP and SIGUSR1 do
+// nothing. As PID 1, as in a container, a SIGTERM or SIGINT of the time before is kept as well. That time begins in the
+// first milliseconds, when Node sets handlers of its own. Such a handler removes itself and raises the signal again,
+// which Linux drops for PID 1. So a missing handler tells of the signal. Any other process has ended by it. Bounds:
+// HELD_MAX signals.
 
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';

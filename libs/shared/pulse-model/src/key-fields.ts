@@ -1,7 +1,7 @@
 // The key fields of output lines, by key id: `"tenant_id":…,"product_sku":…,"use_unit":…`. They are encoded once per key
 // and window and copied into each line.
 //
-// The fields lie back to back in pages, so a key takes six bytes more than its text; a buffer of its own would take a
+// The fields lie back to back in pages, so a key takes six bytes more than its text. A buffer of its own would take a
 // hundred more. Growth copies nothing, and reading allocates nothing. Bounds: `PAGES_MAX` pages.
 
 import { PulsesError } from '@pulses/shared-errors';

@@ -36,8 +36,8 @@ export function listMembers(bytes: Uint8Array, start: number, end: number, membe
 
 /**
  * A lookup key of a member: a quote and the decoded bytes of its key, one character each. Lookup keys are equal exactly
- * when the keys are. The quote prevents V8 from hashing a key of digits as an array index, which older versions do
- * without a seed, so that crafted messages could make all keys collide.
+ * when the keys are. The quote prevents V8 from hashing a key of digits as an array index. Older versions do that
+ * without a seed, so crafted messages could make all keys collide.
  */
 export function keyOfMember(bytes: Buffer, { keyStart, keyEnd }: Member): string {
   return keyOf(unescaped(bytes.subarray(keyStart + 1, keyEnd - 1)));

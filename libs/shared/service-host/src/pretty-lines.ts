@@ -1,7 +1,7 @@
 // JSON log lines as text for a person at a terminal.
 //
-// Guarantees: a line of a level, the event and its fields stays one line, an error's stack trace aside; no character of a
-// value steers the terminal.
+// Guarantees: a line of a level, the event and its fields stays one line, an error's stack trace aside. No character of
+// a value steers the terminal.
 
 import { prettyFactory } from 'pino-pretty';
 

@@ -3,8 +3,9 @@
 // Guarantees: a bad setting ends with one line and exit code 2, damaged data with 3, any other failure with 1. SIGTERM,
 // SIGINT and the end of the launching parent start a clean stop, which exits with 0, or with 1 after `STOP_MS_MAX`. A
 // second signal exits at once with 130 (SIGINT) or 143 (SIGTERM). The terminal and Nx both forward the same Ctrl-C, so
-// signals within `SAME_SIGNAL_MS` of the first count as one. When they came while the program was loading, their times are
-// not known: the same signal counts as a second one if it may have come later than that. SIGHUP reads tokens and certificates again.
+// signals within `SAME_SIGNAL_MS` of the first count as one. When they came while the program was loading, their times
+// are not known. The same signal then counts as a second one if it may have come later than that. SIGHUP reads tokens
+// and certificates again.
 
 import type { Logger } from '@pulses/shared-ports';
 import { errorLine, exitCodeOf, nodeProcess, version, type ProcessPort } from '@pulses/shared-process';

@@ -1,6 +1,6 @@
 // Hosts and addresses as a user writes them.
 //
-// Guarantees: one host has one spelling after reading, so that a check for loopback cannot be fooled by another one:
+// Guarantees: one host has one spelling after reading, so that a check for loopback cannot be fooled by another one.
 // `LOCALHOST`, `127.1` and `[::1]` become `localhost`, `127.0.0.1` and `::1`.
 
 import { isIPv4, isIPv6 } from 'node:net';

@@ -12,8 +12,9 @@
 //   28   u32  its key in this window + 1
 //   32   key fields: "tenant_id":"…","product_sku":"…","use_unit":"…". They hold the labels as a usual line has them.
 //
-// The hash is multilinear over words of 32 bits, with a secret 64-bit coefficient for each word and each length: two keys
-// share its 32 bits with a probability of 2^-32 (Lemire and Kaser, "Strongly universal string hashing is fast", 2014).
+// The hash is multilinear over words of 32 bits, with a secret 64-bit coefficient for each word and each length. Two
+// keys share its 32 bits with a probability of 2^-32 (Lemire and Kaser, "Strongly universal string hashing is fast",
+// 2014).
 
 import { areEqual } from './bytes';
 import { bindings, coefficients, slots } from './memory';

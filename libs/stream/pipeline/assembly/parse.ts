@@ -1,9 +1,10 @@
 // Parses a pulse in the usual form, 16 bytes at a time where that pays.
 //
-// Usual: the known keys in any order, each once, with at most one space behind a colon or comma; strings without escapes and
-// control characters; a `pulse_id` of ASCII; numbers of up to 15 digits on either side of the point, without exponent.
-// Anything else is refused here and left to the reader of the pulse model. If its labels are those of a key that this reader
-// has accepted before, a usual line is a pulse for it too, with the same values: so labels need no check of their UTF-8.
+// Usual: the known keys in any order, each once, with at most one space behind a colon or comma. Strings have no
+// escapes and no control characters, and a `pulse_id` is ASCII. Numbers have up to 15 digits on either side of the
+// point, and no exponent. Anything else is refused here and left to the reader of the pulse model. If the labels of a
+// usual line are those of a key that this reader has accepted before, it is a pulse with the same values. So labels
+// need no check of their UTF-8.
 //
 // Reads up to 16 bytes beyond the line's end; a parse that runs past the end is refused, since places only grow.
 

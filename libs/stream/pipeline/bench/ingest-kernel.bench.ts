@@ -1,5 +1,6 @@
-// What does a pulse cost the ingestor's CPU from source bytes to grouped lines by tenant and sums by key, by the kernel in
-// WebAssembly and by its definition? And what does a sum of a window cost it, from its limbs to its line in a commit?
+// What does a pulse cost the ingestor's CPU from source bytes to grouped lines by tenant and sums by key? It is asked
+// of the kernel in WebAssembly and of its definition. And what does a sum of a window cost it, from its limbs to its
+// line in a commit?
 //
 // Both kernels take turns in one process, so that other load on the machine meets both. The bench checks that sums are exact,
 // that both write the same number of bytes, and that every key has a line.

@@ -1,8 +1,8 @@
 // Merges what a session reads with what it emits, one step at a time.
 //
-// Guarantees: the next step is made only when the caller asks for it, so everything that the caller does with a step happens
-// between two events. While both sides have steps, neither starves: an emission step is due once in a turn of the event loop,
-// and after `EVENTS_IN_A_ROW_MAX` events it goes first. No event is lost or reordered.
+// Guarantees: the next step is made only when the caller asks for it. So everything that the caller does with a step
+// happens between two events. While both sides have steps, neither starves. An emission step is due once in a turn of
+// the event loop, and after `EVENTS_IN_A_ROW_MAX` events it goes first. No event is lost or reordered.
 
 import type { SourceEvent, SourceStream } from '@pulses/connector-api';
 

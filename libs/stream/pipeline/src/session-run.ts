@@ -1,10 +1,11 @@
 // One session from its stored positions to its end: read, decode, group, sum, commit.
 //
-// Guarantees: a grouped line or dead letter is committed once, together with the position behind it; a window's sums are
-// committed once, after the log has proven that the window is over. Nothing but the log decides a byte of the outputs.
+// Guarantees: a grouped line or dead letter is committed once, together with the position behind it. A window's sums
+// are committed once, after the log has proven that the window is over. Nothing but the log decides a byte of the
+// outputs.
 //
-// The parts: `FairMerge` makes steps of what is read and what is emitted, `StepHandler` carries them out by `IngestKernel`
-// (decode and sum), `GroupedWriter` (commits of lines) and `WindowSequence` (commits of sums).
+// The parts: `FairMerge` makes steps of what is read and what is emitted. `StepHandler` carries them out by
+// `IngestKernel` (decode and sum), `GroupedWriter` (commits of lines) and `WindowSequence` (commits of sums).
 
 import type { Session } from '@pulses/connector-api';
 import { withTimeout } from '@pulses/shared-async';

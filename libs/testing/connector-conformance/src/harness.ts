@@ -10,8 +10,9 @@ export interface ConnectorHarness {
   /** A connector with connections of its own, as another process would have it. The suite closes it. */
   createConnector(): Connector;
   /**
-   * The same, as a process that is paused once its session is open: it sends no sign of life, so its lease runs out within
-   * a second, but its session still takes calls. Called only when `supports.standby` is declared. The suite closes it.
+   * The same, as a process that is paused once its session is open. It sends no sign of life, so its lease runs out
+   * within a second, but its session still takes calls. Called only when `supports.standby` is declared. The suite
+   * closes it.
    */
   createPausedConnector(): Connector;
   /** Stores messages (each without a line feed) on the source topic, in order; resolves when they are stored. */

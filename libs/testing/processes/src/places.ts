@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Below the ephemeral ports: an outgoing connection could take one of these before the server listens on it, even a
- * client that looks for its server and so connects to itself.
+ * Below the ephemeral ports. An outgoing connection could take one of these before the server listens on it. Even a
+ * client that looks for its server could, and so connect to itself.
  */
 const [FIRST_PORT, PORTS] = [10_000, 20_000];
 let nextPort = Math.floor(Math.random() * PORTS);

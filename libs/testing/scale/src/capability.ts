@@ -1,7 +1,7 @@
 // Tests that need something of the machine, such as the right to mount a file system.
 //
-// Guarantees: where it is missing, the test shows as skipped, with the reason. The target of such a spec has the same capability
-// among its inputs, which keeps the skip out of Nx's cache; a spec of the workspace checks that.
+// Guarantees: where it is missing, the test shows as skipped, with the reason. The target of such a spec has the same
+// capability among its inputs, which keeps the skip out of Nx's cache. A spec of the workspace checks that.
 
 import { it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';

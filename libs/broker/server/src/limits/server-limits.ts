@@ -20,8 +20,8 @@ export interface ServerLimits {
   /** Refusals of one kind share a log line in this time, after the first. */
   readonly refusalLogMs: number;
   /**
-   * Time from the accept, or from the end of the rate limit's wait, until the client has chosen its protocol and, in the
-   * binary protocol, sent its hello.
+   * Time until the client has chosen its protocol and, in the binary protocol, sent its hello. It runs from the accept,
+   * or from the end of the rate limit's wait.
    */
   readonly openingMs: number;
   /** Bytes of the binary protocol that a client may send before its hello is accepted. */

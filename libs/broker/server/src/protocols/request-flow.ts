@@ -2,7 +2,7 @@
 //
 // Guarantees: requests take effect in the order they arrived, also when a client sends them without waiting. The log
 // keeps the order of mutations; a read waits for the mutations before it. Answers may overtake each other. Nothing
-// starts while a slow client does not take its answers, and one read at a time is in flight: answers that are longer
+// starts while a slow client does not take its answers, and one read at a time is in flight. So answers that are longer
 // than their requests cannot pile up.
 
 import { freeMemory, type Request } from '@pulses/broker-wire';

@@ -1,6 +1,6 @@
 // A BrokerLog in memory. A test can hold its disk, fill it and break it.
 //
-// Guarantees: what the conformance suite of the interface asks for. A change is decided in the order of the calls, and
+// Guarantees: what the conformance suite of the interface asks for. A change is decided in the order of the calls. It
 // becomes durable one turn of the event loop later, or when the test releases the disk.
 // Does not survive: anything. There is no restart.
 // `leaksHeadClock` puts a bug in: the clock runs ahead of messages that are not durable yet.

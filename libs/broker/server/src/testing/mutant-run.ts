@@ -1,9 +1,9 @@
-// A broker's door under mutated frames: the server, its connections and a log on a simulated disk; only the sockets are left
-// out, since they would be most of the work.
+// A broker's door under mutated frames: the server, its connections and a log on a simulated disk. Only the sockets are
+// left out, since they would be most of the work.
 //
-// Guarantees: throws, with what is wrong, unless every mutant was answered, refused with an error that ends its
-// connection alone, or dropped for a frame that never became whole; unless a client beside them was served all the time;
-// and unless everything stored can be read, also after a restart.
+// Guarantees: throws with what is wrong. Every mutant has to be answered, refused with an error that ends its
+// connection alone, or dropped for a frame that never became whole. A client beside them has to be served all the time.
+// Everything stored has to be readable, also after a restart.
 
 import { openBrokerLog } from '@pulses/broker-log';
 import type { BrokerLog } from '@pulses/broker-log-api';

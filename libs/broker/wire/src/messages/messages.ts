@@ -1,9 +1,9 @@
 // The messages of the broker's own protocol, as plain values. docs/formats/broker-protocol.md has the bytes.
 //
 // One connection carries many requests at once: a correlation id, chosen by the client, ties each answer to its
-// request. Every request gets exactly one answer (its own kind, or `error`), except `fetch`, which opens a stream
-// of answers under its correlation id, and `credit` and `stop-fetch`, which get none of their own.
-// Requests of one connection take effect in the order sent.
+// request. Every request gets exactly one answer (its own kind, or `error`), with three exceptions. `fetch` opens a
+// stream of answers under its correlation id; `credit` and `stop-fetch` get none of their own. Requests of one
+// connection take effect in the order sent.
 
 import { FieldWriter } from '@pulses/shared-binary';
 import { createBodyReader, violation } from '../body';

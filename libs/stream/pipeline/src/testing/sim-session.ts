@@ -1,7 +1,8 @@
 // One member's time on the simulated log.
 //
-// Keeps the promises of the interface and nothing else: commits take effect in order one turn of the event loop later, or
-// when the test releases them; the session ends with its first failure. Reports a caller's mistakes to the log's `fault`.
+// Keeps the promises of the interface and nothing else. Commits take effect in order one turn of the event loop later,
+// or when the test releases them. The session ends with its first failure. Reports a caller's mistakes to the log's
+// `fault`.
 
 import type { OutputCommit, Position, Session, SourceIdentity, SourceStream } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';

@@ -1,8 +1,8 @@
 // The keys of a session's windows, one window after the other, over one dictionary.
 //
-// A key that comes again in the next window is known already. A dictionary that has grown too large is left to the windows that
-// use it, and the next window starts another one: so keys that no longer come are forgotten, and a window always has room for
-// its limit.
+// A key that comes again in the next window is known already. A dictionary that has grown too large is left to the
+// windows that use it, and the next window starts another one. So keys that no longer come are forgotten, and a window
+// always has room for its limit.
 //
 // Bounds: two dictionaries are in use, since two windows exist.
 

@@ -1,7 +1,7 @@
 // The windows of a session: the open one, and the one before it until the engine has forgotten it.
 //
-// Guarantees: windows are sealed, emitted and dropped in the order of their starts; a window is sealed once everything read
-// into it was handed to the engine and the commit flow. Bounds: two windows.
+// Guarantees: windows are sealed, emitted and dropped in the order of their starts. A window is sealed once everything
+// read into it was handed to the engine and the commit flow. Bounds: two windows.
 
 import { windowStartOf, type EngineState } from '@pulses/aggregation-api';
 import { PulsesError } from '@pulses/shared-errors';
@@ -54,8 +54,8 @@ export class WindowSequence implements Emission {
   }
 
   /**
-   * Answers the window of a message: the open one, or a new one that starts at `nextOffset`, once the log has passed the
-   * open one's end. @throws PulsesError PROTOCOL_VIOLATION when the log's time runs backwards
+   * Answers the window of a message: the open one, or, once the log has passed its end, a new one that starts at
+   * `nextOffset`. @throws PulsesError PROTOCOL_VIOLATION when the log's time runs backwards
    */
   async enter(timestampMs: number, nextOffset: number): Promise<OpenWindow> {
     if (this.#isOver(timestampMs)) await this.close();
