@@ -10,12 +10,9 @@ import { workspaceRoot } from '@pulses/testing-processes';
 /** The order of the page. A bench that is not listed comes last. */
 const ORDER = [
   'ingest',
-  'ingest-lines',
   'produce',
   'latency',
-  'baseline',
   'tenants',
-  'growth',
   'open-keys',
   'replay',
   'idle',
