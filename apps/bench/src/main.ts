@@ -6,6 +6,7 @@
 // The page then holds what was measured before, and is not stored. Temporary data is removed at exit, including on
 // failure.
 
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,6 +30,7 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
+const commit = execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim();
 const directory = mkdtempSync(join(tmpdir(), 'pulses-benches-'));
 const ending = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
@@ -59,7 +61,7 @@ function write(page: string, date: string): void {
 
 function print(failure: Error | undefined): void {
   const date = new Date().toISOString().slice(0, 10);
-  const page = pageOf(results, { profile, date, isSmoke: values.smoke });
+  const page = pageOf(results, { profile, date, commit, isSmoke: values.smoke });
   process.stdout.write(page);
   if (failure !== undefined) {
     say(`${failure.message}; nothing after it was measured`);

@@ -3,7 +3,7 @@ import type { Measure, Measurement } from '@pulses/testing-benches';
 import { documentOf, pageOf } from './page';
 import { inPageOrder, resultsOf } from './run-bench';
 
-const OPTIONS = { profile: undefined, date: '2025-01-01', isSmoke: false };
+const OPTIONS = { profile: undefined, date: '2025-01-01', commit: 'abc1234', isSmoke: false };
 
 const measurement = (...measures: Measure[]): Measurement => ({
   bench: 'some',
@@ -39,7 +39,7 @@ describe('the page', () => {
       'how fast',
       '600,000 pulses/s (in parts)',
       '1.5 / 20 ms (commit)',
-      'rate ≥ 600,000 ✓, ratio ≥ 0.3 ✗, p50 ≤ 1 ✗, p99 ≤ 20 ✓',
+      'rate ≥ 600,000 ✓ met, ratio ≥ 0.3 ✗ missed, p50 ≤ 1 ✗ missed, p99 ≤ 20 ✓ met',
       'parse: 2,400,000 lines/s',
       '0.25',
       'counts',
@@ -53,23 +53,38 @@ describe('the page', () => {
       targets: [{ about: 'rate', atLeast: 1 }],
       checked: 'sums',
     };
-    expect(rowOf(measure)).toEqual(['what', '1.07 ×', '–', 'rate ≥ 1 ✗', '–', '–', 'sums']);
-    expect(rowOf({ ...measure, targets: [{ about: 'figure', atMost: 1.1 }] })?.[3]).toBe('≤ 1.1 ✓');
+    expect(rowOf(measure)).toEqual(['what', '1.07 ×', '–', 'rate ≥ 1 ✗ missed', '–', '–', 'sums']);
+    expect(rowOf({ ...measure, targets: [{ about: 'figure', atMost: 1.1 }] })?.[3]).toBe('≤ 1.1 ✓ met');
   });
 
-  it('names the machine once, the settings and what was skipped', () => {
+  it('says how many questions meet all of their targets, and shows those without one apart', () => {
+    const measure = (value: number, ...atMost: number[]): Measure => ({
+      question: `is it ${value}`,
+      figure: { value, unit: '×' },
+      targets: atMost.map((bound) => ({ about: 'figure', atMost: bound })),
+      checked: 'sums',
+    });
+    const page = pageOf([measurement(measure(1, 1, 2), measure(2), measure(3, 4, 2))], OPTIONS);
+    expect(page).toContain('Targets of 1 of 2 questions are met.');
+    expect(page).toMatch(/is it 1 [^]*is it 3 [^]*Without a target:[^]*is it 2 /);
+  });
+
+  it('names the commit, the machine once, the settings and what was skipped', () => {
     const page = pageOf([measurement(), { ...measurement(), bench: 'peer', skipped: 'there is no program' }], {
       ...OPTIONS,
       profile: 'Where the time goes',
     });
     expect(page.match(/2 × CPU, Node 24/g)).toHaveLength(1);
+    expect(page).toContain('Commit `abc1234`. 2 × CPU');
     expect(page).toContain('| some  | pulses 1,000,000, window 5s |');
     expect(page).toContain('Skipped: peer, there is no program.');
     expect(page).toContain('Where the time goes');
   });
 
   it('is a document of its own, kept by its date', () => {
-    expect(pageOf([measurement()], OPTIONS)).toMatch(/^# Benchmarks of 2025-01-01\n\n.*\(README\.md\)\.\n\n2 × CPU/);
+    expect(pageOf([measurement()], OPTIONS)).toMatch(
+      /^# Benchmarks of 2025-01-01\n\n.*\(README\.md\)\.\n\nCommit `abc1234`. 2 × CPU/,
+    );
     expect(documentOf(OPTIONS.date)).toBe('docs/benchmarks/2025-01-01.md');
   });
 });

@@ -10,23 +10,30 @@ export interface PageOptions {
   /** Where the time goes, as Markdown. */
   readonly profile: string | undefined;
   readonly date: string;
+  /** What was measured, as `git describe` names it. */
+  readonly commit: string;
   readonly isSmoke: boolean;
 }
 
 /** The document that holds the page of a date, from the workspace's root. */
 export const documentOf = (date: string) => `${DIRECTORY}/${date}.md`;
 
-/** Everything measured, as a document of its own. */
-export function pageOf(measured: readonly Measurement[], { profile, date, isSmoke }: PageOptions): string {
+/** Everything measured, as a document of its own. Questions with a target come first. */
+export function pageOf(measured: readonly Measurement[], options: PageOptions): string {
+  const { profile, date, commit, isSmoke } = options;
   const machines = new Set(measured.map(({ machine }) => machine));
+  const measures = measured.flatMap((measurement) => measurement.measures);
+  const [aimed, others] = [measures.filter(hasTarget), measures.filter((measure) => !hasTarget(measure))];
   const parts = [
     `# Benchmarks of ${date}`,
     'Written by `npx nx run bench:all --write`. [How to read this page](README.md).',
-    `${[...machines].join('; ')}.${isSmoke ? ' Smoke sizes: the results are checked, the times mean nothing.' : ''}`,
+    `Commit \`${commit}\`. ${[...machines].join('; ')}.${isSmoke ? ' Smoke sizes: the results are checked, the times mean nothing.' : ''}`,
+    summaryOf(aimed),
     tableOf(
       ['question', 'measured', 'latency p50 / p99', 'target', 'baseline, same run', 'ratio', 'checked'],
-      measured.flatMap(({ measures }) => measures.map(rowOf)),
+      aimed.map((measure) => [...resultOf(measure), targetsText(measure), ...comparisonOf(measure)]),
     ),
+    ...(others.length === 0 ? [] : ['Without a target:', tableOfOthers(others)]),
     'Settings:',
     tableOf(['bench', 'settings'], measured.filter(({ skipped }) => skipped === undefined).map(settingsRow)),
     ...measured
@@ -37,38 +44,59 @@ export function pageOf(measured: readonly Measurement[], { profile, date, isSmok
   return `${parts.join('\n\n')}\n`;
 }
 
-function rowOf(measure: Measure): string[] {
-  const { question, latency, targets, baseline, checked } = measure;
-  return [
-    question,
-    measuredText(measure),
-    latency === undefined ? '–' : `${latency.p50Ms} / ${latency.p99Ms} ms (${latency.of})`,
-    targets.length === 0 ? '–' : targets.map((target) => targetText(measure, target)).join(', '),
-    baseline === undefined ? '–' : `${baseline.name}: ${numberText(baseline.value)} ${baseline.unit}`,
-    baseline === undefined ? '–' : String(baseline.ratio),
-    checked,
-  ];
+const hasTarget = ({ targets }: Measure) => targets.length > 0;
+
+function summaryOf(measures: readonly Measure[]): string {
+  const met = measures.filter((measure) => measure.targets.every((target) => isMet(measure, target))).length;
+  return `Targets of ${met} of ${measures.length} questions are met.`;
 }
+
+const tableOfOthers = (measures: readonly Measure[]): string =>
+  tableOf(
+    ['question', 'measured', 'latency p50 / p99', 'baseline, same run', 'ratio', 'checked'],
+    measures.map((measure) => [...resultOf(measure), ...comparisonOf(measure)]),
+  );
+
+/** Question, result and latency. */
+function resultOf(measure: Measure): string[] {
+  const { question, latency } = measure;
+  const latencyText = latency === undefined ? '–' : `${latency.p50Ms} / ${latency.p99Ms} ms (${latency.of})`;
+  return [question, measuredText(measure), latencyText];
+}
+
+/** Baseline, ratio and check. */
+function comparisonOf({ baseline, checked }: Measure): string[] {
+  if (baseline === undefined) return ['–', '–', checked];
+  return [`${baseline.name}: ${numberText(baseline.value)} ${baseline.unit}`, String(baseline.ratio), checked];
+}
+
+const targetsText = (measure: Measure): string =>
+  measure.targets.map((target) => targetText(measure, target)).join(', ');
 
 function measuredText({ rate, figure, detail }: Measure): string {
   const parts = [
     ...(figure === undefined ? [] : [`${numberText(figure.value)} ${figure.unit}`]),
     ...(rate === undefined ? [] : [`${numberText(rate)} pulses/s`]),
   ];
-  return parts.join('; ') + (detail === undefined ? '' : ` (${detail})`);
+  return (parts.length === 0 ? '–' : parts.join('; ')) + (detail === undefined ? '' : ` (${detail})`);
 }
 
 type Target = Measure['targets'][number];
 
-function targetText(measure: Measure, { about, atLeast, atMost }: Target): string {
+function isMet(measure: Measure, { about, atLeast, atMost }: Target): boolean {
   const value = valueOf(measure, about);
-  const isMet =
-    value !== undefined && (atLeast === undefined || value >= atLeast) && (atMost === undefined || value <= atMost);
+  return (
+    value !== undefined && (atLeast === undefined || value >= atLeast) && (atMost === undefined || value <= atMost)
+  );
+}
+
+function targetText(measure: Measure, target: Target): string {
+  const { about, atLeast, atMost } = target;
   const bounds = [
     ...(atLeast === undefined ? [] : [`≥ ${numberText(atLeast)}`]),
     ...(atMost === undefined ? [] : [`≤ ${numberText(atMost)}`]),
   ];
-  return `${about === 'figure' ? '' : `${about} `}${bounds.join(' ')} ${isMet ? '✓' : '✗'}`;
+  return `${about === 'figure' ? '' : `${about} `}${bounds.join(' ')} ${isMet(measure, target) ? '✓ met' : '✗ missed'}`;
 }
 
 function valueOf({ rate, latency, figure, baseline }: Measure, about: Target['about']): number | undefined {
