@@ -8,8 +8,8 @@ export interface BrokerProcess {
   readonly port: number;
   readonly httpPort: number;
   readonly dataDir: string;
-  /** Ends it by the signal and starts it again on the same ports and data. */
-  restart(signal: NodeJS.Signals): Promise<void>;
+  /** Ends it by the signal and starts it again on the same ports and data, with the same arguments or others. */
+  restart(signal: NodeJS.Signals, args?: readonly string[]): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -17,15 +17,15 @@ export async function startBrokerProcess(args: readonly string[] = []): Promise<
   const [port, httpPort] = [await freePort(), await freePort()];
   const directory = await makeTempDirectory();
   const dataDir = join(directory.path, 'data');
-  const start = async (): Promise<RunningApp> => {
+  const start = async (own: readonly string[]): Promise<RunningApp> => {
     const started = startApp({
       app: 'broker',
-      args: [`--port=${port}`, `--http-port=${httpPort}`, `--data-dir=${dataDir}`, ...args],
+      args: [`--port=${port}`, `--http-port=${httpPort}`, `--data-dir=${dataDir}`, ...own],
     });
     await started.waitForReady();
     return started;
   };
-  let app = await start();
+  let app = await start(args);
   return {
     get app() {
       return app;
@@ -33,10 +33,10 @@ export async function startBrokerProcess(args: readonly string[] = []): Promise<
     port,
     httpPort,
     dataDir,
-    async restart(signal) {
+    async restart(signal, others = args) {
       app.signal(signal);
       await app.exited;
-      app = await start();
+      app = await start(others);
     },
     async stop() {
       await app.stop();

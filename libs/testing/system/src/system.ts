@@ -15,13 +15,21 @@ export interface System {
   stop(): Promise<void>;
 }
 
-export async function startSystem(options: { ingestorArgs?: readonly string[] } = {}): Promise<System> {
+export interface SystemOptions {
+  readonly brokerArgs?: readonly string[];
+  readonly ingestorArgs?: readonly string[];
+}
+
+export async function startSystem(options: SystemOptions = {}): Promise<System> {
   const [port, brokerHttp, ingestorHttp] = [await freePort(), await freePort(), await freePort()];
   const directory = await makeTempDirectory();
   const dataDir = join(directory.path, 'data');
   const start = {
     broker: () =>
-      startApp({ app: 'broker', args: [`--port=${port}`, `--http-port=${brokerHttp}`, `--data-dir=${dataDir}`] }),
+      startApp({
+        app: 'broker',
+        args: [`--port=${port}`, `--http-port=${brokerHttp}`, `--data-dir=${dataDir}`, ...(options.brokerArgs ?? [])],
+      }),
     ingestor: () =>
       startApp({
         app: 'ingestor',
