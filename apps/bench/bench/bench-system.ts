@@ -35,8 +35,8 @@ export interface BenchSystem {
   untilGrouped(pulses: number): Promise<void>;
   /** Resolves once this number of pulses is in stored window sums. */
   untilClosed(pulses: number): Promise<void>;
-  /** Resolves once the topic files hold everything stored. */
-  untilWritten(): Promise<void>;
+  /** Resolves once no full segment waits to be sealed. */
+  untilSealed(): Promise<void>;
   /** The number of pulses with a stored grouped line. */
   groupedPulses(): Promise<number>;
   /** The number of grouped lines of all tenants. */
@@ -76,7 +76,7 @@ function benchOf(system: System, link: BrokerLink): BenchSystem {
   const metricIn = (text: string, name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
   const metrics = () => metricsAt(system.ingestorHttpPort);
   const metric = async (name: string) => metricIn(await metrics(), name);
-  const unwrittenBytes = async () => metricIn(await metricsAt(system.brokerHttpPort), 'pulses_unwritten_bytes');
+  const unsealedBytes = async () => metricIn(await metricsAt(system.brokerHttpPort), 'pulses_unsealed_bytes');
   const position = (name: 'grouped' | 'windowed') => link.position(GROUP, SOURCE_TOPIC, name);
   const untilClosed = (pulses: number) => until(async () => (await position('windowed')) >= pulses);
   const groupedLines = async () => {
@@ -103,7 +103,7 @@ function benchOf(system: System, link: BrokerLink): BenchSystem {
     metric,
     untilGrouped: (pulses) => until(async () => (await position('grouped')) >= pulses),
     untilClosed,
-    untilWritten: () => until(async () => (await unwrittenBytes()) === 0),
+    untilSealed: () => until(async () => (await unsealedBytes()) === 0),
     groupedPulses: () => position('grouped'),
     groupedLines,
     async commitPercentilesMs() {

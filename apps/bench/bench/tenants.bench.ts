@@ -38,7 +38,7 @@ async function costOf(tenants: number): Promise<Cost> {
     await bench.publish(first, batches);
     await bench.untilGrouped(batches * FIRST_BATCH_PULSES);
     await bench.untilClosed(batches * FIRST_BATCH_PULSES);
-    await bench.untilWritten();
+    await bench.untilSealed();
 
     const [start, before] = [performance.now(), bench.cpu()];
     const generator = startGenerator(bench.system.port, { pulses: PULSES, tenants, skus: SKUS });
@@ -46,7 +46,7 @@ async function costOf(tenants: number): Promise<Cost> {
     const seconds = (performance.now() - start) / 1000;
     const sent = await generator.summary();
     await bench.untilClosed(batches * FIRST_BATCH_PULSES + PULSES);
-    await bench.untilWritten();
+    await bench.untilSealed();
     const after = bench.cpu();
     const cpu = after.broker - before.broker + after.ingestor - before.ingestor;
     const cost = { tenants, rate: PULSES / seconds, micros: (cpu * 1e6) / PULSES };

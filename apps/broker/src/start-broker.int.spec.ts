@@ -179,7 +179,7 @@ describe('a broker', () => {
     const { port, httpPort } = await start();
     const metricsOf = async () => (await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text()).split('\n');
     expect(await metricsOf()).toContain('pulses_appended_total{topic_kind="source"} 0');
-    expect(await metricsOf()).toContain('pulses_unwritten_bytes 0');
+    expect(await metricsOf()).toContain('pulses_unsealed_bytes 0');
     await ask(port, [hello(''), produce('source.pulses', 'one', 'two', 'three')]);
     await ask(port, [hello(''), produce('tenants.acme.grouped.pulses', 'x')]);
     const lines = await metricsOf();

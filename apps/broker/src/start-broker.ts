@@ -1,19 +1,11 @@
 // Wires a broker: storage first, then the listener, then readiness.
 
-import { BROKER_LOG_DEFAULTS, openBrokerLog, type FsyncPolicy } from '@pulses/broker-log';
-import type { BrokerLog } from '@pulses/broker-log-api';
+import { openSegmentLog, type FsyncPolicy, type SegmentLog } from '@pulses/broker-segment-log';
 import { createBrokerServer, type ServerObserver } from '@pulses/broker-server';
 import { PulsesError } from '@pulses/shared-errors';
-import {
-  nodeClock,
-  nodeFileSystem,
-  nodeNetwork,
-  nodeRandom,
-  startNodeFileWriter,
-  type NodeFileWriter,
-} from '@pulses/shared-node-platform';
-import { TOPIC_KINDS, topicKindOf } from '@pulses/shared-pulse-model';
-import type { FileWriter, Logger, TlsServerOptions } from '@pulses/shared-ports';
+import { nodeClock, nodeFileSystem, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
+import { TOPIC_KINDS, topicKindNumber } from '@pulses/shared-pulse-model';
+import type { Logger, TlsServerOptions } from '@pulses/shared-ports';
 import {
   createMetrics,
   startHttpServer,
@@ -27,7 +19,7 @@ import { listenError, type SettingsOf } from '@pulses/shared-settings';
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
-import { checkRetentionBytes, retentionIntervalMs } from './retention-setting';
+import { checkRetentionBytes, retentionIntervalMs, segmentAgeMs } from './retention-setting';
 import type { brokerSettings } from './settings';
 import { freeBytesOf, StorageWatch } from './storage-watch';
 
@@ -82,14 +74,12 @@ export async function startBroker(
   });
   const watch = watchReadiness(readinessNow, logger, nodeClock);
 
-  let fileWriter: NodeFileWriter | undefined;
-  let log: BrokerLog | undefined;
+  let log: SegmentLog | undefined;
   try {
-    fileWriter = await startNodeFileWriter();
-    log = await openLog(settings, fileWriter, logger, metrics, storage).catch((error: unknown) => {
+    log = await openLog(settings, logger, metrics, storage).catch((error: unknown) => {
       throw asSettingError(error, settings.dataDir);
     });
-    const [opened, writer] = [log, fileWriter];
+    const opened = log;
     const failure: { error?: Error } = {};
     void log.failed.then((error) => {
       failure.error = error;
@@ -104,9 +94,9 @@ export async function startBroker(
     metrics.observedGauge('pulses_producers', 'Producers that are known.', () => opened.producerCount);
     metrics.observedGauge('pulses_producers_max', 'Limit of known producers.', () => opened.producersMax);
     metrics.observedGauge(
-      'pulses_unwritten_bytes',
-      'Bytes not yet written to topic files.',
-      () => opened.unwrittenBytes,
+      'pulses_unsealed_bytes',
+      'Bytes of full journal segments that wait to be sealed.',
+      () => opened.unsealedBytes,
     );
     const server = createBrokerServer({
       log,
@@ -149,7 +139,6 @@ export async function startBroker(
         storage.stop();
         await server.close(CLOSE_GRACE_MS);
         await opened.close();
-        await writer.close();
         await http.close();
       },
     };
@@ -157,7 +146,6 @@ export async function startBroker(
     watch.stop();
     storage.stop();
     await log?.close();
-    await fileWriter?.close();
     await http.close();
     throw error;
   }
@@ -227,11 +215,10 @@ async function readPem(flag: string, path: string): Promise<string> {
 
 function openLog(
   settings: BrokerSettings,
-  fileWriter: FileWriter,
   logger: Logger,
   metrics: Metrics,
   storage: StorageWatch,
-): Promise<BrokerLog> {
+): Promise<SegmentLog> {
   const appended = metrics.labelledCounter(
     'pulses_appended_total',
     'Messages made durable.',
@@ -244,23 +231,26 @@ function openLog(
     'topic_kind',
     TOPIC_KINDS,
   );
-  const fsyncSeconds = metrics.secondsHistogram('pulses_fsync_seconds', 'Duration of one fdatasync of the journal.');
-  return openBrokerLog({
+  const fsyncSeconds = metrics.secondsHistogram(
+    'pulses_fsync_seconds',
+    'Duration of making one group of commits durable.',
+  );
+  return openSegmentLog({
     fileSystem: nodeFileSystem,
-    fileWriter,
     clock: nodeClock,
     random: nodeRandom,
     directory: settings.dataDir,
     options: {
       fsync: fsyncPolicyOf(settings),
+      journalMode: settings.journalMode,
       segmentBytesMax: settings.segmentBytes,
-      // Only a checkpoint retires old segments, so small segments need frequent ones to keep the journal short.
-      checkpointBytes: Math.min(settings.segmentBytes, BROKER_LOG_DEFAULTS.checkpointBytes),
+      segmentAgeMaxMs: segmentAgeMs(settings.retentionAge),
       tailBytesMax: settings.tailBytes,
       retentionIntervalMs: retentionIntervalMs(settings.retentionAge),
     },
-    retention: (topic) => {
-      const kind = topicKindOf(topic);
+    kindOf: topicKindNumber,
+    retention: (number) => {
+      const kind = TOPIC_KINDS[number]!; // the log's numbers of kinds
       const keepsUnread = kind === 'source' && settings.retentionUnread === 'keep';
       return { ageMs: settings.retentionAge[kind], bytes: settings.retentionBytes[kind], keepsUnread };
     },
@@ -272,11 +262,11 @@ function openLog(
       storageFull: () => {
         storage.refused();
       },
-      trimmed: (topic, recordCount) => {
-        trimmed[topicKindOf(topic)].inc(recordCount);
+      trimmed: (kind, recordCount) => {
+        trimmed[TOPIC_KINDS[kind]!].inc(recordCount); // the log's numbers of kinds
       },
-      appended: (topic, recordCount) => {
-        appended[topicKindOf(topic)].inc(recordCount);
+      appended: (kind, recordCount) => {
+        appended[TOPIC_KINDS[kind]!].inc(recordCount); // the log's numbers of kinds
         storage.stored();
       },
     },

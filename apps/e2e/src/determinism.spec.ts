@@ -1,12 +1,13 @@
-// The outputs are a function of the source log alone: one log, different ingestors, the same files byte for byte.
+// The outputs are a function of the source log alone: one log, different ingestors, the same lines byte for byte.
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { INGESTOR_FAILPOINTS } from '@pulses/shared-failpoints';
 import { freePort, makeTempDirectory, startApp, stopAll, type TempDirectory } from '@pulses/testing-processes';
 import { startRedis } from '@pulses/testing-services';
-import { cp, readdir, readFile } from 'node:fs/promises';
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startIngestor } from './testing/ingestor-process';
+import { readLines } from './testing/line-client';
 import { startLoad } from './testing/steady-load';
 import { testBuildPath } from './testing/test-build';
 import { checkWhole } from './testing/whole-check';
@@ -14,16 +15,16 @@ import { checkWhole } from './testing/whole-check';
 const WINDOW = '--flush-interval=100ms';
 const COUNT = 4_000;
 
-/** By topic: the bytes of its readable files. Names of files hold the incarnation, which each copy gives anew. */
+/** By topic: its lines. */
 type Topics = Map<string, string>;
 
-async function topicsOf(dataDir: string): Promise<Topics> {
+async function topicsOf(port: number): Promise<Topics> {
+  const app = startApp({ app: 'cli', args: ['topics', `--port=${port}`, '--json'] });
+  expect(await app.exited).toEqual({ code: 0, signal: null });
   const topics: Topics = new Map();
-  const root = join(dataDir, 'topics');
-  for (const topic of (await readdir(root)).sort()) {
-    const names = (await readdir(join(root, topic))).filter((name) => name.endsWith('.ndjson')).sort();
-    const files = await Promise.all(names.map((name) => readFile(join(root, topic, name), 'utf8')));
-    topics.set(topic, files.join(''));
+  for (const line of app.stdout.split('\n').slice(0, -1)) {
+    const { topic, messages } = JSON.parse(line) as { topic: string; messages: number };
+    topics.set(topic, (await readLines(port, topic, messages)).join('\n'));
   }
   return topics;
 }
@@ -43,7 +44,7 @@ describe('one source log', () => {
     return { port, app };
   }
 
-  /** Runs `work` beside a broker on a copy of the log until all is written; answers what the files hold then. */
+  /** Runs `work` beside a broker on a copy of the log until all is written; answers what the topics hold then. */
   async function outputsOf(
     name: string,
     work: (port: number) => Promise<void>,
@@ -54,9 +55,10 @@ describe('one source log', () => {
     await work(port);
     const { differences } = await checkWhole(port, COUNT);
     expect(differences).toEqual([]);
+    const topics = await topicsOf(port);
     await stopAll();
     expect(await app.exited).toEqual({ code: 0, signal: null });
-    return await topicsOf(dataDir(name));
+    return topics;
   }
 
   const ingest =

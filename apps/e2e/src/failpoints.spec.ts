@@ -27,7 +27,7 @@ interface Way {
   readonly isOnce?: boolean;
   /** Reached only a few times, since it takes much journal. */
   readonly isRare?: boolean;
-  readonly shape?: (round: number) => LineShape;
+  readonly shape?: LineShape;
   /** Reached on the way out. */
   readonly isStop?: boolean;
   /** Reached only while an ingestor works: one that has seen many failures waits for seconds, so a fresh one is started. */
@@ -37,7 +37,7 @@ interface Way {
 }
 
 const once: Way = { isOnce: true };
-const bulky: Way = { isRare: true, shape: () => ({ padBytes: 32_768 }) };
+const bulky: Way = { isRare: true, shape: { padBytes: 32_768 } };
 const WAYS: Partial<Record<Failpoint, Way>> = {
   'recovery.after-replay': once,
   'recovery.before-segment': once,
@@ -53,15 +53,17 @@ const WAYS: Partial<Record<Failpoint, Way>> = {
   'head.before-send': { byIngestor: true },
   'group.before-epoch': { isOnce: true, byIngestor: true },
   'group.after-epoch': { isOnce: true, byIngestor: true },
-  'topic-files.after-cut': once,
-  'topic-files.after-name': { isOnce: true, byIngestor: true, shape: (round) => ({ tenant: `fresh-${round}` }) },
-  'topic-files.after-sync': bulky,
-  'checkpoint.after-drain': bulky,
+  'seal.after-run-sync': bulky,
+  'seal.after-run-rename': bulky,
+  'seal.after-runs': bulky,
+  'seal.after-store': bulky,
   'checkpoint.after-sync': bulky,
   'replaced-file.after-sync': bulky,
   'replaced-file.after-rename': bulky,
   'checkpoint.after-store': bulky,
   'checkpoint.after-retire': bulky,
+  'retention.after-trim': { ...bulky, byIngestor: true },
+  'retention.after-drop': { ...bulky, byIngestor: true },
   'stop.before-attestation': { isOnce: true, isStop: true },
   'session.after-connect': once,
   'session.after-join': once,
@@ -146,7 +148,7 @@ describe.each(SYSTEMS)('a system that is killed at every failpoint, from round $
     let hasEnded = false;
     const ended = app.exited.then(() => (hasEnded = true));
     for (let turn = 0; !hasEnded; turn += 1) {
-      load.send(5, shape?.(round));
+      load.send(5, shape);
       if (byLines) await sendLines();
       if (isStop && turn === 5) app.signal('SIGTERM');
       // The pace of the load, not a wait.

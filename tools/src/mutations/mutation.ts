@@ -12,6 +12,8 @@ export interface Mutation {
     readonly files: string;
     /** Part of the name of a test that has to fail. */
     readonly name: string;
+    /** The file with the test's cases, where the test files take them from a suite. */
+    readonly casesIn?: string;
     /** Apps whose bundles the test runs. */
     readonly bundles?: readonly string[];
     /** True when the edits are to the sources of the ingest kernel, which is compiled before the test. */

@@ -64,43 +64,45 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: 'a batch that is sent again after its acknowledgement was lost is stored again',
     edits: [
       {
-        file: 'libs/broker/log/src/staged-producers.ts',
+        file: 'libs/broker/segment-log/src/commit/staged-producers.ts',
         find: 'if (stamp.sequence < expected) return firstResult(stamp);',
         replace: 'if (stamp.sequence < expected) return undefined;',
       },
     ],
-    test: { project: 'libs/broker/log', files: 'broker-log.int', name: 'answers a repeat with the first offsets' },
+    test: {
+      project: 'libs/broker/segment-log',
+      files: 'conformance',
+      name: 'gets the first result for a repeat, and nothing is stored again',
+      casesIn: 'libs/testing/broker-log-conformance/src/describe-producers.ts',
+    },
   },
   {
     number: 4,
-    bug: 'an acknowledgement comes before fdatasync',
+    bug: 'a commit is acknowledged before its frames are synchronised',
     edits: [
       {
-        file: 'libs/broker/log/src/commit-queue.ts',
-        find: '    if (options.syncsEachGroup) await writer.sync();\n',
-        replace: '',
+        file: 'libs/broker/segment-log/src/commit/commit-queue.ts',
+        find: 'if (syncsEachGroup) await journal.sync();',
+        replace: 'if (syncsEachGroup) void journal.sync().catch(() => undefined);',
       },
     ],
-    test: {
-      project: 'libs/broker/log',
-      files: 'power-cut',
-      name: 'never lose, repeat, reorder or split what was acknowledged',
-    },
+    test: { project: 'libs/broker/segment-log', files: 'power-cut', name: 'never lose, repeat, reorder or split' },
   },
   {
     number: 4,
     bug: 'readers see messages before fdatasync',
     edits: [
       {
-        file: 'libs/broker/log/src/commit-queue.ts',
-        find: '    if (options.syncsEachGroup) await writer.sync();\n    options.onDurable(frame, timestampMs);\n',
-        replace: '    options.onDurable(frame, timestampMs);\n    if (options.syncsEachGroup) await writer.sync();\n',
+        file: 'libs/broker/segment-log/src/commit/commit-queue.ts',
+        find: '    if (syncsEachGroup) await journal.sync();\n    this.#options.onDurable(staging.frames);\n',
+        replace: '    this.#options.onDurable(staging.frames);\n    if (syncsEachGroup) await journal.sync();\n',
       },
     ],
     test: {
-      project: 'libs/broker/log',
-      files: 'visibility',
-      name: 'is seen by no reader, and not acknowledged, before its fdatasync has ended',
+      project: 'libs/broker/segment-log',
+      files: 'conformance',
+      name: 'is not answered and seen by no reader; once durable it is seen before it is answered',
+      casesIn: 'libs/testing/broker-log-conformance/src/describe-disk.ts',
     },
   },
   {
@@ -119,8 +121,19 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     number: 11,
     bug: 'the log takes commits of a member that has been replaced',
-    edits: [{ file: 'libs/broker/log/src/staging.ts', find: '      checkEpoch(request);\n', replace: '' }],
-    test: { project: 'libs/broker/log', files: 'broker-log.int', name: 'fences every other epoch of the group' },
+    edits: [
+      {
+        file: 'libs/broker/segment-log/src/commit/staged-groups.ts',
+        find: 'if (request.groupEpoch !== epoch)',
+        replace: 'if (request.groupEpoch > epoch)',
+      },
+    ],
+    test: {
+      project: 'libs/broker/segment-log',
+      files: 'conformance',
+      name: 'takes commits of its current epoch alone, and fences every other',
+      casesIn: 'libs/testing/broker-log-conformance/src/describe-commits.ts',
+    },
   },
   {
     number: 11,
@@ -301,18 +314,6 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     number: 21,
-    bug: 'a commit is acknowledged before its frames are synchronised',
-    edits: [
-      {
-        file: 'libs/broker/segment-log/src/commit/commit-queue.ts',
-        find: 'if (syncsEachGroup) await journal.sync();',
-        replace: 'if (syncsEachGroup) void journal.sync().catch(() => undefined);',
-      },
-    ],
-    test: { project: 'libs/broker/segment-log', files: 'power-cut', name: 'never lose, repeat, reorder or split' },
-  },
-  {
-    number: 22,
     bug: 'a segment goes when one checkpoint knows its runs',
     edits: [
       {
@@ -324,7 +325,7 @@ export const MUTATIONS: readonly Mutation[] = [
     test: { project: 'libs/broker/segment-log', files: 'sealing', name: 'is read back from its runs after a restart' },
   },
   {
-    number: 23,
+    number: 22,
     bug: 'a segment that is given up keeps its header: used again, it says that it holds the frames of before',
     edits: [
       {
@@ -343,7 +344,7 @@ export const MUTATIONS: readonly Mutation[] = [
     test: { project: 'libs/broker/segment-log', files: 'power-cut', name: 'never lose, repeat, reorder or split' },
   },
   {
-    number: 24,
+    number: 23,
     bug: 'a stale frame of a segment that is used again is accepted',
     edits: [
       {
@@ -355,7 +356,7 @@ export const MUTATIONS: readonly Mutation[] = [
     test: { project: 'libs/broker/segment-log', files: 'power-cut', name: 'never lose, repeat, reorder or split' },
   },
   {
-    number: 25,
+    number: 24,
     bug: 'the directory of a run is used without its checksum',
     edits: [
       {

@@ -1,6 +1,6 @@
 // pulses fsck: checks a data directory that no broker has open.
 
-import { inspectDataDirectory, type Finding, type Inspection } from '@pulses/broker-log';
+import { inspectDataDirectory, type Finding, type Inspection } from '@pulses/broker-fsck';
 import { nodeClock, nodeFileSystem } from '@pulses/shared-node-platform';
 import { booleanSetting, textSetting } from '@pulses/shared-settings';
 import { defineCommand } from '../command';
@@ -25,8 +25,8 @@ export const fsckCommand = defineCommand({
   name: 'fsck',
   purpose: 'Checks a data directory while no broker runs.',
   details:
-    'Reads every journal frame, checkpoint, index and message against its CRC, and the topic files against the journal. ' +
-    'Changes nothing. Exit code 0: sound, notes aside. 3: damaged; each finding names file and byte.',
+    'Reads every journal frame, sealed run and checkpoint against its CRC, and each against the others. Changes nothing. ' +
+    'Exit code 0: sound, notes aside. 3: damaged; each finding names file and byte.',
   settings: dataDirectorySettings,
   async run({ settings, terminal }) {
     let doing = 'checking';
@@ -79,7 +79,7 @@ function inspectionJson({ findings, isSound, summary }: Inspection, dataDir: str
     torn_bytes: summary.tornBytes,
     checkpoints: summary.checkpoints,
     topics: summary.topics,
-    topic_segments: summary.topicSegments,
+    runs: summary.runs,
     blocks: summary.blocks,
     messages: summary.messages,
     messages_lost: summary.messagesLost,

@@ -1,9 +1,9 @@
 // pulses repair: saves what can be saved of a damaged data directory.
 
-import { repairDataDirectory, type Repair } from '@pulses/broker-log';
+import { repairDataDirectory, type Repair } from '@pulses/broker-fsck';
 import { PulsesError } from '@pulses/shared-errors';
-import { nodeClock, nodeFileSystem } from '@pulses/shared-node-platform';
-import { topicKindOf } from '@pulses/shared-pulse-model';
+import { nodeClock, nodeFileSystem, nodeRandom } from '@pulses/shared-node-platform';
+import { topicKindNumber, topicKindOf } from '@pulses/shared-pulse-model';
 import { optional, textKind } from '@pulses/shared-settings';
 import { defineCommand } from '../command';
 import { groupedDigits } from '../listing';
@@ -31,8 +31,10 @@ export const repairCommand = defineCommand({
     try {
       repair = await repairDataDirectory({
         fileSystem: nodeFileSystem,
+        random: nodeRandom,
         from: dataDir,
         to,
+        kindOf: topicKindNumber,
         mayBeSource: (topic) => topicKindOf(topic) === 'source',
         onProgress: (at) => {
           doing = progressText(at);

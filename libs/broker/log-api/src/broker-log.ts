@@ -165,8 +165,8 @@ export interface BrokerLog {
   /** True while changes, and what has to wait for them, are on their way. */
   readonly isCommitting: boolean;
 
-  /** Payload that only the journal has so far: the topics' files are still to get it. */
-  readonly unwrittenBytes: number;
+  /** Bytes of full journal segments that wait to be sealed. */
+  readonly unsealedBytes: number;
 
   /** Resolves when the log has failed for good (STORAGE_FAILED): the process must exit. */
   readonly failed: Promise<Error>;

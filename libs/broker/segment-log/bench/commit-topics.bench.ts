@@ -1,18 +1,15 @@
-// What CPU does a message cost in commits of 20,000 lines over 10, 1,000 and 100,000 topics: in this log, by names and by
-// ids, and in the one with a file for each topic, in turns? It includes what runs in the background until all is
-// carried on.
+// What CPU does a message cost in commits of 20,000 lines over 10, 1,000 and 100,000 topics: by names and by
+// ids, in turns? It includes what runs in the background until all is sealed.
 //
-// TOPICS=10,1000 names other numbers of topics, KIND=ids one of the three; TURNS and COMMITS set the length.
+// TOPICS=10,1000 names other numbers of topics, KIND=ids one of the two; TURNS and COMMITS set the length.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openBrokerLog } from '@pulses/broker-log';
-import type { BrokerLog } from '@pulses/broker-log-api';
 import { columnsOf, type TopicAppend } from '@pulses/broker-wire';
-import { nodeClock, nodeFileSystem, nodeRandom, startNodeFileWriter } from '@pulses/shared-node-platform';
-import { openSegmentLog } from '../src';
+import { nodeClock, nodeFileSystem, nodeRandom } from '@pulses/shared-node-platform';
+import { openSegmentLog, type SegmentLog } from '../src';
 
 const isSmoke = process.env['SMOKE'] === '1';
 const LINES = isSmoke ? 200 : 20_000;
@@ -21,9 +18,9 @@ const TOPICS = (process.env['TOPICS'] ?? (isSmoke ? '10,100' : '10,1000,100000')
 const TURNS = Number(process.env['TURNS'] ?? (isSmoke ? 1 : 3));
 const COMMITS = Number(process.env['COMMITS'] ?? (isSmoke ? 2 : 30));
 
-type Kind = 'files' | 'names' | 'ids';
+type Kind = 'names' | 'ids';
 
-const KINDS: readonly Kind[] = ['files', 'names', 'ids'];
+const KINDS: readonly Kind[] = ['names', 'ids'];
 
 const nameOf = (topic: number): string => `tenants.t${topic}.grouped.pulses`;
 
@@ -41,30 +38,8 @@ function appendsOf(first: number, topics: number): TopicAppend[] {
   }));
 }
 
-interface Opened {
-  readonly log: BrokerLog;
-  close(): Promise<void>;
-}
-
-async function open(kind: Kind, directory: string): Promise<Opened> {
-  const platform = { fileSystem: nodeFileSystem, clock: nodeClock, random: nodeRandom, directory };
-  if (kind !== 'files') {
-    const log = await openSegmentLog(platform);
-    return { log, close: () => log.close() };
-  }
-  const fileWriter = await startNodeFileWriter();
-  const log = await openBrokerLog({ ...platform, fileWriter });
-  return {
-    log,
-    close: async () => {
-      await log.close();
-      await fileWriter.close();
-    },
-  };
-}
-
-async function settled(log: BrokerLog): Promise<void> {
-  while (log.unwrittenBytes > 0) await sleep(20);
+async function settled(log: SegmentLog): Promise<void> {
+  while (log.unsealedBytes > 0) await sleep(20);
 }
 
 interface Result {
@@ -75,7 +50,12 @@ interface Result {
 /** CPU and time of a message, in microseconds. */
 async function measure(kind: Kind, topics: number): Promise<Result> {
   const directory = await mkdtemp(join(process.env['BENCH_DIR'] ?? process.cwd(), 'tmp-bench-'));
-  const { log, close } = await open(kind, directory);
+  const log = await openSegmentLog({
+    fileSystem: nodeFileSystem,
+    clock: nodeClock,
+    random: nodeRandom,
+    directory,
+  });
   try {
     const { incarnation } = await log.createTopic('source');
     const groupEpoch = await log.advanceGroupEpoch('g');
@@ -110,7 +90,7 @@ async function measure(kind: Kind, topics: number): Promise<Result> {
     if (stored !== expected) throw new Error(`the result is wrong: ${stored} of ${expected} messages`);
     return { cpuUs: (user + system) / messages, wallUs: ((performance.now() - startMs) * 1_000) / messages };
   } finally {
-    await close();
+    await log.close();
     await rm(directory, { recursive: true, force: true });
   }
 }
@@ -122,7 +102,7 @@ function median(values: readonly number[]): number {
 const alive = setInterval(() => undefined, 1_000);
 const kinds = KINDS.filter((kind) => (process.env['KIND'] ?? kind) === kind);
 for (const topics of TOPICS) {
-  const results: Record<Kind, Result[]> = { files: [], names: [], ids: [] };
+  const results: Record<Kind, Result[]> = { names: [], ids: [] };
   for (let turn = 0; turn < TURNS; turn += 1) {
     for (const kind of kinds) results[kind].push(await measure(kind, topics));
   }

@@ -38,7 +38,7 @@ export async function inDirectory(work: (directory: string) => Promise<void>): P
 
 /** Waits until all that is full is sealed. */
 export async function sealed(log: SegmentLog): Promise<void> {
-  while (log.unwrittenBytes > 0) await sleep(20);
+  while (log.unsealedBytes > 0) await sleep(20);
 }
 
 type Base = Omit<CommitRequest, keyof TopicColumns>;

@@ -54,7 +54,7 @@ async function fill(directory: string, killed: string): Promise<void> {
     await log.commit({ ...base, ...rows, topicIds });
   }
   // Files must stay while they are copied.
-  while (log.unwrittenBytes > 0) await sleep(20);
+  while (log.unsealedBytes > 0) await sleep(20);
   await sleep(500);
   await cp(directory, killed, { recursive: true });
   await log.close();

@@ -23,7 +23,7 @@ describe('a full segment', () => {
     expect(filesIn(on, 'checkpoints')).toHaveLength(2);
     expect(filesIn(on, 'journal').length).toBeLessThanOrEqual(3);
     expect(filesIn(on, 'journal')[0]).not.toBe('0000000000000001.journal');
-    expect(log.unwrittenBytes).toBe(0);
+    expect(log.unsealedBytes).toBe(0);
     expect([await readMessages(log, 'a', 350), await readMessages(log, 'out', 150)]).toEqual([a, out]);
     await settled(on, log.close());
   });
@@ -108,7 +108,7 @@ describe('a full segment', () => {
       await expect(log.commit(stale)).rejects.toMatchObject({ code: 'FENCED' });
       await on.clock.advance(1);
     }
-    expect([log.topic('a')?.nextOffset, log.unwrittenBytes, filesIn(on, 'runs').length]).toEqual([sent, 0, 1]);
+    expect([log.topic('a')?.nextOffset, log.unsealedBytes, filesIn(on, 'runs').length]).toEqual([sent, 0, 1]);
     await settled(on, log.close());
   });
 

@@ -88,7 +88,7 @@ describe.each(['append', 'recycled'] as const)('with the journal mode %s', (jour
     }
     const followed = await Promise.all(followers);
     for (const [topic, messages] of followed.entries()) expect(messages).toEqual(stored.get(nameOf(topic)));
-    await until(() => Promise.resolve(log.unwrittenBytes === 0));
+    await until(() => Promise.resolve(log.unsealedBytes === 0));
     const journal = await readdir(join(directory, 'journal'));
     expect(journal.filter((name) => name.endsWith('.journal')).length).toBeLessThanOrEqual(5);
     expect((await readdir(join(directory, 'runs'))).length).toBeGreaterThan(20);

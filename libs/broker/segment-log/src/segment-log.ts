@@ -203,7 +203,7 @@ export class SegmentLog implements BrokerLog {
     return this.#queue.isWorking;
   }
 
-  get unwrittenBytes(): number {
+  get unsealedBytes(): number {
     return this.#sealer.waitingBytes;
   }
 

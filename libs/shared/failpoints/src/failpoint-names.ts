@@ -1,6 +1,6 @@
 // All failpoints. The end-to-end tests kill a process at each one, in this order.
 
-/** Failpoints of the broker. A file is truncated only after a checkpoint that knows it. */
+/** Failpoints of the broker. A journal segment goes only after two checkpoints that know its runs. */
 export const BROKER_FAILPOINTS = [
   'recovery.after-replay',
   'recovery.before-segment',
@@ -22,17 +22,17 @@ export const BROKER_FAILPOINTS = [
   'head.before-send',
   'group.before-epoch',
   'group.after-epoch',
-  'topic-files.after-name',
-  'topic-files.after-lines',
-  'topic-files.after-index',
-  'topic-files.after-sync',
-  'checkpoint.after-drain',
+  'seal.after-run-sync',
+  'seal.after-run-rename',
+  'seal.after-runs',
+  'seal.after-store',
   'checkpoint.after-sync',
   'replaced-file.after-sync',
   'replaced-file.after-rename',
   'checkpoint.after-store',
   'checkpoint.after-retire',
-  'topic-files.after-cut',
+  'retention.after-trim',
+  'retention.after-drop',
   'stop.before-attestation',
 ] as const;
 

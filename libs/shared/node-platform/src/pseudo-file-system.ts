@@ -24,7 +24,8 @@ async function realPathOf(path: string): Promise<string> {
     return await realpath(path);
   } catch (error) {
     const parent = dirname(path);
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path) throw error;
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!['ENOENT', 'ENOTDIR'].includes(code) || parent === path) throw error;
     return join(await realPathOf(parent), relative(parent, path));
   }
 }

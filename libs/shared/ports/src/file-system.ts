@@ -63,15 +63,3 @@ export interface FileSystem {
    */
   lockDirectory(path: string, isReader?: boolean): Promise<DirectoryLock>;
 }
-
-/** Writes pieces of many files, where opening and closing each file costs more than the bytes. */
-export interface FileWriter {
-  /**
-   * Writes the buffers back to back at `position` of an existing file and keeps no descriptor. The buffers must not change
-   * until it settles. Pieces of one file are written in order only when each is awaited. Nothing is durable.
-   * @throws the system's error; some of the bytes may be written
-   */
-  write(path: string, buffers: readonly Uint8Array[], position: number): Promise<void>;
-  /** Like `write` at 0, into a file that is emptied or created with its directory. */
-  reset(path: string, buffers: readonly Uint8Array[]): Promise<void>;
-}

@@ -36,6 +36,7 @@ export {
   encodeTenant,
   groupedTopic,
   TOPIC_KINDS,
+  topicKindNumber,
   topicKindOf,
   type TopicKind,
 } from './topic-names';

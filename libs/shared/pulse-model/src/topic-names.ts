@@ -32,6 +32,7 @@ export function deadLetterTopic(sourceTopic: string): string {
   return `${sourceTopic}.dead-letter`;
 }
 
+/** In the order of the numbers that the broker stores for them. */
 export const TOPIC_KINDS = ['source', 'grouped', 'aggregated', 'dead_letter'] as const;
 export type TopicKind = (typeof TOPIC_KINDS)[number];
 
@@ -42,4 +43,9 @@ export function topicKindOf(topic: string): TopicKind {
     if (topic.endsWith('.aggregated.pulses.amount')) return 'aggregated';
   }
   return topic.endsWith('.dead-letter') ? 'dead_letter' : 'source';
+}
+
+/** The index of the topic's kind in TOPIC_KINDS. */
+export function topicKindNumber(topic: string): number {
+  return TOPIC_KINDS.indexOf(topicKindOf(topic));
 }

@@ -39,7 +39,7 @@ export function describeBrokerLog(name: string, factory: BrokerLogFactory, suppo
       const { log } = await start();
       expect(log.topics({ prefix: '', after: '', limit: 10 })).toEqual({ topics: [], more: false });
       expect(await log.positions('', '')).toEqual([]);
-      expect([log.topic('t'), log.isCommitting, log.unwrittenBytes]).toEqual([undefined, false, 0]);
+      expect([log.topic('t'), log.isCommitting, log.unsealedBytes]).toEqual([undefined, false, 0]);
     });
 
     describeAppends(start);

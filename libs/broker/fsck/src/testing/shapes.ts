@@ -138,7 +138,7 @@ async function buildShape(name: ShapeName): Promise<Shape> {
       expected.delete('logs');
     }
   }
-  if (rounds > 100) await until(() => filesIn(disk, 'checkpoints').length === 2 && log.unwrittenBytes === 0);
+  if (rounds > 100) await until(() => filesIn(disk, 'checkpoints').length === 2 && log.unsealedBytes === 0);
   if (name === 'retention') await until(() => (log.topic('logs')?.startOffset ?? 0) > 100);
   const topics = new Map<string, { startOffset: number; messages: string[] }>();
   for (const [topic, messages] of expected) {

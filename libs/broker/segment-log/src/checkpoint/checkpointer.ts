@@ -7,6 +7,7 @@
 // content is not known keeps every segment.
 
 import { freeMemory } from '@pulses/broker-wire';
+import { failpoint } from '@pulses/shared-failpoints';
 import type { FileSystem } from '@pulses/shared-ports';
 import type { CommitQueue } from '../commit/commit-queue';
 import type { LogState } from '../commit/log-state';
@@ -54,11 +55,13 @@ export class Checkpointer {
     const { fileSystem, directories, state, journal, queue } = this.#options;
     const { lsn, sealedLsn, bytes } = await queue.between(async () => {
       await journal.sync();
+      failpoint('checkpoint.after-sync');
       const checkpoint = { identity: journal.identity, state, frameCrc: journal.crc };
       return { lsn: state.lsn, sealedLsn: state.sealedLsn, bytes: encodeCheckpoint(checkpoint) };
     });
     const kept = await storeCheckpoint(fileSystem, directories.checkpoints, lsn, bytes);
     freeMemory(bytes.buffer);
+    failpoint('checkpoint.after-store');
     this.#sealedLsns.set(lsn, sealedLsn);
     for (const known of this.#sealedLsns.keys()) if (!kept.includes(known)) this.#sealedLsns.delete(known);
     const [newest, older] = kept;
@@ -77,6 +80,7 @@ export class Checkpointer {
       } catch (error) {
         if (!isMissing(error)) throw error;
       }
+      failpoint('checkpoint.after-retire');
       this.#segmentLsns.shift();
     }
   }

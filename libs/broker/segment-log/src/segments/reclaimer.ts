@@ -6,6 +6,7 @@
 // long as what is needed of it. Bounds: a look writes one run, or looks at as many as `PASS_BYTES_MAX` of directories
 // and messages make, and ends after that.
 
+import { failpoint } from '@pulses/shared-failpoints';
 import type { FileSystem } from '@pulses/shared-ports';
 import type { LogState, Run } from '../commit/log-state';
 import type { Directories } from '../disk/data-directory';
@@ -83,6 +84,7 @@ export class Reclaimer {
     }
     if (needless.length === 0) return;
     await this.#options.storeDrop(needless);
+    failpoint('retention.after-drop');
     for (const run of needless) {
       runs.forget(run);
       try {

@@ -4,6 +4,7 @@
 // sees the same first offset. What a group has not read stays; see trim-plan.ts. Every trim is told.
 
 import { isPulsesError, type PulsesError } from '@pulses/shared-errors';
+import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock, Timer } from '@pulses/shared-ports';
 import { isFull, isOutOfDescriptors, storageFailed } from '../disk/disk-errors';
 import type { TopicTrim } from '../journal/entries';
@@ -115,6 +116,7 @@ export class Retention {
       stored = trims.map((trim) => this.#told(trim));
       return trims;
     });
+    failpoint('retention.after-trim');
     if (stored.length === 0) return;
     this.#reclaimer.removed();
     trimmed(stored);

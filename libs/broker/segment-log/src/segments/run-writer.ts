@@ -6,6 +6,7 @@
 
 import { crc32 } from 'node:zlib';
 import { freeMemory } from '@pulses/broker-wire';
+import { failpoint } from '@pulses/shared-failpoints';
 import type { FileHandle, FileSystem } from '@pulses/shared-ports';
 import type { Run } from '../commit/log-state';
 import type { Directories } from '../disk/data-directory';
@@ -120,10 +121,12 @@ async function writeRun(
   try {
     await fillRun(file, plan, header, sources);
     await file.datasync();
+    failpoint('seal.after-run-sync');
   } finally {
     await file.close();
   }
   await fileSystem.rename(temporary, `${directories.runs}/${name}`);
+  failpoint('seal.after-run-rename');
   return { kind, firstLsn, lastLsn, bytes: placesOf(header).length };
 }
 

@@ -1,6 +1,6 @@
 // What the runs of some segments will hold: their pieces in the order of kind, topic and offset.
 //
-// Made in slices, so that other work goes on; the topics are looked at in one of them, so it is one moment's view. Pieces of
+// Made in slices, so that other work continues; the topics are looked at in one of them, so it is one moment's view. Pieces of
 // topics that are deleted by then are left out: that is how their space comes back. Bounds: 8 bytes for each topic id
 // between the lowest and the highest of the segments, 28 for each topic and 6 for each piece.
 

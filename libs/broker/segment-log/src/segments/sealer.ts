@@ -5,6 +5,7 @@
 // Bounds: `unsealedBytesMax` of full segments, beyond which commits wait.
 
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
+import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock, Logger, Timer } from '@pulses/shared-ports';
 import type { Room } from '../commit/commit-queue';
 import type { Entry } from '../journal/entries';
@@ -146,10 +147,12 @@ export class Sealer {
       if (this.#isStopped()) return;
       const runs = await this.#writer.write(plan);
       freePlan(plan);
+      failpoint('seal.after-runs');
       if (this.#isStopped()) return;
       const { firstLsn, lastLsn } = plan;
       const sealed = runs.map(({ kind, bytes }) => ({ kind, bytes }));
       await this.#options.store({ kind: 'runs-sealed', firstLsn, lastLsn, runs: sealed });
+      failpoint('seal.after-store');
       this.#isCheckpointDue = true;
     }
     if (unsealed.segments.length <= 1) this.#isForced = false;
@@ -158,7 +161,7 @@ export class Sealer {
     this.#isCheckpointDue = false;
   }
 
-  /** The event loop goes on. */
+  /** The event loop continues. */
   #pause(): Promise<void> {
     return new Promise((resolve) => {
       this.#options.clock.setTimer(0, resolve);

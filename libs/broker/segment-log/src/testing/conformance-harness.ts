@@ -111,7 +111,7 @@ export async function conformanceHarness(
     settle: async () => {
       for (let passes = 0; passes < PASSES_MAX; passes += 1) {
         await under.pass();
-        if (log.unwrittenBytes === 0) return;
+        if (log.unsealedBytes === 0) return;
       }
       throw new PulsesError('OVERLOADED', 'the background work does not end');
     },

@@ -56,7 +56,7 @@ interface Pending {
 }
 
 export class MemoryLog implements BrokerLog {
-  readonly unwrittenBytes = 0;
+  readonly unsealedBytes = 0;
   readonly failed: Promise<Error>;
   /** Payload bytes handed out by `read`. */
   bytesRead = 0;

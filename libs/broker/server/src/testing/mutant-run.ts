@@ -5,8 +5,8 @@
 // connection alone, or dropped for a frame that never became whole. A client beside them has to be served all the time.
 // Everything stored has to be readable, also after a restart.
 
-import { openBrokerLog } from '@pulses/broker-log';
 import type { BrokerLog } from '@pulses/broker-log-api';
+import { openSegmentLog } from '@pulses/broker-segment-log';
 import { encodeRequest, PREAMBLE, PRODUCER_KEPT_MS, PROTOCOL_VERSION, type Response } from '@pulses/broker-wire';
 import { collectGarbage } from '@pulses/testing-processes';
 import { createSimClock, createSimFileSystem, createSimRandom, settle, type SimClock } from '@pulses/testing-sim';
@@ -36,8 +36,6 @@ const LIMITS: Partial<ServerLimits> = {
 /** Short files: the simulated disk copies a file that grows. */
 const LOG_OPTIONS = {
   segmentBytesMax: 64 * 1024,
-  checkpointBytes: 128 * 1024,
-  topicSegmentBytesMax: 64 * 1024,
   tailBytesMax: 128 * 1024,
 };
 
@@ -85,7 +83,7 @@ export async function runMutants(seed: number, count: number): Promise<MutantTal
   const clock = createSimClock();
   const fileSystem = createSimFileSystem({ seed });
   const open = (): Promise<BrokerLog> =>
-    openBrokerLog({ fileSystem, clock, random, directory: DIRECTORY, options: LOG_OPTIONS });
+    openSegmentLog({ fileSystem, clock, random, directory: DIRECTORY, options: LOG_OPTIONS });
   const log = await open();
   const network = createDirectNetwork();
   const { logger, events } = createTestLogger();
