@@ -1,9 +1,20 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { BrokerLog } from '@pulses/broker-log-api';
-import { FRAME_HEADER_BYTES, FRAME_MAGIC, SEGMENT_HEADER_BYTES } from '@pulses/broker-segment-log';
+import { FRAME_HEADER_BYTES } from '@pulses/broker-segment-log';
 import { createSimRandom, type SimFileSystem } from '@pulses/testing-sim';
 import { repairDataDirectory, type Repair } from './index';
-import { BuiltShapes, DIRECTORY, fileOf, filesIn, flipBit, kindOf, openOn, readMessages } from './testing/shapes';
+import {
+  BuiltShapes,
+  DIRECTORY,
+  fileOf,
+  filesIn,
+  flipBit,
+  framesOf,
+  kindOf,
+  loseAt,
+  openOn,
+  readMessages,
+} from './testing/shapes';
 
 const TO = '/new';
 const shapes = new BuiltShapes();
@@ -21,27 +32,9 @@ async function repaired(fileSystem: SimFileSystem): Promise<{ report: Repair; lo
   return { report, log: open };
 }
 
-/** Where frames start in a segment. */
-function framesOf(disk: SimFileSystem, path: string): number[] {
-  const bytes = Buffer.from(disk.bytesOf(path));
-  const starts: number[] = [];
-  for (let at = SEGMENT_HEADER_BYTES; at < bytes.length && bytes.readUInt32LE(at) === FRAME_MAGIC;) {
-    starts.push(at);
-    at += Math.ceil((FRAME_HEADER_BYTES + bytes.readUInt32LE(at + 4) + bytes.readUInt32LE(at + 8)) / 8) * 8;
-  }
-  return starts;
-}
-
 /** Frame `number` of a segment is gone, with its header. */
 function lose(disk: SimFileSystem, path: string, number: number): void {
-  const at = framesOf(disk, path).at(number)!; // callers know the shape
-  disk.replaceBytes(
-    path,
-    disk
-      .bytesOf(path)
-      .slice()
-      .fill(0, at, at + 80),
-  );
+  loseAt(disk, path, framesOf(disk, path).at(number)!); // callers know the shape
 }
 
 const segmentsOf = (disk: SimFileSystem): string[] =>

@@ -66,6 +66,7 @@ export class TolerantState {
   adopt(topicId: number, kind: number, baseOffset: number): void {
     if (this.#deleted.has(topicId) || this.state.topics.rowOf(topicId) !== NO_ROW) return;
     this.unnamed.add(topicId);
+    this.uncertainOwners.add(topicId);
     const row = this.#make(topicId, this.#nameFor(topicId, kind));
     const times = { bytes: 0, firstTimestampMs: 0, lastTimestampMs: 0 };
     if (row !== NO_ROW) this.state.topics.restore(row, { startOffset: baseOffset, nextOffset: baseOffset, ...times });
@@ -144,7 +145,6 @@ export class TolerantState {
     topics.restoreNextId(id);
     topics.create(id, name);
     topics.restoreNextId(nextId);
-    if (this.#areFramesLost) this.uncertainOwners.add(id);
     return topics.rowOf(id);
   }
 
@@ -153,6 +153,7 @@ export class TolerantState {
     if (row !== NO_ROW) return row;
     mismatch(`no topic has the id ${id}`);
     this.unnamed.add(id);
+    if (this.#areFramesLost) this.uncertainOwners.add(id);
     return this.#make(id, this.#nameFor(id));
   }
 

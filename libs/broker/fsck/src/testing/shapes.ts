@@ -1,7 +1,14 @@
 // Data directories of several shapes, what they hold by plain arrays, and ways to damage them.
 
 import type { AppendResult, BrokerLog } from '@pulses/broker-log-api';
-import { openSegmentLog, type OpenSegmentLogOptions, type SegmentLog } from '@pulses/broker-segment-log';
+import {
+  FRAME_HEADER_BYTES,
+  FRAME_MAGIC,
+  openSegmentLog,
+  SEGMENT_HEADER_BYTES,
+  type OpenSegmentLogOptions,
+  type SegmentLog,
+} from '@pulses/broker-segment-log';
 import { columnsOf, type ProducerStamp, type StoredPosition, type TopicAppend } from '@pulses/broker-wire';
 import { nodeClock } from '@pulses/shared-node-platform';
 import type { FileSystem } from '@pulses/shared-ports';
@@ -47,7 +54,7 @@ export function openOn(
   });
 }
 
-function lines(...messages: readonly string[]): Pick<TopicAppend, 'recordCount' | 'payload'> {
+export function lines(...messages: readonly string[]): Pick<TopicAppend, 'recordCount' | 'payload'> {
   return { recordCount: messages.length, payload: Buffer.from(messages.map((message) => `${message}\n`).join('')) };
 }
 
@@ -182,4 +189,26 @@ export function contentOf(disk: SimFileSystem): Map<string, string> {
 export function seededNumbers(seed: number): (end: number) => number {
   const random = createSimRandom(seed);
   return (end) => Math.floor(random.fraction() * end);
+}
+
+/** Where frames start in a segment. */
+export function framesOf(disk: SimFileSystem, path: string): number[] {
+  const bytes = Buffer.from(disk.bytesOf(path));
+  const starts: number[] = [];
+  for (let at = SEGMENT_HEADER_BYTES; at < bytes.length && bytes.readUInt32LE(at) === FRAME_MAGIC;) {
+    starts.push(at);
+    at += Math.ceil((FRAME_HEADER_BYTES + bytes.readUInt32LE(at + 4) + bytes.readUInt32LE(at + 8)) / 8) * 8;
+  }
+  return starts;
+}
+
+/** The frame at a place of a segment is gone, with its header. */
+export function loseAt(disk: SimFileSystem, path: string, at: number): void {
+  disk.replaceBytes(
+    path,
+    disk
+      .bytesOf(path)
+      .slice()
+      .fill(0, at, at + FRAME_HEADER_BYTES + 8),
+  );
 }
