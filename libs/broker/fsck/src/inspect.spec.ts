@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { blockOf, decodeBlock, decodeRunHeader, DirectoryWriter, placesOf } from '@pulses/broker-segment-log';
 import type { SimFileSystem } from '@pulses/testing-sim';
+import { crc32 } from 'node:zlib';
 import { inspectDataDirectory, type Inspection } from './inspect';
 import type { Finding } from './report';
 import { BuiltShapes, contentOf, DIRECTORY, fileOf, filesIn, flipBit, openOn, publish, SHAPES } from './testing/shapes';
@@ -190,5 +192,27 @@ describe('what is missing', () => {
     for (const path of filesIn(disk, part)) await disk.remove(path);
     const damage = damageOf(await inspect(disk));
     expect(damage).toContainEqual(expect.objectContaining({ file: `${DIRECTORY}/${part}`, byteOffset: 0 }));
+  });
+});
+
+describe('runs and the journal', () => {
+  it('have to hold the same messages', async () => {
+    const { disk } = await shapes.copy('many runs');
+    const path = disk.files().findLast((name) => name.endsWith('.0.run'))!; // there are some
+    const bytes = disk.bytesOf(path).slice();
+    // Another message under CRCs that are right: only the journal knows better.
+    const { header, crc } = decodeRunHeader(bytes)!;
+    const { directoryAt } = placesOf(header);
+    const block = blockOf(header, 0);
+    const entries = decodeBlock(bytes.subarray(block.at, block.at + block.length), 0, crc)!; // a sound run
+    const [first] = entries;
+    bytes[first!.payloadAt]! ^= 1; // a message is longer
+    const payloadCrc = crc32(bytes.subarray(first!.payloadAt, first!.payloadAt + first!.length));
+    const writer = new DirectoryWriter(header.topics, crc);
+    for (const entry of entries) writer.add(entry === first ? { ...entry, payloadCrc } : entry);
+    bytes.set(writer.end(), directoryAt);
+    disk.replaceBytes(path, bytes);
+    const what = expect.stringMatching(/^the messages of topic id 1 are not those of the journal, frame \d+$/);
+    expect(damageOf(await inspect(disk))).toMatchObject([{ file: path, byteOffset: first!.payloadAt, what }]);
   });
 });

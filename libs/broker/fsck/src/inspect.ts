@@ -1,7 +1,7 @@
 // The offline check of a data directory: `pulses fsck`.
 //
 // Guarantees: every stored byte that a start or a reader would go by is read and held to its CRC, and the runs to what the
-// state says of their topics. Nothing is written, so a read-only copy can be checked. Cannot see: damage to the last frames
+// state says of their topics, and to the frames that they were made of, as long as those are there. Nothing is written, so a read-only copy can be checked. Cannot see: damage to the last frames
 // of a journal that nothing attests, which looks like a torn end.
 
 import {

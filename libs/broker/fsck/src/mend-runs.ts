@@ -5,6 +5,7 @@
 
 import type { Run } from '@pulses/broker-segment-log';
 import type { Gap } from './coverage';
+import { heldPieces, type HeldPiece } from './held-pieces';
 import type { WalkedFrame } from './journal-walk';
 import { missingOf, type OffsetRange } from './report';
 
@@ -32,7 +33,7 @@ export class RunMender {
   readonly #isDamaged: (run: number) => boolean;
   readonly #frames: readonly WalkedFrame[];
   /** By number of a run: what its frames hold, by topic; undefined when not all of them are there. */
-  readonly #held = new Map<number, Map<number, FilledPiece[]> | undefined>();
+  readonly #held = new Map<number, Map<number, HeldPiece[]> | undefined>();
 
   /** @param frames those that the journal still has, in order */
   constructor(runs: readonly Run[], isDamaged: (run: number) => boolean, frames: readonly WalkedFrame[]) {
@@ -47,9 +48,8 @@ export class RunMender {
       const pieces: FilledPiece[] = [];
       let offset = base;
       for (const piece of this.#heldBy(run)?.get(topicId) ?? []) {
-        const count = piece.toOffset - piece.fromOffset;
-        const placed = { ...piece, fromOffset: offset, toOffset: offset + count };
-        offset += count;
+        const placed = { ...piece, fromOffset: offset, toOffset: offset + piece.count };
+        offset += piece.count;
         if (
           placed.fromOffset >= Math.max(from, fromOffset) &&
           placed.toOffset <= Math.min(to, toOffset) &&
@@ -90,40 +90,12 @@ export class RunMender {
   #countIn(run: number, topicId: number): number | undefined {
     const held = this.#heldBy(run);
     if (held === undefined) return undefined;
-    return (held.get(topicId) ?? []).reduce((sum, { fromOffset, toOffset }) => sum + toOffset - fromOffset, 0);
+    return (held.get(topicId) ?? []).reduce((sum, { count }) => sum + count, 0);
   }
 
-  #heldBy(run: number): Map<number, FilledPiece[]> | undefined {
-    if (!this.#held.has(run)) this.#held.set(run, this.#hold(run));
+  #heldBy(run: number): Map<number, HeldPiece[]> | undefined {
+    const key = this.#runs[run];
+    if (!this.#held.has(run)) this.#held.set(run, key && heldPieces(this.#frames, key));
     return this.#held.get(run);
-  }
-
-  /** Pieces by topic, with counts instead of offsets; those whose bytes are lost have no length. */
-  #hold(run: number): Map<number, FilledPiece[]> | undefined {
-    const range = this.#runs[run];
-    if (range === undefined) return undefined;
-    const frames = this.#frames.filter(({ lsn }) => lsn >= range.firstLsn && lsn <= range.lastLsn);
-    if (frames.length !== range.lastLsn - range.firstLsn + 1) return undefined;
-    const held = new Map<number, FilledPiece[]>();
-    for (const { rows, columns, path, payloadAt, timestampMs, finding } of frames) {
-      let position = payloadAt;
-      for (let row = 0; row < rows; row += 1) {
-        const topicId = columns[row]!; // three columns
-        const length = columns[2 * rows + row]!;
-        const pieces = held.get(topicId) ?? [];
-        const soundLength = finding === undefined ? length : 0;
-        pieces.push({
-          fromOffset: 0,
-          toOffset: columns[rows + row]!,
-          timestampMs,
-          path,
-          position,
-          length: soundLength,
-        });
-        held.set(topicId, pieces);
-        position += length;
-      }
-    }
-    return held;
   }
 }

@@ -63,6 +63,17 @@ describe('one wrong byte of a frame', () => {
   });
 });
 
+describe('one wrong byte of the header of a segment', () => {
+  it.each([0, 9, 12, 20, 29, 33, 41, 50])('costs nothing, also without a checkpoint: byte %i', async (byte) => {
+    const { disk, topics, positions } = await shapes.copy('few messages');
+    flipBit(disk, fileOf(disk, /\.journal$/), byte);
+    const { report, log } = await repaired(disk);
+    expect(report).toMatchObject({ lost: [], lostState: [], isWhole: true });
+    for (const [topic, { messages }] of topics) expect(await readMessages(log, topic)).toEqual(messages);
+    expect(await log.positions('', '')).toEqual(positions);
+  });
+});
+
 describe('lost frames that a checkpoint has counted', () => {
   it('leave exactly the gaps that they held', async () => {
     const { disk, topics, positions } = await shapes.copy('restarted often');

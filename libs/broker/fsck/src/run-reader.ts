@@ -61,6 +61,8 @@ export interface RunWalkOptions {
   readonly logId: Uint8Array | undefined;
   readonly list: FindingList;
   readonly visit: (entry: WalkedEntry) => void;
+  /** Called for each sound part, which has that many after it in the entry, with itself. The bytes are valid until it returns. */
+  readonly onPart?: ((topicId: number, fromEnd: number, part: RunPart, bytes: Uint8Array) => void) | undefined;
   readonly onBytes: (count: number) => void;
 }
 
@@ -230,7 +232,14 @@ class RunWalker {
       this.#damageOf(payloadAt, `the messages of topic ${topicId} are not valid`);
       return [];
     }
-    if (rows !== undefined) return partsOf(entry, rows);
+    if (rows !== undefined) {
+      const parts = partsOf(entry, rows);
+      for (const [index, part] of parts.entries()) {
+        const start = part.position - payloadAt;
+        this.#options.onPart?.(topicId, parts.length - index, part, bytes.subarray(start, start + part.length));
+      }
+      return parts;
+    }
     // Which of the times a message has is not known, unless there is but one.
     if (entry.firstTimestampMs !== entry.lastTimestampMs) return [];
     return partsOf(entry, [{ count: entry.count, length, crc: 0, timestampMs: entry.firstTimestampMs }]);
@@ -242,8 +251,10 @@ class RunWalker {
     const sound: RunPart[] = [];
     for (const [index, part] of partsOf(entry, rows).entries()) {
       const bytes = await this.#bytes(this.#payload, part.position, part.length);
-      if (bytes.length === part.length && crc32(bytes) === rows[index]?.crc) sound.push(part);
-      else this.#damageOf(part.position, `the messages of piece ${entry.firstPiece + index} are not valid`);
+      if (bytes.length === part.length && crc32(bytes) === rows[index]?.crc) {
+        sound.push(part);
+        this.#options.onPart?.(entry.topicId, rows.length - index, part, bytes);
+      } else this.#damageOf(part.position, `the messages of piece ${entry.firstPiece + index} are not valid`);
     }
     return sound;
   }

@@ -17,6 +17,7 @@ import {
 } from '@pulses/broker-segment-log';
 import type { FileSystem } from '@pulses/shared-ports';
 import { baseStateOf } from './base-state';
+import { RunComparison } from './compare';
 import { Coverage } from './coverage';
 import { walkJournal, type JournalHole, type JournalWalk, type WalkedFrame } from './journal-walk';
 import { RunMender, type Fill } from './mend-runs';
@@ -134,7 +135,7 @@ class Surveyor {
     this.#phase = 'runs';
     const coverage = new Coverage(state);
     if (holes.length > 0) await this.#adoptTopics(tolerant, holes);
-    const runs = await this.#surveyRuns(state, base.logId, coverage);
+    const runs = await this.#surveyRuns(state, base.logId, coverage, walk.frames);
     const placement = this.#place(tolerant, walk, coverage, {
       startLsn,
       isRaised: holes.length > 0 || base.isBeginningLost,
@@ -248,17 +249,29 @@ class Surveyor {
     return placement;
   }
 
-  async #surveyRuns(state: LogState, logId: Uint8Array | undefined, coverage: Coverage): Promise<SurveyedRun[]> {
+  async #surveyRuns(
+    state: LogState,
+    logId: Uint8Array | undefined,
+    coverage: Coverage,
+    frames: readonly WalkedFrame[],
+  ): Promise<SurveyedRun[]> {
     const surveyed: SurveyedRun[] = [];
     for (const [index, run] of state.runs.entries()) {
       const path = `${this.#directories.runs}/${runName(run)}`;
       const refused = new Set<number>();
       const damages = new Map<number, Finding>();
+      const comparison = await RunComparison.of(this.#fileSystem, frames, run);
       const { findings, blocks } = await walkRun({
         ...{ fileSystem: this.#fileSystem, path, run, logId, list: this.#list, onBytes: this.#onBytes },
         visit: (entry) => {
           if (entry.finding !== undefined) damages.set(entry.topicId, entry.finding);
           if (!coverage.add(index, entry)) refused.add(entry.topicId);
+        },
+        onPart: (topicId, fromEnd, part, bytes) => {
+          const lsn = comparison?.frameOtherThan(topicId, fromEnd, part, bytes);
+          if (lsn === undefined) return;
+          const what = `the messages of topic id ${topicId} are not those of the journal, frame ${lsn}`;
+          this.#list.add('damage', path, part.position, what);
         },
       });
       this.#counts.blocks += blocks;
