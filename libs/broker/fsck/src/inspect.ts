@@ -87,11 +87,11 @@ export async function withReadLock<T>(
   directory: string,
   work: (isLocked: boolean) => Promise<T>,
 ): Promise<T> {
-  await checkPlace(fileSystem, directory);
   if (!(await isDataDirectory(fileSystem, directoriesOf(directory)))) {
     const what = `--data-dir: '${directory}' is no data directory; allowed: one that a broker has written`;
     throw new PulsesError('CONFIG_INVALID', what);
   }
+  await checkPlace(fileSystem, directory);
   let lock: DirectoryLock | undefined;
   try {
     lock = await fileSystem.lockDirectory(directory, true);

@@ -6,7 +6,7 @@
 import type { LogState } from '@pulses/broker-segment-log';
 import type { JournalHole, WalkedFrame } from './journal-walk';
 import type { Finding, OffsetRange } from './report';
-import type { Lift } from './tolerant-state';
+import type { Lift } from './resettle';
 
 /** Messages of one topic from one frame, or what lost frames held of it. */
 export interface PlacedPiece extends OffsetRange {

@@ -63,6 +63,25 @@ describe('one wrong byte of a frame', () => {
   });
 });
 
+describe('padding that is none', () => {
+  it('is told, and costs nothing', async () => {
+    const { disk } = await shapes.copy('few messages');
+    const path = fileOf(disk, /\.journal$/);
+    const bytes = Buffer.from(disk.bytesOf(path));
+    const starts = framesOf(disk, path);
+    const number = starts.findIndex((at, index) => {
+      const used = FRAME_HEADER_BYTES + bytes.readUInt32LE(at + 4) + bytes.readUInt32LE(at + 8);
+      return used < (starts[index + 1] ?? 0) - at;
+    });
+    flipBit(disk, path, starts[number + 1]! - 1); // it has one
+    const { report } = await repaired(disk);
+    expect(report.findings).toMatchObject([
+      { file: path, byteOffset: starts[number], what: expect.stringContaining(`the padding of frame ${number + 1}`) },
+    ]);
+    expect(report).toMatchObject({ lost: [], lostState: [], isWhole: true });
+  });
+});
+
 describe('one wrong byte of the header of a segment', () => {
   it.each([0, 9, 12, 20, 29, 33, 41, 50])('costs nothing, also without a checkpoint: byte %i', async (byte) => {
     const { disk, topics, positions } = await shapes.copy('few messages');
@@ -95,6 +114,18 @@ describe('lost frames that a checkpoint has counted', () => {
 });
 
 describe('lost frames that no checkpoint has counted', () => {
+  it('cost no message that a later frame has sealed', async () => {
+    const { disk, topics, positions } = await shapes.copy('pieces with checksums');
+    flipBit(disk, filesIn(disk, 'checkpoints').at(-1)!, 300); // there are two
+    const [sealed] = segmentsOf(disk);
+    lose(disk, sealed!, 100); // behind the older checkpoint
+    const { report, log } = await repaired(disk);
+    expect(report.lost).toEqual([]);
+    expect(report.lostState[0]).toMatch(/^frame \d+ of the journal is lost/);
+    for (const [topic, { messages }] of topics) expect(await readMessages(log, topic)).toEqual(messages);
+    expect(await log.positions('', '')).toEqual(positions);
+  });
+
   it('leave positions that later frames state, and no epoch of before passes', async () => {
     const { disk, positions } = await shapes.copy('few messages');
     const path = fileOf(disk, /\.journal$/);

@@ -151,6 +151,16 @@ describe('after a repair of a journal with lost frames', () => {
     expect(await ownerSeenBy(log, 'a')).toBe('');
   });
 
+  it('outputs are free when a later frame names their owner, and another deletes it', async () => {
+    const damaged = await DamagedLog.open();
+    await damaged.lose(() => publish(damaged.log, 'logs', ['x']));
+    await damaged.commit('a', await damaged.join('a'), { p: [0, 3] });
+    await damaged.log.deleteGroup('a');
+    const { log } = await damaged.repaired();
+    expect(await ownerSeenBy(log, 'b')).toBe('');
+    expect(await offsetsOf(log, 'b')).toEqual({ p: 3 });
+  });
+
   it('outputs stay free of a source that was made behind them', async () => {
     const damaged = await DamagedLog.open();
     await damaged.lose(() => publish(damaged.log, 'logs', ['x']));

@@ -172,7 +172,7 @@ describe('damage that costs nothing', () => {
     ['a damaged newest checkpoint', (disk) => flipBit(disk, newest(disk, '.checkpoint'), 300)],
     ['a damaged header of a segment', (disk) => flipBit(disk, newest(disk, '.journal'), 20)],
     ['a damaged header of a run', (disk) => flipBit(disk, fileOf(disk, RUN), 30)],
-    ['a header of a run that is gone', (disk) => zero(disk, fileOf(disk, RUN), 0, 64)],
+    ['a header of a run that is gone', (disk) => overwrite(disk, fileOf(disk, RUN), 0, 64)],
     [
       'a damaged index of a run',
       (disk) => flipBit(disk, fileOf(disk, RUN), disk.bytesOf(fileOf(disk, RUN)).length - 6),
@@ -195,8 +195,8 @@ function directoryAt(disk: SimFileSystem): number {
   return disk.bytesOf(fileOf(disk, RUN)).length - 2 * 56 - 4 - 8;
 }
 
-function zero(disk: SimFileSystem, path: string, from: number, to: number): void {
-  disk.replaceBytes(path, disk.bytesOf(path).slice().fill(0, from, to));
+function overwrite(disk: SimFileSystem, path: string, from: number, to: number, byte = 0): void {
+  disk.replaceBytes(path, disk.bytesOf(path).slice().fill(byte, from, to));
 }
 
 describe('lost messages', () => {
@@ -204,8 +204,13 @@ describe('lost messages', () => {
     ['a flipped bit in the messages of a run', (disk, path) => flipBit(disk, path, 300)],
     ['a run cut short', (disk, path) => disk.replaceBytes(path, disk.bytesOf(path).slice(0, 1_000))],
     ['a run that is gone', (disk, path) => disk.remove(path)],
-    ['a directory that is gone', (disk, path) => zero(disk, path, directoryAt(disk), disk.bytesOf(path).length)],
-    ['a page of it', (disk, path) => zero(disk, path, 512, 1_024)],
+    ['a directory that is gone', (disk, path) => overwrite(disk, path, directoryAt(disk), disk.bytesOf(path).length)],
+    // Its checksums prove the messages, and nothing proves where they belong.
+    [
+      'an offset of its directory',
+      (disk, path) => overwrite(disk, path, directoryAt(disk) + 56 + 32, directoryAt(disk) + 56 + 34, 1),
+    ],
+    ['a page of it', (disk, path) => overwrite(disk, path, 512, 1_024)],
   ])('leave fillers at their offsets, and nothing behind them moves: %s', async (_, harm) => {
     const shape = await shapes.copy('many runs');
     await harm(shape.disk, fileOf(shape.disk, RUN));

@@ -87,8 +87,11 @@ export async function repairDataDirectory(options: RepairOptions): Promise<Repai
   }
   return await withReadLock(fileSystem, from, async () => {
     // First of all: the survey can take long.
-    await makeTarget(fileSystem, to);
-    const survey = await surveyDirectory({ fileSystem, directory: from, onProgress, kindOf });
+    const isMade = await makeTarget(fileSystem, to);
+    const survey = await surveyDirectory({ fileSystem, directory: from, onProgress, kindOf }).catch(async (error) => {
+      if (isMade) await fileSystem.removeDirectory(to);
+      throw error;
+    });
     const claimed = claimUnknown(survey, options.mayBeSource);
     const losses = listLosses(survey, claimed);
     const summary = summaryOf(survey);
@@ -137,12 +140,14 @@ function raiseEpochs(state: LogState): void {
   state.epochFloor += EPOCH_LEAP;
 }
 
-/** @throws PulsesError CONFIG_INVALID */
-async function makeTarget(fileSystem: FileSystem, to: string): Promise<void> {
+/** @returns whether it was not there before. @throws PulsesError CONFIG_INVALID */
+async function makeTarget(fileSystem: FileSystem, to: string): Promise<boolean> {
   const mount = await fileSystem.pseudoFileSystemOf(to);
   if (mount !== undefined) throw new PulsesError('CONFIG_INVALID', `${to} is not on a disk: ${mount} keeps no files`);
   let names: string[];
+  let isThere: boolean;
   try {
+    isThere = await fileSystem.exists(to);
     await fileSystem.makeDirectory(to);
     names = await fileSystem.list(to);
   } catch (error) {
@@ -152,6 +157,7 @@ async function makeTarget(fileSystem: FileSystem, to: string): Promise<void> {
   if (names.length > 0) {
     throw new PulsesError('CONFIG_INVALID', `${to} is not empty; a repair writes into a new directory`);
   }
+  return !isThere;
 }
 
 async function writeDirectory(options: RepairOptions, survey: Survey): Promise<void> {

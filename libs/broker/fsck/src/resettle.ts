@@ -1,12 +1,23 @@
-// Where topics end when frames are lost that runs hold.
+// Where topics end when frames are lost that no checkpoint has counted.
 //
-// Lost frames may be sealed by a later one. Then the runs tell how far topics had come, and what was assumed from positions
-// behind the hole is worth nothing: it is assumed again, from where the runs end.
+// Lost frames may be sealed by a later one: then runs tell how far topics had come. Behind frames that are not, a position or
+// a first offset tells how far a topic must have come at least: it is lifted to there. Who stored a position had read so far,
+// so what comes next must not take those offsets, or the group would never see it.
 
 import type { Coverage } from './coverage';
 import type { JournalHole, WalkedFrame } from './journal-walk';
 import { topicIdsOf } from './placement';
-import { POSITION_LEAP_MAX, type Lift, type TolerantState } from './tolerant-state';
+import type { TolerantState } from './tolerant-state';
+
+/** A position this far beyond a topic's end is a client's whim, not the trace of lost messages. */
+const POSITION_LEAP_MAX = 1_000_000;
+
+/** That many messages of the topic were lost before this frame, at least. */
+export interface Lift {
+  readonly lsn: number;
+  readonly topicId: number;
+  readonly count: number;
+}
 
 /**
  * Sets the ends of all topics. @param frames those that are not sealed
@@ -28,7 +39,6 @@ export function resettle(
   for (const { rows, columns } of frames) {
     for (let row = 0; row < rows; row += 1) add(columns[row]!, -columns[rows + row]!); // three columns
   }
-  for (const { lsn, topicId, count } of tolerant.lifts) if (lsn > state.sealedLsn) add(topicId, -count);
   for (const [id, end] of ends) ends.set(id, Math.max(end, coverage.endOf(id)));
 
   const firstHole = holes.find(({ toLsn }) => toLsn > state.sealedLsn)?.fromLsn ?? Infinity;

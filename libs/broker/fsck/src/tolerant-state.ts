@@ -2,8 +2,7 @@
 //
 // Frames are applied by the log's own rules; here the state is first brought to where the frame fits. What had to be
 // assumed is told as a mismatch: without a hole before it, that is damage. A frame does not state its offsets, which follow
-// from the counts of those before. So behind lost frames a topic continues where it was, unless a position or a first offset
-// says that it must have gone further: it is lifted to there.
+// from the counts of those before. So behind lost frames a topic continues where it was, until resettle.ts knows more.
 
 import {
   applyFrame,
@@ -17,16 +16,6 @@ import {
 import { PRODUCER_RESULTS_KEPT, type ProducerStamp } from '@pulses/broker-wire';
 import type { WalkedFrame } from './journal-walk';
 
-/** A position this far beyond a topic's end is a client's whim, not the trace of lost messages. */
-export const POSITION_LEAP_MAX = 1_000_000;
-
-/** That many messages of the topic were lost before this frame, at least. */
-export interface Lift {
-  readonly lsn: number;
-  readonly topicId: number;
-  readonly count: number;
-}
-
 type Mismatch = (what: string) => void;
 
 export class TolerantState {
@@ -35,7 +24,6 @@ export class TolerantState {
   readonly #deleted = new Set<number>();
   readonly #effects: Effects = { grown: [], renewed: [], kinds: new Float64Array(TOPIC_KINDS_MAX * 2) };
   #areFramesLost = false;
-  readonly lifts: Lift[] = [];
   /** Ids of topics that messages came for, and whose names nothing tells. */
   readonly unnamed = new Set<number>();
   /** Groups that the state knew before the last hole, and that set no position behind it. */
@@ -180,14 +168,10 @@ export class TolerantState {
   /** Brings the state to where the entry fits; false when it has to be left out. */
   #fit(entry: Entry, frame: WalkedFrame, mismatch: Mismatch): boolean {
     const { groups, sealedLsn } = this.state;
-    const { lsn } = frame;
     switch (entry.kind) {
       case 'positions-set': {
-        const row = this.#rowOf(entry.topicId, mismatch);
+        this.#rowOf(entry.topicId, mismatch);
         this.uncertainGroups.delete(entry.group);
-        // Who stored it had read so far: what comes next must not take those offsets, or the group would never see it.
-        const end = Math.max(0, ...entry.positions.map(({ offset }) => offset));
-        if (this.#areFramesLost) this.#lift(row, end, lsn, POSITION_LEAP_MAX);
         return true;
       }
       case 'position-deleted': {
@@ -197,9 +181,7 @@ export class TolerantState {
         return isKnown;
       }
       case 'topics-trimmed':
-        for (const { topicId, startOffset } of entry.trims) {
-          this.#lift(this.#rowOf(topicId, mismatch), startOffset, lsn, Infinity);
-        }
+        for (const { topicId } of entry.trims) this.#rowOf(topicId, mismatch);
         return true;
       case 'outputs-claimed':
         this.#rowOf(entry.topicId, mismatch);
@@ -226,14 +208,6 @@ export class TolerantState {
       default:
         return true;
     }
-  }
-
-  #lift(row: number, offset: number, lsn: number, leapMax: number): void {
-    const { topics } = this.state;
-    const { startOffset, nextOffset, bytes, firstTimestampMs, lastTimestampMs } = topics.info(row);
-    if (offset <= nextOffset || offset - nextOffset > leapMax) return;
-    this.lifts.push({ lsn, topicId: topics.idOf(row), count: offset - nextOffset });
-    topics.restore(row, { startOffset, nextOffset: offset, bytes, firstTimestampMs, lastTimestampMs });
   }
 
   /** The owner of before was deleted: nothing else makes room for another. What it left is the next owner's. */
