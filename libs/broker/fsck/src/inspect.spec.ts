@@ -1,10 +1,28 @@
 import { describe, expect, it } from '@jest/globals';
-import { blockOf, decodeBlock, decodeRunHeader, DirectoryWriter, placesOf } from '@pulses/broker-segment-log';
+import {
+  blockOf,
+  decodeBlock,
+  decodeRunHeader,
+  decodeSegmentHeader,
+  DirectoryWriter,
+  placesOf,
+} from '@pulses/broker-segment-log';
 import type { SimFileSystem } from '@pulses/testing-sim';
 import { crc32 } from 'node:zlib';
 import { inspectDataDirectory, type Inspection } from './inspect';
 import type { Finding } from './report';
-import { BuiltShapes, contentOf, DIRECTORY, fileOf, filesIn, flipBit, openOn, publish, SHAPES } from './testing/shapes';
+import {
+  BuiltShapes,
+  contentOf,
+  DIRECTORY,
+  fileOf,
+  filesIn,
+  flipBit,
+  framesOf,
+  openOn,
+  publish,
+  SHAPES,
+} from './testing/shapes';
 
 const shapes = new BuiltShapes();
 
@@ -192,6 +210,20 @@ describe('what is missing', () => {
     for (const path of filesIn(disk, part)) await disk.remove(path);
     const damage = damageOf(await inspect(disk));
     expect(damage).toContainEqual(expect.objectContaining({ file: `${DIRECTORY}/${part}`, byteOffset: 0 }));
+  });
+});
+
+describe('a frame that follows on another one than its own', () => {
+  it('is found, though all of its CRCs are right', async () => {
+    const { disk } = await shapes.copy('few messages');
+    const path = fileOf(disk, /\.journal$/);
+    const bytes = Buffer.from(disk.bytesOf(path));
+    const [, second] = framesOf(disk, path);
+    const { seed } = decodeSegmentHeader(bytes)!; // a sound segment
+    bytes[second! + 40]! ^= 1; // there are more than two
+    bytes.writeUInt32LE(crc32(bytes.subarray(second, second! + 60), seed), second! + 60);
+    disk.replaceBytes(path, bytes);
+    expect(damageOf(await inspect(disk))[0]).toMatchObject({ file: path, byteOffset: second });
   });
 });
 

@@ -225,6 +225,8 @@ describe('lost messages', () => {
         for (let at = fromOffset; at < toOffset; at += 1) expect(stored[at]).toBe(fillerOf(at).trimEnd());
       }
       expect(stored.length).toBe(shape.topics.get(topic)!.messages.length);
+      const bytes = stored.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
+      expect(log.topic(topic)).toMatchObject({ bytes });
       expect(stored.filter((text) => text.startsWith('{"lost')).length).toBe(
         lost.reduce((sum, { messages }) => sum + messages, 0),
       );
