@@ -17,7 +17,7 @@ import {
   SEGMENT_HEADER_BYTES,
   segmentName,
 } from './journal/segment-header';
-import { TOPIC_KINDS_MAX } from './options';
+import { SEGMENT_LOG_DEFAULTS, TOPIC_KINDS_MAX } from './options';
 import {
   ENTRIES_A_BLOCK,
   ENTRY_BYTES,
@@ -41,7 +41,7 @@ import { readMessages } from './testing/log-fixture';
 import { DIRECTORY, machineOn, openOn, settled } from './testing/torture-run';
 
 const [storage, journal, runs, checkpoint] = ['storage', 'journal', 'runs', 'checkpoint'].map((name) =>
-  readFileSync(join(__dirname, `../../../../docs/formats/segment-${name}.md`), 'utf8'),
+  readFileSync(join(__dirname, `../../../../docs/formats/${name}.md`), 'utf8'),
 ) as [string, string, string, string];
 
 /** Hex digits up to a gap of two blanks, or `00 * 20`; what follows is for people. */
@@ -65,7 +65,7 @@ const frames = rest.map(({ stated, bytes }) => ({ stated: stated as StatedFrame,
 const identity = segment!.stated as { logId: string; seed: string; firstLsn: number; previousCrc: string };
 const seed = parseInt(identity.seed, 16);
 
-describe('docs/formats/segment-journal.md', () => {
+describe('docs/formats/journal.md', () => {
   it('has a segment header as the code writes and reads it', () => {
     const header = {
       ...{ logId: Buffer.from(identity.logId, 'hex'), seed, firstLsn: identity.firstLsn },
@@ -120,7 +120,7 @@ describe('docs/formats/segment-journal.md', () => {
   });
 });
 
-describe('docs/formats/segment-runs.md', () => {
+describe('docs/formats/runs.md', () => {
   it('has a run as the code writes and reads it', () => {
     const [example] = examplesIn(runs);
     expect(hexOf(runBytes(example!.stated as StatedRun))).toBe(hexOf(example!.bytes));
@@ -128,7 +128,7 @@ describe('docs/formats/segment-runs.md', () => {
   });
 });
 
-describe('docs/formats/segment-checkpoint.md', () => {
+describe('docs/formats/checkpoint.md', () => {
   it('has a checkpoint as the code reads and writes it', () => {
     const [example] = examplesIn(checkpoint);
     const decoded = decodeCheckpoint(example!.bytes, () => 0);
@@ -138,7 +138,7 @@ describe('docs/formats/segment-checkpoint.md', () => {
   });
 });
 
-describe('docs/formats/segment-storage.md', () => {
+describe('docs/formats/storage.md', () => {
   it('states the constants of the format', () => {
     const rows = [...storage.matchAll(/^\| `([A-Z_]+)` +\| (\d+) +\|/gm)].map(([, name, value]) => [
       name,
@@ -149,6 +149,15 @@ describe('docs/formats/segment-storage.md', () => {
       ...{ ENTRY_BYTES, ENTRIES_A_BLOCK, SHARED_CRC_BYTES_MAX, PRODUCER_RESULTS_KEPT, RETIRED_PRODUCERS_KEPT },
       TOPIC_KINDS_MAX,
     });
+  });
+
+  it('states options with their defaults', () => {
+    const rows = [...storage.matchAll(/^\| `([a-z][A-Za-z]+)` +\| (\d+) +\|/gm)].map(([, name, value]) => [
+      name,
+      Number(value),
+    ]);
+    expect(rows.length).toBeGreaterThanOrEqual(9);
+    expect(SEGMENT_LOG_DEFAULTS).toMatchObject(Object.fromEntries(rows));
   });
 
   it('draws the directory with the names that the code gives', () => {
