@@ -3,14 +3,13 @@
 import {
   check,
   cpuSeconds,
-  histogramPercentiles,
   mainThreadCpuSeconds,
   peakMemoryMiB,
   until,
-  type Percentiles,
+  type Measure,
   type PulsePool,
 } from '@pulses/testing-benches';
-import { startApp, stopAll } from '@pulses/testing-processes';
+import { stopAll } from '@pulses/testing-processes';
 import { exactUnits, numberText, startSystem, type System } from '@pulses/testing-system';
 import { BrokerLink } from './broker-link';
 
@@ -22,6 +21,7 @@ const GROUP = `ingestor@${SOURCE_TOPIC}`;
 /** Fewer than the streams that a connection may have. */
 const READERS = 100;
 const BATCHES_IN_FLIGHT = 32;
+const EARLY_SHARE = 0.3;
 /** What `checkOutputs` compares, for the page. */
 export const CHECKED = 'acknowledged = grouped = in window sums; sums exact';
 
@@ -41,29 +41,40 @@ export interface BenchSystem {
   groupedPulses(): Promise<number>;
   /** The number of grouped lines of all tenants. */
   groupedLines(): Promise<number>;
-  commitPercentilesMs(): Promise<Percentiles>;
+  /** Messages of all topics with their line feeds. */
+  payloadBytes(): Promise<number>;
   /** CPU seconds so far. */
-  cpu(): { broker: number; brokerMainThread: number; ingestor: number };
-  peakMemory(): { broker: number; ingestor: number };
+  cpu(): Cpu;
+  /** In MiB, so far. */
+  peakMemory(): Memory;
   /** Waits for the last window, compares all lines and sums, and stops both. @throws Error when a pulse is lost or doubled */
   checkOutputs(expected: { readonly pulses: number; readonly units: bigint }): Promise<void>;
 }
 
-/** The summary that a stub generator prints at its end. */
-export interface GeneratorSummary {
-  readonly pulses_acked: number;
-  readonly amount_acked: string;
-  readonly seconds: number;
+export interface Cpu {
+  readonly broker: number;
+  readonly brokerMainThread: number;
+  readonly ingestor: number;
+}
+
+export interface Memory {
+  readonly broker: number;
+  readonly ingestor: number;
+}
+
+export interface BenchSystemOptions {
+  readonly window: string;
+  readonly brokerArgs?: readonly string[];
 }
 
 /** Runs a bench on a new system, and removes the system afterwards, also when the bench fails. */
 export async function withBenchSystem<T>(
-  ingestorArgs: readonly string[],
+  { window, brokerArgs = [] }: BenchSystemOptions,
   run: (bench: BenchSystem) => Promise<T>,
 ): Promise<T> {
   let system: System | undefined;
   try {
-    system = await startSystem({ ingestorArgs: ['--log-level=warn', ...ingestorArgs] });
+    system = await startSystem({ brokerArgs, ingestorArgs: ['--log-level=warn', `--flush-interval=${window}`] });
     return await run(benchOf(system, await BrokerLink.open(system.port)));
   } finally {
     await stopAll();
@@ -80,8 +91,10 @@ function benchOf(system: System, link: BrokerLink): BenchSystem {
   const position = (name: 'grouped' | 'windowed') => link.position(GROUP, SOURCE_TOPIC, name);
   const untilClosed = (pulses: number) => until(async () => (await position('windowed')) >= pulses);
   const groupedLines = async () => {
-    const offsets = await link.topics('tenants.');
-    return [...offsets].reduce((sum, [topic, offset]) => sum + (topic.endsWith('.grouped.pulses') ? offset : 0), 0);
+    const grouped = [...(await link.topics('tenants.')).values()].filter(({ topic }) =>
+      topic.endsWith('.grouped.pulses'),
+    );
+    return grouped.reduce((sum, { nextOffset }) => sum + nextOffset, 0);
   };
   const ofBoth = (figure: (pid: number) => number) => ({
     broker: figure(system.broker.pid),
@@ -106,10 +119,7 @@ function benchOf(system: System, link: BrokerLink): BenchSystem {
     untilSealed: () => until(async () => (await unsealedBytes()) === 0),
     groupedPulses: () => position('grouped'),
     groupedLines,
-    async commitPercentilesMs() {
-      const { p50, p99 } = histogramPercentiles(await metrics(), 'pulses_commit_seconds');
-      return { p50: p50 * 1000, p99: p99 * 1000 };
-    },
+    payloadBytes: async () => [...(await link.topics('')).values()].reduce((sum, { bytes }) => sum + bytes, 0),
     cpu: () => ({ ...ofBoth(cpuSeconds), brokerMainThread: mainThreadCpuSeconds(system.broker.pid) }),
     peakMemory: () => ofBoth(peakMemoryMiB),
     async checkOutputs({ pulses, units }) {
@@ -125,34 +135,32 @@ function benchOf(system: System, link: BrokerLink): BenchSystem {
   };
 }
 
-/** Publishes with the stub generator: at `rate` pulses a second, or as fast as the broker acknowledges. */
-export function startGenerator(port: number, load: { pulses: number; tenants: number; skus: number; rate?: number }) {
-  const { pulses, tenants, skus, rate = 'max' } = load;
-  const generator = startApp({
-    app: 'stub-generator',
-    args: [`--port=${port}`, `--rate=${rate}`, `--count=${pulses}`, `--tenants=${tenants}`, `--skus=${skus}`],
-  });
+/** Resolves early in a window of the ingestor, so that a short load falls into one. */
+export function untilEarlyInWindow(windowS: number): Promise<void> {
+  return until(() => ((Date.now() / 1000) % windowS) / windowS < EARLY_SHARE);
+}
+
+/** One target for both programs. */
+export function memoryMeasure(load: string, { broker, ingestor }: Memory, atMost: number): Measure {
   return {
-    publishing: generator.waitForOutput(/"publishing"/),
-    /** Resolves at its end. @throws Error unless everything was acknowledged */
-    async summary(): Promise<GeneratorSummary> {
-      const { code } = await generator.exited;
-      check(code, 0, 'the exit code of the generator');
-      const summary = JSON.parse(generator.stdout) as GeneratorSummary;
-      check(summary.pulses_acked, pulses, 'the count of acknowledged pulses');
-      return summary;
-    },
+    question: `memory ${load}, the larger one of broker and ingestor`,
+    figure: { value: Math.max(broker, ingestor), unit: 'MiB' },
+    detail: `broker ${broker.toFixed(0)}, ingestor ${ingestor.toFixed(0)}`,
+    targets: [{ about: 'figure', atMost }],
+    checked: `VmHWM; ${CHECKED}`,
   };
 }
 
 /** Count and exact sum of every published window, read from the broker. */
 async function windowSums(link: BrokerLink): Promise<{ pulses: number; units: bigint }> {
   let [pulses, units] = [0, 0n];
-  const topics = [...(await link.topics('tenants.'))].filter(([topic]) => topic.endsWith('.aggregated.pulses.amount'));
+  const all = [...(await link.topics('tenants.')).values()];
+  const topics = all.filter(({ topic }) => topic.endsWith('.aggregated.pulses.amount'));
   const reader = async () => {
     for (let next = topics.pop(); next !== undefined; next = topics.pop()) {
-      const lines = (await link.readText(...next)).trimEnd().split('\n');
-      check(lines.length, next[1], `the count of lines of ${next[0]}`);
+      const { topic, nextOffset } = next;
+      const lines = (await link.readText(topic, nextOffset)).trimEnd().split('\n');
+      check(lines.length, nextOffset, `the count of lines of ${topic}`);
       for (const line of lines) {
         pulses += Number(numberText(line, 'pulse_count'));
         units += exactUnits(numberText(line, 'total_amount'));

@@ -3,7 +3,7 @@
 // Guarantees: requests take effect in the order of the calls. It does not survive a lost connection, and bounds nothing:
 // the bench decides how much is in flight.
 
-import { LIST_TOPICS_LIMIT_MAX, payloadOf, type RecordBatch, type Response } from '@pulses/broker-wire';
+import { LIST_TOPICS_LIMIT_MAX, payloadOf, type RecordBatch, type Response, type TopicInfo } from '@pulses/broker-wire';
 import { connectWire, type WireClient } from '@pulses/testing-wire-client';
 import { randomBytes } from 'node:crypto';
 
@@ -84,14 +84,14 @@ export class BrokerLink {
     });
   }
 
-  /** The next offset of each topic whose name starts with the prefix. */
-  async topics(prefix: string): Promise<ReadonlyMap<string, number>> {
-    const offsets = new Map<string, number>();
+  /** Each topic whose name starts with the prefix, by its name. */
+  async topics(prefix: string): Promise<ReadonlyMap<string, TopicInfo>> {
+    const found = new Map<string, TopicInfo>();
     for (let after = ''; ;) {
       const request = { type: 'list-topics', prefix, after, limit: LIST_TOPICS_LIMIT_MAX } as const;
       const { topics, more } = await this.#client.request('topics', request);
-      for (const { topic, nextOffset } of topics) offsets.set(topic, nextOffset);
-      if (!more) return offsets;
+      for (const info of topics) found.set(info.topic, info);
+      if (!more) return found;
       after = topics.at(-1)?.topic ?? '';
     }
   }

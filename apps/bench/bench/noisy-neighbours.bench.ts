@@ -32,7 +32,7 @@ import { connectWire, type WireClient } from '@pulses/testing-wire-client';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const PHASE_MS = sized(10_000, 500);
+const PHASE_MS = sized(6_000, 500);
 const PRODUCERS = 4;
 const BATCH_MESSAGES = 10;
 const PACE_MS = 2;
@@ -41,8 +41,7 @@ const CLIENTS: Readonly<Record<HostileKind | 'stopped', number>> = isSmoke
   ? { stopped: 10, joining: 20, returning: 100, 'slow-opening': 20, 'endless-line': 2, mutated: 1 }
   : { stopped: 100, joining: 500, returning: 2_000, 'slow-opening': 500, 'endless-line': 10, mutated: 1 };
 const STOPPED_LOAD = { messages: sized(12_000, 2_000), padBytes: 1_000 };
-const MEMORY_MIB_MAX = 250;
-const P99_RATIO_MAX = 2;
+const P99_MS_MAX = 50;
 /** Of the mutated frames. */
 const SEED = Number(process.env['PULSES_TEST_SEED'] ?? 1);
 /** Until the broker has closed connections and files. */
@@ -203,7 +202,7 @@ async function bench(): Promise<void> {
     const measures = disturbed.map(({ name, times }): Measure => ({
       question: `acknowledgement beside ${name}`,
       latency: latencyOf('acknowledgement', times),
-      targets: [{ about: 'ratio', atMost: P99_RATIO_MAX }],
+      targets: [{ about: 'p99', atMost: P99_MS_MAX }],
       baseline: { name: 'p99 without neighbours', value: bound, unit: 'ms', ratio: times.at(0.99) / bound },
       checked,
     }));
@@ -211,7 +210,7 @@ async function bench(): Promise<void> {
       question: 'memory of the broker beside these clients',
       figure: { value: Math.max(...peaks), unit: 'MiB' },
       detail: `by phase ${peaks.join(', ')}`,
-      targets: [{ about: 'figure', atMost: MEMORY_MIB_MAX }],
+      targets: [],
       checked: 'VmHWM of each phase',
     };
     const settings = { producers: PRODUCERS, batch: BATCH_MESSAGES, phaseMs: PHASE_MS, seed: SEED };

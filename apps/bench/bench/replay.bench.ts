@@ -23,7 +23,7 @@ interface Window {
 
 const pool = createPulsePool({ tenants: TENANTS, skus: SKUS, batchCount: sized(200, 50), batchPulses: BATCH_PULSES });
 
-await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
+await withBenchSystem({ window: WINDOW }, async (bench) => {
   await bench.publish(pool, BATCHES);
   await bench.untilGrouped(PULSES);
   const start = performance.now();
@@ -56,7 +56,7 @@ await withBenchSystem([`--flush-interval=${WINDOW}`], async (bench) => {
       rate,
       figure: { value: seconds, unit: 's from the kill until caught up' },
       detail: `of which ${readySeconds.toFixed(2)} s until ready`,
-      targets: [{ about: 'rate', atLeast: 1_000_000 }],
+      targets: [],
       baseline: baseline(rate),
       checked: 'all pulses in the window, sums exact, none grouped again',
     },

@@ -27,7 +27,6 @@ export type BundleModules = readonly { readonly line: number; readonly path: str
  * The first category that matches counts. Code without a category counts for its caller.
  */
 export const CATEGORIES: readonly (readonly [name: string, paths: readonly string[]])[] = [
-  ['making pulses', ['apps/stub-generator/']],
   ['ingest kernel', ['libs/stream/pipeline/src/kernel/wasm-']],
   [
     'parse',

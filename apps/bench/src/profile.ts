@@ -13,13 +13,15 @@ import { tableOf } from './table';
 
 interface Profiled {
   readonly bench: string;
+  /** Its size. */
+  readonly env: Readonly<Record<string, string>>;
   readonly title: string;
   readonly apps: readonly AppName[];
 }
 
 const PROFILED: readonly Profiled[] = [
-  { bench: 'ingest', title: 'at full rate', apps: ['stub-generator', 'broker', 'ingestor'] },
-  { bench: 'latency', title: 'at 50,000 pulses a second', apps: ['broker', 'ingestor'] },
+  { bench: 'ingest', env: { BENCH_ROUNDS: '1' }, title: 'at full rate', apps: ['broker', 'ingestor'] },
+  { bench: 'latency', env: { BENCH_SECONDS: '20' }, title: 'at 50,000 pulses a second', apps: ['broker', 'ingestor'] },
 ];
 const TOP_FUNCTIONS = 12;
 const SAMPLING_MICROS = 500;
@@ -34,26 +36,27 @@ export async function profileOf(run: BenchRun): Promise<string> {
   for (const profiled of PROFILED) {
     const directory = mkdtempSync(join(run.directory, 'profile-'));
     const nodeOptions = `--cpu-prof --cpu-prof-interval=${SAMPLING_MICROS} --cpu-prof-dir=${directory}`;
-    await runBench(profiled.bench, { ...run, env: { APP_NODE_OPTIONS: nodeOptions } });
+    await runBench(profiled.bench, { ...run, env: { ...profiled.env, APP_NODE_OPTIONS: nodeOptions } });
     texts.push(textOf(profiled, threadsOf(directory, profiled.apps)));
   }
   return texts.join('\n\n');
 }
 
+/** The threads of the first process of each app. */
 function threadsOf(directory: string, apps: readonly AppName[]): ThreadProfile[] {
-  const byThread = new Map<string, { readonly thread: string; readonly text: string }>();
+  const byThread = new Map<string, { readonly process: string; readonly thread: string; readonly text: string }>();
   for (const path of globSync(join(directory, '*.cpuprofile')).sort()) {
     // CPU.<date>.<time>.<process>.<thread>.<number>.cpuprofile
     const [process = '', thread = ''] = basename(path).split('.').slice(3);
     // A program that re-executes itself in the same process leaves a profile each time: the last one counts.
-    byThread.set(`${process}.${thread}`, { thread, text: readFileSync(path, 'utf8') });
+    byThread.set(`${process}.${thread}`, { process, thread, text: readFileSync(path, 'utf8') });
   }
-  const profiles = [...byThread.values()];
   return apps.flatMap((app) => {
     const bundle = bundlePath(app);
     const modules = modulesOf(readFileSync(bundle, 'utf8'));
+    const profiles = [...byThread.values()].filter(({ text }) => text.includes(bundle));
     return profiles
-      .filter(({ text }) => text.includes(bundle))
+      .filter(({ process }) => process === profiles[0]?.process)
       .map(({ thread, text }, index) => ({
         ...summarise(JSON.parse(text) as CpuProfile, bundle, modules),
         thread: index === 0 ? app : `${app}, thread ${thread}`,

@@ -10,15 +10,18 @@ import { workspaceRoot } from '@pulses/testing-processes';
 /** The order of the page. A bench that is not listed comes last. */
 const ORDER = [
   'ingest',
-  'produce',
   'latency',
   'tenants',
   'open-keys',
-  'replay',
+  'bytes',
+  'start',
+  'recovery',
   'idle',
   'audit',
   'totals',
   'noisy-neighbours',
+  'produce',
+  'replay',
   'redis-streams',
   'nats-jetstream',
 ];

@@ -1,7 +1,7 @@
 // Baselines: what this machine reaches with a minimal program, measured in the same run as the bench.
 
 import { once } from 'node:events';
-import { closeSync, fdatasyncSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -10,9 +10,16 @@ import type { Measure } from './measurement';
 import type { PulseBatch } from './pulse-pool';
 import { createSamples, type Samples } from './samples';
 
-/** One core's JSON.parse of the lines of payloads, in lines a second. */
-export function jsonParseRate(payloads: readonly Buffer[], count: number): number {
-  const start = performance.now();
+export interface ParseCost {
+  /** Lines a second, by the clock. */
+  readonly rate: number;
+  /** CPU of a line, in microseconds. */
+  readonly micros: number;
+}
+
+/** One core's JSON.parse of the lines of payloads. */
+export function jsonParseCost(payloads: readonly Buffer[], count: number): ParseCost {
+  const [start, cpu] = [performance.now(), process.cpuUsage()];
   let parsed = 0;
   for (let at = 0; parsed < count; at += 1) {
     const payload = payloads[at % payloads.length];
@@ -23,19 +30,25 @@ export function jsonParseRate(payloads: readonly Buffer[], count: number): numbe
       from = end + 1;
     }
   }
-  return parsed / ((performance.now() - start) / 1000);
+  const { user, system } = process.cpuUsage(cpu);
+  return { rate: parsed / ((performance.now() - start) / 1000), micros: (user + system) / parsed };
 }
 
 const PARSED_LINES = sized(1_000_000, 2_000);
+
+/** JSON.parse of a million lines of the batches. */
+export function jsonParse(batches: readonly Pick<PulseBatch, 'payload'>[]): ParseCost {
+  return jsonParseCost(
+    batches.map(({ payload }) => payload),
+    PARSED_LINES,
+  );
+}
 
 /** Measures JSON.parse of the lines of batches, as the baseline of a rate in pulses a second. */
 export function jsonParseBaseline(
   batches: readonly Pick<PulseBatch, 'payload'>[],
 ): (rate: number) => NonNullable<Measure['baseline']> {
-  const parsed = jsonParseRate(
-    batches.map(({ payload }) => payload),
-    PARSED_LINES,
-  );
+  const parsed = jsonParse(batches).rate;
   return (rate) => ({ name: "one core's JSON.parse", value: parsed, unit: 'lines/s', ratio: rate / parsed });
 }
 
@@ -69,33 +82,34 @@ export function syncedWrites(directory: string, payloads: readonly Uint8Array[],
   return { bytesPerSecond: bytes / ((performance.now() - start) / 1000), times };
 }
 
-/** Lines a second, each appended to its own file, which is opened and closed for it. The files stay. */
-export function lineAppends(directory: string, files: number, line: Uint8Array): number {
-  const pathOf = (index: number) => join(directory, `appended-${index}`);
-  const append = (index: number) => {
-    const file = openSync(join(pathOf(index), 'lines'), 'a', 0o600);
-    writeSync(file, line);
-    closeSync(file);
-  };
-  for (let index = 0; index < files; index += 1) {
-    mkdirSync(pathOf(index));
-    append(index);
-  }
-  const start = performance.now();
-  for (let index = 0; index < files; index += 1) append(index);
-  return files / ((performance.now() - start) / 1000);
-}
-
+/** Writes what comes to the file, with an fdatasync, and then sends it back. */
 const ECHO_SERVER = `
+const { fdatasyncSync, openSync, writeSync } = require('node:fs');
 const { createServer } = require('node:net');
-const { parentPort } = require('node:worker_threads');
-const server = createServer({ noDelay: true }, (socket) => socket.pipe(socket));
+const { parentPort, workerData } = require('node:worker_threads');
+const file = openSync(workerData.path, 'w', 0o600);
+let missing = workerData.bytes;
+const parts = [];
+const server = createServer({ noDelay: true }, (socket) => socket.on('data', (chunk) => {
+  parts.push(chunk);
+  missing -= chunk.byteLength;
+  if (missing > 0) return;
+  missing = workerData.bytes;
+  const payload = Buffer.concat(parts.splice(0));
+  for (let at = 0; at < payload.byteLength;) at += writeSync(file, payload, at);
+  fdatasyncSync(file);
+  socket.write(payload);
+}));
 server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
 `;
 
-/** Milliseconds of `count` round trips of the payload over loopback, to another thread and back. */
-export async function echoRoundTrips(payload: Uint8Array, count: number): Promise<Samples> {
-  const server = new Worker(ECHO_SERVER, { eval: true });
+/**
+ * Milliseconds of `count` round trips of the payload over loopback, one after the other. Another thread appends it to a
+ * file of the directory, with an fdatasync, before it answers. The file is removed.
+ */
+export async function syncedRoundTrips(directory: string, payload: Uint8Array, count: number): Promise<Samples> {
+  const path = join(directory, 'baseline');
+  const server = new Worker(ECHO_SERVER, { eval: true, workerData: { path, bytes: payload.byteLength } });
   const times = createSamples();
   try {
     const [port] = (await once(server, 'message')) as [number];
@@ -122,6 +136,7 @@ export async function echoRoundTrips(payload: Uint8Array, count: number): Promis
     socket.destroy();
   } finally {
     await server.terminate();
+    rmSync(path, { force: true });
   }
   return times;
 }

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { makeTempDirectory, type TempDirectory } from '@pulses/testing-processes';
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { check, until } from './checks';
 import { sendPaced } from './pacer';
-import { cpuSeconds, mainThreadCpuSeconds, peakMemoryMiB } from './process-figures';
-import { echoRoundTrips, jsonParseRate, syncedWrites } from './baselines';
+import { cpuSeconds, mainThreadCpuSeconds, peakMemoryMiB, storedBytes, writtenBytes } from './process-figures';
+import { jsonParseCost, syncedRoundTrips, syncedWrites } from './baselines';
 
 describe('what benches ask of the machine', () => {
   let directory: TempDirectory;
@@ -26,14 +27,15 @@ describe('what benches ask of the machine', () => {
   it('counts every write and every round trip, and leaves no file', async () => {
     const payload = Buffer.from('{"tenant_id":"a"}\n'.repeat(10_000));
     expect(syncedWrites(directory.path, [payload], 3).times.count).toBe(3);
+    expect((await syncedRoundTrips(directory.path, payload, 4)).count).toBe(4);
     expect(readdirSync(directory.path)).toEqual([]);
-    expect((await echoRoundTrips(payload, 4)).count).toBe(4);
   });
 
   it('parses lines, and fails for invalid JSON or no payload', () => {
-    expect(jsonParseRate([Buffer.from('{"tenant_id":"a"}\n')], 7)).toBeGreaterThan(0);
-    expect(() => jsonParseRate([Buffer.from('{\n')], 1)).toThrow(SyntaxError);
-    expect(() => jsonParseRate([], 1)).toThrow(TypeError);
+    const { rate, micros } = jsonParseCost([Buffer.from('{"tenant_id":"a"}\n')], 10_000);
+    expect([rate > 0, micros > 0]).toEqual([true, true]);
+    expect(() => jsonParseCost([Buffer.from('{\n')], 1)).toThrow(SyntaxError);
+    expect(() => jsonParseCost([], 1)).toThrow(TypeError);
   });
 
   it('reads CPU time and memory of a process, and fails for one that does not exist', () => {
@@ -42,6 +44,18 @@ describe('what benches ask of the machine', () => {
     expect(peakMemoryMiB(process.pid)).toBeGreaterThan(10);
     expect(() => cpuSeconds(2 ** 30)).toThrow('ENOENT');
     expect(() => mainThreadCpuSeconds(2 ** 30)).toThrow('ENOENT');
+  });
+
+  it('reads what a process has written, and what a directory occupies', () => {
+    const bytes = 1024 * 1024;
+    mkdirSync(join(directory.path, 'below'));
+    const [written, stored] = [writtenBytes(process.pid), storedBytes(directory.path)];
+    writeFileSync(join(directory.path, 'below/file'), Buffer.alloc(bytes, 1), { flush: true });
+    expect(writtenBytes(process.pid) - written).toBeGreaterThanOrEqual(bytes);
+    const grown = storedBytes(directory.path) - stored;
+    expect(grown).toBeGreaterThanOrEqual(bytes);
+    expect(grown).toBeLessThan(bytes * 1.1);
+    expect(() => writtenBytes(2 ** 30)).toThrow('ENOENT');
   });
 
   it('polls until a condition holds, and names a wrong result', async () => {

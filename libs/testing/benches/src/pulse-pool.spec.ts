@@ -34,6 +34,12 @@ describe('a pool of pulses', () => {
     expect(payloads(7).equals(payloads(8))).toBe(false);
   });
 
+  it('numbers its tenants from the first one', () => {
+    const pool = createPulsePool({ ...options, firstTenant: 8 });
+    const tenants = linesOf(pool.at(0)).map((line) => /"tenant-(\d+)"/.exec(line)?.[1]);
+    expect([...new Set(tenants)].sort()).toEqual(['10', '8', '9']);
+  });
+
   it('takes every key in turn when it is dense', () => {
     const pool = createPulsePool({ tenants: 10, skus: 20, batchCount: 1, batchPulses: 200, isDense: true });
     const keys = linesOf(pool.at(0)).map((line) =>

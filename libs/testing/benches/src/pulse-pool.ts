@@ -22,6 +22,8 @@ export interface PulsePool {
 
 export interface PulsePoolOptions {
   readonly tenants: number;
+  /** Number of the first tenant; 1 when absent. */
+  readonly firstTenant?: number;
   readonly skus: number;
   readonly batchCount: number;
   readonly batchPulses: number;
@@ -35,7 +37,7 @@ const AMOUNT_MICROS_MAX = 100_000_000;
 const REVERSAL_ONE_IN = 100;
 
 export function createPulsePool(options: PulsePoolOptions): PulsePool {
-  const { tenants, skus, batchCount, batchPulses, isDense = false, seed = 1 } = options;
+  const { tenants, firstTenant = 1, skus, batchCount, batchPulses, isDense = false, seed = 1 } = options;
   const random = createSimRandom(seed);
   const below = (bound: number): number => Math.floor(random.fraction() * bound);
   let made = 0;
@@ -49,7 +51,7 @@ export function createPulsePool(options: PulsePoolOptions): PulsePool {
       micros += BigInt(drawn);
       made += 1;
       lines.push(
-        `{"tenant_id":"tenant-${tenant + 1}","product_sku":"sku-${sku + 1}",` +
+        `{"tenant_id":"tenant-${firstTenant + tenant}","product_sku":"sku-${sku + 1}",` +
           `"used_ammount":${amountText(drawn)},"use_unity":"${UNITS[sku % UNITS.length] ?? ''}"}\n`,
       );
     }

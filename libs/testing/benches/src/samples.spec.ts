@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createSamples, histogramPercentiles } from './samples';
+import { createSamples, median } from './samples';
 
 describe('samples', () => {
   it('give exact percentiles, in any order of arrival', () => {
@@ -16,17 +16,16 @@ describe('samples', () => {
   });
 });
 
-describe('percentiles of a histogram', () => {
-  const metrics = ['0.001"} 50', '0.01"} 98', '0.1"} 99', '+Inf"} 100']
-    .map((rest) => `pulses_commit_seconds_bucket{le="${rest}`)
-    .join('\n');
-
-  it('are the upper bounds of their buckets', () => {
-    expect(histogramPercentiles(metrics, 'pulses_commit_seconds')).toEqual({ p50: 0.001, p99: 0.1 });
+describe('the median', () => {
+  it.each([
+    [[3], 3],
+    [[9, 10, 2], 9],
+    [[1, 4, 2, 3], 3],
+  ])('of %j is %d', (values, middle) => {
+    expect(median(values)).toBe(middle);
   });
 
-  it('are NaN without the histogram, or without a sample in it', () => {
-    expect(histogramPercentiles(metrics, 'other')).toEqual({ p50: NaN, p99: NaN });
-    expect(histogramPercentiles('a_bucket{le="+Inf"} 0', 'a')).toEqual({ p50: NaN, p99: NaN });
+  it('needs values', () => {
+    expect(() => median([])).toThrow(TypeError);
   });
 });

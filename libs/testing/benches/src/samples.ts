@@ -1,9 +1,4 @@
-// Percentiles: exact, of all samples; and as bucket bounds of a Prometheus histogram.
-
-export interface Percentiles {
-  readonly p50: number;
-  readonly p99: number;
-}
+// Exact percentiles of all samples.
 
 export interface Samples {
   readonly count: number;
@@ -43,12 +38,9 @@ export function createSamples(): Samples {
   };
 }
 
-/** The upper bounds of the buckets that hold p50 and p99: the precision of a histogram. */
-export function histogramPercentiles(metrics: string, name: string): Percentiles {
-  const buckets = [...metrics.matchAll(new RegExp(`^${name}_bucket\\{le="([^"]+)"\\} (\\S+)$`, 'gm'))].map(
-    ([, bound, count]) => ({ bound: bound === '+Inf' ? Infinity : Number(bound), count: Number(count) }),
-  );
-  const total = buckets.at(-1)?.count ?? 0;
-  const at = (share: number) => buckets.find(({ count }) => total > 0 && count >= share * total)?.bound ?? NaN;
-  return { p50: at(0.5), p99: at(0.99) };
+/** The middle one; of an even number, the higher of the two in the middle. @throws TypeError without values */
+export function median(values: readonly number[]): number {
+  const middle = [...values].sort((left, right) => left - right)[values.length >> 1];
+  if (middle === undefined) throw new TypeError('no values given');
+  return middle;
 }
