@@ -42,6 +42,19 @@ export function describeExpiry(start: BrokerLogFactory, supports: BrokerLogSuppo
       expect(await namesOf(expire(log))).toEqual(['joiner', 'reader']);
     });
 
+    it('has its idle time start again with the deletion of a position', async () => {
+      const { log, setClock } = await start();
+      setClock(START_MS);
+      const { epoch: groupEpoch, topic, incarnation, request } = await joinGroup(log, 'reader', 'source');
+      await log.commit(request([change('p', 0, 7)]));
+      setClock(START_MS + IDLE_MS - 1);
+      await log.deletePosition({ group: 'reader', groupEpoch, topic, incarnation, name: 'p', expectedRevision: 1 });
+      setClock(START_MS + IDLE_MS + 1);
+      expect(await expire(log)).toEqual([]);
+      setClock(START_MS + 2 * IDLE_MS);
+      expect(await namesOf(expire(log))).toEqual(['reader']);
+    });
+
     it('stays while it owns the outputs of a source, and goes once the source is gone', async () => {
       const { log, setClock } = await start();
       setClock(START_MS);

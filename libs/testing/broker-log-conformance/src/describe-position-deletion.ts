@@ -45,6 +45,19 @@ export function describePositionDeletion(start: BrokerLogFactory, supports: Brok
       expect(await positionsOf(log)).toMatchObject([{ name: 'p', offset: 7 }]);
     });
 
+    it('takes its turn among requests that were not awaited', async () => {
+      const { log } = await start();
+      const group = await joinGroup(log, 'g', 'source');
+      const results = [
+        log.commit(group.request([change('p', 0, 7)])),
+        log.deletePosition(deletionOf('g', group, 'p', 1)),
+        log.commit(group.request([change('p', 1, 8)])),
+        log.commit(group.request([change('p', 0, 9)])),
+      ].map(codeOf);
+      expect(await Promise.all(results)).toEqual(['stored', 'stored', 'POSITION_CONFLICT', 'stored']);
+      expect(await positionsOf(log)).toMatchObject([{ name: 'p', offset: 9, revision: 1 }]);
+    });
+
     if (!supports.restart) return;
 
     it('is known after a restart', async () => {

@@ -69,6 +69,21 @@ describe('retention', () => {
     await settled(on, log.close());
   });
 
+  it('keeps all of a source whose owner has its last position deleted: it reads from the start again', async () => {
+    const on = machine();
+    const log = await opened(on, { retention: () => ({ ageMs: 1_000 }) });
+    const { incarnation } = await log.createTopic('a');
+    const groupEpoch = await log.advanceGroupEpoch('g', 'a');
+    const from = { group: 'g', groupEpoch, topic: 'a', incarnation };
+    const positions = [{ name: 'p', expectedRevision: 0, offset: 0, metadata: '' }];
+    await log.commit({ ...from, ...columnsOf([]), positions });
+    await log.deletePosition({ ...from, name: 'p', expectedRevision: 1 });
+    await fill(on, log, 'a', 40);
+    await on.clock.advance(5_000);
+    expect(log.topic('a')).toMatchObject({ startOffset: 0, nextOffset: 40 });
+    await settled(on, log.close());
+  });
+
   it('of one topic does not wait for another that a position holds', async () => {
     const on = machine();
     const log = await opened(on, { retention: () => ({ ageMs: 1_000 }) });
