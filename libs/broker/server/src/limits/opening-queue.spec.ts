@@ -118,6 +118,40 @@ describe('the queue of new connections', () => {
     expect(begun).toContain('late');
   });
 
+  it('takes turns among peers whose rest is over as among others', async () => {
+    const { clock, begun, openings, begin } = start({ burst: 1, perSecond: 1 });
+    begin('guess', 'a');
+    openings[0]?.penalize();
+    await clock.advance(500);
+    for (const name of ['a1', 'a2']) begin(name, 'a');
+    for (const name of ['b1', 'b2']) begin(name, 'b');
+    await clock.advance(4_000);
+    expect(begun).toEqual(['guess', 'a1', 'b1', 'a2', 'b2']);
+  });
+
+  it('wakes up for the peer whose rest ends first', async () => {
+    const { clock, begun, openings, begin } = start({ burst: 10 });
+    begin('guess a', 'a');
+    begin('guess b', 'b');
+    for (const guess of [openings[0], openings[0], openings[1]]) guess?.penalize();
+    begin('a', 'a');
+    begin('b', 'b');
+    await clock.advance(500);
+    expect(begun).toEqual(['guess a', 'guess b', 'b']);
+    await clock.advance(500);
+    expect(begun).toEqual(['guess a', 'guess b', 'b', 'a']);
+  });
+
+  it('leaves no timer of a peer that rests and has gone when it is closed', () => {
+    const { clock, queue, openings, begin } = start();
+    begin('guess');
+    openings[0]?.penalize();
+    openings[0]?.end();
+    expect(clock.timerCount).toBe(1);
+    queue.close();
+    expect(clock.timerCount).toBe(0);
+  });
+
   it('forgets peers that have gone', async () => {
     const { clock, queue, openings, begin } = start({ burst: 100 });
     for (let peer = 0; peer < 50; peer += 1) begin('x', `peer ${peer}`);

@@ -140,12 +140,12 @@ export class OpeningQueue {
     client.start(this.#openingOf(peer, client));
   }
 
+  /** The oldest opening of a peer with several: when it waits, so do the others, and the peer keeps its turn. */
   #stopWaiting(peer: Peer, client: OpeningClient): void {
     const index = peer.waiting.indexOf(client);
     if (index < 0) return;
     peer.waiting.splice(index, 1);
     this.#waitingCount -= 1;
-    if (peer.waiting.length === 0) this.#turns.delete(peer);
   }
 
   #end(peer: Peer, client: OpeningClient): void {
