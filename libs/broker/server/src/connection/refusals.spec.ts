@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { encodeRequest, PREAMBLE, PROTOCOL_VERSION } from '@pulses/broker-wire';
-import { settle } from '@pulses/testing-sim';
+import { createSimClock, settle } from '@pulses/testing-sim';
 import type { RefusalReason } from '../observer';
-import { AT_ONCE, startHarness } from '../testing/harness';
+import { AT_ONCE, createTestLogger, startHarness } from '../testing/harness';
+import { createRefusals } from './refusals';
 
 function countRefusals() {
   const refusals: RefusalReason[] = [];
@@ -80,6 +81,33 @@ describe('a connection above the limit', () => {
     await harness.clock.advance(60_000);
     const warnings = harness.events.filter(({ level }) => level === 'warn');
     expect(warnings.map(({ fields }) => (fields as { more?: number }).more)).toEqual([undefined, 499]);
+    expect(warnings[1]?.fields).toMatchObject({ peer: 'sim-client:501', reason: 'overloaded' });
+  });
+
+  it('keeps its time to say what it is while others come and go', async () => {
+    const { harness } = await startFull({ refusalsMax: 3 });
+    const silent = await harness.raw('');
+    for (let index = 0; index < 10; index += 1) {
+      const gone = await harness.raw('source-connector_t\n');
+      await gone.until(() => gone.hasEnded);
+      gone.socket.destroy();
+      await settle();
+    }
+    expect([silent.hasEnded, silent.isClosed]).toEqual([false, false]);
+    silent.socket.destroy();
+  });
+
+  it('gets its whole time to read the reason, however late it says what it is', async () => {
+    const { harness } = await startFull();
+    const late = await harness.raw('');
+    await harness.clock.advance(900);
+    late.socket.write(Buffer.from('source-connector_t\n'));
+    await late.until(() => late.hasEnded);
+    const timers = harness.clock.timerCount;
+    await harness.clock.advance(999);
+    expect(harness.clock.timerCount).toBe(timers);
+    await harness.clock.advance(1);
+    expect(harness.clock.timerCount).toBe(timers - 1);
   });
 
   it('is summed up in the log when the server closes, and leaves no timer', async () => {
@@ -102,6 +130,20 @@ describe('a connection above the limit', () => {
     await closed;
     await settle();
     expect(harness.server.connectionCount).toBe(0);
+  });
+});
+
+describe('the log of refusals', () => {
+  it('keeps no process alive for a line that is due', () => {
+    const keepAlives: unknown[] = [];
+    const clock = createSimClock();
+    const setTimer: typeof clock.setTimer = (delayMs, callback, options) => {
+      keepAlives.push(options?.keepAlive);
+      return clock.setTimer(delayMs, callback, options);
+    };
+    const { logger } = createTestLogger();
+    createRefusals({ ...clock, setTimer }, logger, { connectionRefused: () => undefined }, 1_000).warn({}, 'refused');
+    expect(keepAlives).toEqual([false]);
   });
 });
 
@@ -139,6 +181,16 @@ describe('one address with thousands of connections', () => {
     expect(await (await fresh).request({ type: 'ping' })).toMatchObject({ type: 'pong' });
     expect(harness.server.connectionCount).toBeLessThanOrEqual(16);
     expect(refusals).toHaveLength(3_000 - 16 + 1);
+  });
+
+  it('loses the place of an evicted connection at once, before its socket is closed', async () => {
+    const plan = (connection: number) => ({ clientAddress: connection < 4 ? '10.0.0.1' : '10.0.0.2' });
+    const harness = await startHarness({ plan, limits: { connectionsMax: 4 } });
+    const connect = () => harness.network.connect({ host: 'x', port: harness.port, timeoutMs: 1 });
+    for (let index = 0; index < 4; index += 1) await connect();
+    expect(harness.server.connectionCount).toBe(4);
+    void connect();
+    expect(harness.server.connectionCount).toBe(4);
   });
 
   it('leaves room for others when it opens nothing', async () => {
