@@ -47,11 +47,12 @@ export const brokerSettings = {
   }),
   journalMode: choiceSetting({
     flag: 'journal-mode',
-    choices: ['append', 'recycled'],
-    default: 'append',
+    choices: ['auto', 'append', 'recycled'],
+    default: 'auto',
     description:
-      'How the journal is written: to files that grow, or over files that were filled before and are used again. The ' +
-      'second makes an acknowledgement faster on most local disks.',
+      'How the journal is written: to files that grow, or over files that were filled before and are used again, which ' +
+      'makes an acknowledgement faster on most local disks. auto measures that at the start. With recycled, two such files ' +
+      'are made at the start.',
   }),
   authToken: tokenSetting({
     flag: 'auth-token',

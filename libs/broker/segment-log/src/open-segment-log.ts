@@ -1,10 +1,11 @@
 // Opens a data directory as a log.
 
-import { SILENT_LOGGER } from '@pulses/shared-ports';
+import { SILENT_LOGGER, type Logger } from '@pulses/shared-ports';
 import { makeDataDirectory, makeDirectories } from './disk/data-directory';
 import { checkPlace, tightenRights } from './disk/directory-rights';
 import { readManifest } from './disk/manifest';
-import { SEGMENT_LOG_DEFAULTS, type OpenSegmentLogOptions } from './options';
+import { SEGMENT_LOG_DEFAULTS, type JournalMode, type OpenSegmentLogOptions } from './options';
+import { measureJournalMode } from './journal/measured-mode';
 import { SpareSegments } from './journal/spare-segments';
 import { recover } from './recovery/recovery';
 import { SegmentLog } from './segment-log';
@@ -26,19 +27,32 @@ export async function openSegmentLog(given: OpenSegmentLogOptions): Promise<Segm
     const directories = await makeDirectories(fileSystem, given.directory);
     const { segmentBytesMax, groupBytesMax, journalMode } = { ...SEGMENT_LOG_DEFAULTS, ...given.options };
     const recovered = await recover({ fileSystem, clock, random, logger, directories, segmentBytesMax, kindOf, logId });
-    const spares =
-      journalMode === 'recycled'
-        ? new SpareSegments(fileSystem, directories.journal, segmentBytesMax + groupBytesMax)
-        : undefined;
-    try {
-      await spares?.prepare();
-    } catch (error) {
-      // Without spares it is as in the other mode.
-      logger.warn({ reason: String(error) }, 'no spare segments');
-    }
+    const lengthBytes = segmentBytesMax + groupBytesMax;
+    const spares = await sparesOf(given, journalMode, directories.journal, lengthBytes, logger);
     return new SegmentLog(given, directories, recovered, spares, () => lock.release());
   } catch (error) {
     await lock.release();
     throw error;
   }
+}
+
+/** Undefined when no segment is used again. */
+async function sparesOf(
+  { fileSystem, clock }: OpenSegmentLogOptions,
+  journalMode: JournalMode,
+  directory: string,
+  lengthBytes: number,
+  logger: Logger,
+): Promise<SpareSegments | undefined> {
+  const spares = new SpareSegments(fileSystem, directory, lengthBytes);
+  try {
+    const mode = journalMode === 'auto' ? await measureJournalMode(fileSystem, clock, directory) : journalMode;
+    if (mode === 'append') return undefined;
+    await spares.adopt();
+    if (journalMode === 'recycled') await spares.fill();
+  } catch (error) {
+    // Without spares it is as in the other mode.
+    logger.warn({ reason: String(error) }, 'no spare segments');
+  }
+  return spares;
 }

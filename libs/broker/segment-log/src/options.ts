@@ -21,9 +21,10 @@ export interface RetentionPolicy {
 
 /**
  * How segments come about: new files that grow, right on every disk; or files that were written in full before, are used
- * again and written through, where that makes a synchronisation shorter.
+ * again and written through, where that makes a synchronisation shorter. `auto` measures at the start which is the case;
+ * then only segments that are given up are used again.
  */
-export type JournalMode = 'append' | 'recycled';
+export type JournalMode = 'auto' | 'append' | 'recycled';
 
 export interface SegmentLogOptions {
   readonly fsync: FsyncPolicy;

@@ -40,14 +40,18 @@ export class SpareSegments {
     this.#lengthBytes = lengthBytes;
   }
 
-  /** Takes over the spares of before, and makes those that are missing. @throws the port's error */
-  async prepare(): Promise<void> {
+  /** Takes over the spares of before. @throws the port's error */
+  async adopt(): Promise<void> {
     const names = (await this.#fileSystem.list(this.#directory)).filter((name) => name.endsWith(SUFFIX));
     for (const name of names) {
       const path = `${this.#directory}/${name}`;
       if (this.#spares.length < SPARES_MAX && (await this.#isFilled(path))) this.#spares.push(path);
       else await this.#fileSystem.remove(path);
     }
+  }
+
+  /** Makes the spares that are missing. Else segments that are given up become some. @throws the port's error */
+  async fill(): Promise<void> {
     while (this.#spares.length < SPARES_MAX) await this.#make();
   }
 

@@ -1,0 +1,56 @@
+import { describe, expect, it } from '@jest/globals';
+import { createSimClock, createSimFileSystem } from '@pulses/testing-sim';
+import type { FileHandle, FileSystem } from '@pulses/shared-ports';
+import { measureJournalMode } from './measured-mode';
+
+const DIRECTORY = '/data/journal';
+
+interface Disk {
+  readonly fileSystem: FileSystem;
+  readonly clock: { monotonicMs(): number };
+}
+
+/** A disk on which these calls take so long. */
+async function diskOf(appendMs: number, overwriteMs: number): Promise<Disk> {
+  const disk = createSimFileSystem({ seed: 1 });
+  await disk.makeDirectory(DIRECTORY);
+  let elapsedMs = 0;
+  const fileSystem: FileSystem = {
+    ...disk,
+    open: async (path, mode) => {
+      const file = await disk.open(path, mode);
+      const slow: FileHandle = {
+        ...file,
+        datasync: async () => {
+          elapsedMs += appendMs;
+          await file.datasync();
+        },
+        write: async (bytes, position) => {
+          if (mode === 'write-through') elapsedMs += overwriteMs;
+          return await file.write(bytes, position);
+        },
+        writev: async (buffers, position) => {
+          if (mode === 'write-through') elapsedMs += overwriteMs;
+          return await file.writev(buffers, position);
+        },
+      };
+      return slow;
+    },
+  };
+  return { fileSystem, clock: { monotonicMs: () => elapsedMs } };
+}
+
+describe('the journal mode that is measured', () => {
+  it.each([
+    ['recycled', 'half', 2, 1],
+    ['append', 'nearly', 2, 1.7],
+    ['append', 'twice', 1, 2],
+  ] as const)(
+    'is %s where a write through takes %s the time, and leaves no file',
+    async (mode, _, appendMs, throughMs) => {
+      const { fileSystem, clock } = await diskOf(appendMs, throughMs);
+      expect(await measureJournalMode(fileSystem, { ...createSimClock(), ...clock }, DIRECTORY)).toBe(mode);
+      expect(await fileSystem.list(DIRECTORY)).toEqual([]);
+    },
+  );
+});
