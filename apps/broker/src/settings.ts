@@ -50,9 +50,9 @@ export const brokerSettings = {
     choices: ['auto', 'append', 'recycled'],
     default: 'auto',
     description:
-      'How the journal is written: to files that grow, or over files that were filled before and are used again, which ' +
-      'makes an acknowledgement faster on most local disks. auto measures that at the start. With recycled, two such files ' +
-      'are made at the start.',
+      'How the journal is written: to files that grow, or over files that were filled before and are used again. ' +
+      'The latter makes an acknowledgement faster on most local disks. The default measures that at the start. ' +
+      'With recycled, two such files are made at the start.',
   }),
   authToken: tokenSetting({
     flag: 'auth-token',
