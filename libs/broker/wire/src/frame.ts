@@ -85,9 +85,8 @@ export function createFrameAssembler({ ownsChunks = false }: ChunkOwnership = {}
 }
 
 class Assembler implements FrameAssembler {
+  /** An incomplete frame; it expects its length once that is known. */
   private readonly held = createPartialFrameBuffer();
-  /** The length of the frame that is held, once it is known. */
-  private heldFrameBytes: number | undefined;
 
   constructor(private readonly ownsChunks: boolean) {}
 
@@ -103,7 +102,7 @@ class Assembler implements FrameAssembler {
     while (chunk.byteLength - position >= LENGTH_BYTES) {
       const frameBytes = frameBytesAt(chunk, position);
       if (chunk.byteLength - position < frameBytes) {
-        this.heldFrameBytes = frameBytes;
+        this.held.expectedBytes = frameBytes;
         break;
       }
       frames.push(openFrame(chunk.subarray(position, position + frameBytes), undefined));
@@ -117,7 +116,6 @@ class Assembler implements FrameAssembler {
 
   drop(): void {
     this.held.drop();
-    this.heldFrameBytes = undefined;
   }
 
   /** Completes the held frame, if any, from the chunk. Returns where the rest of the chunk starts. */
@@ -125,18 +123,17 @@ class Assembler implements FrameAssembler {
     const { held } = this;
     if (held.length === 0) return 0;
     let position = 0;
-    if (this.heldFrameBytes === undefined) {
+    if (held.expectedBytes === undefined) {
       position = this.holdUpTo(LENGTH_BYTES, chunk, position);
       if (held.length < LENGTH_BYTES) return position;
       const start = held.take();
-      this.heldFrameBytes = frameBytesAt(start, 0);
+      held.expectedBytes = frameBytesAt(start, 0);
       held.add(start);
     }
-    position += this.holdUpTo(this.heldFrameBytes, chunk, position);
-    if (held.length < this.heldFrameBytes) return position;
+    position += this.holdUpTo(held.expectedBytes, chunk, position);
+    if (held.length < held.expectedBytes) return position;
     const whole = held.take();
     frames.push(openFrame(whole, whole.buffer.byteLength >= LARGE_BYTES ? whole.buffer : undefined));
-    this.heldFrameBytes = undefined;
     return position;
   }
 
