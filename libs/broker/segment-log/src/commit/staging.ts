@@ -273,10 +273,11 @@ export class Staging {
     let count = 0;
     for (let index = 0; index < topicIds.length; index += 1) {
       const id = topicIds[index]!; // in range
-      const name = newTopics[id - NEW_TOPIC_ID];
-      if (name === undefined && topics.rowOf(id) === NO_ROW)
-        throw new PulsesError('TOPIC_UNKNOWN', `no topic has the id ${id}`);
-      if (id === topicId || name === topic) count += counts[index]!; // as many as ids
+      const isNew = id >= NEW_TOPIC_ID;
+      const isKnown = isNew ? id - NEW_TOPIC_ID < newTopics.length : topics.rowOf(id) !== NO_ROW;
+      if (!isKnown) throw new PulsesError('TOPIC_UNKNOWN', `no topic has the id ${id}`);
+      const isOwn = isNew ? newTopics[id - NEW_TOPIC_ID] === topic : id === topicId;
+      if (isOwn) count += counts[index]!; // as many as ids
     }
     return count;
   }

@@ -221,9 +221,17 @@ export class WasmKernel implements IngestKernel {
       const grouped = this.#memory.placeOf('grouped');
       const runCount = this.#exports.group();
       target.set(bytes.subarray(grouped, grouped + (counters[1] as number)));
-      const column = (number: number): Uint32Array =>
-        Uint32Array.from({ length: runCount }, (_, run) => runs[3 * run + number] as number);
-      return { indexes: column(0), counts: column(1), lengths: column(2) };
+      const [indexes, counts, lengths] = [
+        new Uint32Array(runCount),
+        new Uint32Array(runCount),
+        new Uint32Array(runCount),
+      ];
+      for (let run = 0; run < runCount; run += 1) {
+        indexes[run] = runs[3 * run] as number;
+        counts[run] = runs[3 * run + 1] as number;
+        lengths[run] = runs[3 * run + 2] as number;
+      }
+      return { indexes, counts, lengths };
     };
   }
 
