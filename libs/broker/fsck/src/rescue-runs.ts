@@ -60,7 +60,7 @@ class Rescue {
     const { survey, onBytes } = this.#options;
     const runs: Run[] = [];
     for (const surveyed of survey.runs) {
-      const isWhole = !surveyed.isDamaged && surveyed.fills.length === 0;
+      const isWhole = surveyed.finding === undefined && surveyed.fills.length === 0;
       const written = isWhole ? await this.#copied(surveyed) : await this.#made(surveyed);
       if (written === undefined) continue;
       runs.push(written);

@@ -19,6 +19,8 @@ import { isPulsesError } from '@pulses/shared-errors';
 import type { FileSystem } from '@pulses/shared-ports';
 import type { FindingList } from './report';
 
+const GENERATIONS = 2;
+
 export interface SmallFilesOptions {
   readonly fileSystem: FileSystem;
   readonly directories: Directories;
@@ -65,7 +67,7 @@ export interface SurveyedCheckpoints {
   readonly checkpoint: Checkpoint | undefined;
   /** The highest LSN that one was made at, valid or not. */
   readonly highestLsn: number;
-  /** Where the journal has to start, so that each valid generation can be continued from. */
+  /** Where the journal has to start, so that each of two valid generations can be continued from. */
   readonly neededLsn: number;
   /** Files, valid or not. */
   readonly count: number;
@@ -77,7 +79,7 @@ export async function surveyCheckpoints(options: SmallFilesOptions): Promise<Sur
   const lsns = await listCheckpoints(fileSystem, directories.checkpoints);
   let newest: Checkpoint | undefined;
   let neededLsn = Infinity;
-  for (const lsn of lsns) {
+  for (const [generation, lsn] of lsns.entries()) {
     const path = `${directories.checkpoints}/${checkpointName(lsn)}`;
     const bytes = (await readWhole(fileSystem, path)) ?? new Uint8Array(0);
     onBytes(bytes.length);
@@ -88,8 +90,10 @@ export async function surveyCheckpoints(options: SmallFilesOptions): Promise<Sur
       list.add('damage', path, 0, 'the checkpoint is not valid');
       continue;
     }
+    // A removed one may be there again after a power cut: the journal needs to be there for two.
+    if (newest === undefined || generation < GENERATIONS)
+      neededLsn = Math.min(neededLsn, checkpoint.state.sealedLsn + 1);
     newest ??= checkpoint;
-    neededLsn = Math.min(neededLsn, checkpoint.state.sealedLsn + 1);
   }
   const first = newest === undefined ? 1 : neededLsn;
   return { checkpoint: newest, highestLsn: lsns[0] ?? 0, neededLsn: first, count: lsns.length };

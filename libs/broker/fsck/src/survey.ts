@@ -51,7 +51,8 @@ export interface Loss extends OffsetRange {
 export interface SurveyedRun {
   readonly run: Run;
   readonly path: string;
-  readonly isDamaged: boolean;
+  /** The first damage of it. */
+  readonly finding: Finding | undefined;
   /** By topic id: what is damaged of its part. */
   readonly damages: ReadonlyMap<number, Finding>;
   /** Topics whose entry nothing proves and that does not fit: they are not there. */
@@ -275,14 +276,14 @@ class Surveyor {
         },
       });
       this.#counts.blocks += blocks;
-      surveyed.push({ run, path, isDamaged: findings.length > 0, damages, refused, fills: [] });
+      surveyed.push({ run, path, finding: findings[0], damages, refused, fills: [] });
     }
     return surveyed;
   }
 
   /** @returns what no run can take */
   #mend(runs: readonly SurveyedRun[], coverage: Coverage, frames: readonly WalkedFrame[]): Fill[] {
-    const isDamaged = (run: number): boolean => runs[run]?.isDamaged === true;
+    const isDamaged = (run: number): boolean => runs[run]?.finding !== undefined;
     const mender = new RunMender(
       runs.map(({ run }) => run),
       isDamaged,
@@ -295,7 +296,7 @@ class Surveyor {
         for (const lost of fill.lost) {
           const run = runs[fill.run];
           const path = run?.path ?? this.#directories.runs;
-          const known = run?.damages.get(gap.topicId) ?? this.#list.findings.find(({ file }) => file === path);
+          const known = run?.damages.get(gap.topicId) ?? run?.finding;
           const what = `the messages from offset ${lost.fromOffset} to ${lost.toOffset - 1} of topic id ${gap.topicId} are in no file`;
           this.#lose({ topicId: gap.topicId, ...lost, finding: known ?? this.#list.add('damage', path, 0, what) });
         }
