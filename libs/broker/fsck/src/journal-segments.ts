@@ -3,10 +3,8 @@
 import {
   decodeSegmentHeader,
   firstLsnOf,
-  isFormat1,
   isSameLog,
   isSpareHeader,
-  ofAnotherRelease,
   readUpTo,
   SEGMENT_HEADER_BYTES,
   type LogIdentity,
@@ -28,11 +26,11 @@ export interface SegmentFile {
   readonly previousCrc: number | undefined;
 }
 
-/** @throws PulsesError CONFIG_INVALID when another release wrote one; the port's error */
+/** @throws the port's error */
 export async function listSegments(
   options: JournalWalkOptions,
 ): Promise<{ segments: SegmentFile[]; identity: LogIdentity | undefined }> {
-  const { fileSystem, directory, dataDirectory, list } = options;
+  const { fileSystem, directory, list } = options;
   let { identity } = options;
   const segments: SegmentFile[] = [];
   for (const name of (await fileSystem.list(directory)).sort()) {
@@ -40,7 +38,6 @@ export async function listSegments(
     if (firstLsn === undefined) continue;
     const path = `${directory}/${name}`;
     const { bytes, length } = await readHead(options, path);
-    if (isFormat1(bytes)) throw ofAnotherRelease(dataDirectory, path, '1');
     const header = decodeSegmentHeader(bytes);
     if (header === undefined && (length <= SEGMENT_HEADER_BYTES || isSpareHeader(bytes))) {
       list.add('note', path, 0, 'the segment was never used; a start removes it');

@@ -56,8 +56,7 @@ export interface JournalHole {
 
 export interface JournalWalkOptions {
   readonly fileSystem: FileSystem;
-  /** The data directory, and that of the segments. */
-  readonly dataDirectory: string;
+  /** Of the segments. */
   readonly directory: string;
   /** From a checkpoint, when one is valid: segments whose header is damaged can be read with it. */
   readonly identity: LogIdentity | undefined;
@@ -83,7 +82,7 @@ export interface JournalWalk {
   readonly tornBytes: number;
 }
 
-/** @throws PulsesError CONFIG_INVALID when another release wrote the journal; the port's error */
+/** @throws the port's error */
 export async function walkJournal(options: JournalWalkOptions): Promise<JournalWalk> {
   const { segments, identity } = await listSegments(options);
   return await new Walk(options, identity).run(segments);

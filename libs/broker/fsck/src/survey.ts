@@ -115,7 +115,6 @@ class Surveyor {
     const checkpointLsn = checkpoint?.state.lsn ?? 0;
     const walk = await walkJournal({
       ...common,
-      dataDirectory: directories.data,
       directory: directories.journal,
       identity: checkpoint?.identity,
       neededLsn,

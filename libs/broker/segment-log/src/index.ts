@@ -45,7 +45,6 @@ export {
   decodeSegmentHeader,
   encodeSegmentHeader,
   firstLsnOf,
-  isFormat1,
   isSameLog,
   LOG_ID_BYTES,
   SEGMENT_HEADER_BYTES,
