@@ -1,9 +1,13 @@
 // Reads payloads of frames from journal segments, for messages that are neither in memory nor in runs.
 //
-// Guarantees: a payload is checked as a whole before a byte of it is given out. Bounds: one window of a segment stays in
-// memory, for a reader that continues there.
+// A frame of many topics can be several MiB long, and a reader wants one of them. So a large frame is read as a whole once,
+// to check it, and each piece by its own CRC from then on.
+//
+// Guarantees: no byte is given out that was not checked when it was read. Bounds: one window of a segment stays in memory,
+// for a reader that continues there, and the large frames that are being checked.
 
 import { crc32 } from 'node:zlib';
+import { freeMemory } from '@pulses/broker-wire';
 import type { Directories } from '../disk/data-directory';
 import { corrupt } from '../disk/disk-errors';
 import { readUpTo } from '../disk/full-io';
@@ -25,6 +29,8 @@ export class SegmentReader {
   #window: Window = { firstLsn: 0, from: 0, bytes: Buffer.alloc(0) };
   /** Frames of the window that were checked, by where their payload starts. */
   #checked = new Set<number>();
+  /** Checks of large frames, by segment and frame. */
+  readonly #checks = new Map<string, Promise<void>>();
 
   constructor(directories: Directories, handles: HandleCache) {
     this.#directories = directories;
@@ -42,15 +48,11 @@ export class SegmentReader {
   async piece(segment: UnsealedSegment, at: number): Promise<Uint8Array> {
     const frame = segment.frameOf(at);
     const payload = segment.payloadOf(frame);
+    if (payload.length > WINDOW_BYTES && segment.crcOf(at) === undefined) return await this.#pieceOfLarge(segment, at);
     const window = await this.#windowWith(segment, payload.at, payload.length);
     const start = payload.at - window.from;
-    const path = this.pathOf(segment.firstLsn);
     if (!this.#checked.has(payload.at) || window !== this.#window) {
-      const isWhole = start + payload.length <= window.bytes.length;
-      if (!isWhole || crc32(window.bytes.subarray(start, start + payload.length)) !== payload.crc) {
-        const what = `the payload of frame ${segment.firstLsn + frame} is not valid`;
-        throw corrupt(this.#directories.data, path, payload.at, what);
-      }
+      this.#check(segment, frame, window.bytes.subarray(start, start + payload.length));
       if (window === this.#window) this.#checked.add(payload.at);
     }
     const from = segment.placeOf(at) - window.from;
@@ -62,13 +64,58 @@ export class SegmentReader {
     this.#handles.drop(this.pathOf(firstLsn));
   }
 
+  async #pieceOfLarge(segment: UnsealedSegment, at: number): Promise<Uint8Array> {
+    const frame = segment.frameOf(at);
+    if (!segment.hasPieceCrcs(frame)) await this.#checkLarge(segment, frame);
+    const [place, crc] = [segment.placeOf(at), segment.pieceCrcOf(at)];
+    const bytes = await this.#bytes(segment.firstLsn, place, segment.lengthOf(at));
+    if (bytes.length < segment.lengthOf(at) || crc32(bytes) !== crc) throw this.#corrupt(segment, frame, place);
+    return bytes;
+  }
+
+  /** Resolves once the segment has the CRCs of the frame's pieces. Readers at the same time share one check. */
+  async #checkLarge(segment: UnsealedSegment, frame: number): Promise<void> {
+    const key = `${segment.firstLsn}/${frame}`;
+    const under = this.#checks.get(key);
+    if (under !== undefined) {
+      await under;
+      return;
+    }
+    const check = this.#readLarge(segment, frame).finally(() => this.#checks.delete(key));
+    this.#checks.set(key, check);
+    await check;
+  }
+
+  async #readLarge(segment: UnsealedSegment, frame: number): Promise<void> {
+    const { at, length } = segment.payloadOf(frame);
+    const bytes = await this.#bytes(segment.firstLsn, at, length);
+    this.#check(segment, frame, bytes);
+    segment.keepPieceCrcs(frame, bytes);
+    freeMemory(bytes.buffer);
+  }
+
+  #check(segment: UnsealedSegment, frame: number, bytes: Uint8Array): void {
+    const { at, length, crc } = segment.payloadOf(frame);
+    if (bytes.length < length || crc32(bytes) !== crc) throw this.#corrupt(segment, frame, at);
+  }
+
+  #corrupt({ firstLsn }: UnsealedSegment, frame: number, at: number): Error {
+    const what = `the payload of frame ${firstLsn + frame} is not valid`;
+    return corrupt(this.#directories.data, this.pathOf(firstLsn), at, what);
+  }
+
+  async #bytes(firstLsn: number, at: number, length: number): Promise<Buffer> {
+    const bytes = Buffer.allocUnsafeSlow(length);
+    const count = await this.#handles.use(this.pathOf(firstLsn), (handle) => readUpTo(handle, bytes, at));
+    return bytes.subarray(0, count);
+  }
+
   async #windowWith({ firstLsn, end }: UnsealedSegment, at: number, length: number): Promise<Window> {
     const known = this.#window;
     const isThere = known.firstLsn === firstLsn && known.from <= at && at + length <= known.from + known.bytes.length;
     if (isThere) return known;
-    const bytes = Buffer.allocUnsafeSlow(Math.min(Math.max(length, WINDOW_BYTES), end - at));
-    const count = await this.#handles.use(this.pathOf(firstLsn), (handle) => readUpTo(handle, bytes, at));
-    this.#window = { firstLsn, from: at, bytes: bytes.subarray(0, count) };
+    const bytes = await this.#bytes(firstLsn, at, Math.min(Math.max(length, WINDOW_BYTES), end - at));
+    this.#window = { firstLsn, from: at, bytes };
     this.#checked = new Set();
     return this.#window;
   }

@@ -4,8 +4,9 @@
 // and each knows how far back the piece of its topic before it is, so a topic's pieces are walked from the newest on. No
 // offset is stored: it follows from the topic's next offset and the counts.
 //
-// Guarantees: it holds durable frames alone. Bounds: 24 bytes a piece and 28 a frame.
+// Guarantees: it holds durable frames alone. Bounds: 24 bytes a piece, 28 with its CRC, and 28 a frame.
 
+import { crc32 } from 'node:zlib';
 import { freeMemory } from '@pulses/broker-wire';
 import type { PlacedFrame } from '../journal/journal';
 import { NO_ROW, type TopicTable } from '../topics/topic-table';
@@ -35,6 +36,8 @@ export class UnsealedSegment {
   #frameLengths = new Uint32Array(SIZE_INITIAL);
   #frameCrcs = new Uint32Array(SIZE_INITIAL);
   #frameTimes = new Float64Array(SIZE_INITIAL);
+  /** By frame that was read and found valid: the CRC of each of its pieces. */
+  readonly #pieceCrcs = new Map<number, Uint32Array>();
 
   constructor(firstLsn: number, firstPiece: number) {
     this.firstLsn = firstLsn;
@@ -146,6 +149,29 @@ export class UnsealedSegment {
     return this.#lengths[at] === this.#frameLengths[frame] ? this.#frameCrcs[frame] : undefined;
   }
 
+  hasPieceCrcs(frame: number): boolean {
+    return this.#pieceCrcs.has(frame);
+  }
+
+  /** From now on each piece of the frame can be checked by itself. @param payload of the frame, found valid */
+  keepPieceCrcs(frame: number, payload: Uint8Array): void {
+    const first = this.firstPieceOf(frame);
+    const end = frame + 1 < this.#frames ? this.firstPieceOf(frame + 1) : this.#pieces;
+    const crcs = new Uint32Array(end - first);
+    let from = 0;
+    for (let at = first; at < end; at += 1) {
+      crcs[at - first] = crc32(payload.subarray(from, from + this.lengthOf(at)));
+      from += this.lengthOf(at);
+    }
+    this.#pieceCrcs.set(frame, crcs);
+  }
+
+  /** CRC of a piece that was kept; undefined for another. */
+  pieceCrcOf(at: number): number | undefined {
+    const frame = this.frameOf(at);
+    return this.#pieceCrcs.get(frame)?.[at - this.firstPieceOf(frame)];
+  }
+
   payloadOf(frame: number): { readonly at: number; readonly length: number; readonly crc: number } {
     return { at: this.#framePlaces[frame]!, length: this.#frameLengths[frame]!, crc: this.#frameCrcs[frame]! };
   }
@@ -174,6 +200,7 @@ export class UnsealedSegment {
     rest.#end = this.#end - shift;
     rest.#lowestId = this.#lowestId;
     rest.#highestId = this.#highestId;
+    for (const kept of this.#pieceCrcs.keys()) if (kept >= frame) this.#pieceCrcs.delete(kept);
     this.#frames = frame;
     this.#pieces = piece;
     return rest;
