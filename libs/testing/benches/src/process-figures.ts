@@ -25,10 +25,19 @@ function cpuSecondsIn(statPath: string): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
 }
 
+/** Resident memory. @throws Error when the process has ended */
+export function residentMemoryMiB(pid: number): number {
+  return statusMiB(pid, 'VmRSS');
+}
+
 /** Peak resident memory. @throws Error when the process has ended */
 export function peakMemoryMiB(pid: number): number {
-  const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
-  if (kib === undefined) throw new Error(`no VmHWM in /proc/${pid}/status`);
+  return statusMiB(pid, 'VmHWM');
+}
+
+function statusMiB(pid: number, field: string): number {
+  const kib = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+  if (kib === undefined) throw new Error(`no ${field} in /proc/${pid}/status`);
   return Number(kib) / 1024;
 }
 
