@@ -29,7 +29,7 @@ function framed(bodyBytes: number, payloadBytes = 0): Buffer {
   const bytes = Buffer.from(Array.from({ length: bodyBytes + payloadBytes }, (_, index) => index % 251));
   const payload = new PayloadParts();
   payload.add(bytes.subarray(bodyBytes));
-  return bytesOf(sealFrame(1, 7, [Buffer.alloc(16), bytes.subarray(0, bodyBytes)], payload));
+  return bytesOf(sealFrame(1, 7, Buffer.concat([Buffer.alloc(16), bytes.subarray(0, bodyBytes)]), payload));
 }
 
 describe('frames', () => {

@@ -36,29 +36,19 @@ export interface Frame {
 }
 
 /**
- * Fills in the header at the start of the first part, and answers all parts of the frame.
+ * Fills in the header at the start of `head`, which the body follows, and answers all parts of the frame.
  * @throws PulsesError MESSAGE_TOO_LARGE
  */
-export function sealFrame(
-  type: number,
-  correlation: number,
-  parts: readonly Uint8Array[],
-  payload: PayloadParts,
-): Uint8Array[] {
-  const [first, ...others] = parts;
-  if (first === undefined) throw new TypeError('the first part holds the header');
-  const total = parts.reduce((bytes, part) => bytes + part.byteLength, payload.length);
+export function sealFrame(type: number, correlation: number, head: Buffer, payload: PayloadParts): Uint8Array[] {
+  const total = head.length + payload.length;
   if (total > FRAME_BYTES_MAX)
     throw new PulsesError('MESSAGE_TOO_LARGE', `a frame of ${total} bytes; at most ${FRAME_BYTES_MAX} are allowed`);
-  const header = Buffer.from(first.buffer, first.byteOffset, first.byteLength);
-  header.writeUInt32LE(total - LENGTH_BYTES, 0);
-  header.writeUInt8(type, 8);
-  header.writeUIntLE(payload.length, PAYLOAD_LENGTH_AT, PAYLOAD_LENGTH_BYTES);
-  header.writeUInt32LE(correlation, 12);
-  let crc = crc32(header.subarray(CRC_END));
-  for (const part of others) crc = crc32(part, crc);
-  header.writeUInt32LE(crc, LENGTH_BYTES);
-  return [...parts, ...payload.parts];
+  head.writeUInt32LE(total - LENGTH_BYTES, 0);
+  head.writeUInt8(type, 8);
+  head.writeUIntLE(payload.length, PAYLOAD_LENGTH_AT, PAYLOAD_LENGTH_BYTES);
+  head.writeUInt32LE(correlation, 12);
+  head.writeUInt32LE(crc32(head.subarray(CRC_END)), LENGTH_BYTES);
+  return [head, ...payload.parts];
 }
 
 /** @see createFrameAssembler */

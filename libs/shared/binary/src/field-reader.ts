@@ -75,11 +75,6 @@ export class FieldReader {
     return this.#bytes.subarray(start, start + length);
   }
 
-  /** A view of a `bytes` field. */
-  bytes(): Uint8Array {
-    return this.raw(this.u32());
-  }
-
   /** A u32 count of items that take at least `itemBytesMin` each. */
   count(itemBytesMin: number): number {
     const count = this.u32();

@@ -6,21 +6,17 @@ const STR_BYTES_MAX = 0xffff;
 /** Most bytes that UTF-8 takes for one UTF-16 unit. */
 const UTF8_BYTES_MAX = 3;
 const INITIAL_BYTES = 256;
-/** Shorter `bytes` fields are copied between the small fields; longer ones become parts of their own. */
-const COPY_BYTES_MAX = 4096;
 
 /**
  * Writes fields back to back. It is made for every message, so it is a class, and there is one class for all formats.
  *
  * `FieldWriter.into` writes into memory of the caller and throws RangeError beyond its end. `FieldWriter.growing` writes
- * into a buffer that grows and keeps long `bytes` fields by reference: `parts` returns the result.
+ * into a buffer that grows: `written` returns it.
  */
 export class FieldWriter {
   readonly #grows: boolean;
-  readonly #done: Uint8Array[] = [];
   #buffer: Buffer;
   #capacity: number;
-  #partStart = 0;
   #at: number;
 
   private constructor(buffer: Buffer, at: number, grows: boolean) {
@@ -35,7 +31,7 @@ export class FieldWriter {
     return new FieldWriter(buffer, at, false);
   }
 
-  /** @param reservedBytes left free at the start of the first part, for a header */
+  /** @param reservedBytes left free at the start, for a header */
   static growing(reservedBytes: number): FieldWriter {
     return new FieldWriter(Buffer.allocUnsafe(INITIAL_BYTES), reservedBytes, true);
   }
@@ -95,21 +91,9 @@ export class FieldWriter {
     this.#at += value.byteLength;
   }
 
-  bytes(value: Uint8Array): void {
-    this.u32(value.byteLength);
-    if (value.byteLength <= COPY_BYTES_MAX || !this.#grows) {
-      this.raw(value);
-      return;
-    }
-    // The next fields go after what is written so far, in the same buffer.
-    this.#closePart();
-    this.#done.push(value);
-  }
-
-  /** The fields in parts, to be written back to back. The writer is of no use afterwards. */
-  parts(): Uint8Array[] {
-    this.#closePart();
-    return this.#done;
+  /** What is written so far, with what was reserved. The writer is of no use afterwards. */
+  written(): Buffer {
+    return this.#buffer.subarray(0, this.#at);
   }
 
   #reserve(count: number): void {
@@ -123,10 +107,5 @@ export class FieldWriter {
     this.#buffer.copy(grown, 0, 0, this.#at);
     this.#buffer = grown;
     this.#capacity = grown.length;
-  }
-
-  #closePart(): void {
-    if (this.#at > this.#partStart) this.#done.push(this.#buffer.subarray(this.#partStart, this.#at));
-    this.#partStart = this.#at;
   }
 }

@@ -79,6 +79,5 @@ function bytesOf(entries: readonly Entry[]): Uint8Array {
   if (entries.length === 0) return NO_BYTES;
   const writer = FieldWriter.growing(0);
   for (const entry of entries) writeEntry(writer, entry);
-  const parts = writer.parts();
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts); // small fields are one part
+  return writer.written();
 }

@@ -44,7 +44,7 @@ export const hexOfCrc = (crc: number): string => crc.toString(16).padStart(8, '0
 export function frameBytes({ rows, entries, previousCrc, ...order }: StatedFrame, seed: number): Buffer {
   const writer = FieldWriter.growing(0);
   for (const entry of entries) writeEntry(writer, entry);
-  const entryBytes = Buffer.concat(writer.parts());
+  const entryBytes = writer.written();
   const payload = Buffer.from(rows.map((row) => row.payload).join(''));
   const columns = Uint32Array.from([
     ...rows.map(({ topicId }) => topicId),

@@ -66,7 +66,7 @@ class Codecs {
     const writer = FieldWriter.growing(FRAME_HEADER_BYTES);
     const payload = new PayloadParts();
     codec.write(writer, message, payload);
-    return sealFrame(codec.number, correlation, writer.parts(), payload);
+    return sealFrame(codec.number, correlation, writer.written(), payload);
   }
 
   /** Undefined when no message has the number. */
