@@ -8,6 +8,7 @@ import { PulsesError } from '@pulses/shared-errors';
 import type { Incarnation, RecordBatch } from '@pulses/broker-wire';
 import type { LogState, Run } from '../commit/log-state';
 import { readFailed } from '../disk/disk-errors';
+import type { RunEntry } from '../segments/run-format';
 import type { UnsealedIndex } from '../segments/unsealed';
 import { NO_ROW } from '../topics/topic-table';
 import { batchFrom, createGathering } from './record-cut';
@@ -155,7 +156,7 @@ export class MessageReader {
    * nothing. So it goes from run to run: from where the last read was, else from the nearer end.
    */
   async #find(topicId: number, offset: number): Promise<Run | undefined> {
-    const { state, runs } = this.#options;
+    const { state } = this.#options;
     const row = state.topics.rowOf(topicId);
     const all = state.runs.filter(({ kind }) => kind === state.topics.kindOf(row));
     const hint = this.#hints.get(`${topicId}`);
@@ -166,7 +167,7 @@ export class MessageReader {
     for (let looked = 0; looked <= 2 * all.length; looked += 1) {
       const run = all[at];
       if (run === undefined) return undefined;
-      const entry = await runs.entryOf(run, topicId);
+      const entry = await this.#entryOf(run, topicId);
       if (entry !== undefined) {
         if (entry.baseOffset <= offset && offset < entry.baseOffset + entry.count) return run;
         step = offset < entry.baseOffset ? -1 : 1;
@@ -174,6 +175,17 @@ export class MessageReader {
       at += step;
     }
     return undefined;
+  }
+
+  /** Undefined too when the run has gone meanwhile: no topic needed it. */
+  async #entryOf(run: Run, topicId: number): Promise<RunEntry | undefined> {
+    const { state, runs } = this.#options;
+    try {
+      return await runs.entryOf(run, topicId);
+    } catch (error) {
+      if (state.runs.includes(run)) throw error;
+      return undefined;
+    }
   }
 }
 
