@@ -184,6 +184,7 @@ export class SegmentLog implements BrokerLog {
       storeTrims: (trims) => this.#enqueue(() => this.#staging.trim(trims()), { isAlone: true }),
       storeDrop: (dropped) =>
         this.#enqueue(() => this.#staging.note({ kind: 'runs-dropped', runs: dropped }), { isAlone: true }),
+      sync: () => this.#queue.between(() => this.#journal.sync()),
       trimmed: (trims) => {
         tellTrims(trims, logger, metrics);
       },

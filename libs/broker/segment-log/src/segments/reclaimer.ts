@@ -1,9 +1,9 @@
 // Gives the space of messages that are gone back to the file system: runs that no topic needs go, and those that few need
 // are written again.
 //
-// Guarantees: that a run goes is stored in the journal before its file is touched. A run that is written again takes the
-// place of the old one in one step, and holds all that is needed. So once a pass is through, a run is at most twice as
-// long as what is needed of it. Bounds: a look writes one run, or looks at as many as `PASS_BYTES_MAX` of directories
+// Guarantees: that messages go, and with them a run, is durable in the journal before a file is touched. A run that is
+// written again takes the place of the old one in one step, and holds all that is needed. So once a pass is through, a run
+// is at most twice as long as what is needed of it. Bounds: a look writes one run, or looks at as many as `PASS_BYTES_MAX` of directories
 // and messages make, and ends after that.
 
 import { failpoint } from '@pulses/shared-failpoints';
@@ -27,6 +27,8 @@ export interface ReclaimerOptions {
   readonly isStopped: () => boolean;
   /** @throws PulsesError */
   storeDrop(runs: readonly RunKey[]): Promise<void>;
+  /** Makes all that is stored durable, also where commits do not wait for that. @throws PulsesError */
+  sync(): Promise<void>;
 }
 
 export class Reclaimer {
@@ -84,6 +86,7 @@ export class Reclaimer {
     }
     if (needless.length === 0) return;
     await this.#options.storeDrop(needless);
+    await this.#options.sync();
     failpoint('retention.after-drop');
     for (const run of needless) {
       runs.forget(run);
@@ -111,6 +114,7 @@ export class Reclaimer {
     });
     if (needed.length === 0) this.#isDue = true;
     if (needed.length === 0 || bytes * 2 >= length) return directoryBytes;
+    await this.#options.sync();
     await rewriteRun(this.#options, run, needed);
     runs.forget(run);
     return directoryBytes + bytes;

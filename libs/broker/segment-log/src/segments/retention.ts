@@ -85,7 +85,8 @@ export class Retention {
       await this.#reclaimer.look();
     } catch (error) {
       // A full disk and missing descriptors are tried again; other failures of the log are told elsewhere.
-      if (isPulsesError(error, 'JOURNAL_CORRUPT')) this.#options.onFailed(error);
+      if (isPulsesError(error, 'JOURNAL_CORRUPT') || isPulsesError(error, 'STORAGE_FAILED'))
+        this.#options.onFailed(error);
       else if (!isPulsesError(error) && !isFull(error) && !isOutOfDescriptors(error)) {
         this.#options.onFailed(storageFailed('retention failed', error));
       }

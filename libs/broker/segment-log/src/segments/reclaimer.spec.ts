@@ -1,0 +1,27 @@
+import { describe, expect, it } from '@jest/globals';
+import { createSimRandom } from '@pulses/testing-sim';
+import { readMessages } from '../testing/log-fixture';
+import { fill, filesIn, machine, opened, SMALL_OPTIONS } from '../testing/small-log';
+import { machineOn, settled } from '../testing/torture-run';
+
+describe('space that is given back while the journal is not synchronised', () => {
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])('leaves a log that opens and reads after a power cut (seed %d)', async (seed) => {
+    const on = machine();
+    const options = { ...SMALL_OPTIONS, fsync: { mode: 'never' } as const };
+    const log = await opened(on, { options });
+    for (let round = 0; round < 4; round += 1) {
+      await fill(on, log, 'out-gone', 20);
+      await fill(on, log, 'out-kept', 2);
+    }
+    await log.deleteTopics(['out-gone']);
+    await on.clock.advance(500);
+    const after = machineOn(on.fileSystem.afterPowerCut(seed), createSimRandom(seed));
+    const again = await opened(after, { options });
+    for (const { topic } of again.topics({ prefix: '', after: '', limit: 10 }).topics) {
+      const { startOffset, nextOffset } = again.topic(topic)!; // listed just now
+      expect(await readMessages(again, topic)).toHaveLength(nextOffset - startOffset);
+    }
+    await settled(after, again.close());
+    await settled(on, log.close());
+  });
+});
