@@ -25,3 +25,40 @@ describe('space that is given back while the journal is not synchronised', () =>
     await settled(on, log.close());
   });
 });
+
+describe('space that could not be given back', () => {
+  it('is tried again once the disk has room', async () => {
+    const on = machine();
+    const log = await opened(on);
+    await fill(on, log, 'out-gone', 60);
+    await log.deleteTopics(['out-gone']);
+    on.fileSystem.setCapacity(on.fileSystem.usedBytes);
+    await on.clock.advance(500);
+    expect(filesIn(on, 'runs')).not.toEqual([]);
+    on.fileSystem.setCapacity(Infinity);
+    await on.clock.advance(500);
+    expect(filesIn(on, 'runs')).toEqual([]);
+    await settled(on, log.close());
+  });
+
+  it('is tried again where runs are written again', async () => {
+    const on = machine();
+    const log = await opened(on);
+    const kept: string[] = [];
+    for (let round = 0; round < 8; round += 1) {
+      kept.push(...(await fill(on, log, 'out-kept', 1)));
+      await fill(on, log, 'out-gone', 5);
+    }
+    await log.deleteTopics(['out-gone']);
+    const bytes = (): number =>
+      filesIn(on, 'runs').reduce((sum, name) => sum + on.fileSystem.bytesOf(`/data/runs/${name}`).length, 0);
+    on.fileSystem.setCapacity(on.fileSystem.usedBytes);
+    await on.clock.advance(500);
+    const before = bytes();
+    on.fileSystem.setCapacity(Infinity);
+    await on.clock.advance(500);
+    expect(bytes()).toBeLessThan(before / 2);
+    expect(await readMessages(log, 'out-kept')).toEqual(kept);
+    await settled(on, log.close());
+  });
+});

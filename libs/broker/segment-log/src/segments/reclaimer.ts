@@ -52,6 +52,16 @@ export class Reclaimer {
 
   /** @throws PulsesError; the port's error */
   async look(): Promise<void> {
+    try {
+      await this.#lookOnce();
+    } catch (error) {
+      // What found no room is looked at again.
+      this.#isDue = true;
+      throw error;
+    }
+  }
+
+  async #lookOnce(): Promise<void> {
     if (this.#isDue) {
       this.#isDue = false;
       this.#isPassDue = true;
