@@ -98,6 +98,23 @@ export function describeColumns(start: BrokerLogFactory): void {
       expect(await textsOf(log, 'x')).toEqual(['0']);
     });
 
+    it('may name a topic twice, and one that no row is about, which is made too while there is room', async () => {
+      const { log } = await start({ topicsMax: 4 });
+      const group = await joinGroup(log, 'g', 'source');
+      const rows: Row[] = [
+        [NEW_TOPIC_ID + 1, '1'],
+        [NEW_TOPIC_ID, '2'],
+        [NEW_TOPIC_ID + 1, '3'],
+      ];
+      const named = (...names: readonly string[]) => log.commit({ ...group.request([]), ...rowsOf(rows, names) });
+      const { newTopicIds } = await named('x', 'x', 'y');
+      expect(newTopicIds[0]).toBe(newTopicIds[1]);
+      expect(await textsOf(log, 'x')).toEqual(['1', '2', '3']);
+      expect(log.topic('y')).toMatchObject({ nextOffset: 0 });
+      expect(await codeOf(named('x', 'z', 'w'))).toBe('OVERLOADED');
+      expect(namesOf(log)).toEqual(['source', 'x', 'y']);
+    });
+
     it('are refused above TOPICS_PER_COMMIT_MAX rows', async () => {
       const { log } = await start();
       const group = await joinGroup(log, 'g', 'source');

@@ -322,7 +322,7 @@ export class MemoryLog implements BrokerLog {
     const appends = appendsOf(request, (id) => this.#topics.nameOf(id));
     this.#topics.checkOffsets(request, appends);
     const names = appends.map((append) => append.topic);
-    this.#topics.checkRoom(names);
+    this.#topics.checkRoom([...names, ...newTopics]);
     if (names.length > 0) {
       this.#groups.checkOwner(topic, group);
       this.#groups.checkUnclaimed(topic, group);
