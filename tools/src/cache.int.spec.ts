@@ -109,7 +109,7 @@ describe('the cache', () => {
 
   it('never answers for a test that this machine could not run', () => {
     const [first = {}, second = {}] = unableTwice;
-    const asking = ['broker-segment-log:int', 'e2e:e2e--first-process'];
+    const asking = ['broker-fsck:int', 'broker-segment-log:int', 'e2e:e2e--first-process'];
     expect(changed(plain, first).sort()).toEqual(asking);
     expect(changed(first, second).sort()).toEqual(asking);
   });
