@@ -16,9 +16,9 @@ import {
 } from '@pulses/broker-segment-log';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import type { DirectoryLock, FileSystem } from '@pulses/shared-ports';
-import { topicIdsOf } from './placement';
 import { messagesOf, type Finding } from './report';
 import { surveyDirectory, type Survey, type SurveyProgress } from './survey';
+import { topicIdsOf } from './state/tolerant-state';
 
 const RUN = /^\d{16}\.\d+\.run$/;
 

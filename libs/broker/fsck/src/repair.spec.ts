@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { BrokerLog } from '@pulses/broker-log-api';
 import { createSimRandom, type SimFileSystem } from '@pulses/testing-sim';
-import { fillerOf } from './filler';
+import { fillerOf } from './rescue/filler';
 import { inspectDataDirectory, repairDataDirectory, type Repair } from './index';
 import {
   BuiltShapes,

@@ -47,13 +47,13 @@ import { PulsesError } from '@pulses/shared-errors';
 import type { FileSystem, Random } from '@pulses/shared-ports';
 import { resolve } from 'node:path';
 import { summaryOf, withReadLock } from './inspect';
-import { topicIdsOf } from './placement';
-import { listLosses } from './repair-losses';
+import { listLosses } from './rescue/repair-losses';
 import type { Repair } from './repair-types';
 import { messagesOf } from './report';
-import { rescueRuns } from './rescue-runs';
-import { eachEntry } from './run-directory';
+import { rescueRuns } from './rescue/rescue-runs';
+import { eachEntry } from './runs/run-directory';
 import { surveyDirectory, type Survey, type SurveyProgress } from './survey';
+import { topicIdsOf } from './state/tolerant-state';
 
 /** Above what a group's epoch can have risen by in frames that are lost. */
 const EPOCH_LEAP = 1_000_000;

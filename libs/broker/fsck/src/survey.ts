@@ -16,18 +16,18 @@ import {
   type Run,
 } from '@pulses/broker-segment-log';
 import type { FileSystem } from '@pulses/shared-ports';
-import { baseStateOf } from './base-state';
-import { RunComparison } from './compare';
-import { Coverage } from './coverage';
-import { walkJournal, type JournalHole, type JournalWalk, type WalkedFrame } from './journal-walk';
-import { RunMender, type Fill } from './mend-runs';
-import { Placement, topicIdsOf } from './placement';
+import { baseStateOf } from './state/base-state';
+import { RunComparison } from './runs/compare';
+import { Coverage } from './runs/coverage';
+import { walkJournal, type JournalHole, type JournalWalk, type WalkedFrame } from './journal/journal-walk';
+import { RunMender, type Fill } from './runs/mend-runs';
+import { Placement } from './state/placement';
 import { createFindingList, type Finding, type FindingList, type OffsetRange } from './report';
-import { resettle } from './resettle';
-import { walkRun } from './run-reader';
-import { surveyAttestation, surveyCheckpoints, surveyManifest } from './small-files';
-import { checkPositions, findStrays } from './strays';
-import { TolerantState } from './tolerant-state';
+import { resettle } from './state/resettle';
+import { walkRun } from './runs/run-reader';
+import { surveyAttestation, surveyCheckpoints, surveyManifest } from './state/small-files';
+import { checkPositions, findStrays } from './runs/strays';
+import { TolerantState, topicIdsOf } from './state/tolerant-state';
 
 export interface SurveyProgress {
   readonly phase: 'journal' | 'runs' | 'writing';

@@ -4,8 +4,8 @@
 
 import { readWhole, type Run } from '@pulses/broker-segment-log';
 import type { FileSystem } from '@pulses/shared-ports';
-import { heldPieces, type HeldPiece } from './held-pieces';
-import type { WalkedFrame } from './journal-walk';
+import { heldPieces, type HeldPiece } from '../journal/held-pieces';
+import type { WalkedFrame } from '../journal/journal-walk';
 import type { RunPart } from './run-reader';
 
 const SEGMENTS_BYTES_MAX = 256 * 1024 * 1024;

@@ -17,7 +17,7 @@ import {
 } from '@pulses/broker-segment-log';
 import { isPulsesError } from '@pulses/shared-errors';
 import type { FileSystem } from '@pulses/shared-ports';
-import type { FindingList } from './report';
+import type { FindingList } from '../report';
 
 const GENERATIONS = 2;
 

@@ -1,8 +1,8 @@
 // What a repair could not save, as a list for people.
 
 import { UNKNOWN_OWNER } from '@pulses/broker-segment-log';
-import type { LostRange } from './repair-types';
-import type { Survey } from './survey';
+import type { LostRange } from '../repair-types';
+import type { Survey } from '../survey';
 
 const NAMES_SHOWN = 10;
 

@@ -12,9 +12,9 @@ import {
   type Run,
 } from '@pulses/broker-segment-log';
 import type { FileSystem } from '@pulses/shared-ports';
-import type { JournalWalk, WalkedFrame } from './journal-walk';
-import { createFindingList } from './report';
-import { walkRun } from './run-reader';
+import type { JournalWalk, WalkedFrame } from '../journal/journal-walk';
+import { createFindingList } from '../report';
+import { walkRun } from '../runs/run-reader';
 
 const RUN = /^(\d{16})\.(\d+)\.run$/;
 const NO_LOG_ID = new Uint8Array(12);

@@ -4,10 +4,9 @@
 // a first offset tells how far a topic must have come at least: it is lifted to there. Who stored a position had read so far,
 // so what comes next must not take those offsets, or the group would never see it.
 
-import type { Coverage } from './coverage';
-import type { JournalHole, WalkedFrame } from './journal-walk';
-import { topicIdsOf } from './placement';
-import type { TolerantState } from './tolerant-state';
+import type { Coverage } from '../runs/coverage';
+import type { JournalHole, WalkedFrame } from '../journal/journal-walk';
+import { topicIdsOf, type TolerantState } from './tolerant-state';
 
 /** A position this far beyond a topic's end is a client's whim, not the trace of lost messages. */
 const POSITION_LEAP_MAX = 1_000_000;

@@ -4,9 +4,10 @@
 // checkpoint had counted, what is missing from the sum is what they held.
 
 import type { LogState } from '@pulses/broker-segment-log';
-import type { JournalHole, WalkedFrame } from './journal-walk';
-import type { Finding, OffsetRange } from './report';
+import type { JournalHole, WalkedFrame } from '../journal/journal-walk';
+import type { Finding, OffsetRange } from '../report';
 import type { Lift } from './resettle';
+import { topicIdsOf } from './tolerant-state';
 
 /** Messages of one topic from one frame, or what lost frames held of it. */
 export interface PlacedPiece extends OffsetRange {
@@ -112,10 +113,4 @@ export class Placement {
     }
     yield* fillersBefore(Infinity);
   }
-}
-
-export function topicIdsOf({ topics }: LogState): number[] {
-  const ids: number[] = [];
-  for (let row = 0; row < topics.rowsEnd; row += 1) if (topics.isStored(row)) ids.push(topics.idOf(row));
-  return ids;
 }

@@ -12,11 +12,21 @@ import {
 } from '@pulses/broker-segment-log';
 import { viewOf } from '@pulses/shared-binary';
 import { crc32 } from 'node:zlib';
-import type { JournalWalkOptions } from './journal-walk';
+import type { FileSystem } from '@pulses/shared-ports';
+import type { FindingList } from '../report';
 import { mended } from './mend-byte';
 
 const CRC_AT = 12;
 const CRC_BYTES = 4;
+
+export interface SegmentsOptions {
+  readonly fileSystem: FileSystem;
+  /** Of the segments. */
+  readonly directory: string;
+  /** From a checkpoint, when one is valid: segments whose header is damaged can be read with it. */
+  readonly identity: LogIdentity | undefined;
+  readonly list: FindingList;
+}
 
 export interface SegmentFile {
   readonly path: string;
@@ -28,7 +38,7 @@ export interface SegmentFile {
 
 /** @throws the port's error */
 export async function listSegments(
-  options: JournalWalkOptions,
+  options: SegmentsOptions,
 ): Promise<{ segments: SegmentFile[]; identity: LogIdentity | undefined }> {
   const { fileSystem, directory, list } = options;
   let { identity } = options;
@@ -68,10 +78,7 @@ function mendedHeader(bytes: Uint8Array): SegmentHeader | undefined {
   return decodeSegmentHeader(Buffer.concat([right.subarray(0, CRC_AT), crc, right.subarray(CRC_AT)]));
 }
 
-async function readHead(
-  { fileSystem }: JournalWalkOptions,
-  path: string,
-): Promise<{ bytes: Uint8Array; length: number }> {
+async function readHead({ fileSystem }: SegmentsOptions, path: string): Promise<{ bytes: Uint8Array; length: number }> {
   const handle = await fileSystem.open(path, 'read');
   try {
     const bytes = new Uint8Array(SEGMENT_HEADER_BYTES);

@@ -5,9 +5,9 @@
 
 import type { Run } from '@pulses/broker-segment-log';
 import type { Gap } from './coverage';
-import { heldPieces, type HeldPiece } from './held-pieces';
-import type { WalkedFrame } from './journal-walk';
-import { missingOf, type OffsetRange } from './report';
+import { heldPieces, type HeldPiece } from '../journal/held-pieces';
+import type { WalkedFrame } from '../journal/journal-walk';
+import { missingOf, type OffsetRange } from '../report';
 
 /** Messages of the journal that a run should have. */
 export interface FilledPiece extends OffsetRange {

@@ -7,13 +7,13 @@
 import { NO_ROW, writeAll, type Run } from '@pulses/broker-segment-log';
 import type { FileSystem } from '@pulses/shared-ports';
 import { fillerPieces, type NewPiece } from './filler';
-import type { Fill } from './mend-runs';
-import type { PlacedPiece } from './placement';
-import { createFindingList, type OffsetRange } from './report';
+import type { Fill } from '../runs/mend-runs';
+import type { PlacedPiece } from '../state/placement';
+import { createFindingList, type OffsetRange } from '../report';
 import { writeRun, type NewEntry } from './run-builder';
-import { walkRun } from './run-reader';
+import { walkRun } from '../runs/run-reader';
 import { SourceFiles } from './source-files';
-import type { Survey, SurveyedRun } from './survey';
+import type { Survey, SurveyedRun } from '../survey';
 
 const COPY_BYTES = 4 * 1024 * 1024;
 

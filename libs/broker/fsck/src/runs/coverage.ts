@@ -4,7 +4,7 @@
 // what is sealed, and lies in a run between the two. Bounds: three numbers for each topic, and the gaps.
 
 import { NO_ROW, type LogState, type Run } from '@pulses/broker-segment-log';
-import type { OffsetRange } from './report';
+import type { OffsetRange } from '../report';
 import type { WalkedEntry } from './run-reader';
 
 /** Messages that are in no run, of one topic. */

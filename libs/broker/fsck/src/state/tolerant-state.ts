@@ -14,7 +14,7 @@ import {
   type LogState,
 } from '@pulses/broker-segment-log';
 import { PRODUCER_RESULTS_KEPT, type ProducerStamp } from '@pulses/broker-wire';
-import type { WalkedFrame } from './journal-walk';
+import type { WalkedFrame } from '../journal/journal-walk';
 
 type Mismatch = (what: string) => void;
 
@@ -217,4 +217,10 @@ export class TolerantState {
     mismatch(`the outputs of topic id ${topicId} belong to the group ${owner}, not ${group}`);
     if (this.state.groups.has(owner)) this.#step(frame, [{ kind: 'group-deleted', group: owner }], 0);
   }
+}
+
+export function topicIdsOf({ topics }: LogState): number[] {
+  const ids: number[] = [];
+  for (let row = 0; row < topics.rowsEnd; row += 1) if (topics.isStored(row)) ids.push(topics.idOf(row));
+  return ids;
 }

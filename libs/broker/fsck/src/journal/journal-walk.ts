@@ -16,10 +16,9 @@ import {
   type LogIdentity,
   type WindowReader,
 } from '@pulses/broker-segment-log';
-import type { FileSystem } from '@pulses/shared-ports';
 import { follows, frameAt } from './frame-reader';
-import { listSegments, type SegmentFile } from './journal-segments';
-import type { Finding, FindingList } from './report';
+import { listSegments, type SegmentFile, type SegmentsOptions } from './journal-segments';
+import type { Finding } from '../report';
 
 const MAGIC_BYTES = Uint8Array.of(
   FRAME_MAGIC & 0xff,
@@ -54,19 +53,13 @@ export interface JournalHole {
   readonly finding: Finding;
 }
 
-export interface JournalWalkOptions {
-  readonly fileSystem: FileSystem;
-  /** Of the segments. */
-  readonly directory: string;
-  /** From a checkpoint, when one is valid: segments whose header is damaged can be read with it. */
-  readonly identity: LogIdentity | undefined;
+export interface JournalWalkOptions extends SegmentsOptions {
   /** Frames from this one on have to be there. */
   readonly neededLsn: number;
   /** Frames up to this one were durable, says another file. */
   readonly attestedLsn: number;
   /** The log was stopped cleanly behind this frame: what follows it is of the segment's use before. */
   readonly stoppedLsn: number | undefined;
-  readonly list: FindingList;
   readonly onBytes: (count: number) => void;
 }
 

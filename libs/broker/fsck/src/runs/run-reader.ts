@@ -25,8 +25,8 @@ import {
 import { takeU64, viewOf } from '@pulses/shared-binary';
 import type { FileHandle, FileSystem } from '@pulses/shared-ports';
 import { crc32 } from 'node:zlib';
-import { mended } from './mend-byte';
-import type { Finding, FindingList } from './report';
+import { mended } from '../journal/mend-byte';
+import type { Finding, FindingList } from '../report';
 import { headerOf, type KnownHeader } from './run-header';
 
 const BLOCK_CRC_BYTES = 4;

@@ -11,7 +11,7 @@ import {
   type LogState,
 } from '@pulses/broker-segment-log';
 import type { FileSystem } from '@pulses/shared-ports';
-import type { FindingList } from './report';
+import type { FindingList } from '../report';
 
 const CHECKPOINT = /^\d{16}\.checkpoint$/;
 const RUN = /^\d{16}\.\d+\.run$/;
