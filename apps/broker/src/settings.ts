@@ -54,6 +54,14 @@ export const brokerSettings = {
       'The latter makes an acknowledgement faster on most local disks. The default measures that at the start. ' +
       'With recycled, two such files are made at the start.',
   }),
+  readableFiles: choiceSetting({
+    flag: 'readable-files',
+    choices: ['auto', 'on', 'off'],
+    default: 'auto',
+    description:
+      'Keeps the messages of each topic as lines of files too, in topics/ of the data directory, some time behind the log. ' +
+      'With auto, only while there are at most 1,000 topics. No promise rests on these files.',
+  }),
   authToken: tokenSetting({
     flag: 'auth-token',
     description: 'Token that clients must show. The line protocol, which has no token, is then refused.',

@@ -1,6 +1,8 @@
 // Wires a broker: storage first, then the listener, then readiness.
 
 import { openSegmentLog, type FsyncPolicy, type SegmentLog } from '@pulses/broker-segment-log';
+import { ReadableFiles } from '@pulses/broker-export';
+import type { BrokerLog } from '@pulses/broker-log-api';
 import { createBrokerServer, type ServerObserver } from '@pulses/broker-server';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeFileSystem, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
@@ -18,6 +20,7 @@ import { assertSafeBind, type Service, type ServiceHost } from '@pulses/shared-s
 import { listenError, type SettingsOf } from '@pulses/shared-settings';
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { checkRetentionBytes, retentionIntervalMs, segmentAgeMs } from './retention-setting';
 import type { brokerSettings } from './settings';
@@ -40,6 +43,8 @@ const UNUSABLE_DIRECTORY = new Set([
 const CLOCK_AHEAD_MS = 5_000;
 /** A certificate with less time left is worth a line. */
 const EXPIRY_NOTICE_MS = 7 * 24 * 3_600_000;
+/** Topics that readable files are kept of, unless they are asked for. */
+const READABLE_TOPICS_MAX = 1_000;
 /** Time for pending requests after a stop, which may take 10 s in all. */
 const CLOSE_GRACE_MS = 5_000;
 
@@ -75,6 +80,7 @@ export async function startBroker(
   const watch = watchReadiness(readinessNow, logger, nodeClock);
 
   let log: SegmentLog | undefined;
+  let files: ReadableFiles | undefined;
   try {
     log = await openLog(settings, logger, metrics, storage).catch((error: unknown) => {
       throw asSettingError(error, settings.dataDir);
@@ -124,6 +130,8 @@ export async function startBroker(
       throw failure.error;
     }
     readiness = { ready: true };
+    files = readableFilesOf(settings, opened, logger);
+    files?.start();
     warnOfClock(opened.clockMs() - nodeClock.nowMs(), logger);
     logger.info(
       { host: settings.host, port, httpPort: http.port, dataDir: settings.dataDir, fsync: settings.fsync },
@@ -138,6 +146,7 @@ export async function startBroker(
         watch.stop();
         storage.stop();
         await server.close(CLOSE_GRACE_MS);
+        await files?.stop();
         await opened.close();
         await http.close();
       },
@@ -145,10 +154,26 @@ export async function startBroker(
   } catch (error) {
     watch.stop();
     storage.stop();
+    await files?.stop();
     await log?.close();
     await http.close();
     throw error;
   }
+}
+
+/** Undefined when none are kept. */
+function readableFilesOf(settings: BrokerSettings, log: BrokerLog, logger: Logger): ReadableFiles | undefined {
+  const { readableFiles, dataDir } = settings;
+  if (readableFiles === 'off') return undefined;
+  return new ReadableFiles({
+    log,
+    fileSystem: nodeFileSystem,
+    clock: nodeClock,
+    logger,
+    directory: join(dataDir, 'topics'),
+    topicsMax: readableFiles === 'auto' ? READABLE_TOPICS_MAX : Infinity,
+    freeBytes: () => freeBytesOf(dataDir),
+  });
 }
 
 /** Until real time catches up no message has a later time, so no window closes. */

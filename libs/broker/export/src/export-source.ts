@@ -2,7 +2,6 @@
 
 import type { BrokerLog } from '@pulses/broker-log-api';
 import type { RecordBatch, TopicInfo } from '@pulses/broker-wire';
-import { delay } from '@pulses/shared-async';
 import type { Clock } from '@pulses/shared-ports';
 
 export interface ExportSource {
@@ -20,7 +19,7 @@ const TOPICS_AT_ONCE = 1_000;
 const READ_BYTES_MAX = 1024 * 1024;
 
 /** The log of this process; others get a turn between two pieces of its list. */
-export function logSource(log: Pick<BrokerLog, 'topics' | 'read'>, clock: Clock, signal: AbortSignal): ExportSource {
+export function logSource(log: Pick<BrokerLog, 'topics' | 'read'>, clock: Clock): ExportSource {
   return {
     async *topics() {
       for (let after = ''; ;) {
@@ -29,7 +28,7 @@ export function logSource(log: Pick<BrokerLog, 'topics' | 'read'>, clock: Clock,
         const last = topics.at(-1);
         if (!more || last === undefined) return;
         after = last.topic;
-        await delay(0, clock, signal);
+        await new Promise<void>((resolve) => void clock.setTimer(0, resolve));
       }
     },
     async *read({ topic, incarnation }, fromOffset, untilOffset) {

@@ -22,7 +22,7 @@ const CLOCK: Clock = {
 type Settings = Partial<Omit<ExporterOptions, 'fileSystem' | 'source'>>;
 
 function open(disk: SimFileSystem, log: MemoryTopics, settings: Settings = {}): Promise<Exporter> {
-  const source = logSource(log, CLOCK, new AbortController().signal);
+  const source = logSource(log, CLOCK);
   const usual = { directory: DIRECTORY, isMirror: true, fileBytesMax: FILE_BYTES_MAX };
   return Exporter.open({ ...usual, ...settings, fileSystem: disk, source });
 }

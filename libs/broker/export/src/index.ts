@@ -1,2 +1,3 @@
 export { Exporter, type ExportTotals } from './exporter';
 export type { ExportSource } from './export-source';
+export { ReadableFiles } from './readable-files';
