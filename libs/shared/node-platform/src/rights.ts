@@ -9,7 +9,7 @@ const RIGHTS_OF_OTHERS = 0o077;
 /** See FileSystem. @throws the system's error */
 export async function isPrivate(path: string): Promise<boolean> {
   const info = await lstat(path);
-  return info.isSymbolicLink() || (info.mode & RIGHTS_OF_OTHERS) === 0;
+  return !(info.isFile() || info.isDirectory()) || (info.mode & RIGHTS_OF_OTHERS) === 0;
 }
 
 /** See FileSystem. @throws the system's error */

@@ -49,7 +49,7 @@ export interface FileSystem {
   exists(path: string): Promise<boolean>;
   /** fsync(2) of a directory: makes its names durable. */
   syncDirectory(path: string): Promise<void>;
-  /** Whether no other user has rights on a file or directory. True for a symbolic link, which has no rights of its own. */
+  /** Whether no other user has rights on a file or directory. True for what is neither, such as a link or a pipe. */
   isPrivate(path: string): Promise<boolean>;
   /** Takes the rights of all other users away. @throws EPERM when the file or directory is not this user's */
   makePrivate(path: string): Promise<void>;

@@ -7,7 +7,7 @@
 
 import { crc32 } from 'node:zlib';
 import type { FileSystem } from '@pulses/shared-ports';
-import { isFormat1 } from '../journal/segment-header';
+import { firstLsnOf, isFormat1 } from '../journal/segment-header';
 import { corrupt, ofAnotherRelease } from './disk-errors';
 import { readUpTo } from './full-io';
 import { JOURNAL, listIn, MANIFEST, TOPICS } from './names';
@@ -73,6 +73,7 @@ export async function checkIdentity(
 /** @throws PulsesError CONFIG_INVALID for a directory of a release that gave each topic files of its own */
 async function refuseFormat1(fileSystem: FileSystem, directory: string): Promise<void> {
   for (const name of await listIn(fileSystem, `${directory}/${JOURNAL}`)) {
+    if (firstLsnOf(name) === undefined) continue;
     const path = `${directory}/${JOURNAL}/${name}`;
     const handle = await fileSystem.open(path, 'read');
     try {
