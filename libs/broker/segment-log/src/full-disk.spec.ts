@@ -41,4 +41,21 @@ describe('a full disk', () => {
     expect(await readMessages(log, 'a')).toEqual([...kept, 'later']);
     await settled(on, log.close());
   });
+
+  it('is not filled by what sealing and checkpoints could not finish: it holds no more than was there', async () => {
+    const disk = createSimFileSystem({ seed: 1 });
+    const on = machineOn(disk, createSimRandom(1));
+    const log = await openOn(on, { options: { segmentBytesMax: 2_000, journalMode: 'append' } });
+    if (log === undefined) throw new Error('the power is on');
+    for (let at = 0; at < 11; at += 1) await publish(log, 'a', ['x'.repeat(100)]);
+    // Enough for the next messages, not for a run.
+    disk.setCapacity(disk.usedBytes + 900);
+    for (let at = 0; at < 3; at += 1) {
+      await on.clock.advance(200);
+      expect(await codeOf(publish(log, 'a', ['x'.repeat(100)]))).toBe('stored');
+    }
+    expect(disk.files().filter((path) => path.endsWith('.tmp'))).toEqual([]);
+    disk.setCapacity(Infinity);
+    await settled(on, log.close());
+  });
 });

@@ -10,7 +10,7 @@ import { isMissing } from './disk-errors';
 
 export const TEMPORARY_SUFFIX = '.tmp';
 
-/** @throws the port's error; the temporary file may then stay behind, and is reset the next time */
+/** @throws the port's error; the temporary file is removed then, or reset the next time */
 export async function replaceFile(
   fileSystem: FileSystem,
   directory: string,
@@ -22,6 +22,10 @@ export async function replaceFile(
   try {
     await writeAll(handle, buffers, 0);
     await handle.datasync();
+  } catch (error) {
+    // On a full disk it would keep the room that others have.
+    await fileSystem.remove(temporary).catch(() => undefined);
+    throw error;
   } finally {
     await handle.close();
   }

@@ -3,8 +3,8 @@
 //
 // Guarantees: that messages go, and with them a run, is durable in the journal before a file is touched. A run that is
 // written again takes the place of the old one in one step, and holds all that is needed. So once a pass is through, a run
-// is at most twice as long as what is needed of it. Bounds: a look writes one run, or looks at as many as `PASS_BYTES_MAX` of directories
-// and messages make, and ends after that.
+// is at most twice as long as what is needed of it. Bounds: a look writes one run, or looks at as many as `PASS_BYTES_MAX`
+// of directories and messages make, and ends after that.
 
 import { failpoint } from '@pulses/shared-failpoints';
 import type { FileSystem } from '@pulses/shared-ports';

@@ -122,6 +122,10 @@ async function writeRun(
     await fillRun(file, plan, header, sources);
     await file.datasync();
     failpoint('seal.after-run-sync');
+  } catch (error) {
+    // On a full disk it would keep the room that others have.
+    await fileSystem.remove(temporary).catch(() => undefined);
+    throw error;
   } finally {
     await file.close();
   }
