@@ -58,4 +58,24 @@ describe('a full disk', () => {
     disk.setCapacity(Infinity);
     await settled(on, log.close());
   });
+
+  it('and missing descriptors leave segments short enough to be sealed', async () => {
+    const disk = createSimFileSystem({ seed: 1 });
+    const on = machineOn(disk, createSimRandom(1));
+    const segmentBytesMax = 2_000;
+    const log = await openOn(on, { options: { segmentBytesMax, journalMode: 'append' } });
+    if (log === undefined) throw new Error('the power is on');
+    disk.setFault({ call: 0, kind: 'EMFILE', only: ['create'], isForEver: true });
+    const codes: string[] = [];
+    for (let at = 0; at < 50; at += 1) codes.push(await codeOf(publish(log, 'a', [`${at}`.padEnd(100)])));
+    const lengths = disk.files().map((path) => disk.bytesOf(path).length);
+    expect(Math.max(...lengths)).toBeLessThan(2 * segmentBytesMax + 200);
+    expect(new Set(codes)).toEqual(new Set(['stored', 'STORAGE_FULL']));
+    disk.setFault(undefined);
+    await on.clock.advance(200);
+    await publish(log, 'a', ['later']);
+    const stored = codes.filter((code) => code === 'stored').length;
+    expect(await readMessages(log, 'a')).toHaveLength(stored + 1);
+    await settled(on, log.close());
+  });
 });

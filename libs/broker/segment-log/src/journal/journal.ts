@@ -139,7 +139,7 @@ export class Journal {
     this.#isRollDue = true;
   }
 
-  /** Begins a new segment when the one in use is full. @throws PulsesError STORAGE_FAILED */
+  /** Begins a new segment when the one in use is full. @throws PulsesError STORAGE_FULL, STORAGE_FAILED */
   async prepare(): Promise<void> {
     const isEmpty = this.#lsn < this.#firstLsn;
     const isFullLength = this.#length >= this.#options.segmentBytesMax;
@@ -246,8 +246,10 @@ export class Journal {
   }
 
   /**
-   * Stays with the old segment when there is no room or descriptor for a new one. The name comes first: once the header
-   * is there, the segment counts, and frames in the old one behind it would not.
+   * Stays with the old segment when there is no room or descriptor for a new one, up to twice its length: it has to be
+   * sealed in memory. The name comes first: once the header is there, the segment counts, and frames in the old one behind
+   * it would not.
+   * @throws PulsesError STORAGE_FULL, STORAGE_FAILED
    */
   async #roll(): Promise<void> {
     await this.sync();
@@ -265,7 +267,10 @@ export class Journal {
       failpoint('journal.roll.after-header');
     } catch (error) {
       await dropFile(fileSystem, path, next);
-      if (isFull(error) || isOutOfDescriptors(error)) return;
+      if (isFull(error) || isOutOfDescriptors(error)) {
+        if (this.#length < 2 * this.#options.segmentBytesMax) return;
+        throw new PulsesError('STORAGE_FULL', undefined, { cause: error });
+      }
       throw storageFailed(`${path} could not be made`, error);
     }
     try {
