@@ -1,14 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
 import { createSimRandom } from '@pulses/testing-sim';
 import {
+  acceptsStaleFrames,
   acknowledgesEarly,
+  acknowledgesUnwritten,
   ignoresShortWrites,
   losesProducers,
   retiresEarly,
+  reusesEarly,
   skipsDirectories,
   skipsRuns,
+  trustsDirectories,
   truncatesAtBadFrames,
 } from './testing/seeded-bugs';
+import { decodeRunHeader, ENTRY_BYTES, placesOf } from './segments/run-format';
 import { livePowerCuts, violationsOf, type Wrap } from './testing/torture-lives';
 import { damaged, flipBit, openDamaged, segmentsOf, stoppedLog } from './testing/torture-damage';
 import { sizes } from './testing/torture-sizes';
@@ -30,6 +35,30 @@ describe('the suite of power cuts sees a log that', () => {
     'acknowledges before it synchronises',
     async () => {
       expect(await complaint(acknowledgesEarly)).toMatch(/after a restart|does not open/);
+    },
+    sizes.timeoutMs,
+  );
+
+  it(
+    'acknowledges before the write returns',
+    async () => {
+      expect(await complaint(acknowledgesUnwritten)).toMatch(/after a restart|does not open|cannot be read/);
+    },
+    sizes.timeoutMs,
+  );
+
+  it(
+    'uses a segment again before its runs count',
+    async () => {
+      expect(await complaint(reusesEarly)).toMatch(/failed without a reason|does not open|after a restart/);
+    },
+    sizes.timeoutMs,
+  );
+
+  it(
+    'takes a stale frame for one of its own',
+    async () => {
+      expect(await complaint(acceptsStaleFrames)).toMatch(/after a restart|does not open/);
     },
     sizes.timeoutMs,
   );
@@ -76,6 +105,26 @@ describe('the suite of power cuts sees a log that', () => {
 });
 
 describe('the suite of damage sees a log that', () => {
+  it(
+    'does not check the directory of a run',
+    async () => {
+      const stopped = await stoppedLog(3, { steps: 80, isClean: true });
+      const runs = stopped.disk.files().filter((path) => path.endsWith('.run'));
+      const random = createSimRandom(1);
+      const found = await violationsOf(SEEDS, async () => {
+        const path = runs[Math.floor(random.fraction() * runs.length)]!; // there are some
+        const { header } = decodeRunHeader(stopped.disk.bytesOf(path))!; // a run
+        // Count or base offset of a topic, by one: larger changes take long to read.
+        const entry = placesOf(header).directoryAt + ENTRY_BYTES * Math.floor(random.fraction() * header.topics);
+        const bit = (entry + (random.fraction() < 0.5 ? 16 : 32)) * 8;
+        const disk = damaged(stopped.disk, path, (whole) => flipBit(whole, bit));
+        await openDamaged(disk, { ...stopped, before: [] }, trustsDirectories);
+      });
+      expect(found.join()).toMatch(/damage is (served|reported as)/);
+    },
+    sizes.timeoutMs,
+  );
+
   it(
     'truncates at the first bad frame',
     async () => {

@@ -59,7 +59,9 @@ export async function readMessages(log: BrokerLog, topic: string, bytesMax = 64 
   const messages: string[] = [];
   let offset = info.startOffset;
   while (offset < info.nextOffset) {
-    for (const batch of await log.read(topic, info.incarnation, offset, bytesMax)) {
+    const batches = await log.read(topic, info.incarnation, offset, bytesMax);
+    if (!batches.some(({ recordCount }) => recordCount > 0)) throw new Error(`asked for offset ${offset}, got nothing`);
+    for (const batch of batches) {
       const texts = Buffer.from(batch.payload).toString().split('\n').slice(0, -1);
       if (batch.baseOffset !== offset || texts.length !== batch.recordCount) {
         throw new Error(`asked for offset ${offset}, got ${texts.length} messages from ${batch.baseOffset}`);

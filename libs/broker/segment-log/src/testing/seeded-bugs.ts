@@ -1,11 +1,14 @@
 // Bugs put in on purpose, as file systems that stand between the log and the disk: the fault suites have to see each.
 
 import { dirname } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { viewOf } from '@pulses/shared-binary';
 import type { FileHandle, FileSystem, OpenMode } from '@pulses/shared-ports';
 import type { SimFileSystem } from '@pulses/testing-sim';
 import { decodeCheckpoint, encodeCheckpoint } from '../checkpoint/checkpoint-codec';
-import { checkFrame } from '../journal/frame';
+import { checkFrame, sealFrame } from '../journal/frame';
 import { decodeSegmentHeader, SEGMENT_HEADER_BYTES } from '../journal/segment-header';
+import { blockOf, blockSeed, decodeRunHeader, placesOf } from '../segments/run-format';
 import type { Wrap } from './torture-lives';
 import { kindOf } from './torture-model';
 
@@ -99,3 +102,75 @@ export const losesProducers = withHandles((handle, path) =>
     return lengthOf(buffers);
   }),
 );
+
+/** Frames count as written when the call is made. */
+export const acknowledgesUnwritten = withHandles((handle, path) => {
+  if (!path.includes('.journal')) return handle;
+  let written: Promise<unknown> = Promise.resolve();
+  return writing(handle, (buffers, position) => {
+    const bytes = Buffer.concat(buffers);
+    written = written.then(() => handle.write(bytes, position)).catch(() => undefined);
+    return Promise.resolve(bytes.length);
+  });
+});
+
+/** A new segment takes the file of the one that was left just now, and no spare one. */
+export const reusesEarly: Wrap = (disk) => ({
+  ...disk,
+  rename: async (from, to) => {
+    const journal = dirname(to);
+    const isReuse = from.endsWith('.spare') && to.endsWith('.journal');
+    const names = isReuse ? (await disk.list(journal)).filter((name) => name.endsWith('.journal')).sort() : [];
+    const left = names.at(-1);
+    await disk.rename(left === undefined ? from : `${journal}/${left}`, to);
+  },
+});
+
+/** A frame counts whatever its LSN, and whatever frame it follows on. */
+export const acceptsStaleFrames = withHandles((handle, path, mode, disk) => {
+  if (mode !== 'read' || !path.endsWith('.journal')) return handle;
+  return { ...handle, read: readingFrom(() => followed(Buffer.from(disk.bytesOf(path)))) };
+});
+
+/** The bytes with each frame as the one that follows on the frame before it. */
+function followed(bytes: Buffer): Buffer {
+  const header = decodeSegmentHeader(bytes);
+  if (header === undefined) return bytes;
+  let [at, lsn, previousCrc] = [SEGMENT_HEADER_BYTES, header.firstLsn, header.previousCrc];
+  for (;;) {
+    const frame = checkFrame(bytes, at, header.seed);
+    if (frame === undefined) return bytes;
+    previousCrc = sealFrame(bytes, viewOf(bytes), at, { ...frame, lsn, previousCrc }, header.seed);
+    lsn += 1;
+    at += frame.frameLength;
+  }
+}
+
+/** Directories of runs are not checked. */
+export const trustsDirectories = withHandles((handle, path, mode, disk) => {
+  if (mode !== 'read' || !path.endsWith('.run')) return handle;
+  return { ...handle, read: readingFrom(() => withDirectoryCrcs(Buffer.from(disk.bytesOf(path)))) };
+});
+
+function withDirectoryCrcs(bytes: Buffer): Buffer {
+  const decoded = decodeRunHeader(bytes);
+  if (decoded === undefined) return bytes;
+  const { header, crc } = decoded;
+  const { blocks, indexAt, length } = placesOf(header);
+  for (let block = 0; block < blocks; block += 1) {
+    const { at, length: blockLength } = blockOf(header, block);
+    const end = at + blockLength - 4;
+    bytes.writeUInt32LE(crc32(bytes.subarray(at, end), blockSeed(crc, block)), end);
+  }
+  bytes.writeUInt32LE(crc32(bytes.subarray(indexAt, length - 4), crc), length - 4);
+  return bytes;
+}
+
+/** Reads what the file would be. */
+function readingFrom(bytesNow: () => Uint8Array): FileHandle['read'] {
+  return (into, position) => {
+    const bytes = bytesNow().subarray(position, position + into.length);
+    into.set(bytes);
+    return Promise.resolve(bytes.length);
+  };
+}
