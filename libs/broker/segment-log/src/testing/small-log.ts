@@ -15,9 +15,10 @@ export function machine(disk: SimFileSystem = createSimFileSystem({ seed: 1 })):
 }
 
 /** Topics that begin with `out` are of kind 1, the others of kind 0. */
+export const kindOfSmall = (topic: string): number => (topic.startsWith('out') ? 1 : 0);
+
 export async function opened(on: Machine, rest: Partial<OpenSegmentLogOptions> = {}): Promise<SegmentLog> {
-  const kindOf = (topic: string): number => (topic.startsWith('out') ? 1 : 0);
-  const log = await openOn(on, { options: SMALL_OPTIONS, retention: () => undefined, kindOf, ...rest });
+  const log = await openOn(on, { options: SMALL_OPTIONS, retention: () => undefined, kindOf: kindOfSmall, ...rest });
   if (log === undefined) throw new Error('the power is on');
   return log;
 }
