@@ -2,7 +2,6 @@
 
 import { openSegmentLog, type FsyncPolicy, type SegmentLog } from '@pulses/broker-segment-log';
 import { ReadableFiles } from '@pulses/broker-export';
-import type { BrokerLog } from '@pulses/broker-log-api';
 import { createBrokerServer, type ServerObserver } from '@pulses/broker-server';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeFileSystem, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
@@ -162,7 +161,7 @@ export async function startBroker(
 }
 
 /** Undefined when none are kept. */
-function readableFilesOf(settings: BrokerSettings, log: BrokerLog, logger: Logger): ReadableFiles | undefined {
+function readableFilesOf(settings: BrokerSettings, log: SegmentLog, logger: Logger): ReadableFiles | undefined {
   const { readableFiles, dataDir } = settings;
   if (readableFiles === 'off') return undefined;
   return new ReadableFiles({

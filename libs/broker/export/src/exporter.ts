@@ -35,8 +35,6 @@ export interface ExporterOptions {
 }
 
 export interface PassLimits {
-  /** With more topics than this nothing is written. */
-  readonly topicsMax?: number;
   /** The pass ends once it has written as many. */
   readonly bytesMax?: number;
   /** Ends the pass early, between two writes. */
@@ -44,7 +42,7 @@ export interface PassLimits {
 }
 
 /** `complete`: all that the source held when the pass began is in the files. */
-export type PassOutcome = 'complete' | 'partial' | 'too many topics';
+export type PassOutcome = 'complete' | 'partial';
 
 /** Of this exporter; what an earlier one has written does not count. */
 export interface ExportTotals {
@@ -104,11 +102,10 @@ export class Exporter {
   }
 
   /** Brings the files up to what the source holds. @throws PulsesError of the source; the port's error */
-  async pass({ topicsMax = Infinity, bytesMax = Infinity, signal }: PassLimits = {}): Promise<PassOutcome> {
+  async pass({ bytesMax = Infinity, signal }: PassLimits = {}): Promise<PassOutcome> {
     const seen = new Set<string>();
     const due: TopicInfo[] = [];
     for await (const topics of this.#options.source.topics()) {
-      if (seen.size + topics.length > topicsMax) return 'too many topics';
       for (const info of topics) {
         seen.add(info.topic);
         if (this.#isDue(info)) due.push(info);

@@ -7,11 +7,11 @@
 import type { BrokerLog } from '@pulses/broker-log-api';
 import { delay, retryLog } from '@pulses/shared-async';
 import type { Clock, DirectoryLock, FileSystem, Logger } from '@pulses/shared-ports';
-import { Exporter, type PassOutcome } from './exporter';
+import { Exporter } from './exporter';
 import { logSource } from './export-source';
 
 export interface ReadableFilesOptions {
-  readonly log: Pick<BrokerLog, 'topics' | 'read'>;
+  readonly log: Pick<BrokerLog, 'topics' | 'read'> & { readonly topicCount: number };
   readonly fileSystem: FileSystem;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -59,14 +59,14 @@ export class ReadableFiles {
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
-    const { clock, topicsMax } = this.#options;
+    const { clock } = this.#options;
     const late = new AbortController();
     const timer = clock.setTimer(LAST_PASS_MS, () => {
       late.abort();
     });
     try {
-      if (this.#failures === 0)
-        await this.#exporter?.pass({ topicsMax, bytesMax: PASS_BYTES_MAX, signal: late.signal });
+      if (this.#failures === 0 && !this.#isOverLimit)
+        await this.#exporter?.pass({ bytesMax: PASS_BYTES_MAX, signal: late.signal });
       await this.#exporter?.close();
     } catch (error) {
       this.#tellFailure(error, 1, 0);
@@ -89,12 +89,13 @@ export class ReadableFiles {
 
   /** True when it failed. */
   async #pass(): Promise<boolean> {
-    const { topicsMax } = this.#options;
     const { signal } = this.#stop;
+    this.#checkLimit();
+    if (this.#isOverLimit) return false;
     try {
       await this.#checkRoom();
       this.#exporter ??= await this.#open();
-      this.#tellLimit(await this.#exporter.pass({ topicsMax, bytesMax: PASS_BYTES_MAX, signal }));
+      await this.#exporter.pass({ bytesMax: PASS_BYTES_MAX, signal });
       this.#failures = 0;
       return false;
     } catch (error) {
@@ -128,11 +129,11 @@ export class ReadableFiles {
     if (free < FREE_BYTES_MIN) throw new Error(`the disk has less than ${FREE_BYTES_MIN >> 20} MiB of room`);
   }
 
-  #tellLimit(outcome: PassOutcome): void {
-    const isOverLimit = outcome === 'too many topics';
+  #checkLimit(): void {
+    const { log, logger, topicsMax, directory } = this.#options;
+    const isOverLimit = log.topicCount > topicsMax;
     if (isOverLimit === this.#isOverLimit) return;
     this.#isOverLimit = isOverLimit;
-    const { logger, topicsMax, directory } = this.#options;
     const fields = { directory, topicsMax };
     if (isOverLimit) {
       logger.warn(

@@ -265,6 +265,11 @@ export class SegmentLog implements BrokerLog {
     await this.#enqueue(() => this.#staging.retireProducer(id, epoch), { isAlone: true });
   }
 
+  /** Without listing them, which sorts their names. */
+  get topicCount(): number {
+    return this.#state.topics.size;
+  }
+
   get producerCount(): number {
     return this.#state.producers.size;
   }

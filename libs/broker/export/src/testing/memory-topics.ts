@@ -28,6 +28,10 @@ export class MemoryTopics implements Pick<BrokerLog, 'topics' | 'read'> {
     this.#recordsPerBatch = recordsPerBatch;
   }
 
+  get topicCount(): number {
+    return this.#topics.size;
+  }
+
   append(topic: string, ...lines: readonly string[]): void {
     let stored = this.#topics.get(topic);
     if (stored === undefined) {
