@@ -17,7 +17,7 @@ import type { Tail } from './tail';
 import type { Entry } from './entries';
 import { FRAME_HEADER_BYTES, frameLengthOf, ROW_BYTES, sealFrame } from './frame';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, segmentName, type LogIdentity } from './segment-header';
-import type { SpareSegments } from './spare-segments';
+import { writeOverSpare, type SpareSegments } from './spare-segments';
 
 /** More rows than these are copied at once. */
 const LOOP_ROWS_MAX = 16;
@@ -263,7 +263,8 @@ export class Journal {
       next = await this.#nextFile(path, spare);
       failpoint('journal.roll.after-name');
       await fileSystem.syncDirectory(directory);
-      await writeAll(next, [header], 0);
+      if (spare === undefined) await writeAll(next, [header], 0);
+      else await writeOverSpare(next, header);
       failpoint('journal.roll.after-header');
     } catch (error) {
       await dropFile(fileSystem, path, next);

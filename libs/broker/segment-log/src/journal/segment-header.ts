@@ -12,7 +12,7 @@ import { putU64, takeU64, viewOf } from '@pulses/shared-binary';
 export const SEGMENT_HEADER_BYTES = 64;
 export const LOG_ID_BYTES = 12;
 
-const MAGIC = new TextEncoder().encode('PULSJRN2');
+export const SEGMENT_MAGIC = new TextEncoder().encode('PULSJRN2');
 const MAGIC_OF_FORMAT_1 = new TextEncoder().encode('PULSJRN1');
 const VERSION = 2;
 const NAME = /^(\d{16})\.journal$/;
@@ -48,7 +48,7 @@ export function firstLsnOf(name: string): number | undefined {
 export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   const bytes = new Uint8Array(SEGMENT_HEADER_BYTES);
   const view = viewOf(bytes);
-  bytes.set(MAGIC, 0);
+  bytes.set(SEGMENT_MAGIC, 0);
   view.setUint32(8, VERSION, true);
   bytes.set(header.logId, 16);
   view.setUint32(28, header.seed, true);
@@ -67,7 +67,7 @@ export function isFormat1(bytes: Uint8Array): boolean {
 export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeader | undefined {
   if (bytes.length < SEGMENT_HEADER_BYTES) return undefined;
   const view = viewOf(bytes);
-  if (!MAGIC.every((byte, index) => bytes[index] === byte)) return undefined;
+  if (!SEGMENT_MAGIC.every((byte, index) => bytes[index] === byte)) return undefined;
   if (view.getUint32(8, true) !== VERSION || view.getUint32(12, true) !== headerCrc(bytes)) return undefined;
   const firstLsn = takeU64(view, 32);
   if (Number.isNaN(firstLsn)) return undefined;

@@ -4,8 +4,9 @@
 //   spare header = magic 8 bytes · zero to 64 bytes
 //
 // A spare says in its header that it holds no frame, durably, before it has its name. When it is used again, its new name
-// is durable before its new header is written, so an old name never comes back with it. What is left behind the header are
-// frames of before: lower LSNs, and no chain of CRCs leads to them.
+// is durable before its new header is written, so an old name never comes back with it. The new header's magic is written
+// last. So until the header is whole the file says that it holds no frame, also when the write of a magic was torn. What is
+// left behind the header are frames of before: lower LSNs, and no chain of CRCs leads to them.
 //
 // Guarantees: a segment that is given up is never read as one again, wherever a crash falls. Bounds: two spares.
 
@@ -13,16 +14,35 @@ import type { FileHandle, FileSystem } from '@pulses/shared-ports';
 import { isMissing } from '../disk/disk-errors';
 import { createOrReset, writeAll } from '../disk/full-io';
 import { TEMPORARY_SUFFIX } from '../disk/replaced-file';
-import { SEGMENT_HEADER_BYTES } from './segment-header';
+import { SEGMENT_HEADER_BYTES, SEGMENT_MAGIC } from './segment-header';
 
 const SPARES_MAX = 2;
 const SUFFIX = '.spare';
 const MAGIC = new TextEncoder().encode('PULSSPAR');
 const BLOCK_BYTES = 1024 * 1024;
 
-/** Whether a file says that it holds no frame. */
+/** Whether a file says that it holds no frame: by the magic of a spare, or by one of which a part was written over. */
 export function isSpareHeader(bytes: Uint8Array): boolean {
-  return bytes.length >= MAGIC.length && MAGIC.every((byte, index) => bytes[index] === byte);
+  if (bytes.length < MAGIC.length || startOf(bytes, SEGMENT_MAGIC) === MAGIC.length) return false;
+  return isOneOver(bytes, MAGIC, SEGMENT_MAGIC) || isOneOver(bytes, SEGMENT_MAGIC, MAGIC);
+}
+
+/** Whether the magic begins as `over` and ends as `under`. */
+function isOneOver(bytes: Uint8Array, over: Uint8Array, under: Uint8Array): boolean {
+  return under.subarray(startOf(bytes, over)).every((byte, index) => bytes[startOf(bytes, over) + index] === byte);
+}
+
+/** How many bytes of the magic the bytes begin with. */
+function startOf(bytes: Uint8Array, magic: Uint8Array): number {
+  const at = magic.findIndex((byte, index) => bytes[index] !== byte);
+  return at === -1 ? magic.length : at;
+}
+
+/** Makes a spare a segment: its magic comes last. @throws the port's error */
+export async function writeOverSpare(file: FileHandle, header: Uint8Array): Promise<void> {
+  await writeAll(file, [header.subarray(MAGIC.length)], MAGIC.length);
+  await file.datasync();
+  await writeAll(file, [header.subarray(0, MAGIC.length)], 0);
 }
 
 export class SpareSegments {
