@@ -9,7 +9,7 @@ import { NEW_TOPIC_ID, payloadOf, type TopicColumns } from '@pulses/broker-wire'
 import { nodeClock, nodeFileSystem, nodeRandom } from '@pulses/shared-node-platform';
 import { openSegmentLog, type OpenSegmentLogOptions, type SegmentLog } from '../src';
 
-const isSmoke = process.env['SMOKE'] === '1';
+export const isSmoke = process.env['SMOKE'] === '1';
 /** A line of a usual length. */
 export const LINE = `{"pad":"${'x'.repeat(239)}"}\n`;
 /** What opens a topic. */
