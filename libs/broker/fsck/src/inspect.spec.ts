@@ -5,7 +5,9 @@ import {
   decodeRunHeader,
   decodeSegmentHeader,
   DirectoryWriter,
+  encodeSegmentHeader,
   placesOf,
+  segmentName,
 } from '@pulses/broker-segment-log';
 import type { SimFileSystem } from '@pulses/testing-sim';
 import { crc32 } from 'node:zlib';
@@ -48,6 +50,17 @@ describe('a sound directory', () => {
     const none = { messagesLost: 0, damages: 0, notes: 0, tornBytes: 0 };
     expect(inspection.summary).toMatchObject({ messages, topics: topics.size, ...none });
     expect(contentOf(disk)).toEqual(before);
+  });
+
+  it('may have a segment that was removed, and is back after a power cut, without those behind it', async () => {
+    const { disk } = await shapes.copy('many runs');
+    const [oldest = ''] = filesIn(disk, 'journal').filter((path) => path.endsWith('.journal'));
+    const bytes = disk.bytesOf(oldest);
+    const header = decodeSegmentHeader(bytes)!; // of a sound directory
+    const firstLsn = header.firstLsn - 30;
+    const back = `${DIRECTORY}/journal/${segmentName(firstLsn)}`;
+    await (await disk.open(back, 'create')).write(encodeSegmentHeader({ ...header, firstLsn }), 0);
+    expect(await inspect(disk)).toMatchObject({ isSound: true, findings: [] });
   });
 
   it('is read as a whole, and says how far it is', async () => {

@@ -143,7 +143,7 @@ class Walk {
   }
 
   async #walkSegment(segment: SegmentFile, next: SegmentFile | undefined): Promise<void> {
-    const { fileSystem, attestedLsn, onBytes } = this.#options;
+    const { fileSystem, attestedLsn, neededLsn, onBytes } = this.#options;
     const { path, length } = segment;
     const untilLsn = next === undefined ? Infinity : next.firstLsn - 1;
     const handle = await fileSystem.open(path, 'read');
@@ -158,6 +158,11 @@ class Walk {
       }
       const endLsn = next === undefined ? attestedLsn : untilLsn;
       if (this.#last.lsn >= endLsn) return;
+      if (position === length && untilLsn < neededLsn) {
+        // It was removed, as those behind it, and is back after a power cut.
+        this.#last = { lsn: untilLsn, crc: undefined };
+        return;
+      }
       const why = next === undefined ? `frames up to ${endLsn} were durable` : 'later ones are';
       this.#hole(endLsn, path, position, `frame ${this.#last.lsn + 1} is not there, and ${why}`);
       this.#last = { lsn: endLsn, crc: undefined };
