@@ -171,7 +171,8 @@ export class CommitQueue {
     await Promise.resolve();
     while (this.#state.kind !== 'failed' && (this.#head < this.#queue.length || this.#works.length > 0)) {
       await this.#runWorks();
-      if (this.#head === this.#queue.length) continue;
+      // Work that came meanwhile may be what makes room.
+      if (this.#head === this.#queue.length || this.#works.length > 0) continue;
       const room = this.#options.room();
       if (room === 'busy') {
         this.#nudged = Promise.withResolvers();
