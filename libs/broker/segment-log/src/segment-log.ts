@@ -185,6 +185,9 @@ export class SegmentLog implements BrokerLog {
       storeDrop: (dropped) =>
         this.#enqueue(() => this.#staging.note({ kind: 'runs-dropped', runs: dropped }), { isAlone: true }),
       sync: () => this.#queue.between(() => this.#journal.sync()),
+      onDamaged: ({ code, message }) => {
+        logger.error({ code, reason: message }, 'a run is damaged, its space is not given back');
+      },
       trimmed: (trims) => {
         tellTrims(trims, logger, metrics);
       },

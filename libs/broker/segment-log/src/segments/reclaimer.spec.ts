@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { createSimRandom } from '@pulses/testing-sim';
-import { readMessages } from '../testing/log-fixture';
+import { SILENT_LOGGER } from '@pulses/shared-ports';
+import type { RetentionPolicy } from '../options';
+import { publish, readMessages } from '../testing/log-fixture';
 import { fill, filesIn, machine, opened, SMALL_OPTIONS } from '../testing/small-log';
 import { machineOn, settled } from '../testing/torture-run';
 
@@ -60,5 +62,40 @@ describe('space that could not be given back', () => {
     expect(bytes()).toBeLessThan(before / 2);
     expect(await readMessages(log, 'out-kept')).toEqual(kept);
     await settled(on, log.close());
+  });
+});
+
+describe('a damaged run', () => {
+  it('stays as it is, is told once, and ends nothing', async () => {
+    const on = machine();
+    const policy = (): RetentionPolicy => ({ ageMs: 1_000 });
+    const log = await opened(on, { retention: policy });
+    await fill(on, log, 'out-a', 20);
+    await fill(on, log, 'out-b', 20);
+    await settled(on, log.close());
+    const after = machine(on.fileSystem.fork());
+    const [damaged = ''] = filesIn(after, 'runs');
+    const path = `/data/runs/${damaged}`;
+    const bytes = after.fileSystem.bytesOf(path);
+    // Of its directory, before the index.
+    bytes[bytes.length - 20]! ^= 1;
+    after.fileSystem.replaceBytes(path, bytes);
+    const told: object[] = [];
+    const again = await opened(after, {
+      retention: policy,
+      logger: { ...SILENT_LOGGER, error: (fields: object) => void told.push(fields) },
+    });
+    let failure: Error | undefined;
+    void again.failed.then((error) => {
+      failure = error;
+    });
+    await after.clock.advance(5_000);
+    expect(failure).toBeUndefined();
+    expect(told).toEqual([expect.objectContaining({ code: 'JOURNAL_CORRUPT' })]);
+    expect(filesIn(after, 'runs')).toContain(damaged);
+    expect(again.topic('out-a')).toMatchObject({ startOffset: 0 });
+    expect(again.topic('out-b')?.startOffset).toBeGreaterThan(5);
+    await publish(again, 'out-a', ['new']);
+    await settled(after, again.close());
   });
 });

@@ -29,6 +29,8 @@ export interface ReclaimerOptions {
   storeDrop(runs: readonly RunKey[]): Promise<void>;
   /** Makes all that is stored durable, also where commits do not wait for that. @throws PulsesError */
   sync(): Promise<void>;
+  /** Told of a run that cannot be read, which stays as it is. @throws what is no damage */
+  onUnreadable(error: unknown): void;
 }
 
 export class Reclaimer {
@@ -75,24 +77,33 @@ export class Reclaimer {
     while (bytes < PASS_BYTES_MAX && !this.#options.isStopped()) {
       const run = this.#pass.shift();
       if (run === undefined) return;
-      if (this.#options.state.runs.includes(run)) bytes += await this.#shrink(run);
+      if (!this.#options.state.runs.includes(run)) continue;
+      try {
+        bytes += await this.#shrink(run);
+      } catch (error) {
+        this.#options.onUnreadable(error);
+      }
     }
   }
 
   async #drop(): Promise<void> {
-    const { state, runs, fileSystem, isStopped } = this.#options;
+    const { state, runs, fileSystem, isStopped, onUnreadable } = this.#options;
     const needless: Run[] = [];
     for (const run of [...state.runs]) {
       if (isStopped()) return;
       const known = this.#keepers.get(run);
       if (known !== undefined && this.#isNeeded(known)) continue;
       this.#keepers.delete(run);
-      await runs.eachEntry(run, (entry) => {
-        if (!this.#isNeeded(entry)) return true;
-        this.#keepers.set(run, entry);
-        return false;
-      });
-      if (!this.#keepers.has(run)) needless.push(run);
+      try {
+        await runs.eachEntry(run, (entry) => {
+          if (!this.#isNeeded(entry)) return true;
+          this.#keepers.set(run, entry);
+          return false;
+        });
+        if (!this.#keepers.has(run)) needless.push(run);
+      } catch (error) {
+        onUnreadable(error);
+      }
     }
     if (needless.length === 0) return;
     await this.#options.storeDrop(needless);

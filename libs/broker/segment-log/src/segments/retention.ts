@@ -1,7 +1,8 @@
 // Lets messages go that need not be kept any longer, and gives their space back.
 //
 // Guarantees: what goes is decided by the broker's time and stored in the journal before a file is touched, so a restart
-// sees the same first offset. What a group has not read stays; see trim-plan.ts. Every trim is told.
+// sees the same first offset. What a group has not read stays; see trim-plan.ts. Every trim is told. A run that is damaged
+// stays as it is: its readers are told so.
 
 import { isPulsesError, type PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
@@ -18,7 +19,7 @@ import type { UnsealedIndex } from './unsealed';
 /** Trims in one frame. */
 const TRIMS_MAX = 4_096;
 
-export interface RetentionOptions extends Omit<ReclaimerOptions, 'isStopped'> {
+export interface RetentionOptions extends Omit<ReclaimerOptions, 'isStopped' | 'onUnreadable'> {
   readonly clock: Clock;
   readonly unsealed: UnsealedIndex;
   /** By kind of topics. Undefined when everything is kept. */
@@ -31,6 +32,8 @@ export interface RetentionOptions extends Omit<ReclaimerOptions, 'isStopped'> {
   storeTrims(trims: () => readonly TopicTrim[]): Promise<void>;
   /** Called with the trims of a frame, once they are durable. */
   trimmed(trims: readonly StoredTrim[]): void;
+  /** Called once for each damage of a run, which is then left alone. */
+  onDamaged(error: PulsesError): void;
   onFailed(error: PulsesError): void;
 }
 
@@ -46,13 +49,16 @@ export interface StoredTrim {
 export class Retention {
   readonly #options: RetentionOptions;
   readonly #reclaimer: Reclaimer;
+  /** Messages of damages that were told. */
+  readonly #damages = new Set<string>();
   #timer: Timer | undefined;
   #isStopped = false;
   #looking: Promise<void> | undefined;
 
   constructor(options: RetentionOptions) {
     this.#options = options;
-    this.#reclaimer = new Reclaimer({ ...options, isStopped: () => this.#isStopped });
+    const [isStopped, onUnreadable] = [(): boolean => this.#isStopped, this.#onUnreadable];
+    this.#reclaimer = new Reclaimer({ ...options, isStopped, onUnreadable });
     this.#again();
   }
 
@@ -85,20 +91,27 @@ export class Retention {
       await this.#reclaimer.look();
     } catch (error) {
       // A full disk and missing descriptors are tried again; other failures of the log are told elsewhere.
-      if (isPulsesError(error, 'JOURNAL_CORRUPT') || isPulsesError(error, 'STORAGE_FAILED'))
-        this.#options.onFailed(error);
+      if (isPulsesError(error, 'STORAGE_FAILED')) this.#options.onFailed(error);
       else if (!isPulsesError(error) && !isFull(error) && !isOutOfDescriptors(error)) {
         this.#options.onFailed(storageFailed('retention failed', error));
       }
     }
   }
 
+  readonly #onUnreadable = (error: unknown): void => {
+    if (!isPulsesError(error, 'JOURNAL_CORRUPT')) throw error;
+    if (this.#damages.has(error.message)) return;
+    this.#damages.add(error.message);
+    this.#options.onDamaged(error);
+  };
+
   async #trim(): Promise<void> {
     const { state, runs, policyOf, nowMs } = this.#options;
     if (policyOf === undefined) return;
     const limits = new ReadLimits(state, policyOf);
     const isStopped = (): boolean => this.#isStopped;
-    const trims = await planTrims({ state, runs, policyOf, limits, nowMs: nowMs(), isStopped });
+    const onUnreadable = this.#onUnreadable;
+    const trims = await planTrims({ state, runs, policyOf, limits, nowMs: nowMs(), isStopped, onUnreadable });
     for (let from = 0; from < trims.length && !this.#isStopped; from += TRIMS_MAX) {
       await this.#store(trims.slice(from, from + TRIMS_MAX), policyOf);
     }

@@ -20,6 +20,8 @@ export interface TrimPlanOptions {
   readonly limits: ReadLimits;
   readonly nowMs: number;
   readonly isStopped: () => boolean;
+  /** Told of a run that cannot be read: its topics keep what they have from there on. @throws what is no damage */
+  onUnreadable(error: unknown): void;
 }
 
 /** Messages of a topic before `startOffset` may go. */
@@ -31,7 +33,7 @@ export interface PlannedTrim {
   readonly firstTimestampMs: number | undefined;
 }
 
-/** @throws PulsesError JOURNAL_CORRUPT; the port's error */
+/** @throws the port's error */
 export async function planTrims(options: TrimPlanOptions): Promise<PlannedTrim[]> {
   const { state, runs, isStopped } = options;
   const chosen = chosenTopics(options);
@@ -40,9 +42,13 @@ export async function planTrims(options: TrimPlanOptions): Promise<PlannedTrim[]
     const topicIds = chosen.get(run.kind) ?? [];
     if (topicIds.length === 0 || isStopped()) continue;
     const done = new Set<number>();
-    await runs.entriesOf(run, topicIds, (entry) => {
-      if (!takes(options, planned, entry)) done.add(entry.topicId);
-    });
+    try {
+      await runs.entriesOf(run, topicIds, (entry) => {
+        if (!takes(options, planned, entry)) done.add(entry.topicId);
+      });
+    } catch (error) {
+      options.onUnreadable(error);
+    }
     chosen.set(run.kind, done.size === 0 ? topicIds : topicIds.filter((id) => !done.has(id)));
   }
   return [...planned.values()];
