@@ -47,7 +47,10 @@ async function sparesOf(
   const spares = new SpareSegments(fileSystem, directory, lengthBytes);
   try {
     const mode = journalMode === 'auto' ? await measureJournalMode(fileSystem, clock, directory) : journalMode;
-    if (mode === 'append') return undefined;
+    if (mode === 'append') {
+      await spares.clear();
+      return undefined;
+    }
     await spares.adopt();
     if (journalMode === 'recycled') await spares.fill();
   } catch (error) {

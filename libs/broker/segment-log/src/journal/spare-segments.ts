@@ -62,12 +62,15 @@ export class SpareSegments {
 
   /** Takes over the spares of before. @throws the port's error */
   async adopt(): Promise<void> {
-    const names = (await this.#fileSystem.list(this.#directory)).filter((name) => name.endsWith(SUFFIX));
-    for (const name of names) {
-      const path = `${this.#directory}/${name}`;
+    for (const path of await this.#stored()) {
       if (this.#spares.length < SPARES_MAX && (await this.#isFilled(path))) this.#spares.push(path);
       else await this.#fileSystem.remove(path);
     }
+  }
+
+  /** Removes the spares of before: none is used. @throws the port's error */
+  async clear(): Promise<void> {
+    for (const path of await this.#stored()) await this.#fileSystem.remove(path);
   }
 
   /** Makes the spares that are missing. Else segments that are given up become some. @throws the port's error */
@@ -93,6 +96,11 @@ export class SpareSegments {
       await file.close();
     }
     await this.#name(path);
+  }
+
+  async #stored(): Promise<string[]> {
+    const names = await this.#fileSystem.list(this.#directory);
+    return names.filter((name) => name.endsWith(SUFFIX)).map((name) => `${this.#directory}/${name}`);
   }
 
   async #make(): Promise<void> {
