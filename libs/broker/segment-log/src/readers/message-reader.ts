@@ -139,7 +139,7 @@ export class MessageReader {
       if (found === undefined || batches === undefined)
         throw new TypeError(`no run holds offset ${fromOffset} of topic ${name}`);
       this.#hints.set(`${topicId}`, found);
-      return batches;
+      return isLittle(batches) ? copied(batches) : batches;
     } catch (error) {
       // What was read may have gone meanwhile, which is no damage.
       const row = state.topics.rowOf(topicId);
@@ -191,6 +191,13 @@ export class MessageReader {
 
 function unknownTopic(name: string): PulsesError {
   return new PulsesError('TOPIC_UNKNOWN', `topic ${name} is not there any more`);
+}
+
+/** Whether batches would keep much more in memory than they hold: a slow reader may keep them for long. */
+function isLittle(batches: readonly RecordBatch[]): boolean {
+  let length = 0;
+  for (const { payload } of batches) length += payload.length;
+  return 2 * length < (batches[0]?.payload.buffer.byteLength ?? 0);
 }
 
 /** The batches in memory of their own, small ones of one time together. */

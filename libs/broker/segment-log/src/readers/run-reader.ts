@@ -1,8 +1,8 @@
 // Reads messages from runs.
 //
 // Guarantees: every block of a directory, list of pieces and piece is checked against its CRC before anything of it is
-// used: what comes back is what was written, or JOURNAL_CORRUPT with file and byte. Bounds: a few thousand blocks and
-// a few lists of pieces stay in memory.
+// used: what comes back is what was written, or JOURNAL_CORRUPT with file and byte. Bounds: a few thousand blocks, a few
+// lists of pieces and two long pieces stay in memory.
 
 import { crc32 } from 'node:zlib';
 import type { RecordBatch } from '@pulses/broker-wire';
@@ -34,6 +34,7 @@ import { batchFrom, createGathering } from './record-cut';
 const RUNS_KEPT = 1_024;
 const BLOCKS_KEPT = 1_024;
 const LISTS_KEPT = 8;
+const LONG_PIECES_KEPT = 2;
 
 interface OpenRun {
   /** Of the file, among all that have had its name. */
@@ -60,6 +61,8 @@ export class RunReader {
   readonly #runs = new KeptNewest<OpenRun>(RUNS_KEPT);
   readonly #blocks = new KeptNewest<RunEntry[]>(BLOCKS_KEPT);
   readonly #lists = new KeptNewest<PieceList>(LISTS_KEPT);
+  /** Pieces that take several reads, checked. */
+  readonly #longPieces = new KeptNewest<Uint8Array>(LONG_PIECES_KEPT);
 
   constructor(directories: Directories, handles: HandleCache) {
     this.#directories = directories;
@@ -120,29 +123,54 @@ export class RunReader {
         return undefined;
       const list = await this.#pieces(open, handle, entry);
       const first = firstAt(list.baseOffsets, fromOffset);
-      const { from, end } = rangeOf(entry, list, first, bytesMax);
-      const start = list.places[from]!; // pieces of the list
-      const bytes = await this.#bytes(open.path, handle, start, list.places[end]! - start);
-      if (!hasPieceCrcs(entry.length) && crc32(bytes) !== entry.payloadCrc) {
-        throw this.#corrupt(open.path, start, `the messages of topic ${entry.topicId} are not valid`);
-      }
+      const range = rangeOf(entry, list, first, bytesMax);
+      const start = list.places[range.from]!; // pieces of the list
+      const bytes = await this.#checked(open, handle, entry, list, range, bytesMax);
       const view = viewOf(list.bytes);
       const gathering = createGathering(bytesMax);
-      for (let piece = first; piece < end; piece += 1) {
+      for (let piece = first; piece < range.end; piece += 1) {
         const at = list.places[piece]! - start;
         const row = piece * PIECE_BYTES;
         const length = view.getUint32(row + 4, true);
         const baseOffset = list.baseOffsets[piece]!; // below the count
         const recordCount = view.getUint32(row, true);
         const crc = hasPieceCrcs(entry.length) ? view.getUint32(row + 8, true) : undefined;
-        if (crc !== undefined && crc32(bytes.subarray(at, at + length)) !== crc) {
-          throw this.#corrupt(open.path, start + at, `the messages of piece ${entry.firstPiece + piece} are not valid`);
-        }
         const stored = { baseOffset, recordCount, timestampMs: takeU64(view, row + 12), bytes, start: at, length, crc };
         if (!gathering.add(batchFrom(stored, Math.max(fromOffset, baseOffset)))) break;
       }
       return gathering.batches;
     });
+  }
+
+  /** The bytes of pieces of the entry. */
+  async #checked(
+    open: OpenRun,
+    handle: FileHandle,
+    entry: RunEntry,
+    { places, bytes: table }: PieceList,
+    { from, end }: { readonly from: number; readonly end: number },
+    bytesMax: number,
+  ): Promise<Uint8Array> {
+    const start = places[from]!; // pieces of the list
+    const length = places[end]! - start;
+    const isLong = end === from + 1 && length > bytesMax;
+    const key = `${open.key}/${start}`;
+    const known = isLong ? this.#longPieces.get(key) : undefined;
+    if (known !== undefined) return known;
+    const bytes = await this.#bytes(open.path, handle, start, length);
+    if (!hasPieceCrcs(entry.length)) {
+      if (crc32(bytes) === entry.payloadCrc) return bytes;
+      throw this.#corrupt(open.path, start, `the messages of topic ${entry.topicId} are not valid`);
+    }
+    const view = viewOf(table);
+    for (let piece = from; piece < end; piece += 1) {
+      const at = places[piece]! - start;
+      if (crc32(bytes.subarray(at, places[piece + 1]! - start)) === view.getUint32(piece * PIECE_BYTES + 8, true))
+        continue;
+      throw this.#corrupt(open.path, start + at, `the messages of piece ${entry.firstPiece + piece} are not valid`);
+    }
+    if (isLong) this.#longPieces.set(key, bytes);
+    return bytes;
   }
 
   /** The file is gone, or another one has its name. */
