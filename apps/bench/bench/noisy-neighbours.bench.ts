@@ -210,7 +210,7 @@ async function bench(): Promise<void> {
       question: 'memory of the broker beside these clients',
       figure: { value: Math.max(...peaks), unit: 'MiB' },
       detail: `by phase ${peaks.join(', ')}`,
-      targets: [],
+      targets: [{ about: 'figure', atMost: 250 }],
       checked: 'VmHWM of each phase',
     };
     const settings = { producers: PRODUCERS, batch: BATCH_MESSAGES, phaseMs: PHASE_MS, seed: SEED };
