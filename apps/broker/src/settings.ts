@@ -93,7 +93,7 @@ export const brokerSettings = {
   segmentBytes: sizeSetting({
     flag: 'segment-bytes',
     min: '1MiB',
-    max: '1GiB',
+    max: '256MiB',
     default: '64MiB',
     description: 'Length at which a new journal file begins.',
   }),
