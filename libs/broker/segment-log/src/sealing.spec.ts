@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { columnsOf } from '@pulses/broker-wire';
 import { crc32 } from 'node:zlib';
 import { createSimFileSystem } from '@pulses/testing-sim';
-import type { OpenMode } from '@pulses/shared-ports';
+import { SILENT_LOGGER, type OpenMode } from '@pulses/shared-ports';
 import { lines, publish, readMessages } from './testing/log-fixture';
 import { fill, filesIn, machine, opened, SMALL_OPTIONS, text } from './testing/small-log';
 import { DIRECTORY, settled } from './testing/torture-run';
@@ -46,6 +46,23 @@ describe('a full segment', () => {
       a.pop();
       await settled(after, again.close());
     }
+  });
+
+  it('that is used again holds no torn frame after a clean stop', async () => {
+    const on = machine();
+    const options = { ...SMALL_OPTIONS, journalMode: 'recycled' as const };
+    const log = await opened(on, { options });
+    const a = await fill(on, log, 'a', 100);
+    await publish(log, 'a', ['short']); // ends where no frame of before does
+    const used = filesIn(on, 'journal').filter((name) => name.endsWith('.journal'));
+    await settled(on, log.close());
+    const warnings: string[] = [];
+    const warn = (_: object, message: string) => warnings.push(message);
+    const again = await opened(on, { options, logger: { ...SILENT_LOGGER, warn } });
+    expect(warnings).toEqual([]);
+    expect(filesIn(on, 'journal')).toEqual(expect.arrayContaining(used.slice(-1)));
+    expect(await readMessages(again, 'a')).toEqual([...a, 'short']);
+    await settled(on, again.close());
   });
 
   it('that is damaged ends the log before a run holds the damage', async () => {

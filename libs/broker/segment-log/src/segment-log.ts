@@ -325,6 +325,7 @@ export class SegmentLog implements BrokerLog {
       // Not after a failure: a second fdatasync can succeed and lie, and what is attested must be on the disk.
       if (!this.#queue.hasFailed) {
         await this.#journal.sync();
+        await this.#journal.clearNext();
         failpoint('stop.before-attestation');
         const attestation = { lsn: this.#journal.lsn, timestampMs: this.#logClock.now() };
         await writeAttestation(this.#given.fileSystem, this.#directories.journal, attestation);

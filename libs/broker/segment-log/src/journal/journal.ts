@@ -211,6 +211,19 @@ export class Journal {
     this.#synced(upTo, startMs);
   }
 
+  /**
+   * Clears the place of the next frame, after a sync. A segment that is used again holds older frames there, and a start
+   * would take a part of one for a torn frame. Best effort: nothing is lost where it fails.
+   */
+  async clearNext(): Promise<void> {
+    try {
+      const rest = Math.min((await this.#file.size()) - this.#length, FRAME_HEADER_BYTES);
+      if (rest > 0) await writeAll(this.#file, [new Uint8Array(rest)], this.#length);
+    } catch {
+      // The next start then warns of a torn frame, and drops what is none.
+    }
+  }
+
   close(): Promise<void> {
     return this.#file.close();
   }
