@@ -115,20 +115,30 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
 
 /** A duration such as `500ms`, `5s` or `2m`; the value is whole milliseconds. */
 export function durationKind(bounds: { min: string; max: string }): SettingKind<number> {
+  const schema = quantity(/^(\d{1,12})(ms|s|m|h|d)$/, DURATION_UNITS_MS, bounds);
   return {
     type: 'duration',
-    allowed: `a duration from ${bounds.min} to ${bounds.max}, such as 500ms, 5s or 2m`,
-    schema: quantity(/^(\d{1,12})(ms|s|m|h|d)$/, DURATION_UNITS_MS, bounds),
+    allowed: `a duration from ${bounds.min} to ${bounds.max}${examples(['500ms', '5s', '2m'], schema)}`,
+    schema,
   };
 }
 
 /** A size such as `64KiB` or `1MiB`; the value is bytes. */
 export function sizeKind(bounds: { min: string; max: string }): SettingKind<number> {
+  const schema = quantity(/^(\d{1,12})(B|KiB|MiB|GiB|TiB|)$/, SIZE_UNITS, bounds);
   return {
     type: 'size',
-    allowed: `a size from ${bounds.min} to ${bounds.max}, such as 64KiB or 1MiB`,
-    schema: quantity(/^(\d{1,12})(B|KiB|MiB|GiB|TiB|)$/, SIZE_UNITS, bounds),
+    allowed: `a size from ${bounds.min} to ${bounds.max}${examples(['64KiB', '1MiB', '64MiB'], schema)}`,
+    schema,
   };
+}
+
+const alternatives = new Intl.ListFormat('en-GB', { type: 'disjunction' });
+
+/** Those of `texts` that the setting takes. */
+function examples(texts: readonly string[], schema: z.ZodType): string {
+  const fitting = texts.filter((text) => schema.safeParse(text).success);
+  return fitting.length === 0 ? '' : `, such as ${alternatives.format(fitting)}`;
 }
 
 function quantity(

@@ -2,12 +2,14 @@ import { describe, expect, it } from '@jest/globals';
 import {
   booleanSetting,
   choiceSetting,
+  durationKind,
   durationSetting,
   integerKind,
   integerSetting,
   optional,
   portSetting,
   secretSetting,
+  sizeKind,
   sizeSetting,
   textKind,
   textSetting,
@@ -207,7 +209,7 @@ describe('values', () => {
     '--port': 'a whole number from 0 to 65535',
     '--stub-tenants': 'a whole number from 1 to 100',
     '--flush-interval': 'a duration from 10ms to 1h, such as 500ms, 5s or 2m',
-    '--tail-bytes': 'a size from 1KiB to 1GiB, such as 64KiB or 1MiB',
+    '--tail-bytes': 'a size from 1KiB to 1GiB, such as 64KiB, 1MiB or 64MiB',
     '--engine': 'one of memory, redis',
   };
 
@@ -220,6 +222,12 @@ describe('values', () => {
   ])('%s names what is allowed', (flag, texts) => {
     for (const text of texts)
       expect(refusal([`${flag}=${text}`])).toBe(`${flag}: '${text}' is not valid: ${ALLOWED[flag] ?? ''}`);
+  });
+
+  it('have examples only of what is allowed', () => {
+    expect(sizeKind({ min: '1MiB', max: '1GiB' }).allowed).toBe('a size from 1MiB to 1GiB, such as 1MiB or 64MiB');
+    expect(durationKind({ min: '1s', max: '3650d' }).allowed).toBe('a duration from 1s to 3650d, such as 5s or 2m');
+    expect(durationKind({ min: '1ms', max: '10ms' }).allowed).toBe('a duration from 1ms to 10ms');
   });
 
   it('are whole numbers up to the largest that is exact', () => {
