@@ -129,8 +129,11 @@ describe('the new directory', () => {
     const { disk } = await shapes.copy('few messages');
     await disk.makeDirectory('/used/x');
     const before = disk.files();
-    for (const bad of ['/used', `${DIRECTORY}/inside`, DIRECTORY, `/used/../${DIRECTORY}/.`]) {
-      await expect(repair(disk, bad)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    const used = { code: 'CONFIG_INVALID', message: '/used is not empty; a repair writes into a new directory' };
+    await expect(repair(disk, '/used')).rejects.toMatchObject(used);
+    for (const bad of [`${DIRECTORY}/inside`, DIRECTORY, `/used/../${DIRECTORY}/.`]) {
+      const message = `--to: '${bad}' is not valid: a directory outside ${DIRECTORY}`;
+      await expect(repair(disk, bad)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message });
     }
     expect(disk.files()).toEqual(before);
     await disk.removeDirectory('/used/x');

@@ -83,7 +83,7 @@ export interface RepairOptions {
 export async function repairDataDirectory(options: RepairOptions): Promise<Repair> {
   const { fileSystem, from, to, onProgress, kindOf = () => 0 } = options;
   if (`${resolve(to)}/`.startsWith(`${resolve(from)}/`)) {
-    throw new PulsesError('CONFIG_INVALID', `${to} is inside ${from}`);
+    throw new PulsesError('CONFIG_INVALID', `--to: '${to}' is not valid: a directory outside ${from}`);
   }
   return await withReadLock(fileSystem, from, async () => {
     // First of all: the survey can take long.
