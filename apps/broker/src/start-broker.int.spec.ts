@@ -20,13 +20,14 @@ import {
   freePort,
   makeCertificate,
   makeTempDirectory,
+  until,
   untilAnswered,
   type TempDirectory,
 } from '@pulses/testing-processes';
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -212,6 +213,15 @@ describe('a broker', () => {
     await writeFile(pipe, '');
     await started;
     expect((await get('/readyz')).status).toBe(200);
+  });
+
+  it('is not ready once its data directory is gone', async () => {
+    const { httpPort } = await start();
+    const answer = async () => (await fetch(`http://127.0.0.1:${httpPort}/readyz`)).json();
+    expect(await answer()).toEqual({ status: 'ready' });
+    await rename(dataDir(), `${dataDir()}.moved`);
+    const gone = JSON.stringify({ status: 'not ready', reason: 'the data directory is gone' });
+    await until(async () => JSON.stringify(await answer()) === gone);
   });
 
   it('keeps its data directory to its owner, and what it acknowledged over a restart', async () => {

@@ -66,8 +66,10 @@ export async function startBroker(
     clock: nodeClock,
     freeBytes: () => freeBytesOf(settings.dataDir),
   });
-  metrics.observedGauge('pulses_storage_writable', '1 while the disk of the data directory has room, else 0.', () =>
-    storage.readiness().ready ? 1 : 0,
+  metrics.observedGauge(
+    'pulses_storage_writable',
+    '1 while the data directory is there and its disk has room, else 0.',
+    () => (storage.readiness().ready ? 1 : 0),
   );
   let readiness: Readiness = { ready: false, reason: 'recovering the data directory' };
   const readinessNow = () => (readiness.ready ? storage.readiness() : readiness);
@@ -171,7 +173,7 @@ function readableFilesOf(settings: BrokerSettings, log: SegmentLog, logger: Logg
     logger,
     directory: join(dataDir, 'topics'),
     topicsMax: readableFiles === 'auto' ? READABLE_TOPICS_MAX : Infinity,
-    freeBytes: () => freeBytesOf(dataDir),
+    freeBytes: () => freeBytesOf(dataDir).then((free) => free ?? Infinity),
   });
 }
 

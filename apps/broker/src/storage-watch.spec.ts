@@ -7,7 +7,7 @@ const FULL = { ready: false, reason: 'the disk of the data directory is full' };
 describe('the storage of a broker', () => {
   const start = () => {
     const clock = createSimClock();
-    const disk = { free: 1e9 };
+    const disk: { free: number | undefined } = { free: 1e9 };
     const watch = new StorageWatch({ clock, freeBytes: () => Promise.resolve(disk.free) });
     watch.start();
     return { clock, disk, watch };
@@ -23,6 +23,15 @@ describe('the storage of a broker', () => {
     disk.free = 1e9;
     await clock.advance(5_000);
     expect(watch.readiness()).toEqual({ ready: true });
+    watch.stop();
+  });
+
+  it('is not ready within 5 s of the loss of its directory, although writes to open files go on', async () => {
+    const { clock, disk, watch } = start();
+    disk.free = undefined;
+    await clock.advance(5_000);
+    watch.stored();
+    expect(watch.readiness()).toEqual({ ready: false, reason: 'the data directory is gone' });
     watch.stop();
   });
 

@@ -1,7 +1,7 @@
-// Whether the disk of the data directory has room.
+// Whether the data directory is there, and its disk has room.
 //
-// Guarantees: noticed within CHECK_MS when the disk is full, also while nothing is written; at once when it refuses a
-// change. Room is noticed within REFUSED_MS, also while no client writes.
+// Guarantees: noticed within CHECK_MS when the disk is full or the directory is gone, also while nothing is written; at
+// once when the disk refuses a change. Room is noticed within REFUSED_MS, also while no client writes.
 
 import type { Clock, Timer } from '@pulses/shared-ports';
 import type { Readiness } from '@pulses/shared-monitoring';
@@ -15,13 +15,14 @@ const REFUSED_MS = 5_000;
 
 export interface StorageWatchOptions {
   readonly clock: Clock;
-  readonly freeBytes: () => Promise<number>;
+  /** `undefined` when the data directory is gone. */
+  readonly freeBytes: () => Promise<number | undefined>;
 }
 
 export class StorageWatch {
   readonly #options: StorageWatchOptions;
   #timer: Timer | undefined;
-  #free = Infinity;
+  #free: number | undefined = Infinity;
   #refusedMs = -Infinity;
 
   constructor(options: StorageWatchOptions) {
@@ -48,6 +49,7 @@ export class StorageWatch {
   }
 
   readiness(): Readiness {
+    if (this.#free === undefined) return { ready: false, reason: 'the data directory is gone' };
     const isRefusing = this.#options.clock.monotonicMs() - this.#refusedMs < REFUSED_MS;
     if (isRefusing || this.#free < FREE_BYTES_MIN)
       return { ready: false, reason: 'the disk of the data directory is full' };
@@ -61,12 +63,12 @@ export class StorageWatch {
   }
 }
 
-/** What a user without privileges may still write; Infinity where the file system does not say. */
-export async function freeBytesOf(directory: string): Promise<number> {
+/** What a user may still write; Infinity where the file system does not say, `undefined` without the directory. */
+export async function freeBytesOf(directory: string): Promise<number | undefined> {
   try {
     const { bavail, bsize, blocks } = await statfs(directory);
     return blocks === 0 ? Infinity : bavail * bsize;
-  } catch {
-    return Infinity;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : Infinity;
   }
 }
