@@ -39,4 +39,21 @@ describe('a reader that looks for its run', () => {
     expect(Buffer.from(batch!.payload).toString()).toBe(`${kept[0]}\n`);
     await settled(on, log.close());
   });
+
+  it('finds it too when the run of the last read has gone, and the newest one has nothing of the topic', async () => {
+    const on = machine();
+    const retention = (kind: number): { bytes: number } | undefined => (kind === 0 ? { bytes: 2_000 } : undefined);
+    const log = await opened(on, { retention });
+    await fill(on, log, 'a', 40);
+    const { incarnation } = log.topic('a')!; // published above
+    await settled(on, log.read('a', incarnation, 0, 100));
+    const newest = (await fill(on, log, 'a', 40)).at(-1);
+    await fill(on, log, 'b', 40);
+    await on.clock.advance(500);
+    const { startOffset, nextOffset } = log.topic('a')!; // still there
+    expect(startOffset).toBeGreaterThan(10);
+    const [batch] = (await settled(on, log.read('a', incarnation, nextOffset - 1, 100))) ?? [];
+    expect(Buffer.from(batch!.payload).toString()).toBe(`${newest}\n`);
+    await settled(on, log.close());
+  });
 });

@@ -162,8 +162,9 @@ export class MessageReader {
     const hint = this.#hints.get(`${topicId}`);
     const isLate = offset - state.topics.startOffset(row) > state.topics.sealedOffset(row) - offset;
     let at = hint === undefined ? -1 : all.indexOf(hint);
-    if (at === -1) at = isLate ? all.length - 1 : 0;
-    let step = isLate && hint === undefined ? -1 : 1;
+    let step = 1;
+    // The run of the last read may have gone.
+    if (at === -1) [at, step] = isLate ? [all.length - 1, -1] : [0, 1];
     for (let looked = 0; looked <= 2 * all.length; looked += 1) {
       const run = all[at];
       if (run === undefined) return undefined;

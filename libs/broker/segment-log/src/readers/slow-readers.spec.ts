@@ -58,11 +58,13 @@ async function readAtRandom(seed: number): Promise<void> {
   const read = async (topic: string): Promise<void> => {
     const info = log.topic(topic);
     if (info === undefined) return;
-    const messages = stored.get(info.incarnation) ?? [];
     const from = info.startOffset + below(info.nextOffset - info.startOffset + 1);
     try {
       let offset = from;
-      for (const batch of await log.read(topic, info.incarnation, from, 1 + below(900))) {
+      const batches = await log.read(topic, info.incarnation, from, 1 + below(900));
+      // It may have looked again, and found what came meanwhile.
+      const messages = stored.get(info.incarnation) ?? [];
+      for (const batch of batches) {
         const lines = Buffer.from(batch.payload).toString().split('\n').slice(0, -1);
         const isRight = batch.baseOffset === offset && lines.length === batch.recordCount;
         if (!isRight || lines.some((line, index) => messages[offset + index] !== line)) {
