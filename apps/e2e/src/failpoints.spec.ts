@@ -6,7 +6,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SCALE } from '@pulses/testing-scale';
 import { BROKER_FAILPOINTS, INGESTOR_FAILPOINTS, type Failpoint } from '@pulses/shared-failpoints';
-import { bundlePath, stopAll, until, type AppName } from '@pulses/testing-processes';
+import { bundlePath, stopAll, until, type AppName, type RunningApp } from '@pulses/testing-processes';
 import { readFileSync } from 'node:fs';
 import { publishLines, readLines } from './testing/line-client';
 import { startLoad, type LineShape, type SteadyLoad } from './testing/steady-load';
@@ -25,6 +25,8 @@ const ATTEMPT_PAUSE_MS = SCALE.sizeOf({ sample: 10_000, fault: 1_000 });
 interface Way {
   /** Reached once in the life of a process: the first hit kills. */
   readonly isOnce?: boolean;
+  /** Reached while it starts, where the journal ends in frames that no checkpoint knows; else it starts once more. */
+  readonly atStart?: boolean;
   /** Reached only a few times, since it takes much journal. */
   readonly isRare?: boolean;
   readonly shape?: LineShape;
@@ -37,13 +39,14 @@ interface Way {
 }
 
 const once: Way = { isOnce: true };
+const recovery: Way = { isOnce: true, atStart: true };
 const bulky: Way = { isRare: true, shape: { padBytes: 32_768 } };
 const WAYS: Partial<Record<Failpoint, Way>> = {
   'recovery.after-replay': once,
-  'recovery.before-segment': once,
-  'recovery.after-copy': once,
-  'recovery.after-sync': once,
-  'recovery.after-rename': once,
+  'recovery.before-segment': recovery,
+  'recovery.after-copy': recovery,
+  'recovery.after-sync': recovery,
+  'recovery.after-rename': recovery,
   'journal.roll.after-name': bulky,
   'journal.roll.after-header': bulky,
   'journal.roll.after-sync': bulky,
@@ -137,8 +140,15 @@ describe.each(SYSTEMS)('a system that is killed at every failpoint, from round $
 
   /** Feeds the system until the part has killed itself. */
   async function killAt(part: Part, name: Failpoint, round: number): Promise<void> {
-    const { isStop = false, byLines = false, byIngestor = false, shape } = WAYS[name] ?? {};
+    const { isStop = false, atStart = false, byLines = false, byIngestor = false, shape } = WAYS[name] ?? {};
     await system.start(part, { name, hit: hitOf(name, round) });
+    while (atStart && !(await hasExited(system.apps[part]))) {
+      load.send(5, shape);
+      // The pace of the load, not a wait.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      await kill(part);
+      await system.start(part, { name, hit: hitOf(name, round) });
+    }
     const app = system.apps[part];
     if (byIngestor) {
       await kill('ingestor');
@@ -157,6 +167,11 @@ describe.each(SYSTEMS)('a system that is killed at every failpoint, from round $
     expect([name, await app.exited]).toEqual([name, { code: null, signal: 'SIGKILL' }]);
     expect(app.stderr).toContain(`failpoint ${name}\n`);
     kills.set(name, (kills.get(name) ?? 0) + 1);
+  }
+
+  async function hasExited(app: RunningApp): Promise<boolean> {
+    const hasExitedNow = app.exited.then(() => true);
+    return await Promise.race([hasExitedNow, new Promise<boolean>((resolve) => setImmediate(resolve, false))]);
   }
 
   async function kill(part: Part): Promise<void> {
