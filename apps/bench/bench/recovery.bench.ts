@@ -10,7 +10,7 @@ import { BrokerLink } from './broker-link';
 
 const BATCH_PULSES = 1_000;
 /** Less than a segment, with its outputs. */
-const BATCHES = Math.ceil(sized(3_000_000, 20_000, 'BENCH_PULSES') / BATCH_PULSES);
+const BATCHES = Math.ceil(sized(700_000, 20_000, 'BENCH_PULSES') / BATCH_PULSES);
 const PULSES = BATCHES * BATCH_PULSES;
 const TENANTS = sized(1_000, 20);
 const SKUS = 50;
@@ -36,7 +36,7 @@ async function secondsOfEmptyStart(): Promise<number> {
 
 const emptySeconds = await secondsOfEmptyStart();
 
-await withBenchSystem({ window: WINDOW, brokerArgs: ['--segment-bytes=1GiB'] }, async (bench) => {
+await withBenchSystem({ window: WINDOW, brokerArgs: ['--segment-bytes=256MiB'] }, async (bench) => {
   await bench.publish(pool, BATCHES);
   await bench.untilGrouped(PULSES);
   await bench.untilClosed(PULSES);
