@@ -95,13 +95,13 @@ async function run(engine: AggregationEngine, source: ReturnType<typeof batches>
     startOffset: 0,
     positions: new Map(),
     sourceHead: () => Promise.resolve(total),
-    read: () => ({ next, close: ignore }),
+    read: () => ({ next, provePast: ignore, close: ignore }),
     commit,
     close: () => Promise.resolve(),
   };
   const connector: Connector = {
     name: 'bench',
-    supports: { atomicCommit: true, standby: false },
+    supports: { atomicCommit: true, standby: false, partitions: false },
     openSession: () => Promise.resolve(session),
     close: () => Promise.resolve(),
   };

@@ -3,8 +3,13 @@
 // The pipeline speaks of logical streams: one source, and outputs that belong to a tenant (grouped, aggregated) or to
 // the source (dead letters). An adapter maps them to its own layout of topics, subjects or keys.
 //
-// Call order: `openSession`, then `read` once and `next` again and again; `commit` at any time between; `close` last.
-// Concurrency: one `openSession` and one `next` at a time. Several `commit` may be under way.
+// A source has one or more partitions. Each is a log of its own, with its own offsets, clock, windows and positions. A
+// session is the time as the active member of one partition; a process may hold several sessions at once.
+//
+// Call order of a session: `openSession`, then `read` once and `next` again and again; `commit` at any time between;
+// `close` last.
+// Concurrency: one `openSession` at a time, also while other sessions are open. Within a session one `next` at a time;
+// several `commit` may be under way.
 // Units: times in milliseconds since the Unix epoch, sizes in bytes.
 //
 // What a failure (PulsesError) makes the caller do:
@@ -25,6 +30,8 @@ export interface ConnectorSupports {
   readonly atomicCommit: boolean;
   /** A second member stands by, takes over, and fences the first. */
   readonly standby: boolean;
+  /** A source may have several partitions, which members share and which come and go. */
+  readonly partitions: boolean;
 }
 
 /** Opens sessions on the sources of one message system. */
@@ -32,9 +39,12 @@ export interface Connector {
   readonly name: string;
   readonly supports: ConnectorSupports;
   /**
-   * Becomes the group's active member on the source and reads the stored positions. Creates the source if it does not
-   * exist. While another member is active it waits as a standby, and calls `onStandby` once when the wait begins.
-   * Does not retry: a lost connection rejects.
+   * Waits until this process is the group's active member of a partition for which it holds no open session, and reads
+   * the partition's stored positions. So further calls answer further partitions. A partition whose session has ended is
+   * answered again while it belongs to this process. Creates the source if it does not exist.
+   *
+   * Calls `onStandby` once when other members hold every partition and this process holds none.
+   * Does not retry: a lost connection rejects. Sessions that are open already are not affected.
    *
    * @throws PulsesError; CONFIG_INVALID when the outputs of the source belong to another group
    * @throws the signal's reason when it aborts
@@ -55,8 +65,13 @@ export interface OpenSessionOptions {
 /** What the ids of outputs are derived from. */
 export interface SourceIdentity {
   readonly topic: string;
-  /** 32 hex digits. A topic that is deleted and created again gets another one. */
+  /**
+   * 32 hex digits, of this partition alone: no two partitions share one. A topic that is deleted and created again gets
+   * others.
+   */
   readonly incarnation: string;
+  /** Number of the partition, from 0; undefined for a system whose sources have none. Outputs name it. */
+  readonly partition?: number;
 }
 
 /** A named position of the group on the source. */
@@ -68,8 +83,8 @@ export interface Position {
 }
 
 /**
- * The time as the group's active member. It ends with `close`, or with the first rejection of any call; every later call
- * rejects, and so does the stream.
+ * The time as the group's active member of a partition. It ends with `close`, or with the first rejection of any call;
+ * every later call rejects, and so does the stream. A partition that goes to another member ends it with FENCED.
  */
 export interface Session {
   readonly source: SourceIdentity;
@@ -79,7 +94,7 @@ export interface Session {
   readonly positions: ReadonlyMap<string, Position>;
   /** The offset that the next message of the source gets. For metrics. */
   sourceHead(): Promise<number>;
-  /** Reads the source from an offset. One stream at a time; close it before the next one. */
+  /** Reads the partition from an offset. One stream at a time; close it before the next one. */
   read(fromOffset: number): SourceStream;
   /**
    * Stores outputs and positions; resolves when both are durable. Commits take effect in the order of the calls. When one
@@ -93,6 +108,12 @@ export interface Session {
 export interface SourceStream {
   /** The next event. One call at a time. Each call lets the adapter fetch further events within its read-ahead. */
   next(): Promise<SourceEvent>;
+  /**
+   * Asks for proof that the log has passed a time. Once it has, and everything stored was read, `next` answers a head with
+   * `clockMs >= timeMs`, within 2 s, although nothing more is published. A later call replaces an earlier one. Without a
+   * call an idle log need not advance its clock, and costs nothing.
+   */
+  provePast(timeMs: number): void;
   /** Ends the stream; a call under way rejects. The session stays open. */
   close(): void;
 }
@@ -100,7 +121,8 @@ export interface SourceStream {
 export type SourceEvent = SourceRecords | SourceHead;
 
 /**
- * A run of messages with consecutive offsets and one log timestamp. Message `i` is
+ * A run of messages with consecutive offsets and one log timestamp. Between two runs offsets may be missing: a log also
+ * numbers what is no message (markers of transactions, ticks of its clock) or never became one. Message `i` is
  * `bytes[i === 0 ? start : ends[i - 1] + gap, ends[i])`, where `gap` counts the separator bytes between two messages.
  * Valid until the next call of `next`: the adapter may then reuse the memory.
  */
@@ -117,7 +139,10 @@ export interface SourceRecords {
   readonly gap: number;
 }
 
-/** Everything below `nextOffset` was read, and no later message has a timestamp before `clockMs`. */
+/**
+ * Everything below `nextOffset` was read, and no later message has a timestamp before `clockMs`. `nextOffset` may be
+ * beyond the last message: what is between is none.
+ */
 export interface SourceHead {
   readonly kind: 'head';
   readonly nextOffset: number;

@@ -137,4 +137,4 @@ describe('an output topic that is deleted', () => {
   });
 });
 
-describeConnector('fs', startHarness, { atomicCommit: true, standby: true });
+describeConnector('fs', startHarness, { atomicCommit: true, standby: true, partitions: false });

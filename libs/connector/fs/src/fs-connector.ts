@@ -30,7 +30,7 @@ const STANDBY_NOTICE_MS = 250;
 
 export class FsConnector implements Connector {
   readonly name = 'fs';
-  readonly supports = { atomicCommit: true, standby: true };
+  readonly supports = { atomicCommit: true, standby: true, partitions: false };
   readonly #options: FsConnectorOptions;
   readonly #sessions = new Set<Session>();
 

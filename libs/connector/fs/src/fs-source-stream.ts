@@ -35,6 +35,11 @@ export class FsSourceStream implements SourceStream {
     };
   }
 
+  /** Nothing to do: at the head the broker tells its clock often. */
+  provePast(): void {
+    return undefined;
+  }
+
   close(): void {
     this.#stream.close();
   }

@@ -66,4 +66,4 @@ function startHarness(): Promise<ConnectorHarness> {
   });
 }
 
-describeConnector('simulated', startHarness, { atomicCommit: true, standby: true });
+describeConnector('simulated', startHarness, { atomicCommit: true, standby: true, partitions: false });

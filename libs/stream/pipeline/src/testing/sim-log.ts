@@ -114,7 +114,7 @@ export class SimLog {
     const own = new Set<Session>();
     return {
       name: 'sim',
-      supports: { atomicCommit: true, standby: true },
+      supports: { atomicCommit: true, standby: true, partitions: false },
       openSession: async (request) => {
         const session = await this.#openSession(request);
         own.add(session);

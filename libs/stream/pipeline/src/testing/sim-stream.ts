@@ -43,6 +43,11 @@ export class SimStream implements SourceStream {
     return this.#waiting.promise;
   }
 
+  /** Nothing to do: each move of the clock is told. */
+  provePast(): void {
+    return undefined;
+  }
+
   close(): void {
     this.fail(new PulsesError('CONNECTION_LOST', 'the stream was closed'));
   }
