@@ -11,6 +11,8 @@ export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/**/*.spec.ts'],
   testPathIgnorePatterns: ['/node_modules/', '\\.docs\\.spec\\.ts$'],
+  // These packages have only ES modules.
+  transformIgnorePatterns: ['/node_modules/(?!@platformatic/)'],
   transform: {
     '\\.lua$': join(workspaceRoot, 'tools/src/lua-text.cjs'),
     '^.+\\.m?ts$': [
@@ -21,6 +23,7 @@ export default {
         sourceMaps: 'inline',
       },
     ],
+    '/@platformatic/.+\\.js$': ['@swc/jest', { jsc: { target: 'es2023' }, module: { type: 'commonjs' } }],
   },
   moduleNameMapper: {
     '^fast-check$': join(workspaceRoot, 'tools/src/seeded-fast-check.cjs'),

@@ -1,0 +1,2 @@
+export type { JoinGroup } from './group/membership';
+export type { Cluster } from './protocol/cluster';

@@ -1,0 +1,57 @@
+import { describe, expect, it } from '@jest/globals';
+import { AuthenticationError, NetworkError, ResponseError } from '@platformatic/kafka';
+import { asPulsesError, kafkaCodeOf, kindOf, throwOn } from './errors';
+
+const caught = (code: number): unknown => {
+  try {
+    throwOn(code, 'the transaction was refused');
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+};
+
+describe('an error code of Kafka', () => {
+  it.each([
+    [47, 'FENCED'],
+    [90, 'FENCED'],
+    [22, 'FENCED'],
+    [25, 'FENCED'],
+    [113, 'FENCED'],
+    [3, 'TOPIC_UNKNOWN'],
+    [100, 'TOPIC_UNKNOWN'],
+    [1, 'OFFSET_OUT_OF_RANGE'],
+    [10, 'MESSAGE_TOO_LARGE'],
+    [29, 'CONFIG_INVALID'],
+    [51, 'CONNECTION_LOST'],
+    [6, 'CONNECTION_LOST'],
+    [2, 'PROTOCOL_VIOLATION'],
+  ])('%i is %s, from our own codecs and from those of the library', (code, expected) => {
+    expect(asPulsesError(caught(code))).toMatchObject({ code: expected });
+    expect(asPulsesError(new ResponseError(0, 9, { '/': [code, null] }, {}))).toMatchObject({ code: expected });
+  });
+
+  it('that is unknown is a violation of the protocol, with its number', () => {
+    expect(kafkaCodeOf(caught(32_000))).toBe(32_000);
+    expect(asPulsesError(caught(32_000))).toMatchObject({ code: 'PROTOCOL_VIOLATION' });
+    expect(asPulsesError(caught(32_000)).message).toBe('the transaction was refused: error 32000');
+  });
+
+  it('is asked again when it passes, and elsewhere when the broker is the wrong one', () => {
+    expect([51, 88, 14].map(kindOf)).toEqual(['passing', 'passing', 'passing']);
+    expect([6, 16, 41].map(kindOf)).toEqual(['stale', 'stale', 'stale']);
+    expect([47, 3, 29].map(kindOf)).toEqual(['final', 'final', 'final']);
+  });
+
+  it('none is no error', () => {
+    expect(caught(0)).toBeUndefined();
+  });
+});
+
+describe('a failure without an answer', () => {
+  it('is a lost connection, or a refused login', () => {
+    expect(asPulsesError(new NetworkError('gone'))).toMatchObject({ code: 'CONNECTION_LOST', retriable: true });
+    expect(asPulsesError(new AuthenticationError('no'))).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(asPulsesError(new TypeError('odd'))).toMatchObject({ code: 'CONNECTION_LOST' });
+  });
+});
