@@ -73,6 +73,20 @@ export const ERROR_CATALOGUE = {
     retriable: false,
     action: 'Give the client the token of the service with --auth-token-file.',
   },
+  ACCESS_REFUSED: {
+    meaning: 'The message system does not let this program in, or denies it a right; nothing was stored.',
+    retriable: true,
+    action:
+      'Correct the setting or grant the right that the message names. A running ingestor tries again by itself; at its ' +
+      'start it ends with `CONFIG_INVALID`.',
+  },
+  LOG_UNSUITABLE: {
+    meaning: 'A topic or server of the message system is set up so that the promises cannot be kept.',
+    retriable: true,
+    action:
+      'Run the command that the message names. A running ingestor tries again by itself; at its start it ends with ' +
+      '`CONFIG_INVALID`.',
+  },
   MESSAGE_TOO_LARGE: {
     meaning: 'A message or frame is above the limit; nothing of it was stored.',
     retriable: false,
