@@ -1,8 +1,9 @@
 // The brokers of a cluster, as the rest of the connector asks them.
 //
 // Guarantees: a request goes to the broker that answers for it now: a partition's leader, the coordinator of a group or of
-// a transactional id, or any. When that broker has moved, the request is sent once more to the new one, within
-// `retryMsMax`. It may then be done twice: callers send only requests that a repetition does not change.
+// a transactional id, the controller, or any. It is sent again, within `retryMsMax`, when that broker has moved, answers
+// that it can't yet, or is lost. It may then be done twice: callers send only requests that a repetition does not change,
+// or give `retryMsMax: 0`.
 // Bounds: one connection for each lane and broker; requests of a lane are answered in order.
 
 import type { Connection } from '@platformatic/kafka';
@@ -20,9 +21,12 @@ export type Ask<Answer> = (connection: Connection) => Promise<Answer>;
 export type CoordinatorKind = 'group' | 'transaction';
 
 export interface RequestOptions {
+  /** `control` by default. */
   readonly lane?: Lane;
   /** Ends the wait; the request may still be done. */
   readonly signal?: AbortSignal;
+  /** 0: the first failure rejects. */
+  readonly retryMsMax?: number;
 }
 
 /** Every call rejects with a PulsesError (see `asPulsesError`), or with the signal's reason. */

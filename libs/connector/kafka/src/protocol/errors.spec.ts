@@ -22,7 +22,7 @@ describe('an error code of Kafka', () => {
     [100, 'TOPIC_UNKNOWN'],
     [1, 'OFFSET_OUT_OF_RANGE'],
     [10, 'MESSAGE_TOO_LARGE'],
-    [29, 'CONFIG_INVALID'],
+    [29, 'ACCESS_REFUSED'],
     [51, 'CONNECTION_LOST'],
     [6, 'CONNECTION_LOST'],
     [2, 'PROTOCOL_VIOLATION'],
@@ -51,7 +51,7 @@ describe('an error code of Kafka', () => {
 describe('a failure without an answer', () => {
   it('is a lost connection, or a refused login', () => {
     expect(asPulsesError(new NetworkError('gone'))).toMatchObject({ code: 'CONNECTION_LOST', retriable: true });
-    expect(asPulsesError(new AuthenticationError('no'))).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(asPulsesError(new AuthenticationError('no'))).toMatchObject({ code: 'ACCESS_REFUSED' });
     expect(asPulsesError(new TypeError('odd'))).toMatchObject({ code: 'CONNECTION_LOST' });
   });
 });

@@ -97,12 +97,12 @@ const CODES: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode>([
   [E.INCONSISTENT_TOPIC_ID, 'TOPIC_UNKNOWN'],
   [E.MESSAGE_TOO_LARGE, 'MESSAGE_TOO_LARGE'],
   [E.RECORD_LIST_TOO_LARGE, 'MESSAGE_TOO_LARGE'],
-  [E.OFFSET_METADATA_TOO_LARGE, 'MESSAGE_TOO_LARGE'],
-  [E.TOPIC_AUTHORIZATION_FAILED, 'CONFIG_INVALID'],
-  [E.GROUP_AUTHORIZATION_FAILED, 'CONFIG_INVALID'],
-  [E.CLUSTER_AUTHORIZATION_FAILED, 'CONFIG_INVALID'],
-  [E.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, 'CONFIG_INVALID'],
-  [E.SASL_AUTHENTICATION_FAILED, 'UNAUTHENTICATED'],
+  [E.OFFSET_METADATA_TOO_LARGE, 'LOG_UNSUITABLE'],
+  [E.TOPIC_AUTHORIZATION_FAILED, 'ACCESS_REFUSED'],
+  [E.GROUP_AUTHORIZATION_FAILED, 'ACCESS_REFUSED'],
+  [E.CLUSTER_AUTHORIZATION_FAILED, 'ACCESS_REFUSED'],
+  [E.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, 'ACCESS_REFUSED'],
+  [E.SASL_AUTHENTICATION_FAILED, 'ACCESS_REFUSED'],
 ]);
 
 function asFenced(code: number): [number, ErrorCode] {
@@ -158,7 +158,7 @@ export function asPulsesError(error: unknown): PulsesError {
     error instanceof MultipleErrors && code !== undefined ? `Kafka answered ${nameOf(code)}` : textOf(error);
   if (code !== undefined) return new PulsesError(pulsesCodeOf(code), detail, { cause: error });
   const name = error instanceof GenericError ? error.code : '';
-  if (name === 'PLT_KFK_AUTHENTICATION') return new PulsesError('UNAUTHENTICATED', detail, { cause: error });
+  if (name === 'PLT_KFK_AUTHENTICATION') return new PulsesError('ACCESS_REFUSED', detail, { cause: error });
   return new PulsesError('CONNECTION_LOST', detail, { cause: error });
 }
 
