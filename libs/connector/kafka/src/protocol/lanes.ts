@@ -1,9 +1,8 @@
 // Connections to brokers, one for each lane and broker.
 //
-// Guarantees: a connection that has failed is never used again. Bounds: `inFlightMax` requests of a connection are under
-// way, others wait.
+// Guarantees: a connection that has failed is never used again. Bounds: a connection for each lane and broker.
 
-import { Connection, type ConnectionOptions } from '@platformatic/kafka';
+import type { Connection } from '@platformatic/kafka';
 import { PulsesError } from '@pulses/shared-errors';
 
 /** Where a broker listens. */
@@ -13,16 +12,9 @@ export interface BrokerAddress {
 }
 
 export interface LanesOptions {
-  /** Name of the program, for the brokers' log. */
-  readonly clientId: string;
-  /** TLS and SASL of a new connection; asked for each one, since certificates and passwords are replaced. */
-  security(): Promise<Pick<ConnectionOptions, 'tls' | 'tlsServerName' | 'sasl'>>;
-  readonly connectMsMax: number;
-  readonly requestMsMax: number;
+  /** Opens a connection. Rejects with a PulsesError, or an error of @platformatic/kafka. */
+  dial(address: BrokerAddress): Promise<Connection>;
 }
-
-/** A broker processes so many requests of an idempotent producer in their order (KIP-98). */
-const IN_FLIGHT_MAX = 5;
 
 export class Lanes {
   readonly #options: LanesOptions;
@@ -66,21 +58,12 @@ export class Lanes {
     );
   }
 
-  async #open({ host, port }: BrokerAddress): Promise<Connection> {
-    const { clientId, security, connectMsMax, requestMsMax } = this.#options;
-    const connection = new Connection(clientId, {
-      ...(await security()),
-      connectTimeout: connectMsMax,
-      requestTimeout: requestMsMax,
-      maxInflights: IN_FLIGHT_MAX,
-    });
+  async #open(address: BrokerAddress): Promise<Connection> {
+    const connection = await this.#options.dial(address);
     // Each request under way hears of a failure by its own rejection.
     connection.on('error', () => undefined);
-    await connection.connect(host, port);
-    if (this.#isClosed) {
-      await connection.close();
-      throw new PulsesError('CONNECTION_LOST', 'the connection was closed');
-    }
-    return connection;
+    if (!this.#isClosed) return connection;
+    await connection.close();
+    throw new PulsesError('CONNECTION_LOST', 'the connection was closed');
   }
 }
