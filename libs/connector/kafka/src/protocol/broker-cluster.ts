@@ -5,7 +5,7 @@ import { backoffMs, delay } from '@pulses/shared-async';
 import { PulsesError } from '@pulses/shared-errors';
 import type { Clock, Random } from '@pulses/shared-ports';
 import type { Ask, Cluster, CoordinatorKind, RequestOptions } from './cluster';
-import { asPulsesError, kafkaCodeOf, KAFKA_ERROR, kindOf, throwOn } from './errors';
+import { asPulsesError, KAFKA_ERROR, nextStep, throwOn } from './errors';
 import { Lanes, type BrokerAddress, type LanesOptions } from './lanes';
 import { metadataOf, type ClusterMetadata, type KafkaTopic } from './topic-metadata';
 
@@ -60,13 +60,22 @@ export class BrokerCluster implements Cluster {
   }
 
   toLeader<Answer>(topic: string, partition: number, ask: Ask<Answer>, options?: RequestOptions): Promise<Answer> {
-    const route = async (isAgain: boolean) => {
-      if (isAgain || !this.#topics.has(topic)) await this.#refresh(topic, ONCE);
-      const leader = this.#topics.get(topic)?.partitions[partition]?.leader;
-      if (leader === undefined) throwOn(KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, `${topic}/${partition}`);
-      return this.#addressOf(leader ?? -1, `the leader of ${topic}/${partition}`);
-    };
+    const route = async (isAgain: boolean) =>
+      this.#addressOf(await this.#leader(topic, partition, isAgain), `the leader of ${topic}/${partition}`);
     return this.#request(route, ask, options);
+  }
+
+  async leader(topic: string, partition: number, isAgain: boolean): Promise<number> {
+    return await this.#leader(topic, partition, isAgain).catch((error: unknown) => {
+      throw asPulsesError(error);
+    });
+  }
+
+  async #leader(topic: string, partition: number, isAgain: boolean): Promise<number> {
+    if (isAgain || !this.#topics.has(topic)) await this.#refresh(topic, ONCE);
+    const leader = this.#topics.get(topic)?.partitions[partition]?.leader;
+    if (leader === undefined) throwOn(KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, `${topic}/${partition}`);
+    return leader ?? -1;
   }
 
   toCoordinator<Answer>(
@@ -137,7 +146,7 @@ export class BrokerCluster implements Cluster {
       } catch (error) {
         ends.throwIfAborted();
         const next = nextStep(error);
-        if (next === 'final') throw asPulsesError(error);
+        if (next === 'none') throw asPulsesError(error);
         isAgain = next === 'elsewhere';
         if (attempt >= freeTurns) {
           const waitMs = backoffMs(attempt - freeTurns + 1, { random, ...BACKOFF });
@@ -147,14 +156,6 @@ export class BrokerCluster implements Cluster {
       }
     }
   }
-}
-
-function nextStep(error: unknown): 'again' | 'elsewhere' | 'final' {
-  const code = kafkaCodeOf(error);
-  if (code === undefined) return asPulsesError(error).code === 'CONNECTION_LOST' ? 'elsewhere' : 'final';
-  const kind = kindOf(code);
-  if (kind === 'final') return 'final';
-  return kind === 'stale' ? 'elsewhere' : 'again';
 }
 
 /** FindCoordinator. */

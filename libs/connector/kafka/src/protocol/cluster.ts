@@ -11,9 +11,10 @@ import type { KafkaTopic } from './topic-metadata';
 
 /**
  * Requests that may wait long have a lane of their own, since a broker answers those of one connection in order:
- * `control` for short requests, `group` for joins, `fetch-<n>` for the long polls of partition n.
+ * `control` for short requests, `group` for joins, `fetch-<n>` and `commit-<n>` for the long polls and transactions of
+ * source partition n.
  */
-export type Lane = 'control' | 'group' | 'transaction' | `fetch-${number}`;
+export type Lane = 'control' | 'group' | `fetch-${number}` | `commit-${number}`;
 
 /** One request on a connection, and its answer. Rejects with errors of @platformatic/kafka. */
 export type Ask<Answer> = (connection: Connection) => Promise<Answer>;
@@ -36,6 +37,8 @@ export interface Cluster {
   /** Asks the controller: what creates topics. */
   toController<Answer>(ask: Ask<Answer>, options?: RequestOptions): Promise<Answer>;
   toLeader<Answer>(topic: string, partition: number, ask: Ask<Answer>, options?: RequestOptions): Promise<Answer>;
+  /** Node id of a partition's leader, as remembered or, when `isAgain`, as it is now. */
+  leader(topic: string, partition: number, isAgain: boolean): Promise<number>;
   /** `key`: the group's name, or the transactional id. */
   toCoordinator<Answer>(
     kind: CoordinatorKind,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { AuthenticationError, NetworkError, ResponseError } from '@platformatic/kafka';
-import { asPulsesError, kafkaCodeOf, kindOf, throwOn } from './errors';
+import { asPulsesError, kafkaCodeOf, nextStep, throwOn } from './errors';
 
 const caught = (code: number): unknown => {
   try {
@@ -38,9 +38,13 @@ describe('an error code of Kafka', () => {
   });
 
   it('is asked again when it passes, and elsewhere when the broker is the wrong one', () => {
-    expect([51, 88, 14].map(kindOf)).toEqual(['passing', 'passing', 'passing']);
-    expect([6, 16, 41].map(kindOf)).toEqual(['stale', 'stale', 'stale']);
-    expect([47, 3, 29].map(kindOf)).toEqual(['final', 'final', 'final']);
+    const step = (code: number) => nextStep(caught(code));
+    expect([51, 88, 14].map(step)).toEqual(['again', 'again', 'again']);
+    expect([6, 16, 41].map(step)).toEqual(['elsewhere', 'elsewhere', 'elsewhere']);
+    expect([47, 3, 29, 48, 120].map(step)).toEqual(['none', 'none', 'none', 'none', 'none']);
+    expect(nextStep(asPulsesError(caught(48)))).toBe('none');
+    expect(nextStep(new NetworkError('gone'))).toBe('elsewhere');
+    expect(nextStep(new AuthenticationError('no'))).toBe('none');
   });
 
   it('none is no error', () => {

@@ -110,9 +110,9 @@ function asFenced(code: number): [number, ErrorCode] {
 }
 
 /** What to do after an answer with an error. */
-export type ErrorKind = 'passing' | 'stale' | 'final';
+type ErrorKind = 'passing' | 'stale' | 'final';
 
-export function kindOf(code: number): ErrorKind {
+function kindOf(code: number): ErrorKind {
   if (PASSING.has(code)) return 'passing';
   return STALE.has(code) ? 'stale' : 'final';
 }
@@ -160,6 +160,14 @@ export function asPulsesError(error: unknown): PulsesError {
   const name = error instanceof GenericError ? error.code : '';
   if (name === 'PLT_KFK_AUTHENTICATION') return new PulsesError('ACCESS_REFUSED', detail, { cause: error });
   return new PulsesError('CONNECTION_LOST', detail, { cause: error });
+}
+
+/** What to do after a failed request: the same again, the same to the broker that is responsible now, or nothing. */
+export function nextStep(error: unknown): 'again' | 'elsewhere' | 'none' {
+  const code = kafkaCodeOf(isPulsesError(error) ? error.cause : error);
+  if (code !== undefined) return ({ passing: 'again', stale: 'elsewhere', final: 'none' } as const)[kindOf(code)];
+  const failure = asPulsesError(error);
+  return failure.code === 'CONNECTION_LOST' || failure.code === 'TIMED_OUT' ? 'elsewhere' : 'none';
 }
 
 function pulsesCodeOf(code: number): ErrorCode {
