@@ -48,13 +48,14 @@ export class BatchWriter {
   }
 
   /** Appends a record whose value is `source[start, end)`. */
-  append(key: Uint8Array, source: Uint8Array, start: number, end: number): void {
+  append(key: Uint8Array | undefined, source: Buffer, start: number, end: number): void {
     const valueLength = end - start;
+    const keyLength = key?.length ?? 0;
     const body =
       3 +
       varintLength(this.#recordCount) +
-      varintLength(key.length) +
-      key.length +
+      varintLength(key?.length ?? -1) +
+      keyLength +
       varintLength(valueLength) +
       valueLength;
     this.#reserve(5 + body);
@@ -63,12 +64,10 @@ export class BatchWriter {
     bytes[at] = 0; // attributes
     bytes[at + 1] = 0; // time delta
     at = putVarint(bytes, at + 2, this.#recordCount);
-    at = putVarint(bytes, at, key.length);
-    bytes.set(key, at);
-    at = putVarint(bytes, at + key.length, valueLength);
-    // A typed array's own copy is slow for short lines; most are.
-    if (valueLength < 64) for (let index = start; index < end; index += 1) bytes[at + index - start] = source[index]!;
-    else bytes.set(source.subarray(start, end), at);
+    at = putVarint(bytes, at, key?.length ?? -1);
+    if (key !== undefined) bytes.set(key, at);
+    at = putVarint(bytes, at + keyLength, valueLength);
+    source.copy(bytes, at, start, end);
     at += valueLength;
     bytes[at] = 0; // headers
     this.#length = at + 1;

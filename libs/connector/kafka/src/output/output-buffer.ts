@@ -1,0 +1,125 @@
+// Output lines of one transaction, as records of the topics that all tenants share.
+//
+//   grouped lines   tenants.grouped.pulses               key: the tenant id
+//   sums            tenants.aggregated.pulses.amount     key: the tenant id
+//   dead letters    <source>.dead-letter                 no key; the partition is that of the source
+//
+// Guarantees: the lines of a partition keep the order of the commits. Bounds: the caller bounds what it adds; a batch ends
+// at `BATCH_BYTES_MAX`, below the limit of a topic that has Kafka's defaults.
+
+import type { OutputCommit, TenantColumns } from '@pulses/connector-api';
+import { deadLetterTopic } from '@pulses/shared-pulse-model';
+import type { ProducedBatch } from '../protocol/produce';
+import { BatchWriter } from '../records/batch-writer';
+import type { Compression } from '../records/compression';
+import type { NumberBatch } from '../transaction/transactions';
+import { TenantKeys } from './tenant-keys';
+
+export const GROUPED_TOPIC = 'tenants.grouped.pulses';
+export const AGGREGATED_TOPIC = 'tenants.aggregated.pulses.amount';
+
+/** A topic takes batches of 1 MiB by default. */
+const BATCH_BYTES_MAX = 900 * 1024;
+const LINE_FEED = 10;
+const NO_KEY = undefined;
+
+/** How many partitions each output topic has. */
+export interface OutputPartitions {
+  readonly grouped: number;
+  readonly aggregated: number;
+  readonly deadLetters: number;
+}
+
+/** What stays the same from transaction to transaction. */
+export class OutputTopics {
+  readonly grouped: TenantKeys;
+  readonly aggregated: TenantKeys;
+  readonly deadLetterTopic: string;
+  readonly deadLetterPartition: number;
+
+  constructor(sourceTopic: string, sourcePartition: number, partitions: OutputPartitions) {
+    this.grouped = new TenantKeys(partitions.grouped);
+    this.aggregated = new TenantKeys(partitions.aggregated);
+    this.deadLetterTopic = deadLetterTopic(sourceTopic);
+    this.deadLetterPartition = sourcePartition % partitions.deadLetters;
+  }
+}
+
+interface PartitionOutput {
+  readonly topic: string;
+  readonly partition: number;
+  /** The last one takes lines. */
+  readonly writers: BatchWriter[];
+}
+
+export class OutputBuffer {
+  readonly #topics: OutputTopics;
+  readonly #outputs = new Map<string, PartitionOutput[]>();
+
+  constructor(topics: OutputTopics) {
+    this.#topics = topics;
+  }
+
+  /** Copies the lines of a commit. */
+  add({ grouped, aggregated, deadLetters }: OutputCommit): void {
+    const topics = this.#topics;
+    if (grouped !== undefined) this.#addColumns(GROUPED_TOPIC, topics.grouped, grouped);
+    if (aggregated !== undefined) this.#addColumns(AGGREGATED_TOPIC, topics.aggregated, aggregated);
+    if (deadLetters !== undefined) {
+      const output = this.#output(topics.deadLetterTopic, topics.deadLetterPartition);
+      addLines(output, NO_KEY, bufferOf(deadLetters.payload), 0, deadLetters.payload.length);
+    }
+  }
+
+  /** The batches as rounds: each has at most one batch of a partition. Call once. */
+  rounds(compression: Compression, timestampMs: number, number: NumberBatch): readonly (readonly ProducedBatch[])[] {
+    const rounds: ProducedBatch[][] = [];
+    for (const { topic, partition, writers } of [...this.#outputs.values()].flat())
+      for (const [round, writer] of writers.entries()) {
+        const numbered = number(topic, partition, writer.recordCount);
+        const batch = writer.finish({ compression, timestampMs, producer: { ...numbered, isTransactional: true } });
+        (rounds[round] ??= []).push({ topic, partition, batch });
+      }
+    return rounds;
+  }
+
+  #addColumns(topic: string, keys: TenantKeys, { tenants, indexes, lengths, payload }: TenantColumns): void {
+    keys.use(tenants);
+    const bytes = bufferOf(payload);
+    let end = 0;
+    for (let row = 0; row < indexes.length; row += 1) {
+      const index = indexes[row]!; // in range
+      const start = end;
+      end += lengths[row]!; // as many as indexes
+      addLines(this.#output(topic, keys.partition(index)), keys.key(index), bytes, start, end);
+    }
+  }
+
+  #output(topic: string, partition: number): PartitionOutput {
+    let outputs = this.#outputs.get(topic);
+    if (outputs === undefined) this.#outputs.set(topic, (outputs = []));
+    return (outputs[partition] ??= { topic, partition, writers: [] });
+  }
+}
+
+/** Each line of `bytes[start, end)` is ended by a line feed, which the record does not need. */
+function addLines(
+  { writers }: PartitionOutput,
+  key: Buffer | undefined,
+  bytes: Buffer,
+  start: number,
+  end: number,
+): void {
+  let writer = writers.at(-1);
+  for (let from = start; from < end;) {
+    const to = bytes.indexOf(LINE_FEED, from);
+    if (writer?.hasRoomFor(key?.length ?? 0, to - from) !== true)
+      writers.push((writer = new BatchWriter(BATCH_BYTES_MAX)));
+    writer.append(key, bytes, from, to);
+    from = to + 1;
+  }
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
