@@ -41,7 +41,8 @@ export interface Connector {
   /**
    * Waits until this process is the group's active member of a partition for which it holds no open session, and reads
    * the partition's stored positions. So further calls answer further partitions. A partition whose session has ended is
-   * answered again while it belongs to this process. Creates the source if it does not exist.
+   * answered again while it belongs to this process. Creates the source if it does not exist. A process without a session
+   * and without a call under way is no member: other members get its partitions.
    *
    * Calls `onStandby` once when other members hold every partition and this process holds none.
    * Does not retry: a lost connection rejects. Sessions that are open already are not affected.

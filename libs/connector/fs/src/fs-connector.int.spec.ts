@@ -3,6 +3,7 @@ import { connectBroker, type BrokerClient } from '@pulses/broker-client';
 import { tenantColumns } from '@pulses/connector-api';
 import { aggregatedTopic, deadLetterTopic, groupedTopic } from '@pulses/shared-pulse-model';
 import { nodeClock, nodeNetwork } from '@pulses/shared-node-platform';
+import type { Network, Socket } from '@pulses/shared-ports';
 import { describeConnector, type ConnectorHarness } from '@pulses/testing-connector-conformance';
 import { startTestBroker } from '@pulses/testing-processes';
 import { createSimClock } from '@pulses/testing-sim';
@@ -12,15 +13,19 @@ const PAUSED_LEASE_MS = 300;
 
 async function startHarness(): Promise<ConnectorHarness> {
   const broker = await startTestBroker();
+  const sockets = new Set<Socket>();
+  const connectOver = (network: Network) =>
+    connectBroker({ network, clock: nodeClock, host: '127.0.0.1', port: broker.port, clientName: 'conformance' });
   const connect = () =>
-    connectBroker({
-      network: nodeNetwork,
-      clock: nodeClock,
-      host: '127.0.0.1',
-      port: broker.port,
-      clientName: 'conformance',
+    connectOver({
+      listen: nodeNetwork.listen,
+      async connect(options) {
+        const socket = await nodeNetwork.connect(options);
+        sockets.add(socket);
+        return socket;
+      },
     });
-  const client: BrokerClient = await connect();
+  let client: BrokerClient = await connectOver(nodeNetwork);
   let sequence = 0;
 
   return {
@@ -28,6 +33,7 @@ async function startHarness(): Promise<ConnectorHarness> {
     // On a clock that stands still no heartbeat is ever sent.
     createPausedConnector: () =>
       new FsConnector({ connect, clock: createSimClock(), member: 'paused', leaseMs: PAUSED_LEASE_MS }),
+    skipOffsets: () => Promise.resolve(false),
     async publish(topic, messages) {
       for (const message of messages) {
         const payload = Buffer.concat([message, Buffer.from('\n')]);
@@ -51,6 +57,16 @@ async function startHarness(): Promise<ConnectorHarness> {
       return Buffer.concat(parts).toString().split('\n').slice(0, -1);
     },
     deleteSource: (topic) => client.deleteTopics([topic]),
+    cutConnections() {
+      for (const socket of sockets) socket.destroy();
+      sockets.clear();
+      return Promise.resolve();
+    },
+    async restart() {
+      client.close();
+      await broker.crash();
+      client = await connectOver(nodeNetwork);
+    },
     async close() {
       client.close();
       await broker.stop();

@@ -3,7 +3,11 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ConnectorSupports } from '@pulses/connector-api';
 import type { ConnectorHarness } from './harness';
+import { describeInterruptions } from './interruption-scenarios';
+import { describeLoad } from './load-scenarios';
 import { describeMembership } from './membership-scenarios';
+import { describeOffsets } from './offset-scenarios';
+import { describePartitions } from './partition-scenarios';
 import { describeReading } from './reading-scenarios';
 import { describeStoring } from './storing-scenarios';
 import { useConnectorSuite } from './suite';
@@ -28,7 +32,11 @@ export function describeConnector(
     });
 
     describeReading(suite);
+    describeOffsets(suite);
     describeStoring(suite);
+    describeLoad(suite);
+    describeInterruptions(suite, supports);
     describeMembership(suite, supports);
+    if (supports.partitions) describePartitions(suite);
   });
 }

@@ -15,12 +15,31 @@ export interface ConnectorHarness {
    * closes it.
    */
   createPausedConnector(): Connector;
-  /** Stores messages (each without a line feed) on the source topic, in order; resolves when they are stored. */
-  publish(sourceTopic: string, messages: readonly Uint8Array[]): Promise<void>;
-  /** Everything stored so far on an output of the source topic, as lines without their line feeds. */
+  /** Makes a source of several partitions. Called only when `supports.partitions` is declared. */
+  createPartitions?(sourceTopic: string, count: number): Promise<void>;
+  /**
+   * Stores messages (each without a line feed) on the source topic, in order; resolves when they are stored. Makes a source
+   * of one partition when there is none.
+   *
+   * @param partition only of a source that `createPartitions` has made; 0 when absent
+   */
+  publish(sourceTopic: string, messages: readonly Uint8Array[], partition?: number): Promise<void>;
+  /**
+   * Uses up offsets that no reader gets a message for, in the partition 0, as a marker or an aborted transaction does.
+   * Resolves to false, and does nothing, in a system that numbers messages alone.
+   */
+  skipOffsets(sourceTopic: string): Promise<boolean>;
+  /**
+   * Everything stored so far on an output of the source topic, as lines without their line feeds. What one session has
+   * stored stands in its order.
+   */
   output(sourceTopic: string, stream: OutputStream): Promise<string[]>;
   /** Deletes the source topic. */
   deleteSource(sourceTopic: string): Promise<void>;
+  /** Cuts every connection that connectors of this harness have open; the system lives on. */
+  cutConnections(): Promise<void>;
+  /** Ends the system as a crash would, and starts it again at the same place with what it has stored. */
+  restart(): Promise<void>;
   /** Stops the system under test. The suite has closed every connector by then. */
   close(): Promise<void>;
 }

@@ -2,7 +2,7 @@
 
 import { expect, it } from '@jest/globals';
 import { isPulsesError } from '@pulses/shared-errors';
-import { commitOf, failureOf, messages, readMessages, readToTheEnd } from './session-probe';
+import { commitOf, failureOf, messages, proofOf, readMessages, readToTheEnd } from './session-probe';
 import type { ConnectorSuite } from './suite';
 
 export function describeReading(suite: ConnectorSuite): void {
@@ -64,13 +64,55 @@ export function describeReading(suite: ConnectorSuite): void {
     }
   });
 
-  it('advances the clock of an idle source', async () => {
+  it('proves on an idle source that the log has passed a time, once and again', async () => {
+    await suite.harness.publish(suite.topic, messages('m0'));
     const session = await suite.open();
     const stream = session.read(session.startOffset);
-    const first = (await readMessages(stream, 0)).head;
-    let last = first;
-    while (last.clockMs <= first.clockMs) last = (await readMessages(stream, 0)).head;
-    expect(last.nextOffset).toBe(first.nextOffset);
+    let { head } = await readMessages(stream, 1);
+    for (let proof = 0; proof < 3; proof += 1) {
+      const next = await proofOf(stream, head.clockMs + 100);
+      expect(next.nextOffset).toBeGreaterThanOrEqual(head.nextOffset);
+      head = next;
+    }
+    await suite.harness.publish(suite.topic, messages('late'));
+    const { messages: late } = await readMessages(stream, 1);
+    expect(late.map(({ text }) => text)).toEqual(['late']);
+    expect(late[0]?.offset).toBeGreaterThanOrEqual(head.nextOffset);
+    expect(late[0]?.timestampMs).toBeGreaterThanOrEqual(head.clockMs);
+  });
+
+  it('proves a time on a source that never had a message', async () => {
+    const session = await suite.open();
+    const stream = session.read(session.startOffset);
+    const { head } = await readMessages(stream, 0);
+    await proofOf(stream, head.clockMs + 100);
+  });
+
+  it('proves the time that was asked for last, also over a second stream', async () => {
+    await suite.harness.publish(suite.topic, messages('m0'));
+    const session = await suite.open();
+    const first = session.read(session.startOffset);
+    const { head } = await readMessages(first, 1);
+    first.provePast(head.clockMs + 3_600_000);
+    const { nextOffset, clockMs } = await proofOf(first, head.clockMs + 100);
+    first.provePast(clockMs + 100);
+    first.close();
+    await proofOf(session.read(nextOffset), clockMs + 200);
+  });
+
+  it('gives no head in front of messages that are stored already, whatever proof is wanted', async () => {
+    const session = await suite.open();
+    const stream = session.read(session.startOffset);
+    let { head } = await readMessages(stream, 0);
+    for (let round = 0; round < 10; round += 1) {
+      stream.provePast(head.clockMs + 20);
+      const publishing = suite.harness.publish(suite.topic, messages(`round ${round}`));
+      const { messages: read, head: next } = await readMessages(stream, 1);
+      await publishing;
+      for (const { timestampMs } of read) expect(timestampMs).toBeGreaterThanOrEqual(head.clockMs);
+      expect(next.nextOffset).toBeGreaterThan(read.at(-1)?.offset ?? Infinity);
+      head = next;
+    }
   });
 
   it('ends a session whose source is deleted, and starts the new source with nothing', async () => {

@@ -9,6 +9,7 @@ import {
   type SourceStream,
   tenantColumns,
 } from '@pulses/connector-api';
+import { isPulsesError } from '@pulses/shared-errors';
 
 export interface ReadMessage {
   readonly offset: number;
@@ -17,11 +18,16 @@ export interface ReadMessage {
 }
 
 /** Opens a session that is expected to become active at once. */
-export function openSession(connector: Connector, sourceTopic: string, group = 'conformance'): Promise<Session> {
+export function openSession(
+  connector: Connector,
+  sourceTopic: string,
+  group = 'conformance',
+  signal = new AbortController().signal,
+): Promise<Session> {
   return connector.openSession({
     sourceTopic,
     group,
-    signal: new AbortController().signal,
+    signal,
     onStandby: () => {
       throw new Error('another member is active');
     },
@@ -51,6 +57,25 @@ export function openStandby(
       return session;
     }),
   };
+}
+
+/** Opens a session once the system can be reached again and an earlier member has lost its place. */
+export async function reopen(connector: Connector, sourceTopic: string): Promise<Session> {
+  for (;;) {
+    try {
+      return await openStandby(connector, sourceTopic).takeover;
+    } catch (error) {
+      if (!isPulsesError(error) || !error.retriable) throw error;
+      await turn();
+    }
+  }
+}
+
+/** Lets everything else in the process go on. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 /** Takes events until the stream rejects. */
@@ -91,6 +116,16 @@ export async function readMessages(
       });
       start = end + event.gap;
     }
+  }
+}
+
+/** Asks an idle source for the proof that its log has passed a time, and answers the head that proves it. */
+export async function proofOf(stream: SourceStream, timeMs: number): Promise<SourceHead> {
+  stream.provePast(timeMs);
+  for (;;) {
+    const event = await stream.next();
+    if (event.kind !== 'head') throw new Error('a message came from an idle source');
+    if (event.clockMs >= timeMs) return event;
   }
 }
 

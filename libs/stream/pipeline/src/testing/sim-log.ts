@@ -17,6 +17,7 @@ import type { Random } from '@pulses/shared-ports';
 import { aggregatedTopic, deadLetterTopic, groupedTopic } from '@pulses/shared-pulse-model';
 import type { LoggedMessage } from './logged-message';
 import { SimSession } from './sim-session';
+import { untilAborted } from './until-aborted';
 
 /** What happens to a commit instead of being stored and answered. */
 export interface CommitFailure {
@@ -31,13 +32,21 @@ export interface SimLogOptions {
   readonly random: Random;
   /** Most messages of an event; 7 when absent. */
   readonly eventRecordsMax?: number;
+  /** Number of the partition that this log is; undefined for a system without partitions. */
+  readonly partition?: number;
+  /** Draws offsets that are left out between messages; undefined for a log without gaps. */
+  readonly gaps?: Random;
+  /** Whether its clock is told only when a proof is wanted, as of a system that sends nothing by itself. */
+  readonly isQuiet?: boolean;
   /** Asked for each commit that arrives, counted from 0 over all sessions. */
   failCommit?(index: number, commit: OutputCommit): CommitFailure | undefined;
 }
 
 const EVENT_RECORDS_MAX = 7;
+const GAP_SHARE = 0.2;
+const GAP_MAX = 3;
 
-/** A log of one source, with its outputs and positions. */
+/** A log of one source or partition, with its outputs and positions. */
 export class SimLog {
   readonly sourceTopic: string;
   readonly connector: Connector;
@@ -51,8 +60,8 @@ export class SimLog {
   readonly #positions = new Map<string, Position>();
   readonly #topics = new Map<string, string>();
   #incarnation = 1;
+  #head = 0;
   #clockMs = 0;
-  /** Whose outputs these are, once something is stored. */
   #group: string | undefined;
   #active: { readonly session: SimSession; readonly group: string } | undefined;
   #isLeaseOver = false;
@@ -85,7 +94,27 @@ export class SimLog {
   }
 
   get incarnation(): string {
-    return String(this.#incarnation).padStart(32, '0');
+    const { partition } = this.#options;
+    return `${partition === undefined ? '' : `${partition}f`}${this.#incarnation}`.padStart(32, '0');
+  }
+
+  get partition(): number | undefined {
+    return this.#options.partition;
+  }
+
+  /** Whose outputs these are, once something is stored. */
+  get group(): string | undefined {
+    return this.#group;
+  }
+
+  /** The offset of the next message. */
+  get head(): number {
+    return this.#head;
+  }
+
+  /** The offset behind the last message. */
+  get end(): number {
+    return (this.#messages.at(-1)?.offset ?? -1) + 1;
   }
 
   get clockMs(): number {
@@ -133,9 +162,18 @@ export class SimLog {
 
   /** The same without the promise that time never falls. */
   appendAt(timestampMs: number, ...messages: (string | Uint8Array)[]): void {
-    for (const message of messages)
-      this.#messages.push({ offset: this.#messages.length, timestampMs, bytes: Buffer.from(message) });
+    for (const message of messages) {
+      this.#drawGap();
+      this.#messages.push({ offset: this.#head, timestampMs, bytes: Buffer.from(message) });
+      this.#head += 1;
+    }
+    this.#drawGap();
     this.#active?.session.wake();
+  }
+
+  /** Leaves offsets out. */
+  skipOffsets(count: number): void {
+    this.#head += count;
   }
 
   /** Moves the log's clock, which a reader at the head hears of. */
@@ -169,6 +207,7 @@ export class SimLog {
   deleteSource(): void {
     this.#incarnation += 1;
     this.#messages.length = 0;
+    this.#head = 0;
     this.#positions.clear();
     this.#group = undefined;
     this.breakSession(new PulsesError('TOPIC_UNKNOWN'));
@@ -191,23 +230,46 @@ export class SimLog {
       isStandby = true;
       await untilAborted(this.#vacancy.promise, signal);
     }
+    return this.open(group);
+  }
+
+  /**
+   * Makes a session the active one at once, in the place of another, which does not hear of it.
+   * @throws PulsesError CONFIG_INVALID when the outputs belong to another group
+   */
+  open(group: string, ended: () => void = () => undefined): SimSession {
     if (this.#group !== undefined && this.#group !== group)
       throw new PulsesError('CONFIG_INVALID', `the group '${this.#group}' publishes the outputs of this source`);
-    const source = { topic: this.sourceTopic, incarnation: this.incarnation };
-    const session = new SimSession(this.#host(), source, new Map(this.#positions));
+    const { partition } = this.#options;
+    const source = {
+      topic: this.sourceTopic,
+      incarnation: this.incarnation,
+      ...(partition === undefined ? {} : { partition }),
+    };
+    const session = new SimSession(this.#host(ended), source, new Map(this.#positions));
     this.#active = { session, group };
     this.#isLeaseOver = false;
     this.#sessionsOpened += 1;
     return session;
   }
 
-  #host(): ConstructorParameters<typeof SimSession>[0] {
-    const { random, eventRecordsMax = EVENT_RECORDS_MAX } = this.#options;
+  #drawGap(): void {
+    const { gaps } = this.#options;
+    if (gaps !== undefined && gaps.fraction() < GAP_SHARE) this.skipOffsets(1 + Math.floor(gaps.fraction() * GAP_MAX));
+  }
+
+  #host(onEnded: () => void): ConstructorParameters<typeof SimSession>[0] {
+    const { random, eventRecordsMax = EVENT_RECORDS_MAX, isQuiet = false } = this.#options;
     return {
       messages: this.#messages,
       random,
       eventRecordsMax,
+      isQuiet,
       clockMs: () => this.#clockMs,
+      head: () => this.#head,
+      skipOffset: () => {
+        this.skipOffsets(1);
+      },
       isActive: (session) => this.#active?.session === session,
       commitArrived: () => {
         this.#commitsUnderWay += 1;
@@ -231,6 +293,7 @@ export class SimLog {
         this.faults.push(text);
       },
       ended: (session) => {
+        onEnded();
         if (this.#active?.session !== session) return;
         this.#active = undefined;
         this.#announceVacancy();
@@ -261,20 +324,5 @@ export class SimLog {
   #announceVacancy(): void {
     this.#vacancy.resolve();
     this.#vacancy = Promise.withResolvers<void>();
-  }
-}
-
-/** @throws the signal's reason, also when it has aborted already */
-async function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => {
-    aborted.reject(signal.reason);
-  };
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }

@@ -15,7 +15,10 @@ export interface SessionHost {
   readonly messages: readonly LoggedMessage[];
   readonly random: Random;
   readonly eventRecordsMax: number;
+  readonly isQuiet: boolean;
   clockMs(): number;
+  head(): number;
+  skipOffset(): void;
   isActive(session: Session): boolean;
   /** Counts a commit that arrives; answers its index over all sessions. */
   commitArrived(): number;
@@ -45,11 +48,11 @@ export class SimSession implements Session {
   }
 
   sourceHead(): Promise<number> {
-    return this.#failure === undefined ? Promise.resolve(this.#host.messages.length) : Promise.reject(this.#failure);
+    return this.#failure === undefined ? Promise.resolve(this.#host.head()) : Promise.reject(this.#failure);
   }
 
   read(fromOffset: number): SourceStream {
-    const { messages, random, eventRecordsMax } = this.#host;
+    const { messages, random, eventRecordsMax, isQuiet } = this.#host;
     if (this.#stream !== undefined) this.#host.fault('a second stream was opened beside the first');
     this.#host.readingFrom(fromOffset);
     const stream = new SimStream({
@@ -57,7 +60,12 @@ export class SimSession implements Session {
       messages,
       random,
       eventRecordsMax,
+      isQuiet,
       clockMs: () => this.#host.clockMs(),
+      head: () => this.#host.head(),
+      skipOffset: () => {
+        this.#host.skipOffset();
+      },
       onEnd: () => {
         if (this.#stream === stream) this.#stream = undefined;
       },

@@ -1,5 +1,8 @@
 // The source side of a session of the simulated log: the log cut into events at random. Each event is overwritten when the
 // next one is asked for, so a caller that keeps one is found out.
+//
+// At the end of a quiet log one head is told, with the time of the last message. Its clock is told only as a proof that
+// was asked for, and the proof uses up an offset.
 
 import type { SourceEvent, SourceRecords, SourceStream } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
@@ -11,7 +14,11 @@ export interface SimStreamOptions {
   readonly messages: readonly LoggedMessage[];
   readonly random: Random;
   readonly eventRecordsMax: number;
+  readonly isQuiet: boolean;
   clockMs(): number;
+  /** The offset of the next message. */
+  head(): number;
+  skipOffset(): void;
   /** Called once, when the stream ends. */
   onEnd(): void;
 }
@@ -20,7 +27,9 @@ const FILLER = 0x7d;
 
 export class SimStream implements SourceStream {
   readonly #options: SimStreamOptions;
+  /** Index of the next message. */
   #cursor: number;
+  #wantedMs: number | undefined;
   /** Of the last head at this cursor. */
   #headClockMs = -1;
   #failure: PulsesError | undefined;
@@ -29,7 +38,7 @@ export class SimStream implements SourceStream {
 
   constructor(options: SimStreamOptions) {
     this.#options = options;
-    this.#cursor = options.fromOffset;
+    this.#cursor = indexOf(options.messages, options.fromOffset);
   }
 
   next(): Promise<SourceEvent> {
@@ -43,9 +52,9 @@ export class SimStream implements SourceStream {
     return this.#waiting.promise;
   }
 
-  /** Nothing to do: each move of the clock is told. */
-  provePast(): void {
-    return undefined;
+  provePast(timeMs: number): void {
+    this.#wantedMs = timeMs;
+    this.wake();
   }
 
   close(): void {
@@ -69,22 +78,44 @@ export class SimStream implements SourceStream {
   }
 
   #take(): SourceEvent | undefined {
-    const { messages, random, eventRecordsMax } = this.#options;
+    const { messages, random, eventRecordsMax, head } = this.#options;
     const first = messages[this.#cursor];
     if (first !== undefined) {
       const endMax = this.#cursor + 1 + Math.floor(random.fraction() * eventRecordsMax);
       let end = this.#cursor + 1;
-      while (end < endMax && messages[end]?.timestampMs === first.timestampMs) end += 1;
+      while (end < endMax && messages[end]?.timestampMs === first.timestampMs && isConsecutive(messages, end)) end += 1;
       this.#lent = recordsOf(messages.slice(this.#cursor, end), random);
       this.#cursor = end;
       this.#headClockMs = -1;
       return this.#lent;
     }
-    const clockMs = this.#options.clockMs();
+    const clockMs = this.#clockToTell();
     if (clockMs <= this.#headClockMs) return undefined;
     this.#headClockMs = clockMs;
-    return { kind: 'head', nextOffset: this.#cursor, clockMs };
+    return { kind: 'head', nextOffset: head(), clockMs };
   }
+
+  #clockToTell(): number {
+    const { messages, isQuiet, skipOffset } = this.#options;
+    const clockMs = this.#options.clockMs();
+    if (this.#wantedMs !== undefined && this.#wantedMs <= clockMs) {
+      this.#wantedMs = undefined;
+      this.#headClockMs = -1;
+      if (isQuiet) skipOffset();
+      return clockMs;
+    }
+    return isQuiet ? (messages.at(-1)?.timestampMs ?? 0) : clockMs;
+  }
+}
+
+function isConsecutive(messages: readonly LoggedMessage[], index: number): boolean {
+  return messages[index]?.offset === (messages[index - 1]?.offset ?? NaN) + 1;
+}
+
+/** Index of the first message that is not before the offset. */
+function indexOf(messages: readonly LoggedMessage[], offset: number): number {
+  const index = messages.findIndex((message) => message.offset >= offset);
+  return index < 0 ? messages.length : index;
 }
 
 /** Lays messages out with a start and a gap of their own. */

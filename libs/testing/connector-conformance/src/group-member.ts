@@ -1,0 +1,100 @@
+// A process of a group that works on every partition it gets: commits a line for each message, with the position behind it.
+
+import type { Connector, Session } from '@pulses/connector-api';
+import { isPulsesError } from '@pulses/shared-errors';
+import { commitOf } from './session-probe';
+
+export class GroupMember {
+  readonly #connector: Connector;
+  readonly #topic: string;
+  readonly #abort = new AbortController();
+  readonly #running: Promise<void>;
+  readonly #works = new Set<Promise<void>>();
+  #committed = 0;
+  #progress = Promise.withResolvers<void>();
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(connector: Connector, topic: string) {
+    this.#connector = connector;
+    this.#topic = topic;
+    this.#running = this.#run();
+  }
+
+  /** Resolves once it has committed as many messages. @throws what ended it */
+  async hasCommitted(count: number): Promise<void> {
+    while (this.#committed < count) {
+      this.throwFailure();
+      await this.#progress.promise;
+    }
+  }
+
+  /** @throws what ended it before it left */
+  throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** Ends in the middle of its work. */
+  async leave(): Promise<void> {
+    this.#abort.abort(new Error('the member leaves'));
+    await this.#connector.close();
+    await this.#running;
+    await Promise.all(this.#works);
+    this.throwFailure();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      try {
+        const session = await this.#connector.openSession({
+          sourceTopic: this.#topic,
+          group: 'conformance',
+          signal,
+          onStandby: () => undefined,
+        });
+        const work = this.#work(session);
+        this.#works.add(work);
+        void work.then(() => this.#works.delete(work));
+      } catch (error) {
+        this.#note(error);
+      }
+    }
+  }
+
+  async #work(session: Session): Promise<void> {
+    const { partition } = session.source;
+    const tenant = `member-${this.#topic}-${partition}`;
+    try {
+      const stream = session.read(session.positions.get('grouped')?.offset ?? session.startOffset);
+      for (;;) {
+        const event = await stream.next();
+        if (event.kind === 'head') continue;
+        let start = event.start;
+        for (let index = 0; index < event.recordCount; index += 1) {
+          const end = event.ends[index] ?? NaN;
+          const line = Buffer.from(event.bytes.subarray(start, end)).toString('latin1');
+          await session.commit(commitOf([tenant], line, { offset: event.baseOffset + index + 1, metadata: '' }));
+          this.#committed += 1;
+          this.#advance();
+          start = end + event.gap;
+        }
+      }
+    } catch (error) {
+      this.#note(error);
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** A session that failed is followed by another one; anything else is a failure of the test. */
+  #note(error: unknown): void {
+    const isUsual = isPulsesError(error) && (error.retriable || error.code === 'FENCED');
+    if (!isUsual && !this.#abort.signal.aborted) this.#failure ??= { error };
+    this.#advance();
+  }
+
+  #advance(): void {
+    this.#progress.resolve();
+    this.#progress = Promise.withResolvers<void>();
+  }
+}
