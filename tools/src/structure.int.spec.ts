@@ -26,7 +26,7 @@ describe('imports between files', () => {
   it('make no circle', () => {
     expect(circlesIn(['apps', 'libs', 'tools'])).toEqual({
       status: 0,
-      output: expect.stringMatching(/[4-9]\d\d modules/),
+      output: expect.stringMatching(/\d{3,} modules/),
     });
   }, 120_000);
 

@@ -2,20 +2,20 @@ import { describe, expect, it } from '@jest/globals';
 import { renderSettingsTable, type SettingsDefinition } from '@pulses/shared-settings';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { brokerCommandSettings } from './broker-access';
 import type { Command } from './command';
 import { commands } from './commands';
+import { connectorCommandSettings } from './connector-access';
 
 const DOCUMENT = 'docs/cli.md';
 const PATH = join(__dirname, '../../..', DOCUMENT);
 const UPDATE = 'UPDATE_DOCS=1 npx jest --config jest.docs.config.mjs apps/cli';
 const REFERENCE = /(?<=<!-- reference: start -->\n\n).*(?=\n<!-- reference: end -->)/s;
 const CONNECTION = 'Connection flags';
-const CONNECTION_FLAGS = new Set(Object.values(brokerCommandSettings).map(({ flag }) => flag));
+const CONNECTION_FLAGS = new Set(Object.values(connectorCommandSettings).map(({ flag }) => flag));
 
 /** What every command that talks to a broker has, in one place. */
 function connectionText(): string {
-  return `### ${CONNECTION}\n\nOf every command that talks to a broker:\n\n${renderSettingsTable(brokerCommandSettings)}\n`;
+  return `### ${CONNECTION}\n\nOf every command that talks to a broker:\n\n${renderSettingsTable(connectorCommandSettings)}\n`;
 }
 
 function referenceOf({ usage, purpose, details, settings }: Command): string {

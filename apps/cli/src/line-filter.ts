@@ -1,9 +1,8 @@
 // Which messages of a topic `cat` prints: those of a tenant, a SKU, and a time.
 
-import type { RecordBatch } from '@pulses/broker-wire';
+import { forEachMessage, type StoredBatch } from '@pulses/connector-api';
 import { topicKindOf } from '@pulses/shared-pulse-model';
 import { optional, textKind } from '@pulses/shared-settings';
-import { forEachMessage } from './each-message';
 import { timeKind } from './time-kind';
 
 export const filterSettings = {
@@ -24,7 +23,7 @@ export interface LineSelection {
 }
 
 /** Chooses the lines of a batch, byte for byte, in order. */
-export type LineFilter = (batch: RecordBatch) => Buffer[];
+export type LineFilter = (batch: StoredBatch) => Buffer[];
 
 /** Undefined when every line is chosen. */
 export function lineFilterOf(topic: string, selection: LineSelection): LineFilter | undefined {
@@ -45,10 +44,10 @@ export function lineFilterOf(topic: string, selection: LineSelection): LineFilte
       time <= through
     );
   };
-  return ({ payload, timestampMs }) => {
+  return ({ payload, ends, timestampMs }) => {
     const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
     const chosen: Buffer[] = [];
-    forEachMessage(bytes, (start, end) => {
+    forEachMessage({ payload: bytes, ends }, (start, end) => {
       if (isChosen(bytes.toString('utf8', start, end), timestampMs)) chosen.push(bytes.subarray(start, end + 1));
     });
     return chosen;

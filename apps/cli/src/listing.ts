@@ -76,3 +76,8 @@ export function renderTable(columns: readonly Column[], rows: readonly (readonly
 export function groupedDigits(value: number): string {
   return value.toLocaleString('en-US');
 }
+
+/** A topic, with its partition where it has several. */
+export function partitionText(topic: string, partition: number | undefined): string {
+  return partition === undefined ? topic : `${topic}[${partition}]`;
+}

@@ -3,7 +3,7 @@
 // Bounds: the producer's batches in flight. A delayed generator continues at its rate; it makes up for
 // `CATCH_UP_MS` at most.
 
-import type { Producer } from '@pulses/broker-client';
+import type { LineProducer } from '@pulses/connector-api';
 import { addAmountAt, createAmount, type Amount } from '@pulses/shared-pulse-model';
 import type { Clock } from '@pulses/shared-ports';
 import { delay } from '@pulses/shared-async';
@@ -34,7 +34,7 @@ export function secondsOf({ startMs, endMs }: Totals): number {
 }
 
 export interface PublishOptions {
-  readonly producer: Pick<Producer, 'send' | 'ready'>;
+  readonly producer: Pick<LineProducer, 'send' | 'ready'>;
   readonly model: LoadModel;
   readonly totals: Totals;
   /** Pulses a second; Infinity for as fast as the broker acknowledges. */

@@ -1,8 +1,10 @@
 // What a user can set on the stub generator.
 
-import { brokerClientSettings, topicKind } from '@pulses/broker-client';
+import { topicKind } from '@pulses/broker-client';
+import { connectorNames, connectorSettings } from '@pulses/connector-registry';
 import {
   booleanSetting,
+  choiceSetting,
   customSetting,
   integerKind,
   integerSetting,
@@ -33,7 +35,13 @@ const skewKind: SettingKind<number> = {
 };
 
 export const generatorSettings = {
-  ...brokerClientSettings,
+  ...connectorSettings,
+  connector: choiceSetting({
+    flag: 'connector',
+    choices: connectorNames,
+    default: 'fs',
+    description: 'System to publish to.',
+  }),
   sourceTopic: customSetting(topicKind(), {
     flag: 'source-topic',
     default: 'source.pulses',

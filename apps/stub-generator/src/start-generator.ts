@@ -1,6 +1,7 @@
-// Wires a stub generator: a broker's address, a load, a producer, and the totals at the end.
+// Wires a stub generator: a message system, a load, a producer, and the totals at the end.
 
-import { brokerAddressOf, createDialer, Producer, type BrokerClient } from '@pulses/broker-client';
+import { tenantKeyOf, type ConnectorTools } from '@pulses/connector-api';
+import { openTools } from '@pulses/connector-registry';
 import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
 import type { Logger } from '@pulses/shared-ports';
 import { formatAmount } from '@pulses/shared-pulse-model';
@@ -25,24 +26,23 @@ export async function startGenerator(
   logger: Logger,
   host: ServiceHost<GeneratorSettings>,
 ): Promise<Service> {
-  const address = await brokerAddressOf(settings);
-  const connect = createDialer(
-    { ...address, network: nodeNetwork, clock: nodeClock, clientName: `pulses-stub-generator/${version}` },
-    () => brokerAddressOf(host.rereadSettings()),
+  const clientName = `pulses-stub-generator/${version}`;
+  const platform = { network: nodeNetwork, clock: nodeClock, random: nodeRandom };
+  const tools = await openTools(settings.connector, settings, { ...platform, clientName, member: clientName }, () =>
+    host.rereadSettings(),
   );
   const abort = new AbortController();
   const totals = createTotals();
   const progress = startProgress(totals, settings.count, nodeClock);
-  const producer = new Producer({
-    connect,
+  const producer = await tools.openProducer({
     topic: settings.sourceTopic,
-    clock: nodeClock,
-    random: nodeRandom,
+    keyOf: tenantKeyOf(),
+    isPatient: true,
     onRetry: retryLog(logger, nodeClock, RETRYING),
   });
 
   const run = async () => {
-    if (settings.clean) await deleteAllTopics(connect, logger, abort.signal);
+    if (settings.clean) await deleteTopics(tools, settings.sourceTopic, logger, abort.signal);
     logger.info(
       { topic: settings.sourceTopic, rate: settings.rate === Infinity ? 'max' : settings.rate, seed: settings.seed },
       'publishing',
@@ -78,17 +78,18 @@ export async function startGenerator(
   };
 }
 
-async function deleteAllTopics(
-  connect: () => Promise<BrokerClient>,
+async function deleteTopics(
+  tools: ConnectorTools,
+  sourceTopic: string,
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
   const remove = async () => {
-    const client = await connect();
+    const topics = await tools.connect();
     try {
-      await client.deleteAllTopics();
+      await topics.deleteTopics(sourceTopic);
     } finally {
-      client.close();
+      topics.close();
     }
   };
   const onRetry = retryLog(logger, nodeClock, RETRYING);

@@ -1,6 +1,6 @@
 // Ends a load: waits for answers that are on their way, within DRAIN_MS, and for nothing else.
 
-import type { Producer } from '@pulses/broker-client';
+import type { LineProducer } from '@pulses/connector-api';
 import type { Clock } from '@pulses/shared-ports';
 
 /** Time for pending acknowledgements after a stop, which may take 10 s in all. */
@@ -11,7 +11,7 @@ export const DRAIN_MS = 5_000;
  * @param publishing settles when no more is sent and everything sent has its answer
  */
 export async function stopLoad(
-  producer: Pick<Producer, 'isUnderWay' | 'abort' | 'close'>,
+  producer: Pick<LineProducer, 'isUnderWay' | 'abort' | 'close'>,
   publishing: Promise<void>,
   clock: Clock,
 ): Promise<void> {

@@ -10,10 +10,10 @@ import {
 } from '@pulses/audit';
 import { brokerAddressOf, withConnections } from '@pulses/broker-client';
 import { PulsesError } from '@pulses/shared-errors';
-import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
+import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
 import { booleanSetting, integerKind, optional, textKind, textSetting } from '@pulses/shared-settings';
-import { brokerCommandSettings, clientName, clientOptionsOf } from '../broker-access';
 import { defineCommand } from '../command';
+import { clientName, connectorCommandSettings } from '../connector-access';
 import { groupedDigits } from '../listing';
 import { startProgress } from '../progress';
 import { visibleJson, visibleText } from '../visible-text';
@@ -36,7 +36,7 @@ export const auditCommand = defineCommand({
     'first are printed, or ranges that could not be compared, which are named. Works while the system runs: it compares ' +
     'what was stored when it started. With --from or --to, windows that lie only partly within are skipped.',
   settings: {
-    ...brokerCommandSettings,
+    ...connectorCommandSettings,
     sourceTopic: textSetting({ flag: 'source-topic', default: 'source.pulses', description: 'Topic of the pulses.' }),
     group: textSetting({ flag: 'group', default: 'ingestor', description: 'Group of the ingestor.' }),
     from: optional(offsetKind, { flag: 'from', description: 'First source offset to compare the outputs of.' }),
@@ -58,11 +58,12 @@ export const auditCommand = defineCommand({
     const progress = await startProgress(terminal, nodeClock, () => progressText(latest));
     let report: AuditReport;
     try {
-      const address = await brokerAddressOf(settings);
-      report = await withConnections(clientOptionsOf(address), CONNECTIONS, (clients) =>
+      const address = { ...(await brokerAddressOf(settings)), clientName };
+      const options = { ...address, network: nodeNetwork, clock: nodeClock };
+      report = await withConnections(options, CONNECTIONS, (clients) =>
         runAudit({
           clients,
-          skimElsewhere: skimInThread(process.argv[1] ?? '', { ...address, clientName }, CONNECTIONS),
+          skimElsewhere: skimInThread(process.argv[1] ?? '', address, CONNECTIONS),
           sourceTopic,
           group,
           from,

@@ -1,15 +1,14 @@
 // pulses dead-letters redrive: publishes dead letters again, each once.
 
 import { createReadStream } from 'node:fs';
+import { forEachMessage } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock } from '@pulses/shared-node-platform';
-import { version } from '@pulses/shared-process';
 import { optional, textKind } from '@pulses/shared-settings';
-import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
+import { connectorCommandSettings, withTopics } from '../connector-access';
 import { letterSettings } from '../dead-letters/letters';
 import { redrive, type RedriveCounts } from '../dead-letters/redrive';
-import { forEachMessage } from '../each-message';
 import { readLineBlocks } from '../line-input';
 import { groupedDigits } from '../listing';
 import { startProgress } from '../progress';
@@ -21,7 +20,7 @@ export const deadLettersRedriveCommand = defineCommand({
     'Each letter is published once, also when this command is repeated, killed or run twice: ' +
     'the commit that publishes it also marks it. A message that is still no pulse becomes a new dead letter.',
   settings: {
-    ...brokerCommandSettings,
+    ...connectorCommandSettings,
     ...letterSettings,
     replaceWith: optional(textKind, {
       flag: 'replace-with',
@@ -37,11 +36,9 @@ export const deadLettersRedriveCommand = defineCommand({
       counts === undefined ? 'waiting for another redrive to end' : `${groupedDigits(counts.redriven)} redriven`,
     );
     try {
-      await withBroker(settings, (client) =>
+      await withTopics(settings, (topics) =>
         redrive({
-          client,
-          clock: nodeClock,
-          member: `pulses-cli/${version}`,
+          topics,
           selection: settings,
           replacements,
           onProgress: (at) => {
@@ -67,7 +64,7 @@ async function linesOfFile(path: string): Promise<Uint8Array[]> {
   const lines: Uint8Array[] = [];
   try {
     for await (const { payload } of readLineBlocks(createReadStream(path)))
-      forEachMessage(payload, (start, end) => lines.push(payload.slice(start, end)));
+      forEachMessage({ payload }, (start, end) => lines.push(payload.slice(start, end)));
   } catch (error) {
     if (error instanceof PulsesError) throw error;
     const { code = 'unreadable' } = error as NodeJS.ErrnoException;

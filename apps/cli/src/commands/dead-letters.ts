@@ -1,9 +1,9 @@
 // pulses dead-letters: what was refused, and why.
 
-import type { BrokerReader } from '@pulses/broker-client';
+import type { TopicReader } from '@pulses/connector-api';
 import { booleanSetting, integerKind, optional } from '@pulses/shared-settings';
-import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
+import { connectorCommandSettings, withTopics } from '../connector-access';
 import { findLetters, letterSettings, readLetters, type Letter, type LetterSelection } from '../dead-letters/letters';
 import { readRedrivenMarks } from '../dead-letters/redrive';
 import { groupedDigits, writeListing, type Column, type Row } from '../listing';
@@ -29,7 +29,7 @@ export const deadLettersCommand = defineCommand({
     'JSON shows each message whole, with --raw its bytes as base64. A table escapes every byte that is not plain text. ' +
     `A table ends after ${ROWS_SHOWN_MAX} of them. \`pulses dead-letters redrive\` publishes them again.`,
   settings: {
-    ...brokerCommandSettings,
+    ...connectorCommandSettings,
     ...letterSettings,
     count: optional(integerKind({ min: 1, max: Number.MAX_SAFE_INTEGER }), {
       flag: 'count',
@@ -41,9 +41,9 @@ export const deadLettersCommand = defineCommand({
     const asJson = settings.json || !terminal.isInteractive;
     const countMax = Math.min(settings.count ?? Infinity, asJson ? Infinity : ROWS_SHOWN_MAX);
     const listing = { columns: settings.raw ? [...COLUMNS, RAW_COLUMN] : COLUMNS, asJson, empty: 'no dead letters' };
-    await withBroker(settings, async (client) => {
+    await withTopics(settings, async (topics) => {
       const shown: Row[] = [];
-      for await (const rows of rowsOf(client, settings, settings.raw, countMax)) {
+      for await (const rows of rowsOf(topics, settings, settings.raw, countMax)) {
         if (asJson) await writeListing(terminal, { ...listing, rows });
         else shown.push(...rows);
       }
@@ -54,25 +54,25 @@ export const deadLettersCommand = defineCommand({
 });
 
 async function* rowsOf(
-  client: BrokerReader,
+  topics: TopicReader,
   selection: LetterSelection,
   withRaw: boolean,
   countMax: number,
 ): AsyncGenerator<Row[], void, undefined> {
-  const letters = await findLetters(client, selection.sourceTopic);
-  if (letters === undefined) return;
-  const marks = await readRedrivenMarks(client, letters);
   let count = 0;
-  for await (const some of readLetters(client, letters, selection)) {
-    const rows = some.slice(0, countMax - count).map((letter) => rowOf(letter, marks.has(letter.offset), withRaw));
-    count += rows.length;
-    yield rows;
-    if (count === countMax) return;
+  for (const letters of await findLetters(topics, selection)) {
+    const marks = await readRedrivenMarks(topics, letters);
+    for await (const some of readLetters(topics, letters, selection)) {
+      const rows = some.slice(0, countMax - count).map((letter) => rowOf(letter, marks.has(letter.offset), withRaw));
+      count += rows.length;
+      yield rows;
+      if (count === countMax) return;
+    }
   }
 }
 
 function rowOf(
-  { offset, sourceOffset, reason, detail, timestampS, raw }: Letter,
+  { partition, offset, sourceOffset, reason, detail, timestampS, raw }: Letter,
   redriven: boolean,
   withRaw: boolean,
 ): Row {
@@ -80,7 +80,7 @@ function rowOf(
   const cut = raw.byteLength > RAW_BYTES_SHOWN_MAX ? '…' : '';
   return {
     cells: [
-      groupedDigits(offset),
+      partition === undefined ? groupedDigits(offset) : `${partition}: ${groupedDigits(offset)}`,
       groupedDigits(sourceOffset),
       time,
       reason,
@@ -89,6 +89,7 @@ function rowOf(
       ...(withRaw ? [`${visibleBytes(raw.subarray(0, RAW_BYTES_SHOWN_MAX))}${cut}`] : []),
     ],
     json: visibleJson({
+      partition,
       offset,
       source_offset: sourceOffset,
       time,

@@ -1,19 +1,19 @@
 // pulses export: topics as readable files.
 
-import { findTopic, readBatches, type BrokerClient } from '@pulses/broker-client';
 import { Exporter, type ExportSource } from '@pulses/broker-export';
+import type { TopicReader } from '@pulses/connector-api';
 import { delay } from '@pulses/shared-async';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeFileSystem } from '@pulses/shared-node-platform';
 import type { DirectoryLock } from '@pulses/shared-ports';
 import { booleanSetting, optional, textKind } from '@pulses/shared-settings';
-import { brokerCommandSettings, withBroker } from '../broker-access';
 import { CUT_SHORT_EXIT_CODE, defineCommand } from '../command';
+import { connectorCommandSettings, findPartitions, withTopics } from '../connector-access';
 import { groupedDigits } from '../listing';
 import { writeOutcome } from '../outcome';
 import { startProgress } from '../progress';
 
-const CREDIT_BYTES = 4 * 1024 * 1024;
+const AHEAD_BYTES = 4 * 1024 * 1024;
 /** Between two looks for further messages. A look takes longer with many topics, and so do the pauses. */
 const PAUSE_MS_MIN = 500;
 const PAUSE_MS_MAX = 10_000;
@@ -29,19 +29,19 @@ export const exportCommand = defineCommand({
     'topics, stay. Files are not synchronised; after a power cut export to a new directory. Exit code 130: a signal ' +
     'stopped it before the end.',
   settings: {
-    ...brokerCommandSettings,
+    ...connectorCommandSettings,
     to: optional(textKind, { flag: 'to', description: 'Directory to write: new, or of an earlier export. Required.' }),
     follow: booleanSetting({ flag: 'follow', description: 'Go on with further messages, until a signal ends it.' }),
   },
   async run({ settings, args: topics, terminal, stopSignal }) {
     const { to, follow } = settings;
     if (to === undefined) throw new PulsesError('CONFIG_INVALID', '--to is missing: a directory for the files');
-    return await withBroker(settings, async (client) => {
-      for (const topic of topics) await findTopic(client, topic);
+    return await withTopics(settings, async (reader) => {
+      for (const topic of topics) await findPartitions(reader, topic);
       const lock = await lockDirectory(to);
       try {
         const signal = stopSignal();
-        const source = clientSource(client, topics, signal);
+        const source = exportSource(reader, topics, signal);
         const exporter = await Exporter.open({ fileSystem: nodeFileSystem, source, directory: to, isMirror: false });
         const progress = await startProgress(terminal, nodeClock, progressTextOf(exporter));
         let isWhole = false;
@@ -96,14 +96,14 @@ async function writeOn(exporter: Exporter, signal: AbortSignal): Promise<void> {
 }
 
 /** @param names the topics to export; none for all */
-function clientSource(client: BrokerClient, names: readonly string[], signal: AbortSignal): ExportSource {
+function exportSource(reader: TopicReader, names: readonly string[], signal: AbortSignal): ExportSource {
   return {
     async *topics() {
-      if (names.length === 0) yield await client.listTopics('');
-      for (const name of names) yield [await findTopic(client, name)];
+      if (names.length === 0) yield await reader.topics('');
+      for (const name of names) yield await findPartitions(reader, name);
     },
-    read: ({ topic, incarnation }, fromOffset, untilOffset) =>
-      readBatches(client, { topic, incarnation, fromOffset, untilOffset, creditBytes: CREDIT_BYTES, signal }),
+    read: (partition, fromOffset, untilOffset) =>
+      reader.read(partition, { fromOffset, untilOffset, aheadBytes: AHEAD_BYTES, signal }),
   };
 }
 

@@ -1,11 +1,10 @@
 // pulses groups delete: removes a group, and hands its outputs over.
 
-import { brokerGroupOf } from '@pulses/broker-client';
-import type { StoredGroup } from '@pulses/broker-wire';
+import type { GroupInfo, TopicReader } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
-import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
 import { confirmationSettings, isConfirmed } from '../confirmation';
+import { connectorCommandSettings, withTopics } from '../connector-access';
 import { writeOutcome } from '../outcome';
 
 export const groupsDeleteCommand = defineCommand({
@@ -17,14 +16,14 @@ export const groupsDeleteCommand = defineCommand({
     'that publishes from the source starts there, so no pulse is lost and none is counted twice. Other positions go. ' +
     'A process of the group that still runs is fenced: its next commit or heartbeat is refused with FENCED, and nothing of ' +
     'it is stored. GROUP is a name as groups lists it. The part before the @ will do when only one group has it.',
-  settings: { ...brokerCommandSettings, ...confirmationSettings },
+  settings: { ...connectorCommandSettings, ...confirmationSettings },
   async run({ settings, args: [name = ''], terminal }) {
     // Without a terminal there was never a question, and scripts rely on that.
     const yes = settings.yes || !terminal.canAsk;
     if (!(await isConfirmed({ yes }, terminal, `deletes the group ${name} with its positions`))) return 1;
-    const deleted = await withBroker(settings, async (client) => {
-      const found = findGroup(await client.listGroups(), name);
-      if (!(await client.deleteGroup(found.group))) throw noGroup(name);
+    const deleted = await withTopics(settings, async (topics) => {
+      const found = findGroup(await topics.groups(), name, (group, source) => topics.groupOf(group, source));
+      if (!(await topics.deleteGroup(found.group))) throw noGroup(name);
       return found;
     });
     const { group, sources } = deleted;
@@ -39,10 +38,10 @@ export const groupsDeleteCommand = defineCommand({
 });
 
 /** @throws PulsesError CONFIG_INVALID */
-export function findGroup(groups: readonly StoredGroup[], name: string): StoredGroup {
+export function findGroup(groups: readonly GroupInfo[], name: string, groupOf: TopicReader['groupOf']): GroupInfo {
   const exact = groups.find(({ group }) => group === name);
   if (exact !== undefined) return exact;
-  const [first, ...others] = groups.filter((one) => one.group === brokerGroupOf(name, sourceOf(one, name)));
+  const [first, ...others] = groups.filter((one) => one.group === groupOf(name, sourceOf(one, name, groupOf)));
   if (first === undefined) throw noGroup(name);
   if (others.length === 0) return first;
   const names = [first, ...others].map(({ group }) => group).join(', ');
@@ -50,8 +49,8 @@ export function findGroup(groups: readonly StoredGroup[], name: string): StoredG
 }
 
 /** A name may hold an @ as well, so the source is taken from the group where it owns one. */
-function sourceOf({ group, sources }: StoredGroup, name: string): string {
-  return sources.find((source) => group === brokerGroupOf(name, source)) ?? group.slice(group.lastIndexOf('@') + 1);
+function sourceOf({ group, sources }: GroupInfo, name: string, groupOf: TopicReader['groupOf']): string {
+  return sources.find((source) => group === groupOf(name, source)) ?? group.slice(group.lastIndexOf('@') + 1);
 }
 
 function noGroup(name: string): PulsesError {

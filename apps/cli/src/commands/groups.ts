@@ -1,8 +1,8 @@
 // pulses groups: the consumer groups, and what each may publish.
 
-import type { StoredGroup } from '@pulses/broker-wire';
-import { brokerCommandSettings, withBroker } from '../broker-access';
+import type { GroupInfo } from '@pulses/connector-api';
 import { defineCommand } from '../command';
+import { connectorCommandSettings, withTopics } from '../connector-access';
 import { groupedDigits, writeListing, type Column, type Row } from '../listing';
 import { visibleJson } from '../visible-text';
 
@@ -18,9 +18,9 @@ export const groupsCommand = defineCommand({
   details:
     'The epoch rises each time a member becomes active. The outputs of a source belong to one group: no other group may ' +
     'publish them until groups delete hands them over.',
-  settings: brokerCommandSettings,
+  settings: connectorCommandSettings,
   async run({ settings, terminal }) {
-    const groups = await withBroker(settings, (client) => client.listGroups());
+    const groups = await withTopics(settings, (topics) => topics.groups());
     await writeListing(terminal, {
       columns: COLUMNS,
       rows: groups.map(rowOf),
@@ -31,7 +31,7 @@ export const groupsCommand = defineCommand({
   },
 });
 
-function rowOf({ group, epoch, sources }: StoredGroup): Row {
+function rowOf({ group, epoch, sources }: GroupInfo): Row {
   return {
     cells: [group, groupedDigits(epoch), sources.join(', ')],
     json: visibleJson({ group, epoch, sources }),

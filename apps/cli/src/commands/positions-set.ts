@@ -1,17 +1,14 @@
 // pulses positions set: moves a position of a group that has no active member. The broker checks the offset.
 
-import type { BrokerClient } from '@pulses/broker-client';
-import { columnsOf } from '@pulses/broker-wire';
+import type { PositionName, TopicAdmin } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
-import { nodeClock } from '@pulses/shared-node-platform';
-import type { Clock } from '@pulses/shared-ports';
-import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
 import { confirmationSettings, isConfirmed } from '../confirmation';
+import { connectorCommandSettings, withTopics } from '../connector-access';
 import { holdsMarks } from '../dead-letters/redrive';
 import { groupedDigits } from '../listing';
 import { writeOutcome } from '../outcome';
-import { changePosition, type PositionClient, type PositionName } from '../stored-position';
+import { noPosition, partitionSettings } from '../partitions';
 
 export interface PositionMove extends PositionName {
   readonly offset: number;
@@ -25,12 +22,13 @@ export const positionsSetCommand = defineCommand({
     'Mends a position that lies outside its topic. Refused while the group has an active member. GROUP, TOPIC and NAME are ' +
     'as positions lists them. Messages before OFFSET count as read; those from it on are read again, and their outputs may ' +
     'be published twice. Run audit afterwards.',
-  settings: { ...brokerCommandSettings, ...confirmationSettings },
+  settings: { ...connectorCommandSettings, ...partitionSettings, ...confirmationSettings },
   async run({ settings, args: [group = '', topic = '', name = '', text = ''], terminal }) {
-    const move = { group, topic, name, offset: offsetOf(text) };
+    const { partition } = settings;
+    const move = { group, topic, partition, name, offset: offsetOf(text) };
     const change = `moves ${name} of ${group} to ${move.offset}; outputs of what it reads again may be published twice`;
     if (!(await isConfirmed(settings, terminal, change))) return 1;
-    const from = await withBroker(settings, (client) => movePosition(client, nodeClock, move));
+    const from = await withTopics(settings, (topics) => movePosition(topics, move));
     await writeOutcome(terminal, {
       asJson: settings.json,
       json: { ...move, from },
@@ -42,21 +40,21 @@ export const positionsSetCommand = defineCommand({
 
 /**
  * Answers the offset of before.
- * @throws as `changePosition`; CONFIG_INVALID for marks of redriven letters, which would be lost; OFFSET_OUT_OF_RANGE
+ * @throws as `TopicAdmin.movePosition`; CONFIG_INVALID when there is no such position, and for marks of redriven letters,
+ * which would be lost
  */
 export async function movePosition(
-  client: PositionClient & Pick<BrokerClient, 'commit'>,
-  clock: Clock,
-  move: PositionMove,
+  topics: Pick<TopicAdmin, 'groupOf' | 'movePosition'>,
+  { offset, ...position }: PositionMove,
 ): Promise<number> {
-  const { group, topic, name, offset } = move;
-  if (holdsMarks(group, topic))
-    throw new PulsesError('CONFIG_INVALID', `NAME: '${name}' is not valid: it tells which dead letters were redriven`);
-  const stored = await changePosition(client, clock, move, async ({ incarnation, revision }, groupEpoch) => {
-    const positions = [{ name, expectedRevision: revision, offset, metadata: '' }];
-    await client.commit({ group, groupEpoch, topic, incarnation, positions, ...columnsOf([]) });
-  });
-  return stored.offset;
+  if (holdsMarks(topics, position))
+    throw new PulsesError(
+      'CONFIG_INVALID',
+      `NAME: '${position.name}' is not valid: it tells which dead letters were redriven`,
+    );
+  const before = await topics.movePosition(position, offset);
+  if (before === undefined) throw noPosition(position);
+  return before.offset;
 }
 
 /** @throws PulsesError CONFIG_INVALID */

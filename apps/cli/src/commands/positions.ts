@@ -1,11 +1,10 @@
 // pulses positions: how far the groups are.
 
-import type { BrokerReader } from '@pulses/broker-client';
-import type { StoredPosition, TopicInfo } from '@pulses/broker-wire';
+import type { GroupPosition, TopicReader } from '@pulses/connector-api';
 import { optional, textKind } from '@pulses/shared-settings';
-import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
-import { groupedDigits, writeListing, type Column, type Row } from '../listing';
+import { connectorCommandSettings, withTopics } from '../connector-access';
+import { groupedDigits, partitionText, writeListing, type Column, type Row } from '../listing';
 import { visibleJson } from '../visible-text';
 
 const METADATA_SHOWN_MAX = 60;
@@ -31,14 +30,14 @@ export const positionsCommand = defineCommand({
     'changed. A group carries its source in its name, as in ingestor@source.pulses. Positions that groups delete has left for ' +
     'the next owner of the outputs have no group.',
   settings: {
-    ...brokerCommandSettings,
+    ...connectorCommandSettings,
     group: optional(textKind, { flag: 'group', description: 'Only this group, with or without its source.' }),
     topic: optional(textKind, { flag: 'topic', description: 'Only positions on this topic.' }),
   },
   async run({ settings, terminal }) {
     const { group, topic = '' } = settings;
-    const positions = await withBroker(settings, (client) => readLags(client, topic));
-    const isWanted = ({ group: name }: StoredPosition) =>
+    const positions = await withTopics(settings, (topics) => readLags(topics, topic));
+    const isWanted = ({ group: name }: GroupPosition) =>
       group === undefined || name === group || name.startsWith(`${group}@`);
     await writeListing(terminal, {
       columns: COLUMNS,
@@ -51,28 +50,33 @@ export const positionsCommand = defineCommand({
 });
 
 export interface PositionLag {
-  readonly position: StoredPosition;
+  readonly position: GroupPosition;
   /** Messages from the position to the head; null when the position is of a topic that is gone. */
   readonly lag: number | null;
 }
 
 /** The positions on a topic, or on all ('') with their lags, by group, topic and name. */
-export async function readLags(client: BrokerReader, topic: string): Promise<PositionLag[]> {
-  const positions = await client.readPositions('', topic);
+export async function readLags(topics: TopicReader, topic: string): Promise<PositionLag[]> {
+  const positions = await topics.positions(topic);
   // Read after the positions, so that no lag is below zero.
-  const topics = new Map((await client.listTopics(topic)).map((info) => [info.topic, info]));
+  const ends = new Map((await topics.topics(topic)).map((info) => [endKey(info), info.nextOffset]));
   return positions
-    .map((position) => ({ position, lag: lagOf(position, topics.get(position.topic)) }))
+    .map((position) => ({ position, lag: lagOf(position, ends.get(endKey(position))) }))
     .sort(({ position: one }, { position: other }) => order(sortKey(one), sortKey(other)));
 }
 
-function lagOf({ incarnation, offset }: StoredPosition, info: TopicInfo | undefined): number | null {
-  return info?.incarnation === incarnation ? info.nextOffset - offset : null;
+/** A topic that was made again has another incarnation. */
+function endKey({ topic, incarnation }: { readonly topic: string; readonly incarnation: string }): string {
+  return `${topic}\n${incarnation}`;
+}
+
+function lagOf({ offset }: GroupPosition, end: number | undefined): number | null {
+  return end === undefined ? null : end - offset;
 }
 
 /** Names hold no control characters. */
-function sortKey({ group, topic, name }: StoredPosition): string {
-  return [group, topic, name].join('\n');
+function sortKey({ group, topic, partition = 0, name }: GroupPosition): string {
+  return [group, topic, String(partition).padStart(10, '0'), name].join('\n');
 }
 
 function order(one: string, other: string): number {
@@ -80,18 +84,18 @@ function order(one: string, other: string): number {
 }
 
 export function positionRow({ position, lag }: PositionLag): Row {
-  const { group, topic, incarnation, name, offset, revision, metadata } = position;
+  const { group, topic, partition, incarnation, name, offset, revision, metadata } = position;
   const shown = metadata.length > METADATA_SHOWN_MAX ? `${metadata.slice(0, METADATA_SHOWN_MAX)}…` : metadata;
   return {
     cells: [
       group === '' ? LEFT_BY_OWNER : group,
-      topic,
+      partitionText(topic, partition),
       name,
       groupedDigits(offset),
       lag === null ? '–' : groupedDigits(lag),
-      groupedDigits(revision),
+      revision === undefined ? '–' : groupedDigits(revision),
       shown,
     ],
-    json: visibleJson({ group, topic, name, offset, lag, revision, metadata, incarnation }),
+    json: visibleJson({ group, topic, partition, name, offset, lag, revision, metadata, incarnation }),
   };
 }

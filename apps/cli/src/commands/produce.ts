@@ -1,11 +1,11 @@
 // pulses produce: lines of standard input to a topic, each stored once.
 
-import { Producer } from '@pulses/broker-client';
+import { tenantKeyOf, type LineProducer } from '@pulses/connector-api';
 import { RetryNews } from '@pulses/shared-async';
-import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
+import { nodeClock } from '@pulses/shared-node-platform';
 import type { Timer } from '@pulses/shared-ports';
-import { brokerCommandSettings, connectorOf } from '../broker-access';
 import { CUT_SHORT_EXIT_CODE, defineCommand } from '../command';
+import { connectorCommandSettings, toolsOf } from '../connector-access';
 import { readLineBlocks } from '../line-input';
 import { groupedDigits } from '../listing';
 import { startProgress } from '../progress';
@@ -27,11 +27,22 @@ export const produceCommand = defineCommand({
   details:
     'Each line is a message, stored once however often the connection breaks. A CR before the line end is not part of it, ' +
     'an empty line is none, an unterminated last line is one. Prints how many messages were acknowledged, which means on disk.',
-  settings: brokerCommandSettings,
+  settings: connectorCommandSettings,
   async run({ settings, args: [topic = ''], terminal, stopSignal }) {
-    const connect = await connectorOf(settings);
-    // Connects first, so an unreachable broker fails before a line is read.
-    const first = await connect();
+    const tools = await toolsOf(settings);
+    const news = new RetryNews(nodeClock);
+    let note = (text: string) => {
+      terminal.note(text);
+    };
+    const producer = await tools.openProducer({
+      topic,
+      keyOf: tenantKeyOf(),
+      // An unreachable system fails before a line is read.
+      isPatient: false,
+      onRetry: (error, attempt) => {
+        if (news.isNews(error.message, attempt)) note(visibleText(`pulses: ${error.message}; trying again`));
+      },
+    });
     const stop = stopSignal();
     const totals: Totals = { acknowledged: 0 };
     const startMs = nodeClock.monotonicMs();
@@ -40,21 +51,12 @@ export const produceCommand = defineCommand({
       const rate = Math.round(totals.acknowledged / seconds);
       return `${groupedDigits(totals.acknowledged)} acknowledged · ${groupedDigits(rate)}/s`;
     });
-    const unused = [first];
-    const news = new RetryNews(nodeClock);
-    const producer = new Producer({
-      connect: async () => unused.pop() ?? connect(),
-      topic,
-      clock: nodeClock,
-      random: nodeRandom,
-      onRetry: (error, attempt) => {
-        if (news.isNews(error.message, attempt)) progress.note(visibleText(`pulses: ${error.message}; trying again`));
-      },
-    });
+    note = (text) => {
+      progress.note(text);
+    };
     try {
       await produce(producer, terminal.input(stop), totals, stop);
     } finally {
-      for (const client of unused) client.close();
       progress.stop();
       await terminal.write(
         settings.json || !terminal.isInteractive
@@ -72,7 +74,7 @@ export const produceCommand = defineCommand({
 
 /** Resolves once everything is acknowledged, or after a stop. @throws PulsesError MESSAGE_TOO_LARGE, and the producer's */
 async function produce(
-  producer: Producer,
+  producer: LineProducer,
   input: AsyncIterable<Uint8Array>,
   totals: Totals,
   stop: AbortSignal,

@@ -3,21 +3,19 @@
 // Guarantees: each pulse of the range counts once, read as the ingestor reads it. Bounds: the bytes on their way, and
 // KEYS_MAX sums.
 
-import { findTopic, readBatches, type BrokerReader } from '@pulses/broker-client';
-import type { RecordBatch, TopicInfo } from '@pulses/broker-wire';
+import { forEachMessage, type PartitionInfo, type StoredBatch, type TopicReader } from '@pulses/connector-api';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
 import { createPulseReader, formatAmount } from '@pulses/shared-pulse-model';
 import { optional, textKind, textSetting } from '@pulses/shared-settings';
-import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
-import { forEachMessage } from '../each-message';
+import { connectorCommandSettings, findPartitions, withTopics } from '../connector-access';
 import { groupedDigits, writeListing } from '../listing';
 import { startProgress } from '../progress';
 import { KeySelection, type LabelsAskedFor } from '../sums/key-selection';
 import { SUM_COLUMNS, sumRow } from '../sums/sum-listing';
 import { Sums } from '../sums/sums';
 
-const CREDIT_BYTES = 4 * 1024 * 1024;
+const AHEAD_BYTES = 4 * 1024 * 1024;
 const KEYS_MAX = 1_000_000;
 
 export const sourceCommand = defineCommand({
@@ -27,7 +25,7 @@ export const sourceCommand = defineCommand({
     'Reads each message up to the one that was the last when it started, grouped yet or not, and needs no ingestor. ' +
     'Invalid messages are left out; their number is a note on standard error.',
   settings: {
-    ...brokerCommandSettings,
+    ...connectorCommandSettings,
     sourceTopic: textSetting({ flag: 'source-topic', default: 'source.pulses', description: 'Topic of the pulses.' }),
     tenant: optional(textKind, { flag: 'tenant', description: 'Only pulses of this tenant.' }),
     sku: optional(textKind, { flag: 'sku', description: 'Only pulses of this SKU.' }),
@@ -37,9 +35,9 @@ export const sourceCommand = defineCommand({
     const signal = stopSignal();
     const progress = await startProgress(terminal, nodeClock, () => `${groupedDigits(summary.messages)} messages read`);
     try {
-      await withBroker(settings, async (client) => {
-        const topic = await findTopic(client, settings.sourceTopic);
-        await summarize(client, topic, summary, signal);
+      await withTopics(settings, async (topics) => {
+        for (const partition of await findPartitions(topics, settings.sourceTopic))
+          await summarize(topics, partition, summary, signal);
       });
     } finally {
       progress.stop();
@@ -56,15 +54,16 @@ export const sourceCommand = defineCommand({
   },
 });
 
-/** Adds the topic's messages, from the first that is kept. @throws PulsesError of the stream and of the summary */
+/** Adds the partition's messages, from the first that is kept. @throws PulsesError of the stream and of the summary */
 async function summarize(
-  client: BrokerReader,
-  { topic, incarnation, startOffset: fromOffset, nextOffset: untilOffset }: TopicInfo,
+  topics: TopicReader,
+  partition: PartitionInfo,
   summary: SourceSummary,
   signal: AbortSignal,
 ): Promise<void> {
-  const range = { topic, incarnation, fromOffset, untilOffset, creditBytes: CREDIT_BYTES, signal };
-  for await (const batches of readBatches(client, range)) for (const batch of batches) summary.add(batch);
+  const { startOffset: fromOffset, nextOffset: untilOffset } = partition;
+  const range = { fromOffset, untilOffset, aheadBytes: AHEAD_BYTES, signal };
+  for await (const batches of topics.read(partition, range)) for (const batch of batches) summary.add(batch);
 }
 
 /** The sums of the messages that were added. */
@@ -90,9 +89,9 @@ export class SourceSummary {
   }
 
   /** @throws PulsesError CONFIG_INVALID when there are too many keys */
-  add({ payload }: RecordBatch): void {
-    forEachMessage(payload, (start, end) => {
-      this.#addMessage(payload, start, end);
+  add(batch: StoredBatch): void {
+    forEachMessage(batch, (start, end) => {
+      this.#addMessage(batch.payload, start, end);
     });
   }
 

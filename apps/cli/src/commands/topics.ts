@@ -1,10 +1,10 @@
 // pulses topics: what the broker holds.
 
-import type { TopicInfo } from '@pulses/broker-wire';
+import type { PartitionInfo } from '@pulses/connector-api';
 import { optional, textKind } from '@pulses/shared-settings';
-import { brokerCommandSettings, withBroker } from '../broker-access';
 import { defineCommand } from '../command';
-import { groupedDigits, writeListing, type Column, type Row } from '../listing';
+import { connectorCommandSettings, withTopics } from '../connector-access';
+import { groupedDigits, partitionText, writeListing, type Column, type Row } from '../listing';
 import { visibleJson } from '../visible-text';
 import { readLags, type PositionLag } from './positions';
 
@@ -28,17 +28,17 @@ export const topicsCommand = defineCommand({
     'An empty topic shows as first the offset of its next message. ' +
     "Also each group's lag by its foremost position; `pulses positions` lists all.",
   settings: {
-    ...brokerCommandSettings,
+    ...connectorCommandSettings,
     prefix: optional(textKind, { flag: 'prefix', description: 'Only topics whose name starts with this.' }),
   },
   async run({ settings, terminal }) {
-    const { topics, lags } = await withBroker(settings, async (client) => {
-      const positions = await readLags(client, '');
-      return { topics: await client.listTopics(settings.prefix ?? ''), lags: groupLagsByTopic(positions) };
+    const { topics, lags } = await withTopics(settings, async (reader) => {
+      const positions = await readLags(reader, '');
+      return { topics: await reader.topics(settings.prefix ?? ''), lags: groupLagsByIncarnation(positions) };
     });
     await writeListing(terminal, {
       columns: COLUMNS,
-      rows: topics.map((info) => topicRow(info, lags.get(info.topic) ?? new Map())),
+      rows: topics.map((info) => topicRow(info, lags.get(info.incarnation) ?? new Map())),
       asJson: settings.json,
       empty: 'no topics',
     });
@@ -46,30 +46,30 @@ export const topicsCommand = defineCommand({
   },
 });
 
-/** By topic, then group: messages that the group's foremost position is behind. */
-export function groupLagsByTopic(positions: readonly PositionLag[]): Map<string, Map<string, number>> {
-  const byTopic = new Map<string, Map<string, number>>();
+/** By incarnation, then group: messages that the group's foremost position is behind. */
+export function groupLagsByIncarnation(positions: readonly PositionLag[]): Map<string, Map<string, number>> {
+  const byIncarnation = new Map<string, Map<string, number>>();
   for (const { position, lag } of positions) {
     // Positions that a deleted owner has left are no group's.
     if (lag === null || position.group === '') continue;
-    const lags = byTopic.get(position.topic) ?? new Map<string, number>();
+    const lags = byIncarnation.get(position.incarnation) ?? new Map<string, number>();
     lags.set(position.group, Math.min(lag, lags.get(position.group) ?? Infinity));
-    byTopic.set(position.topic, lags);
+    byIncarnation.set(position.incarnation, lags);
   }
-  return byTopic;
+  return byIncarnation;
 }
 
 /** An empty topic continues at its first offset: none is before it that could be read. */
-export function topicRow(info: TopicInfo, lags: ReadonlyMap<string, number>): Row {
-  const { topic, incarnation, startOffset, nextOffset, bytes } = info;
+export function topicRow(info: PartitionInfo, lags: ReadonlyMap<string, number>): Row {
+  const { topic, partition, incarnation, startOffset, nextOffset, bytes } = info;
   const messages = nextOffset - startOffset;
   const last = messages === 0 ? null : nextOffset - 1;
   const [firstTime, lastTime] = [timeText(info.firstTimestampMs), timeText(info.lastTimestampMs)];
   return {
     cells: [
-      topic,
+      partitionText(topic, partition),
       groupedDigits(messages),
-      groupedDigits(bytes),
+      bytes === undefined ? '–' : groupedDigits(bytes),
       `${startOffset}`,
       `${last ?? '–'}`,
       firstTime ?? '–',
@@ -79,6 +79,7 @@ export function topicRow(info: TopicInfo, lags: ReadonlyMap<string, number>): Ro
     ],
     json: visibleJson({
       topic,
+      partition,
       messages,
       bytes,
       first_offset: startOffset,
@@ -91,7 +92,7 @@ export function topicRow(info: TopicInfo, lags: ReadonlyMap<string, number>): Ro
   };
 }
 
-/** 0 stands for no message. */
-function timeText(timeMs: number): string | null {
+/** 0 stands for no message, undefined for a system that does not tell. */
+function timeText(timeMs = 0): string | null {
   return timeMs === 0 ? null : new Date(timeMs).toISOString();
 }

@@ -1,7 +1,6 @@
 // pulses totals: exact sums of the grouped pulses.
 
-import { brokerAddressOf, withConnections, type BrokerReader } from '@pulses/broker-client';
-import type { TopicInfo } from '@pulses/broker-wire';
+import type { PartitionInfo, TopicReader } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock } from '@pulses/shared-node-platform';
 import { encodeTenant, formatAmount, groupedTopic, topicKindOf } from '@pulses/shared-pulse-model';
@@ -14,8 +13,8 @@ import {
   optional,
   textKind,
 } from '@pulses/shared-settings';
-import { brokerCommandSettings, clientOptionsOf } from '../broker-access';
 import { defineCommand } from '../command';
+import { connectorCommandSettings, withConnections } from '../connector-access';
 import { writeListing } from '../listing';
 import { readLiveSums } from '../live-sums';
 import { startProgress } from '../progress';
@@ -34,7 +33,7 @@ export const totalsCommand = defineCommand({
     'Reads the grouped topics up to the messages that were the last when it started. Of more than 4,000,000 keys ' +
     '(tenant, SKU, unit), --tenant or --sku has to choose.',
   settings: {
-    ...brokerCommandSettings,
+    ...connectorCommandSettings,
     tenant: optional(textKind, { flag: 'tenant', description: 'Only pulses of this tenant.' }),
     sku: optional(textKind, { flag: 'sku', description: 'Only pulses of this SKU.' }),
     unit: optional(textKind, { flag: 'unit', description: 'Only pulses in this unit.' }),
@@ -89,9 +88,8 @@ export const totalsCommand = defineCommand({
     );
     const progress = await startProgress(terminal, nodeClock, () => reading.progress);
     try {
-      const options = clientOptionsOf(await brokerAddressOf(settings));
-      await withConnections(options, tenant === undefined ? CONNECTIONS : 1, async (clients) => {
-        await reading.read(clients, await groupedTopics(clients[0] as BrokerReader, tenant));
+      await withConnections(settings, tenant === undefined ? CONNECTIONS : 1, async (connections) => {
+        await reading.read(connections, await groupedPartitions(connections[0] as TopicReader, tenant));
       });
     } finally {
       progress.stop();
@@ -106,9 +104,7 @@ export const totalsCommand = defineCommand({
   },
 });
 
-async function groupedTopics(client: BrokerReader, tenant: string | undefined): Promise<TopicInfo[]> {
-  const only = tenant === undefined ? undefined : groupedTopic(encodeTenant(Buffer.from(tenant)));
-  return (await client.listTopics(only ?? 'tenants.')).filter(({ topic }) =>
-    only === undefined ? topicKindOf(topic) === 'grouped' : topic === only,
-  );
+async function groupedPartitions(topics: TopicReader, tenant: string | undefined): Promise<PartitionInfo[]> {
+  if (tenant !== undefined) return await topics.partitions(groupedTopic(encodeTenant(Buffer.from(tenant))));
+  return (await topics.topics('tenants.')).filter(({ topic }) => topicKindOf(topic) === 'grouped');
 }

@@ -5,24 +5,26 @@
 // and overtaken is fenced (FENCED).
 // Bounds: `COMMIT_BYTES_MAX` and one more message.
 
-import { brokerGroupOf, type BrokerClient } from '@pulses/broker-client';
-import { columnsOf, MESSAGE_BYTES_MAX, type TopicInfo } from '@pulses/broker-wire';
+import { MESSAGE_BYTES_MAX } from '@pulses/broker-wire';
+import {
+  tenantKeyOf,
+  type MarkedPublisher,
+  type PartitionInfo,
+  type TopicAdmin,
+  type TopicReader,
+} from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
-import type { Clock, Timer } from '@pulses/shared-ports';
 import { findLetters, readLetters, type Letter, type LetterSelection } from './letters';
 import { createRedrivenMarks, fitOneCommit, type RedrivenMarks } from './redriven-marks';
 
 const GROUP = 'redrive';
-const LEASE_MS = 10_000;
-const HEARTBEATS_A_LEASE = 4;
 const COMMIT_BYTES_MAX = 1024 * 1024;
 const COMMIT_LETTERS_MAX = 4096;
 const LINE_FEED = Buffer.from('\n');
+const NO_MESSAGES = new Uint8Array(0);
 
 export interface RedriveOptions {
-  readonly client: BrokerClient;
-  readonly clock: Clock;
-  readonly member: string;
+  readonly topics: TopicAdmin;
   readonly selection: LetterSelection;
   /** Messages to publish in place of the letters chosen, one for each. */
   readonly replacements?: readonly Uint8Array[] | undefined;
@@ -39,65 +41,56 @@ export interface RedriveCounts {
 }
 
 /** Whether positions of the group on the topic are marks of redriven letters. */
-export function holdsMarks(group: string, topic: string): boolean {
-  return group === brokerGroupOf(GROUP, topic);
+export function holdsMarks(
+  topics: Pick<TopicReader, 'groupOf'>,
+  { group, topic }: { readonly group: string; readonly topic: string },
+): boolean {
+  return group === topics.groupOf(GROUP, topic);
 }
 
-/** Which letters of a source were redriven. @throws PulsesError PROTOCOL_VIOLATION */
-export async function readRedrivenMarks(
-  client: Pick<BrokerClient, 'readPositions'>,
-  letters: TopicInfo,
-): Promise<RedrivenMarks> {
-  const positions = await client.readPositions(brokerGroupOf(GROUP, letters.topic), letters.topic);
-  return createRedrivenMarks(positions.filter(({ incarnation }) => incarnation === letters.incarnation));
+/** Which letters of a partition were redriven. @throws PulsesError PROTOCOL_VIOLATION */
+export async function readRedrivenMarks(topics: TopicReader, letters: PartitionInfo): Promise<RedrivenMarks> {
+  const group = topics.groupOf(GROUP, letters.topic);
+  const positions = await topics.positions(letters.topic);
+  return createRedrivenMarks(
+    positions.filter((stored) => stored.group === group && stored.incarnation === letters.incarnation),
+  );
 }
 
 /** @throws PulsesError CONFIG_INVALID when there are not as many replacements as letters, TOPIC_UNKNOWN, FENCED, the connection's */
 export async function redrive(options: RedriveOptions): Promise<RedriveCounts> {
-  const { client, clock, member, selection, replacements } = options;
+  const { topics, selection, replacements } = options;
   const counts: RedriveCounts = { selected: 0, redriven: 0, redrivenBefore: 0 };
-  const letters = await findLetters(client, selection.sourceTopic);
-  if (replacements !== undefined) await checkCount(client, letters, selection, replacements.length);
-  if (letters === undefined) return counts;
-
-  const group = brokerGroupOf(GROUP, letters.topic);
-  // As publisher: the marks of a group that was deleted come with the outputs.
-  const groupEpoch = await client.joinAsPublisher(group, member, LEASE_MS, letters.topic);
-  let heartbeat: Timer | undefined;
-  // A lost lease shows at the next commit.
-  const beat = () => {
-    heartbeat = clock.setTimer(LEASE_MS / HEARTBEATS_A_LEASE, () => {
-      client.heartbeat(group, groupEpoch).then(beat, () => undefined);
-    });
-  };
-  beat();
-  try {
-    options.onProgress(counts);
-    const publish = publisherOf(
-      options,
-      letters,
-      await readRedrivenMarks(client, letters),
-      { group, groupEpoch },
-      counts,
-    );
-    for await (const some of readLetters(client, letters, selection))
-      for (const letter of some) await publish.add(letter);
-    await publish.flush();
-    await publish.raiseMarks();
-    await client.leaveGroup(group, groupEpoch);
-  } finally {
-    heartbeat?.cancel();
-  }
+  const partitions = await findLetters(topics, selection);
+  if (replacements !== undefined) await checkCount(topics, partitions, selection, replacements.length);
+  for (const letters of partitions) await redrivePartition(options, letters, counts);
   return counts;
 }
 
-function publisherOf(
-  { client, selection, replacements, onProgress }: RedriveOptions,
-  { topic, incarnation }: TopicInfo,
-  marks: RedrivenMarks,
-  membership: { readonly group: string; readonly groupEpoch: number },
-  counts: RedriveCounts,
-) {
+async function redrivePartition(options: RedriveOptions, letters: PartitionInfo, counts: RedriveCounts): Promise<void> {
+  const { topics, selection, onProgress } = options;
+  const publisher = await topics.openMarkedPublisher({
+    group: topics.groupOf(GROUP, letters.topic),
+    marked: letters,
+    topic: selection.sourceTopic,
+    keyOf: tenantKeyOf(),
+  });
+  try {
+    onProgress(counts);
+    const publish = publisherOf(options, publisher, counts);
+    for await (const some of readLetters(topics, letters, selection))
+      for (const letter of some) await publish.add(letter);
+    await publish.flush();
+    await publish.raiseMarks();
+  } catch (error) {
+    await publisher.close().catch(() => undefined);
+    throw error;
+  }
+  await publisher.close();
+}
+
+function publisherOf({ replacements, onProgress }: RedriveOptions, publisher: MarkedPublisher, counts: RedriveCounts) {
+  const marks = createRedrivenMarks(publisher.positions);
   let offsets: number[] = [];
   let messages: Uint8Array[] = [];
   let bytes = 0;
@@ -106,8 +99,7 @@ function publisherOf(
     if (offsets.length === 0) return;
     const positions = marks.changes(offsets);
     const payload = Buffer.concat(messages.flatMap((message) => [message, LINE_FEED]));
-    const appends = [{ topic: selection.sourceTopic, recordCount: offsets.length, payload }];
-    await client.commit({ ...membership, topic, incarnation, positions, ...columnsOf(appends) });
+    await publisher.publish(payload, offsets.length, positions);
     marks.stored(positions);
     counts.redriven += offsets.length;
     [offsets, messages, bytes] = [[], [], 0];
@@ -118,7 +110,7 @@ function publisherOf(
     flush,
     async raiseMarks(): Promise<void> {
       for (let positions = marks.raises(); positions.length > 0; positions = marks.raises()) {
-        await client.commit({ ...membership, topic, incarnation, positions, ...columnsOf([]) });
+        await publisher.publish(NO_MESSAGES, 0, positions);
         marks.stored(positions);
       }
     },
@@ -146,13 +138,14 @@ function checkMessage(message: Uint8Array, offset: number): void {
 }
 
 async function checkCount(
-  client: BrokerClient,
-  letters: TopicInfo | undefined,
+  topics: TopicReader,
+  partitions: readonly PartitionInfo[],
   selection: LetterSelection,
   given: number,
 ): Promise<void> {
   let selected = 0;
-  if (letters !== undefined) for await (const some of readLetters(client, letters, selection)) selected += some.length;
+  for (const letters of partitions)
+    for await (const some of readLetters(topics, letters, selection)) selected += some.length;
   if (selected !== given)
     throw new PulsesError(
       'CONFIG_INVALID',

@@ -1,14 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import {
-  METADATA_BYTES_MAX,
-  POSITIONS_PER_COMMIT_MAX,
-  type PositionChange,
-  type StoredPosition,
-} from '@pulses/broker-wire';
+import { METADATA_BYTES_MAX, POSITIONS_PER_COMMIT_MAX } from '@pulses/broker-wire';
+import type { GroupPosition, MarkChange } from '@pulses/connector-api';
 import fc from 'fast-check';
 import { createRedrivenMarks, fitOneCommit, LETTERS_PER_MARK } from './redriven-marks';
 
-const stored = (changes: readonly PositionChange[]): StoredPosition[] =>
+const stored = (changes: readonly MarkChange[]): GroupPosition[] =>
   changes.map(({ name, expectedRevision, offset, metadata }) => {
     return { group: 'g', topic: 't', incarnation: 'i', name, offset, metadata, revision: expectedRevision + 1 };
   });
@@ -63,7 +59,7 @@ describe('the marks of redriven letters', () => {
   it('all move up to the last redriven letter, in commits that the broker takes, and stay marks', () => {
     const offsets = Array.from({ length: POSITIONS_PER_COMMIT_MAX + 2 }, (_, index) => index * LETTERS_PER_MARK + 7);
     const marks = createRedrivenMarks(stored(createRedrivenMarks([]).changes(offsets)));
-    const raised: PositionChange[][] = [];
+    const raised: MarkChange[][] = [];
     for (let changes = marks.raises(); changes.length > 0; changes = marks.raises()) {
       raised.push(changes);
       marks.stored(changes);

@@ -8,12 +8,8 @@
 // comes after the lowest one.
 // Bounds: one position for each LETTERS_PER_MARK letters of which one was redriven. Deleting the topic deletes them.
 
-import {
-  METADATA_BYTES_MAX,
-  POSITIONS_PER_COMMIT_MAX,
-  type PositionChange,
-  type StoredPosition,
-} from '@pulses/broker-wire';
+import { METADATA_BYTES_MAX, POSITIONS_PER_COMMIT_MAX } from '@pulses/broker-wire';
+import type { GroupPosition, MarkChange } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 
 /** 2 KiB of bits, 2.7 KiB as base64. */
@@ -24,11 +20,11 @@ const NAME = 'letters ';
 export interface RedrivenMarks {
   has(offset: number): boolean;
   /** The changes that mark these letters, none of which is marked. */
-  changes(offsets: readonly number[]): PositionChange[];
+  changes(offsets: readonly number[]): MarkChange[];
   /** Changes of one commit that move lower positions up to the highest, so that retention stops at none; [] at last. */
-  raises(): PositionChange[];
+  raises(): MarkChange[];
   /** The changes are stored. */
-  stored(changes: readonly PositionChange[]): void;
+  stored(changes: readonly MarkChange[]): void;
 }
 
 interface Mark {
@@ -38,9 +34,12 @@ interface Mark {
 }
 
 /** @throws PulsesError PROTOCOL_VIOLATION when a position is not one of these */
-export function createRedrivenMarks(positions: readonly StoredPosition[]): RedrivenMarks {
+export function createRedrivenMarks(positions: readonly GroupPosition[]): RedrivenMarks {
   const marks = new Map<string, Mark>(
-    positions.map(({ name, revision, offset, metadata }) => [name, { revision, offset, bits: bitsOf(name, metadata) }]),
+    positions.map(({ name, revision = 0, offset, metadata }) => [
+      name,
+      { revision, offset, bits: bitsOf(name, metadata) },
+    ]),
   );
   return {
     has(offset) {
@@ -81,7 +80,7 @@ export function fitOneCommit(first: number, last: number): boolean {
   return markOf(last) - markOf(first) < POSITIONS_PER_COMMIT_MAX;
 }
 
-function changeTo([name, { revision, offset, bits }]: readonly [string, Mark]): PositionChange {
+function changeTo([name, { revision, offset, bits }]: readonly [string, Mark]): MarkChange {
   return { name, expectedRevision: revision, offset, metadata: bits.toString('base64') };
 }
 

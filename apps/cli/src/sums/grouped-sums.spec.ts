@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { BrokerReader, FetchEvent } from '@pulses/broker-client';
-import type { TopicInfo } from '@pulses/broker-wire';
+import type { Partition, PartitionInfo, ReadRange, StoredBatch } from '@pulses/connector-api';
 import { formatAmount } from '@pulses/shared-pulse-model';
 import { GroupedSums } from './grouped-sums';
 
@@ -10,12 +9,16 @@ const ID = 'f30026f8-3a33-8c94-8000-0000001a2b3c';
 const line = (tenant: string, sku: string, amount: string, timestamp = 1) =>
   `{"object_id":"${ID}","tenant_id":"${tenant}","product_sku":"${sku}","use_unit":"h","used_amount":${amount},"timestamp":${timestamp},"source_offset":5}`;
 
-const infoOf = (topic: string, lines: readonly string[], startOffset = 0): TopicInfo =>
-  ({ topic, incarnation: '', startOffset, nextOffset: startOffset + lines.length }) as TopicInfo;
+const infoOf = (topic: string, lines: readonly string[], startOffset = 0): PartitionInfo => ({
+  topic,
+  incarnation: '',
+  startOffset,
+  nextOffset: startOffset + lines.length,
+});
 
 /** A connection to topics, which come two messages a batch in memory that is wiped behind them. */
 class MemoryReader {
-  readonly credits: number[] = [];
+  readonly aheads: number[] = [];
   openMax = 0;
   #open = 0;
   readonly #topics: ReadonlyMap<string, readonly string[]>;
@@ -24,31 +27,23 @@ class MemoryReader {
     this.#topics = topics;
   }
 
-  get client(): BrokerReader {
-    return { fetch: this.#fetch.bind(this) } as unknown as BrokerReader;
-  }
-
-  #fetch(topic: string, _incarnation: string, fromOffset: number, creditBytes: number) {
+  async *read(
+    { topic }: Partition,
+    { fromOffset, aheadBytes }: ReadRange,
+  ): AsyncGenerator<readonly StoredBatch[], void, undefined> {
     const lines = this.#topics.get(topic) ?? [];
-    this.credits.push(creditBytes);
+    this.aheads.push(aheadBytes);
     this.#open += 1;
     this.openMax = Math.max(this.openMax, this.#open);
-    let [next, isOpen] = [0, true];
-    let lent = Buffer.alloc(0);
-    return {
-      nextAll: (): Promise<FetchEvent[]> => {
-        lent.fill('x');
-        const some = lines.slice(next, next + 2);
-        lent = Buffer.from(some.map((one) => `${one}\n`).join(''));
-        const batch = { baseOffset: fromOffset + next, recordCount: some.length, timestampMs: 0, payload: lent };
-        next += some.length;
-        return Promise.resolve([{ kind: 'records', batch }]);
-      },
-      close: () => {
-        if (isOpen) this.#open -= 1;
-        isOpen = false;
-      },
-    };
+    for (let next = 0; next < lines.length; next += 2) {
+      const some = lines.slice(next, next + 2);
+      const payload = Buffer.from(some.map((one) => `${one}\n`).join(''));
+      yield await Promise.resolve([
+        { baseOffset: fromOffset + next, recordCount: some.length, timestampMs: 0, payload },
+      ]);
+      payload.fill('x');
+    }
+    this.#open -= 1;
   }
 }
 
@@ -69,7 +64,7 @@ describe('the sums of grouped topics', () => {
       line('b', 'vm', '-5'),
     ];
     const reading = new GroupedSums(() => true);
-    await reading.read([new MemoryReader(new Map([['t', lines]])).client], [infoOf('t', lines)]);
+    await reading.read([new MemoryReader(new Map([['t', lines]]))], [infoOf('t', lines)]);
     expect(rowsOf(reading)).toEqual([
       ['a', 'vm', '100000000000000000102.069999999999999999999999999999', 5],
       ['b', 'vm', '-5', 1],
@@ -81,7 +76,7 @@ describe('the sums of grouped topics', () => {
   it('leave out what does not count', async () => {
     const lines = [line('a', 'vm', '1', 1), line('a', 'vm', '2', 2), line('a', 'vm', '4', 3)];
     const reading = new GroupedSums(({ timestamp }) => timestamp !== 2);
-    await reading.read([new MemoryReader(new Map([['t', lines]])).client], [infoOf('t', lines)]);
+    await reading.read([new MemoryReader(new Map([['t', lines]]))], [infoOf('t', lines)]);
     expect(rowsOf(reading)).toEqual([['a', 'vm', '5', 2]]);
   });
 
@@ -89,7 +84,7 @@ describe('the sums of grouped topics', () => {
     const lines = [line('a', 'vm', '1'), line('a', 'vm', '2'), line('a', 'vm', '3'), line('a', 'vm', '"4"')];
     const reading = new GroupedSums(() => true);
     await expect(
-      reading.read([new MemoryReader(new Map([['t', lines]])).client], [infoOf('t', lines, 40)]),
+      reading.read([new MemoryReader(new Map([['t', lines]]))], [infoOf('t', lines, 40)]),
     ).rejects.toMatchObject({
       code: 'OUTPUT_INVALID',
       message: expect.stringMatching(/^t, offset 43: a grouped pulse is not valid: used_amount/) as unknown,
@@ -106,15 +101,15 @@ describe('the sums of grouped topics', () => {
     const connections = [1, 2, 3].map(() => new MemoryReader(topics));
     const reading = new GroupedSums(() => true);
     await reading.read(
-      connections.map(({ client }) => client),
+      connections,
       [...topics].map(([topic, lines]) => infoOf(topic, lines)),
     );
     expect(rowsOf(reading)).toHaveLength(100);
-    for (const { credits, openMax } of connections) {
-      expect(credits.length).toBeGreaterThan(20);
+    for (const { aheads, openMax } of connections) {
+      expect(aheads.length).toBeGreaterThan(20);
       // The read-ahead of a connection is bounded by both.
       expect(openMax).toBeLessThanOrEqual(12);
-      expect(Math.max(...credits)).toBeLessThanOrEqual(512 * 1024);
+      expect(Math.max(...aheads)).toBeLessThanOrEqual(512 * 1024);
     }
   });
 });

@@ -1,21 +1,21 @@
-// Exact sums of grouped topics, several topics at a time.
+// Exact sums of grouped topics, several partitions at a time.
 //
-// Guarantees: each message of the topics is read once. Bounds: for each connection, the credit of TOPICS_PER_CONNECTION
-// topics; and the sums.
+// Guarantees: each message of the topics is read once. Bounds: for each connection, the read-ahead of
+// PARTITIONS_PER_CONNECTION partitions; and the sums.
 
-import { readBatches, type BrokerReader } from '@pulses/broker-client';
-import type { RecordBatch, TopicInfo } from '@pulses/broker-wire';
+import { forEachMessage, type PartitionInfo, type StoredBatch, type TopicReader } from '@pulses/connector-api';
 import { mapConcurrent } from '@pulses/shared-async';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { nodeRandom } from '@pulses/shared-node-platform';
 import { createGroupedReader, type GroupedReader } from '@pulses/shared-pulse-model';
-import { forEachMessage } from '../each-message';
 import { groupedDigits } from '../listing';
 import { Sums } from './sums';
 
-const TOPICS_PER_CONNECTION = 4;
-const CREDIT_BYTES = 512 * 1024;
+const PARTITIONS_PER_CONNECTION = 4;
+const AHEAD_BYTES = 512 * 1024;
 const KEYS_MAX = 4_000_000;
+
+type PartitionReader = Pick<TopicReader, 'read'>;
 
 export class GroupedSums {
   readonly sums = new Sums({ keysMax: KEYS_MAX, random: nodeRandom });
@@ -34,23 +34,24 @@ export class GroupedSums {
   }
 
   /** @throws PulsesError of the connections; OUTPUT_INVALID; CONFIG_INVALID when there are too many keys */
-  async read(clients: readonly BrokerReader[], topics: readonly TopicInfo[]): Promise<void> {
-    this.#of = topics.reduce((sum, { startOffset, nextOffset }) => sum + nextOffset - startOffset, 0);
-    await mapConcurrent(topics.entries(), TOPICS_PER_CONNECTION * clients.length, ([index, info]) =>
-      this.#readTopic(clients[index % clients.length] as BrokerReader, info),
+  async read(connections: readonly PartitionReader[], partitions: readonly PartitionInfo[]): Promise<void> {
+    this.#of = partitions.reduce((sum, { startOffset, nextOffset }) => sum + nextOffset - startOffset, 0);
+    await mapConcurrent(partitions.entries(), PARTITIONS_PER_CONNECTION * connections.length, ([index, info]) =>
+      this.#readPartition(connections[index % connections.length] as PartitionReader, info),
     );
   }
 
-  async #readTopic(client: BrokerReader, info: TopicInfo): Promise<void> {
-    const { topic, incarnation, startOffset: fromOffset, nextOffset: untilOffset } = info;
-    const range = { topic, incarnation, fromOffset, untilOffset, creditBytes: CREDIT_BYTES };
-    for await (const batches of readBatches(client, range)) for (const batch of batches) this.#add(topic, batch);
+  async #readPartition(topics: PartitionReader, info: PartitionInfo): Promise<void> {
+    const { topic, startOffset: fromOffset, nextOffset: untilOffset } = info;
+    const range = { fromOffset, untilOffset, aheadBytes: AHEAD_BYTES };
+    for await (const batches of topics.read(info, range)) for (const batch of batches) this.#add(topic, batch);
   }
 
   /** The batch is lent: nothing of it is kept. */
-  #add(topic: string, { baseOffset, payload }: RecordBatch): void {
+  #add(topic: string, batch: StoredBatch): void {
+    const { baseOffset, payload } = batch;
     const reader = this.#reader;
-    forEachMessage(payload, (start, end, index) => {
+    forEachMessage(batch, (start, end, index) => {
       readLine(reader, payload, start, end, topic, baseOffset + index);
       if (this.#counts(reader)) this.sums.add(reader, reader.amount);
       this.#messages += 1;

@@ -69,10 +69,3 @@ function upTo(batch: RecordBatch, untilOffset: number): RecordBatch {
   if (recordCount === batch.recordCount) return batch;
   return { ...batch, recordCount, payload: batch.payload.subarray(0, skipRecords(batch.payload, recordCount)) };
 }
-
-/** The messages of a batch as text. */
-export function linesOf({ payload }: RecordBatch): string[] {
-  const lines = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8').split('\n');
-  lines.pop();
-  return lines;
-}

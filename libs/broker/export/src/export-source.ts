@@ -4,15 +4,18 @@ import type { BrokerLog } from '@pulses/broker-log-api';
 import type { RecordBatch, TopicInfo } from '@pulses/broker-wire';
 import type { Clock } from '@pulses/shared-ports';
 
+/** What an export needs to know of a topic. */
+export type ExportTopic = Pick<TopicInfo, 'topic' | 'incarnation' | 'startOffset' | 'nextOffset'>;
+
 export interface ExportSource {
   /** The topics to export, some at a time, in the same order at each call. */
-  topics(): AsyncIterable<readonly TopicInfo[]>;
+  topics(): AsyncIterable<readonly ExportTopic[]>;
   /**
    * The messages from `fromOffset` up to `untilOffset`, in order and without a gap, some batches at a time. Batches are
    * lent until the next ones are asked for.
    * @throws PulsesError TOPIC_UNKNOWN, OFFSET_OUT_OF_RANGE (deleted or removed meanwhile), and what reading throws
    */
-  read(topic: TopicInfo, fromOffset: number, untilOffset: number): AsyncIterable<readonly RecordBatch[]>;
+  read(topic: ExportTopic, fromOffset: number, untilOffset: number): AsyncIterable<readonly RecordBatch[]>;
 }
 
 const TOPICS_AT_ONCE = 1_000;

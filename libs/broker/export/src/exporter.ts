@@ -10,11 +10,11 @@
 // Bounds: one piece of the source and one descriptor at a time; a row for each topic.
 // Does not survive: a power cut; no promise rests on these files.
 
-import { logIdOf, type RecordBatch, type TopicInfo } from '@pulses/broker-wire';
+import { logIdOf, type RecordBatch } from '@pulses/broker-wire';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import type { FileSystem } from '@pulses/shared-ports';
 import { MANIFEST_NAME, ManifestWriter, readManifest, type StoredManifest } from './export-manifest';
-import type { ExportSource } from './export-source';
+import type { ExportSource, ExportTopic } from './export-source';
 import { listIn } from './files';
 import { removeTopicDirectory, TopicFiles, type TopicFilesOptions } from './topic-files';
 import { topicDirectoryName } from './topic-names';
@@ -104,7 +104,7 @@ export class Exporter {
   /** Brings the files up to what the source holds. @throws PulsesError of the source; the port's error */
   async pass({ bytesMax = Infinity, signal }: PassLimits = {}): Promise<PassOutcome> {
     const seen = new Set<string>();
-    const due: TopicInfo[] = [];
+    const due: ExportTopic[] = [];
     for await (const topics of this.#options.source.topics()) {
       for (const info of topics) {
         seen.add(info.topic);
@@ -144,7 +144,7 @@ export class Exporter {
     }
   }
 
-  #isDue({ topic, incarnation, startOffset, nextOffset }: TopicInfo): boolean {
+  #isDue({ topic, incarnation, startOffset, nextOffset }: ExportTopic): boolean {
     const files = this.#topics.get(topic);
     if (files === undefined) return nextOffset > startOffset;
     if (!files.isKnown || files.mark.incarnation !== incarnation || files.nextOffset !== nextOffset) return true;
@@ -152,7 +152,7 @@ export class Exporter {
   }
 
   /** From the topic after the last one on, so that a limit of bytes leaves none out for ever. */
-  #inTurn(due: readonly TopicInfo[]): TopicInfo[] {
+  #inTurn(due: readonly ExportTopic[]): ExportTopic[] {
     const from = due.findIndex(({ topic }) => topic > this.#lastTopic);
     return from <= 0 ? [...due] : [...due.slice(from), ...due.slice(0, from)];
   }
@@ -171,7 +171,7 @@ export class Exporter {
   }
 
   /** True when the topic is in the files as far as `info` says. */
-  async #bringUp(info: TopicInfo, untilBytes: number, signal: AbortSignal | undefined): Promise<boolean> {
+  async #bringUp(info: ExportTopic, untilBytes: number, signal: AbortSignal | undefined): Promise<boolean> {
     let files = await this.#filesOf(info);
     await files.look();
     // The log was restored from a backup of before: the files hold what it has lost.
@@ -210,7 +210,7 @@ export class Exporter {
     this.#grown.set(files, mark.bytes);
   }
 
-  async #filesOf(info: TopicInfo): Promise<TopicFiles> {
+  async #filesOf(info: ExportTopic): Promise<TopicFiles> {
     const { topic, incarnation } = info;
     const known = this.#topics.get(topic);
     if (known?.mark.incarnation === incarnation) return known;
@@ -218,7 +218,7 @@ export class Exporter {
     return await this.#replace(known, info);
   }
 
-  async #replace(files: TopicFiles, info: TopicInfo): Promise<TopicFiles> {
+  async #replace(files: TopicFiles, info: ExportTopic): Promise<TopicFiles> {
     const { isMirror, directory } = this.#options;
     if (!isMirror) {
       this.#checkLog(logIdOf(info.incarnation));
@@ -229,7 +229,7 @@ export class Exporter {
     return await this.#begin(info);
   }
 
-  async #begin({ topic, incarnation }: TopicInfo): Promise<TopicFiles> {
+  async #begin({ topic, incarnation }: ExportTopic): Promise<TopicFiles> {
     const logId = logIdOf(incarnation);
     const { fileSystem, directory } = this.#options;
     this.#checkLog(logId);

@@ -11,5 +11,25 @@ export type {
   SourceRecords,
   SourceStream,
 } from './connector';
-export type { ConnectorContext, ConnectorParts } from './registration';
+export type { GroupInfo, GroupPosition, PositionName } from './groups';
+export type {
+  KeyOf,
+  LineProducer,
+  LineProducerOptions,
+  MarkChange,
+  MarkedPublisher,
+  MarkedPublisherOptions,
+} from './publishing';
+export type { ConnectorContext, ConnectorParts, ToolsContext } from './registration';
+export {
+  firstMessages,
+  forEachMessage,
+  linesOf,
+  type Partition,
+  type PartitionInfo,
+  type ReadRange,
+  type StoredBatch,
+} from './stored-batches';
+export { tenantKeyOf } from './tenant-key';
 export { tenantColumns, tenantOutputs, type TenantColumns, type TenantOutput } from './tenant-columns';
+export type { ConnectorTools, TopicAdmin, TopicReader } from './tools';

@@ -1,9 +1,8 @@
 // What an adapter offers to the registry of connectors: its settings, and how to make its parts from them.
 //
-// Only the ingestor's side exists so far. An adapter that also serves the command line and the stub generator gets
-// further calls beside `open`, which answer a producer and a reader.
+// `open` makes the ingestor's side. `openTools` makes the side of the command line and the stub generator.
 
-import type { Clock, Network } from '@pulses/shared-ports';
+import type { Clock, Network, Random } from '@pulses/shared-ports';
 import type { Connector } from './connector';
 
 /** What the program lends to any connector. */
@@ -21,4 +20,9 @@ export interface ConnectorParts {
   readonly connector: Connector;
   /** Where it connects, for the log. */
   readonly peer: string;
+}
+
+/** What the program lends to the tools' side. */
+export interface ToolsContext extends ConnectorContext {
+  readonly random: Random;
 }

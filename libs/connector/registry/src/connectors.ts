@@ -3,14 +3,16 @@
 // A new connector is one line in CONNECTORS: its adapter exports its settings, and a call that makes its parts from
 // them. Names of settings are shared by all connectors; two different settings of one name fail at the start.
 
-import type { ConnectorContext, ConnectorParts } from '@pulses/connector-api';
+import type { ConnectorContext, ConnectorParts, ConnectorTools, ToolsContext } from '@pulses/connector-api';
 import { fsConnector } from '@pulses/connector-fs';
+import { PulsesError } from '@pulses/shared-errors';
 import { mergeSettings, type SettingsDefinition, type SettingsOf } from '@pulses/shared-settings';
 
 interface Registration {
   readonly settings: SettingsDefinition;
   /** Takes the values of its settings; `openConnector` checks that they fit. */
   open(settings: never, context: ConnectorContext, reread?: () => never): Promise<ConnectorParts>;
+  openTools?(settings: never, context: ToolsContext, reread?: () => never): Promise<ConnectorTools>;
 }
 
 const CONNECTORS = {
@@ -35,4 +37,17 @@ export function openConnector(
   reread?: () => SettingsOf<typeof connectorSettings>,
 ): Promise<ConnectorParts> {
   return CONNECTORS[name].open(settings, context, reread);
+}
+
+/** The tools' side. Otherwise as `openConnector`. @throws PulsesError CONFIG_INVALID also for a connector without tools */
+export async function openTools(
+  name: ConnectorName,
+  settings: SettingsOf<typeof connectorSettings>,
+  context: ToolsContext,
+  reread?: () => SettingsOf<typeof connectorSettings>,
+): Promise<ConnectorTools> {
+  const { openTools: open }: Registration = CONNECTORS[name];
+  if (open === undefined)
+    throw new PulsesError('CONFIG_INVALID', `--connector: '${name}' is not valid: it has no tools`);
+  return await open(settings as never, context, reread as (() => never) | undefined);
 }

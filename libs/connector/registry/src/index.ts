@@ -1,1 +1,1 @@
-export { connectorNames, connectorSettings, openConnector, type ConnectorName } from './connectors';
+export { connectorNames, connectorSettings, openConnector, openTools, type ConnectorName } from './connectors';
