@@ -15,7 +15,7 @@ interface HashedTask {
 
 type HashedTasks = Readonly<Record<string, HashedTask>>;
 
-const VARIABLES = ['PULSES_TEST_SCALE', 'PULSES_TEST_SEED', 'REDIS_URL', 'NATS_URL', 'KAFKA_URL'];
+const VARIABLES = ['PULSES_TEST_SCALE', 'PULSES_TEST_SEED', 'REDIS_URL', 'NATS_URL', 'KAFKA_BROKERS'];
 const RUNS_SPECS = /:(test|int|e2e--.*)$/;
 
 describe('the smoke run of benches', () => {

@@ -38,7 +38,9 @@ export async function runSource(
       target: 'node24',
       loader: { '.lua': 'text' },
       // Some packages load Node's modules with require.
-      banner: { js: "import { createRequire } from 'node:module';const require=createRequire(import.meta.url);" },
+      banner: {
+        js: "import { createRequire as requireFrom } from 'node:module';const require=requireFrom(import.meta.url);",
+      },
       tsconfig: 'tsconfig.base.json',
       logLevel: 'warning',
     });

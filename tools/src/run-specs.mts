@@ -48,6 +48,8 @@ if (specs.length === 0) throw new TypeError(`${projectRoot} has no spec for the 
 
 process.env['PULSES_TEST_SCALE'] ??= target === 'fault' || target === 'torture' ? target : 'sample';
 if (target !== 'fault') process.env['PULSES_TEST_SEED'] ??= String(seedOfDay(Date.now()));
+// What all specs of this run share, such as a Kafka, ends with this process.
+process.env['PULSES_RUN_PID'] = String(process.pid);
 const { PULSES_TEST_SCALE: scale, PULSES_TEST_SEED: seed } = process.env;
 console.log(
   `scale ${scale}, ${seed === undefined ? 'seeds from 1' : `seed ${seed} (PULSES_TEST_SEED=${seed} repeats it)`}`,

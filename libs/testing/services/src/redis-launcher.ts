@@ -1,15 +1,12 @@
 // Starts and ends a redis-server, as a program or in a container.
 
-import { spawn, execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { promisify } from 'node:util';
+import { answeringEngine } from './container-engine';
 import { provideProgram } from './program';
 import { startedServer, type ServerProcess } from './server-process';
 
-const run = promisify(execFile);
-const CONTAINER_ENGINES = ['docker', 'podman'];
 const IMAGE = 'redis:7-alpine';
-const ANSWER_MS_MAX = 5_000;
 const READY = /Ready to accept connections/;
 const PACKAGES = ['redis-server', 'redis-tools', 'liblzf1', 'libjemalloc2', 'liblua5.1-0', 'lua-cjson', 'lua-bitop'];
 
@@ -38,14 +35,8 @@ export async function programLauncher(): Promise<RedisLauncher> {
 
 /** Undefined when no container engine answers. */
 export async function containerLauncher(): Promise<RedisLauncher | undefined> {
-  for (const engine of CONTAINER_ENGINES) {
-    const answers = await run(engine, ['info'], { timeout: ANSWER_MS_MAX }).then(
-      () => true,
-      () => false,
-    );
-    if (answers) return launcherOf(engine);
-  }
-  return undefined;
+  const engine = await answeringEngine();
+  return engine === undefined ? undefined : launcherOf(engine);
 }
 
 function launcherOf(engine: string): RedisLauncher {
