@@ -28,6 +28,12 @@ export interface Membership {
   readonly group: string;
   /** As of now; it changes with each rebalance. */
   identity(): MemberIdentity;
+  /**
+   * Resolves with the next identity once `stale` is no longer it. A commit that is refused for its generation may be sent
+   * again with that, while its partition is still held: during a rebalance the coordinator knows the new generation first.
+   * @throws PulsesError when the membership ends before
+   */
+  rebalanced(stale: MemberIdentity): Promise<MemberIdentity>;
   /** Resolves when the coordinator has answered: a sign of life for a member that stands by. */
   ask(): Promise<void>;
   /** Leaves the group, so that others take over at once. Does not wait long for a coordinator that hangs. */
@@ -40,6 +46,8 @@ export interface JoinOptions {
   readonly random: Random;
   readonly group: string;
   readonly topic: string;
+  /** Of the topic that the caller means: the membership ends with TOPIC_UNKNOWN when another one takes its name. */
+  readonly topicId: string;
   readonly partitionCount: number;
   /** Names this process, for the coordinator's log. */
   readonly member: string;

@@ -18,18 +18,18 @@ export interface DialOptions {
   readonly inFlightMax?: number;
 }
 
-/** An open connection, and what its broker offers. */
-export interface DialedBroker {
-  readonly connection: Connection;
-  readonly versions: apiVersionsV3.ApiVersionsResponse;
-}
-
 const SOFTWARE_NAME = 'pulses';
 const SOFTWARE_VERSION = '1';
 const FAILURES_MAX = 10;
 
-/** @throws PulsesError ACCESS_REFUSED, CONNECTION_LOST or TIMED_OUT; the message names the setting */
-export async function dialBroker(address: BrokerAddress, options: DialOptions): Promise<DialedBroker> {
+/** Opens a connection. Rejects with ACCESS_REFUSED, CONNECTION_LOST or TIMED_OUT; the message names the setting. */
+export type Dial = (address: BrokerAddress) => Promise<Connection>;
+
+export function createDial(options: DialOptions): Dial {
+  return (address) => dialBroker(address, options);
+}
+
+async function dialBroker(address: BrokerAddress, options: DialOptions): Promise<Connection> {
   const { clientId, connectTimeoutMs, requestTimeoutMs, inFlightMax } = options;
   const security = await options.security.current();
   const { tls, sasl } = security;
@@ -51,16 +51,16 @@ export async function dialBroker(address: BrokerAddress, options: DialOptions): 
   });
   try {
     await connection.connect(address.host, address.port);
-    const versions = await apiVersionsV3.api.async(connection, SOFTWARE_NAME, SOFTWARE_VERSION);
-    return { connection, versions };
+    await apiVersionsV3.api.async(connection, SOFTWARE_NAME, SOFTWARE_VERSION);
+    return connection;
   } catch (error) {
     await discard(connection);
     throw dialError(address, security, [error, ...failures]);
   }
 }
 
-/** Closes a connection at once; its requests under way reject. */
-export async function discard(connection: Connection): Promise<void> {
+/** Closes a connection at once. */
+async function discard(connection: Connection): Promise<void> {
   // A connection that failed to open has no socket, or one that the library leaves half open.
   (connection.socket as Connection['socket'] | undefined)?.destroy();
   await connection.close();
