@@ -11,7 +11,6 @@ export class GroupMember {
   readonly #running: Promise<void>;
   readonly #works = new Set<Promise<void>>();
   #committed = 0;
-  #progress = Promise.withResolvers<void>();
   #failure: { readonly error: unknown } | undefined;
 
   constructor(connector: Connector, topic: string) {
@@ -20,12 +19,9 @@ export class GroupMember {
     this.#running = this.#run();
   }
 
-  /** Resolves once it has committed as many messages. @throws what ended it */
-  async hasCommitted(count: number): Promise<void> {
-    while (this.#committed < count) {
-      this.throwFailure();
-      await this.#progress.promise;
-    }
+  /** Messages whose commit was answered. */
+  get committed(): number {
+    return this.#committed;
   }
 
   /** @throws what ended it before it left */
@@ -75,7 +71,6 @@ export class GroupMember {
           const line = Buffer.from(event.bytes.subarray(start, end)).toString('latin1');
           await session.commit(commitOf([tenant], line, { offset: event.baseOffset + index + 1, metadata: '' }));
           this.#committed += 1;
-          this.#advance();
           start = end + event.gap;
         }
       }
@@ -90,11 +85,5 @@ export class GroupMember {
   #note(error: unknown): void {
     const isUsual = isPulsesError(error) && (error.retriable || error.code === 'FENCED');
     if (!isUsual && !this.#abort.signal.aborted) this.#failure ??= { error };
-    this.#advance();
-  }
-
-  #advance(): void {
-    this.#progress.resolve();
-    this.#progress = Promise.withResolvers<void>();
   }
 }

@@ -39,7 +39,7 @@ export class SimSource {
       openSession: (request) => this.#openSession(member, request),
       close: async () => {
         member.isClosed = true;
-        for (const session of member.held.values()) await session?.close();
+        for (const session of [...member.held.values()]) await session?.close();
         this.#leaveIfIdle(member);
       },
     };
