@@ -81,9 +81,9 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: 'a commit is acknowledged before its frames are synchronised',
     edits: [
       {
-        file: 'libs/broker/segment-log/src/commit/commit-queue.ts',
-        find: 'if (syncsEachGroup) await journal.sync();',
-        replace: 'if (syncsEachGroup) void journal.sync().catch(() => undefined);',
+        file: 'libs/broker/segment-log/src/options.ts',
+        find: "return fsync.mode === 'always' ? 'write-through' : 'write';",
+        replace: "return fsync.mode === 'never' ? 'write-through' : 'write';",
       },
     ],
     test: { project: 'libs/broker/segment-log', files: 'power-cut', name: 'never lose, repeat, reorder or split' },
@@ -94,8 +94,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'libs/broker/segment-log/src/commit/commit-queue.ts',
-        find: '    if (syncsEachGroup) await journal.sync();\n    this.#options.onDurable(staging.frames);\n',
-        replace: '    this.#options.onDurable(staging.frames);\n    if (syncsEachGroup) await journal.sync();\n',
+        find: '    await journal.write();\n    this.#options.onDurable(staging.frames);\n',
+        replace: '    this.#options.onDurable(staging.frames);\n    await journal.write();\n',
       },
     ],
     test: {

@@ -4,8 +4,9 @@ import { SILENT_LOGGER, type Logger } from '@pulses/shared-ports';
 import { makeDataDirectory, makeDirectories } from './disk/data-directory';
 import { checkPlace, tightenRights } from './disk/directory-rights';
 import { readManifest } from './disk/manifest';
-import { SEGMENT_LOG_DEFAULTS, type JournalMode, type OpenSegmentLogOptions } from './options';
+import { journalOpenMode, SEGMENT_LOG_DEFAULTS, type JournalMode, type OpenSegmentLogOptions } from './options';
 import { measureJournalMode } from './journal/measured-mode';
+import { segmentName } from './journal/segment-header';
 import { SpareSegments } from './journal/spare-segments';
 import { recover } from './recovery/recovery';
 import { SegmentLog } from './segment-log';
@@ -25,11 +26,14 @@ export async function openSegmentLog(given: OpenSegmentLogOptions): Promise<Segm
   try {
     const logId = await readManifest(fileSystem, given.directory);
     const directories = await makeDirectories(fileSystem, given.directory);
-    const { segmentBytesMax, groupBytesMax, journalMode } = { ...SEGMENT_LOG_DEFAULTS, ...given.options };
+    const options = { ...SEGMENT_LOG_DEFAULTS, ...given.options };
+    const { segmentBytesMax, groupBytesMax, journalMode } = options;
     const recovered = await recover({ fileSystem, clock, random, logger, directories, segmentBytesMax, kindOf, logId });
     const lengthBytes = segmentBytesMax + groupBytesMax;
     const spares = await sparesOf(given, journalMode, directories.journal, lengthBytes, logger);
-    return new SegmentLog(given, directories, recovered, spares, () => lock.release());
+    const newest = `${directories.journal}/${segmentName(recovered.end.firstLsn)}`;
+    const file = await fileSystem.open(newest, journalOpenMode(options));
+    return new SegmentLog(given, directories, recovered, file, spares, () => lock.release());
   } catch (error) {
     await lock.release();
     throw error;

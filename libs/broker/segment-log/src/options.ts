@@ -20,8 +20,8 @@ export interface RetentionPolicy {
 }
 
 /**
- * How segments come about: new files that grow, right on every disk; or files that were written in full before, are used
- * again and written through, where that makes a synchronisation shorter. `auto` measures at the start which is the case;
+ * How segments come about: new files that grow, right on every disk; or files that were written in full before and are used
+ * again, where that makes a synchronisation shorter. `auto` measures at the start which is the case;
  * then only segments that are given up are used again.
  */
 export type JournalMode = 'auto' | 'append' | 'recycled';
@@ -77,6 +77,11 @@ export const SEGMENT_LOG_DEFAULTS: SegmentLogOptions = {
   positionsMax: 32_768,
   positionsPerTopicMax: 1_024,
 };
+
+/** Written through, a group is durable after one call of the system. */
+export function journalOpenMode({ fsync }: Pick<SegmentLogOptions, 'fsync'>): 'write' | 'write-through' {
+  return fsync.mode === 'always' ? 'write-through' : 'write';
+}
 
 /** Kinds of topics, numbered from 0: each has runs of its own, so that retention of a kind removes whole files. */
 export const TOPIC_KINDS_MAX = 8;

@@ -2,7 +2,7 @@
 
 import { isPulsesError, type PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
-import { SILENT_LOGGER, type Logger } from '@pulses/shared-ports';
+import { SILENT_LOGGER, type FileHandle, type Logger } from '@pulses/shared-ports';
 import {
   checkAppend,
   checkCommit,
@@ -39,7 +39,7 @@ import type { Directories } from './disk/data-directory';
 import { writeAttestation } from './journal/attestation';
 import { Journal } from './journal/journal';
 import type { SpareSegments } from './journal/spare-segments';
-import { SEGMENT_LOG_DEFAULTS, type OpenSegmentLogOptions, type SegmentLogOptions } from './options';
+import { journalOpenMode, SEGMENT_LOG_DEFAULTS, type OpenSegmentLogOptions, type SegmentLogOptions } from './options';
 import { HandleCache } from './readers/handle-cache';
 import { MessageReader } from './readers/message-reader';
 import { RunReader } from './readers/run-reader';
@@ -78,6 +78,7 @@ export class SegmentLog implements BrokerLog {
     given: OpenSegmentLogOptions,
     directories: Directories,
     recovered: Recovered,
+    file: FileHandle,
     spares: SpareSegments | undefined,
     unlock: () => Promise<void>,
   ) {
@@ -113,7 +114,7 @@ export class SegmentLog implements BrokerLog {
         segmentBytesMax: options.segmentBytesMax,
         tail: this.#tail,
         spares,
-        isWrittenThrough: options.fsync.mode === 'always',
+        openMode: journalOpenMode(options),
         onSync: (seconds) => metrics.fsynced?.(seconds),
         onRoll: (firstLsn) => {
           unsealed.begin(firstLsn);
@@ -123,7 +124,7 @@ export class SegmentLog implements BrokerLog {
         },
       },
       recovered.end,
-      recovered.file,
+      file,
     );
     this.#staging = new Staging(state, this.#journal, options);
     this.#queue = new CommitQueue({
@@ -132,7 +133,6 @@ export class SegmentLog implements BrokerLog {
       clock: this.#logClock,
       groupBytesMax: options.groupBytesMax,
       pendingBytesMax: options.pendingBytesMax,
-      syncsEachGroup: options.fsync.mode === 'always',
       onDurable: (frames) => {
         this.#applier.apply(frames);
       },

@@ -13,7 +13,6 @@ function queueWith(room: () => Room): CommitQueue {
     clock: { hold: () => 1, now: () => 1, release: nothing },
     groupBytesMax: 1,
     pendingBytesMax: 1_000,
-    syncsEachGroup: true,
     onDurable: nothing,
     onFull: nothing,
     onFailed: nothing,

@@ -3,9 +3,10 @@
 // Guarantees: frames that `write` resolved for are whole in the file; after a refusal (STORAGE_FULL) the file ends where
 // it ended before, so no torn frame is ever followed by another. A segment's header and name are durable, and the segment
 // before it is, before its first frame is written. After STORAGE_FAILED nothing may be called but `close`. Does not retry a
-// failed fdatasync: what it had to save may be gone while a second call succeeds.
+// failed fdatasync: what it had to save may be gone while a second call succeeds. Written through, `write` resolves once the
+// frames are durable; else `sync` makes them so.
 //
-// One caller at a time: `prepare`, then `add` for each frame, then `write` and `sync`.
+// One caller at a time: `prepare`, then `add` for each frame, then `write`.
 
 import { PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
@@ -76,8 +77,8 @@ export interface JournalOptions {
   readonly tail: Tail;
   /** Segments that are used again; undefined when new ones are made. */
   readonly spares: SpareSegments | undefined;
-  /** True when segments that are used again are written through: each write is synchronised by itself. */
-  readonly isWrittenThrough: boolean;
+  /** How segments are opened: with `write-through`, each write is synchronised by itself. */
+  readonly openMode: 'write' | 'write-through';
   readonly onSync: (seconds: number) => void;
   /** A new segment was begun. */
   readonly onRoll: (firstLsn: number) => void;
@@ -95,10 +96,8 @@ export class Journal {
   /** Where the frames that are not written yet end. */
   #staged: { lsn: number; crc: number; length: number };
   #isRollDue = false;
-  /** Of the segment in use. */
-  #isWrittenThrough = false;
 
-  /** @param file the segment of `end`, open for writing */
+  /** @param file the segment of `end`, opened in the mode of the options */
   constructor(options: JournalOptions, end: JournalEnd, file: FileHandle) {
     this.#options = options;
     this.#identity = end.identity;
@@ -195,7 +194,7 @@ export class Journal {
     this.#lsn = this.#staged.lsn;
     this.#crc = this.#staged.crc;
     this.#length = this.#staged.length;
-    if (this.#isWrittenThrough) this.#synced(this.#lsn, startMs);
+    if (this.#options.openMode === 'write-through') this.#synced(this.#lsn, startMs);
   }
 
   /** Makes every written frame durable. @throws PulsesError STORAGE_FAILED */
@@ -236,10 +235,10 @@ export class Journal {
 
   /** A file under the name of the next segment, which says that it holds no frame. */
   async #nextFile(path: string, spare: string | undefined): Promise<FileHandle> {
-    const { fileSystem, isWrittenThrough } = this.#options;
-    if (spare === undefined) return await createOrReset(fileSystem, path);
-    await fileSystem.rename(spare, path);
-    return await fileSystem.open(path, isWrittenThrough ? 'write-through' : 'write');
+    const { fileSystem, openMode } = this.#options;
+    if (spare === undefined) await (await createOrReset(fileSystem, path)).close();
+    else await fileSystem.rename(spare, path);
+    return await fileSystem.open(path, openMode);
   }
 
   /** @throws PulsesError STORAGE_FULL, STORAGE_FAILED */
@@ -266,7 +265,7 @@ export class Journal {
    */
   async #roll(): Promise<void> {
     await this.sync();
-    const { fileSystem, directory, spares, isWrittenThrough } = this.#options;
+    const { fileSystem, directory, spares } = this.#options;
     const spare = spares?.take();
     const firstLsn = this.#lsn + 1;
     const path = `${directory}/${segmentName(firstLsn)}`;
@@ -296,7 +295,6 @@ export class Journal {
     failpoint('journal.roll.after-sync');
     const previous = this.#file;
     this.#file = next;
-    this.#isWrittenThrough = isWrittenThrough && spare !== undefined;
     this.#firstLsn = firstLsn;
     this.#length = SEGMENT_HEADER_BYTES;
     this.#staged = { lsn: this.#lsn, crc: this.#crc, length: this.#length };

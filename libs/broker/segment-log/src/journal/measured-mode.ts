@@ -3,7 +3,7 @@
 // A file that grows needs the file system's own journal for its new length; one whose blocks were written before does not.
 // What that is worth depends on file system and disk, so it is measured in the directory itself.
 //
-// Bounds: a file of FILLED_BYTES and ROUNDS writes in each way, one after the other in turns.
+// Bounds: ROUNDS writes to a file that grows, and as many over one of FILLED_BYTES, in turns.
 
 import type { Clock, FileHandle, FileSystem } from '@pulses/shared-ports';
 import { createOrReset, writeAll } from '../disk/full-io';
@@ -26,41 +26,34 @@ export async function measureJournalMode(
     filled: `${directory}/filled${TEMPORARY_SUFFIX}`,
   };
   const open: FileHandle[] = [];
+  const writtenThrough = async (path: string, content: Uint8Array): Promise<FileHandle> => {
+    const file = await createOrReset(fileSystem, path);
+    open.push(file);
+    await writeAll(file, [content], 0);
+    await file.datasync();
+    const again = await fileSystem.open(path, 'write-through');
+    open.push(again);
+    return again;
+  };
   try {
-    const growing = await createOrReset(fileSystem, paths.growing);
-    open.push(growing);
-    open.push(await fill(fileSystem, paths.filled));
-    const writtenThrough = await fileSystem.open(paths.filled, 'write-through');
-    open.push(writtenThrough);
+    const growing = await writtenThrough(paths.growing, new Uint8Array(0));
+    const filled = await writtenThrough(paths.filled, new Uint8Array(FILLED_BYTES));
     const [appended, overwritten]: [number[], number[]] = [[], []];
     const bytes = new Uint8Array(WRITE_BYTES);
-    const timed = async (work: () => Promise<void>): Promise<number> => {
+    const timed = async (file: FileHandle, at: number): Promise<number> => {
       const startMs = clock.monotonicMs();
-      await work();
+      await writeAll(file, [bytes], at);
       return clock.monotonicMs() - startMs;
     };
     for (let round = 0; round < ROUNDS; round += 1) {
-      const at = round * WRITE_BYTES;
-      appended.push(
-        await timed(async () => {
-          await writeAll(growing, [bytes], at);
-          await growing.datasync();
-        }),
-      );
-      overwritten.push(await timed(() => writeAll(writtenThrough, [bytes], at)));
+      appended.push(await timed(growing, round * WRITE_BYTES));
+      overwritten.push(await timed(filled, round * WRITE_BYTES));
     }
     return median(overwritten) < median(appended) * WORTH_IT ? 'recycled' : 'append';
   } finally {
     for (const file of open) await file.close();
     for (const path of Object.values(paths)) await fileSystem.remove(path).catch(() => undefined);
   }
-}
-
-async function fill(fileSystem: FileSystem, path: string): Promise<FileHandle> {
-  const file = await createOrReset(fileSystem, path);
-  await writeAll(file, [new Uint8Array(FILLED_BYTES)], 0);
-  await file.datasync();
-  return file;
 }
 
 function median(values: readonly number[]): number {

@@ -50,8 +50,6 @@ export interface Recovered {
   /** No frame may have an earlier timestamp. */
   readonly lastTimestampMs: number;
   readonly end: JournalEnd;
-  /** The segment of `end`, open for writing. */
-  readonly file: FileHandle;
   /** LSN and `sealedLsn` of the checkpoint that the state comes from. */
   readonly checkpoint: { readonly lsn: number; readonly sealedLsn: number } | undefined;
   /** First LSNs of the segments that are there, oldest first. */
@@ -95,16 +93,11 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const identity = scan.identity ?? newIdentity(options.random);
   const { state, unsealed } = replay.end(identity);
   for (const path of scan.unused) await fileSystem.remove(path);
-  const { end, file } = await continueJournal(options, scan, identity, unsealed);
-  try {
-    // Not before: where the manifest is, the journal has to be.
-    if (options.logId === undefined) await writeManifest(fileSystem, data, identity.logId);
-    // Not before: a frame that drops a run has to be durable.
-    await removeStrayRuns(fileSystem, directories, state);
-  } catch (error) {
-    await file.close().catch(() => undefined);
-    throw error;
-  }
+  const end = await continueJournal(options, scan, identity, unsealed);
+  // Not before: where the manifest is, the journal has to be.
+  if (options.logId === undefined) await writeManifest(fileSystem, data, identity.logId);
+  // Not before: a frame that drops a run has to be durable.
+  await removeStrayRuns(fileSystem, directories, state);
   failpoint('recovery.after-replay');
   const known = scan.segments.map(({ header }) => header.firstLsn).filter((firstLsn) => firstLsn < end.firstLsn);
   return {
@@ -112,7 +105,6 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     unsealed,
     lastTimestampMs: Math.max(state.lastTimestampMs, attested?.timestampMs ?? 0),
     end,
-    file,
     checkpoint: checkpoint && { lsn: replay.checkpointLsn, sealedLsn: replay.checkpointSealedLsn },
     segments: [...known, end.firstLsn],
   };
@@ -203,14 +195,13 @@ async function continueJournal(
   scan: JournalScan,
   identity: LogIdentity,
   unsealed: UnsealedIndex,
-): Promise<{ end: JournalEnd; file: FileHandle }> {
+): Promise<JournalEnd> {
   const { fileSystem, directories, segmentBytesMax } = options;
   const { lsn, crc } = scan.last;
   const newest = scan.segments.at(-1);
   const isWhole = scan.last.lsn === scan.attested.lsn && !scan.isTorn;
   if (newest !== undefined && isWhole && scan.last.end < segmentBytesMax) {
-    const end = { identity, lsn, crc, firstLsn: newest.header.firstLsn, length: scan.last.end };
-    return { end, file: await fileSystem.open(newest.path, 'write') };
+    return { identity, lsn, crc, firstLsn: newest.header.firstLsn, length: scan.last.end };
   }
   const firstLsn = scan.attested.lsn + 1;
   const path = `${directories.journal}/${segmentName(firstLsn)}`;
@@ -223,17 +214,16 @@ async function continueJournal(
     length = await copyLooseFrames(options, scan, file);
     failpoint('recovery.after-copy');
     await file.datasync();
-    failpoint('recovery.after-sync');
-    await fileSystem.rename(temporary, path);
-    failpoint('recovery.after-rename');
-    await fileSystem.syncDirectory(directories.journal);
-  } catch (error) {
-    await file.close().catch(() => undefined);
-    throw error;
+  } finally {
+    await file.close();
   }
+  failpoint('recovery.after-sync');
+  await fileSystem.rename(temporary, path);
+  failpoint('recovery.after-rename');
+  await fileSystem.syncDirectory(directories.journal);
   if (unsealed.segments.length === 0) unsealed.begin(firstLsn);
   else unsealed.split(firstLsn, scan.attested.end - SEGMENT_HEADER_BYTES);
-  return { end: { identity, lsn, crc, firstLsn, length }, file };
+  return { identity, lsn, crc, firstLsn, length };
 }
 
 /** Returns the length of the new segment. */
