@@ -1,0 +1,25 @@
+// The connector's own cluster client on a Kafka for tests.
+
+import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
+import { BrokerCluster } from '../protocol/broker-cluster';
+import { createDial } from '../security/dial';
+import { SecuritySource } from '../security/security-source';
+import type { KafkaSecurity } from '../security/security';
+
+/** @param brokers `host:port,…` */
+export function connectTestCluster(brokers: string, security: KafkaSecurity = {}): BrokerCluster {
+  return new BrokerCluster({
+    bootstrap: brokers.split(',').map((address) => {
+      const [host = '', port = ''] = address.split(':');
+      return { host, port: Number(port) };
+    }),
+    clock: nodeClock,
+    random: nodeRandom,
+    dial: createDial({
+      security: new SecuritySource(security, () => Promise.resolve(security)),
+      clientId: 'test',
+      connectTimeoutMs: 5_000,
+      requestTimeoutMs: 30_000,
+    }),
+  });
+}
