@@ -49,7 +49,7 @@ export function useConnectorSuite(start: () => Promise<ConnectorHarness>): Conne
       return connectors[0] as Connector;
     },
     get topic() {
-      return `source.conformance-${topics}`;
+      return `source-conformance-${topics}`;
     },
     another(create = () => harness.createConnector()) {
       const connector = create();
