@@ -5,6 +5,6 @@ export { kafkaAdmin, type KafkaAdmin, type TopicOptions } from './kafka-admin';
 export { freshUser, type KafkaCertificates, type KafkaListener, type KafkaUser } from './kafka-security';
 export { startKafka } from './kafka-shared';
 export { readTopic, writeLines, type KafkaRecord, type KcatOptions } from './kcat';
-export { startNats, type NatsServer } from './nats';
+export { startNats, type NatsOptions, type NatsServer } from './nats';
 export { provideProgram, type Program, type ProgramSource } from './program';
 export { startRedis, type RedisOptions, type RedisServer } from './redis';
