@@ -29,6 +29,7 @@ export async function startIngestor(
       clock: nodeClock,
       clientName: `pulses-ingestor/${version}`,
       member: `pid-${process.pid}`,
+      logger,
     },
     host.rereadSettings,
   );

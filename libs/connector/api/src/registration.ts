@@ -2,7 +2,7 @@
 //
 // `open` makes the ingestor's side. `openTools` makes the side of the command line and the stub generator.
 
-import type { Clock, Network, Random } from '@pulses/shared-ports';
+import type { Clock, Logger, Network, Random } from '@pulses/shared-ports';
 import type { Connector } from './connector';
 
 /** What the program lends to any connector. */
@@ -13,6 +13,8 @@ export interface ConnectorContext {
   readonly clientName: string;
   /** Names this process among the members of a group. */
   readonly member: string;
+  /** For what the user should know about the other side. */
+  readonly logger?: Logger;
 }
 
 /** The ingestor's side of a connector. */

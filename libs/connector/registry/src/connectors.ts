@@ -5,6 +5,7 @@
 
 import type { ConnectorContext, ConnectorParts, ConnectorTools, ToolsContext } from '@pulses/connector-api';
 import { fsConnector } from '@pulses/connector-fs';
+import { natsConnector } from '@pulses/connector-nats';
 import { PulsesError } from '@pulses/shared-errors';
 import { mergeSettings, type SettingsDefinition, type SettingsOf } from '@pulses/shared-settings';
 
@@ -17,6 +18,7 @@ interface Registration {
 
 const CONNECTORS = {
   fs: fsConnector,
+  nats: natsConnector,
 } satisfies Readonly<Record<string, Registration>>;
 
 export type ConnectorName = keyof typeof CONNECTORS;

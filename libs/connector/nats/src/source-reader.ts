@@ -1,0 +1,283 @@
+// Messages of the source stream in order, by a consumer of its own.
+//
+// The consumer needs no acknowledgements and lives in the server's memory: positions are kept elsewhere. Two pulls are open
+// at a time, each bounded in bytes.
+//
+// Guarantees: no message is skipped or read twice: the consumer numbers its deliveries, and the numbers are checked. A
+// consumer that is lost, with its server or its stream, ends the reader.
+// Bounds: PULLS_MAX + 1 pulls of PULL_BYTES. A longer message is pulled alone, up to the server's max_payload.
+
+import { AckPolicy, DeliverPolicy, ReplayPolicy, type ConsumerInfo, type JetStreamManager } from '@nats-io/jetstream';
+import { PulsesError } from '@pulses/shared-errors';
+import type { Clock, Timer } from '@pulses/shared-ports';
+import { createInbox, nanos, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { randomBytes } from 'node:crypto';
+import { natsFailure } from './nats-failure';
+import { TICK_HEADER } from './names';
+
+const PULLS_MAX = 2;
+const PULL_MESSAGES = 5_000;
+const PULL_BYTES = 2 * 1024 * 1024;
+const PULL_MS = 20_000;
+const HEARTBEAT_MS = 2_000;
+const SILENCE_MS_MAX = 3 * HEARTBEAT_MS;
+const CONSUMER_IDLE_MS_MAX = 60_000;
+/** For subject and headers of a message, which count as bytes of a pull. */
+const OVERHEAD_BYTES = 64 * 1024;
+const STATUS_HEARTBEAT = 100;
+
+export interface SourceMessage {
+  readonly sequence: number;
+  readonly timestampMs: number;
+  readonly body: Uint8Array;
+  readonly isTick: boolean;
+}
+
+interface Pull {
+  readonly id: number;
+  readonly messages: number;
+  messagesLeft: number;
+}
+
+export interface SourceReaderOptions {
+  readonly connection: NatsConnection;
+  readonly manager: JetStreamManager;
+  readonly clock: Clock;
+  readonly stream: string;
+  readonly fromSequence: number;
+  /** A message came, the head was reached, or the reader ended. */
+  onChange(): void;
+}
+
+export class SourceReader {
+  readonly #options: SourceReaderOptions;
+  readonly #inbox: string;
+  #subscription: Subscription | undefined;
+  readonly #pulls = new Map<number, Pull>();
+  #queue: SourceMessage[] = [];
+  #taken = 0;
+  #queuedBytes = 0;
+  #pullId = 0;
+  /** The next message is longer than a pull. */
+  #isNextLong = false;
+  #consumer: string | undefined;
+  #lastStored = 0;
+  #delivered = 0;
+  #pending: number | undefined;
+  #heardMs: number;
+  #silence: Timer | undefined;
+  #failure: PulsesError | undefined;
+  #isClosed = false;
+
+  constructor(options: SourceReaderOptions) {
+    const { clock } = options;
+    this.#options = options;
+    this.#inbox = createInbox();
+    this.#heardMs = clock.monotonicMs();
+    try {
+      this.#subscription = this.#subscribe();
+    } catch (error) {
+      this.#failure = natsFailure(error, 'reading the source');
+      return;
+    }
+    void this.#start();
+  }
+
+  /** Messages up to this one were stored when the reader began; the last of them may have been deleted. */
+  get lastStored(): number {
+    return this.#lastStored;
+  }
+
+  /** True when every stored message was taken. */
+  get isAtHead(): boolean {
+    return this.#pending === 0 && this.#taken === this.#queue.length;
+  }
+
+  /** The next message, if one is there. @throws what ended the reader, after the messages before it */
+  peek(): SourceMessage | undefined {
+    const message = this.#queue[this.#taken];
+    if (message === undefined && this.#failure !== undefined) throw this.#failure;
+    return message;
+  }
+
+  /** Takes the message of `peek`. */
+  shift(): void {
+    const message = this.#queue[this.#taken];
+    if (message === undefined) return;
+    this.#taken += 1;
+    this.#queuedBytes -= message.body.byteLength;
+    if (this.#taken === this.#queue.length) {
+      this.#queue = [];
+      this.#taken = 0;
+    }
+    this.#pull();
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#silence?.cancel();
+    this.#queue = [];
+    this.#taken = 0;
+    const { connection, manager, stream } = this.#options;
+    if (connection.isClosed()) return;
+    this.#subscription?.unsubscribe();
+    // If not, the server removes it soon.
+    if (this.#consumer !== undefined) manager.consumers.delete(stream, this.#consumer).catch(() => undefined);
+  }
+
+  #subscribe(): Subscription {
+    return this.#options.connection.subscribe(`${this.#inbox}.*`, {
+      callback: (error, message) => {
+        if (error === null) this.#take(message);
+        else this.#fail(natsFailure(error, 'reading the source'));
+      },
+    });
+  }
+
+  async #start(): Promise<void> {
+    const { manager, stream, fromSequence } = this.#options;
+    let info: ConsumerInfo;
+    try {
+      this.#lastStored = (await manager.streams.info(stream)).state.last_seq;
+      info = await manager.consumers.add(stream, {
+        name: `pulses-${randomBytes(9).toString('hex')}`,
+        ack_policy: AckPolicy.None,
+        deliver_policy: DeliverPolicy.StartSequence,
+        opt_start_seq: fromSequence,
+        replay_policy: ReplayPolicy.Instant,
+        mem_storage: true,
+        num_replicas: 1,
+        inactive_threshold: nanos(CONSUMER_IDLE_MS_MAX),
+      });
+    } catch (error) {
+      this.#fail(natsFailure(error, 'reading the source'));
+      return;
+    }
+    this.#consumer = info.name;
+    if (this.#isClosed) {
+      manager.consumers.delete(stream, info.name).catch(() => undefined);
+      return;
+    }
+    this.#pending = info.num_pending;
+    this.#listen();
+    this.#pull();
+    if (this.#pending === 0) this.#options.onChange();
+  }
+
+  #pull(): void {
+    if (this.#consumer === undefined || this.#isClosed || this.#failure !== undefined) return;
+    const { connection, stream } = this.#options;
+    while (this.#pulls.size < PULLS_MAX && this.#queuedBytes < PULL_BYTES) {
+      const id = this.#pullId;
+      this.#pullId += 1;
+      const messages = this.#isNextLong ? 1 : PULL_MESSAGES;
+      this.#pulls.set(id, { id, messages, messagesLeft: messages });
+      const request = {
+        batch: messages,
+        max_bytes: this.#isNextLong
+          ? Math.max(PULL_BYTES, connection.info?.max_payload ?? 0) + OVERHEAD_BYTES
+          : PULL_BYTES,
+        expires: nanos(PULL_MS),
+        idle_heartbeat: nanos(HEARTBEAT_MS),
+      };
+      this.#isNextLong = false;
+      try {
+        connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${this.#consumer}`, JSON.stringify(request), {
+          reply: `${this.#inbox}.${id}`,
+        });
+      } catch (error) {
+        this.#fail(natsFailure(error, 'reading the source'));
+        return;
+      }
+    }
+  }
+
+  #take(message: Msg): void {
+    if (this.#isClosed) return;
+    this.#heardMs = this.#options.clock.monotonicMs();
+    const pull = this.#pulls.get(Number(message.subject.slice(this.#inbox.length + 1)));
+    const { reply = '' } = message;
+    if (!reply.startsWith('$JS.ACK.')) {
+      this.#takeStatus(message, pull);
+      return;
+    }
+    const { sequence, delivery, timestampMs, pending } = deliveryOf(reply);
+    this.#delivered += 1;
+    if (delivery !== this.#delivered) {
+      this.#fail(
+        new PulsesError('CONNECTION_LOST', `NATS: delivery ${delivery} of the source came as ${this.#delivered}`),
+      );
+      return;
+    }
+    this.#pending = pending;
+    this.#queue.push({
+      sequence,
+      timestampMs,
+      body: message.data,
+      isTick: message.headers?.has(TICK_HEADER) === true,
+    });
+    this.#queuedBytes += message.data.byteLength;
+    if (pull !== undefined) {
+      pull.messagesLeft -= 1;
+      if (pull.messagesLeft === 0) this.#endPull(pull);
+    }
+    this.#options.onChange();
+  }
+
+  /** A pull is over, or there is no consumer any more. */
+  #takeStatus({ headers: own }: Msg, pull: Pull | undefined): void {
+    const status = own?.code ?? 0;
+    if (status === STATUS_HEARTBEAT) return;
+    const text = own?.description ?? '';
+    const isOver = status === 404 || status === 408 || (status === 409 && /max ?bytes|batch completed/i.test(text));
+    if (!isOver) {
+      this.#fail(new PulsesError('CONNECTION_LOST', `NATS: reading the source ended: ${text} (${status})`));
+      return;
+    }
+    if (pull === undefined) return;
+    if (/max ?bytes/i.test(text) && pull.messagesLeft === pull.messages) this.#isNextLong = true;
+    this.#endPull(pull);
+  }
+
+  #endPull({ id }: Pull): void {
+    this.#pulls.delete(id);
+    this.#pull();
+  }
+
+  /** Heartbeats come while a pull is open. */
+  #listen(): void {
+    const { clock } = this.#options;
+    const leftMs = this.#heardMs + SILENCE_MS_MAX - clock.monotonicMs();
+    const look = () => {
+      const isSilent = clock.monotonicMs() - this.#heardMs >= SILENCE_MS_MAX;
+      if (isSilent && this.#pulls.size > 0)
+        this.#fail(new PulsesError('TIMED_OUT', 'NATS: the consumer of the source is silent'));
+      else this.#listen();
+    };
+    if (this.#failure === undefined && !this.#isClosed)
+      this.#silence = clock.setTimer(Math.max(leftMs, HEARTBEAT_MS), look, { keepAlive: false });
+  }
+
+  #fail(error: PulsesError): void {
+    this.#failure ??= error;
+    this.#silence?.cancel();
+    this.#options.onChange();
+  }
+}
+
+/**
+ * What the reply subject of a delivery says. With a domain and the account's hash it has two tokens more:
+ * `$JS.ACK[.<domain>.<account>].<stream>.<consumer>.<times>.<stream seq>.<consumer seq>.<nanoseconds>.<pending>[.<random>]`
+ */
+function deliveryOf(reply: string) {
+  const tokens = reply.split('.');
+  const at = tokens.length === 9 ? 5 : 7;
+  return {
+    sequence: Number(tokens[at]),
+    delivery: Number(tokens[at + 1]),
+    // Nanoseconds do not fit a number.
+    timestampMs: Number((tokens[at + 2] ?? '').slice(0, -6)),
+    pending: Number(tokens[at + 3]),
+  };
+}
