@@ -62,7 +62,8 @@ export class FsSession implements Session {
 
   read(fromOffset: number): SourceStream {
     const { client, prefetchBytes } = this.#options;
-    return new FsSourceStream(client.fetch(this.source.topic, this.source.incarnation, fromOffset, prefetchBytes));
+    const stream = client.fetch(this.source.topic, this.source.incarnation, fromOffset, prefetchBytes);
+    return new FsSourceStream(stream, fromOffset);
   }
 
   async commit(commit: OutputCommit): Promise<void> {

@@ -36,6 +36,7 @@ const UNIT = Buffer.from(',"use_unit":');
 const AMOUNT = Buffer.from(',"used_amount":');
 const TIMESTAMP = Buffer.from(',"timestamp":');
 const OFFSET = Buffer.from(',"source_offset":');
+const PARTITION = Buffer.from(',"source_partition":');
 
 const ZERO = 48;
 /** Such integers are exact, with any digits. */
@@ -99,6 +100,7 @@ class Reader implements GroupedReader {
     if (at < 0 || !startsWith(bytes, at, end, OFFSET)) return false;
     this.timestamp = this.integer;
     at = this.readInteger(bytes, at + OFFSET.length, end);
+    if (at >= 0 && startsWith(bytes, at, end, PARTITION)) at = this.readInteger(bytes, at + PARTITION.length, end);
     this.text = bytes;
     return at >= 0 && at === end - 1 && bytes[at] === CLOSE_BRACE;
   }

@@ -22,13 +22,18 @@ const VARIANTS = Buffer.from('89ab');
 /** The origin of outputs. */
 export interface SourceId {
   readonly topic: string;
+  /** Of the partition, so that no two partitions share an id. */
   readonly incarnation: string;
+  /** Number of the partition, which outputs name; undefined for a source that has none. */
+  readonly partition?: number;
 }
 
 /** @see createGroupedIds */
 export interface GroupedIds {
   /** Writes the id of the grouped line of a source offset as 36 ASCII bytes, and returns the position after it. */
   write(offset: number, out: Uint8Array, position: number): number;
+  /** How the source's lines end, behind the offset. */
+  readonly lineEnd: Uint8Array;
 }
 
 /** @see createAggregatedIds */
@@ -43,7 +48,9 @@ export function createGroupedIds(source: SourceId): GroupedIds {
   writeUuid(hash('sha256', partsOf(['grouped', source.topic, source.incarnation]), 'hex'), template, 0);
   // Variant bits 10, then 62 bits of the offset: only its low 53 can be set, so the digit after the dash is 8.
   template.write('8000-000000000000', 19, 'latin1');
+  const { partition } = source;
   return {
+    lineEnd: Buffer.from(partition === undefined ? '}\n' : `,"source_partition":${partition}}\n`),
     write(offset, out, position) {
       for (let index = 0; index < UUID_BYTES; index += 1) out[position + index] = template[index] as number;
       let at = position + UUID_BYTES - 1;

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { parseAmount } from './amount-reading';
 import { formatAmount } from './amount-writing';
 import { createKeyFields, type KeyFieldsSource } from './key-fields';
-import { createAggregatedIds, createGroupedIds, UUID_BYTES } from './object-ids';
+import { createAggregatedIds, createGroupedIds, UUID_BYTES, type SourceId } from './object-ids';
 import {
   createAggregatedLines,
   deadLetterLine,
@@ -34,12 +34,13 @@ function groupedLine(
   unit: string,
   amount: string,
   timestampS: number,
+  source: SourceId = SOURCE,
 ): string {
   const limbs = parseAmount(amount);
   if (!limbs) throw new Error(`${amount} is an amount`);
   const keyFields = keyFieldsOf(tenant, sku, unit);
   const out = new Uint8Array(3 + GROUPED_LINE_OVERHEAD_BYTES + keyFields.lengthOf(0));
-  const end = writeGroupedLine(out, 3, createGroupedIds(SOURCE), offset, keyFields, 0, limbs, 0, timestampS);
+  const end = writeGroupedLine(out, 3, createGroupedIds(source), offset, keyFields, 0, limbs, 0, timestampS);
   return Buffer.from(out.subarray(3, end)).toString('utf8');
 }
 
@@ -83,6 +84,38 @@ describe('output lines', () => {
       '{"object_id":"f30026f8-3a33-8c94-8000-0000001a2b3c","tenant_id":"acme","product_sku":"vm \\"x\\"",' +
         '"use_unit":"h","used_amount":1.5,"timestamp":1700000000,"source_offset":1715004}\n',
     );
+  });
+
+  it('names the partition of a source that has some, last in a line and in what a sum read', () => {
+    const source = { ...SOURCE, partition: 2_147_483_647 };
+    const line = groupedLine(7, 'a', 'b', 'c', '1', 1_700_000_000, source);
+    expect(line).toMatch(/,"source_offset":7,"source_partition":2147483647}\n$/);
+    expect(parseGroupedPulse(line)).toMatchObject({ source_offset: 7, source_partition: 2_147_483_647 });
+    const limbs = parseAmount('1') ?? [];
+    const sum = {
+      key: Buffer.from('key'),
+      limbs: Float64Array.from(limbs),
+      pulseCount: 1,
+      firstSeenMs: 1,
+      lastSeenMs: 1,
+    };
+    const aggregated = aggregatedLine(
+      { ...WINDOW, source: { ...SOURCE, partition: 0 } },
+      keyFieldsOf('a', 'b', 'c'),
+      sum,
+    );
+    expect(aggregated).toMatch(/,"source":{"topic":"source.pulses","partition":0,"from_offset":10,"to_offset":99}}\n$/);
+    expect(parseAggregatedPulse(aggregated).source.partition).toBe(0);
+    const letter = deadLetterLine(
+      7,
+      'not_json',
+      'the line is not JSON',
+      Buffer.from('x'),
+      1_700_000_000_000,
+      3,
+    ).toString();
+    expect(letter).toMatch(/,"timestamp":1700000000,"source_partition":3}\n$/);
+    expect(parseDeadLetter(letter)).toMatchObject({ source_partition: 3 });
   });
 
   it('writes an aggregated pulse', () => {

@@ -12,7 +12,8 @@ const BEHIND_ID = ascii('",');
 const GROUPED_AMOUNT = ascii(',"used_amount":');
 const GROUPED_TIMESTAMP = ascii(',"timestamp":');
 const GROUPED_OFFSET = ascii(',"source_offset":');
-const GROUPED_END = ascii('}\n');
+/** How a line ends that names the greatest partition. */
+const GROUPED_END_BYTES_MAX = ascii(',"source_partition":2147483647}\n').byteLength;
 const AGGREGATED_AMOUNT = ascii(',"total_amount":');
 const AGGREGATED_FIRST_SEEN = ascii(',"first_seen":');
 const AGGREGATED_LAST_SEEN = ascii(',"last_seen":');
@@ -29,7 +30,7 @@ export const GROUPED_LINE_OVERHEAD_BYTES =
   AMOUNT_BYTES_MAX +
   GROUPED_TIMESTAMP.byteLength +
   GROUPED_OFFSET.byteLength +
-  GROUPED_END.byteLength +
+  GROUPED_END_BYTES_MAX +
   2 * INTEGER_BYTES_MAX;
 
 /** Maximum bytes of an aggregated line besides its key fields and what the lines of a window share. A time has a point. */
@@ -70,7 +71,7 @@ export function writeGroupedLine(
   at = writeInteger(timestampS, out, at);
   at = copy(GROUPED_OFFSET, out, at);
   at = writeInteger(offset, out, at);
-  return copy(GROUPED_END, out, at);
+  return copy(ids.lineEnd, out, at);
 }
 
 // A loop is faster than `Buffer.copy` for a few bytes, since it stays in compiled code; for 80 and more it is slower.
@@ -121,8 +122,9 @@ export function createAggregatedLines(window: WindowFacts, keyFields: KeyFieldsS
     `,"window":"${windowText(windowMs)}","timestamp":${end},` +
       `"window_start":${secondsText(windowStartMs)},"window_end":${end},"pulse_count":`,
   );
+  const partition = source.partition === undefined ? '' : `"partition":${source.partition},`;
   const sourceFields = Buffer.from(
-    `,"source":{"topic":${JSON.stringify(source.topic)},"from_offset":${fromOffset},"to_offset":${toOffset}}}\n`,
+    `,"source":{"topic":${JSON.stringify(source.topic)},${partition}"from_offset":${fromOffset},"to_offset":${toOffset}}}\n`,
   );
   return {
     overheadBytes: AGGREGATED_OVERHEAD_BYTES + windowFields.byteLength + sourceFields.byteLength,
@@ -170,17 +172,22 @@ export function windowText(windowMs: number): string {
   return windowMs % 1000 === 0 ? `${windowMs / 1000}s` : `${windowMs}ms`;
 }
 
-/** A dead letter and its line feed. `raw` is the message; `timestampMs` is the time when the broker stored it. */
+/**
+ * A dead letter and its line feed. `raw` is the message; `timestampMs` is the time when the log stored it.
+ * @param partition of the message; undefined for a source that has none
+ */
 export function deadLetterLine(
   offset: number,
   reason: DeadLetterReason,
   detail: string,
   raw: Uint8Array,
   timestampMs: number,
+  partition?: number,
 ): Buffer {
   const base64 = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('base64');
+  const end = partition === undefined ? '' : `,"source_partition":${partition}`;
   return Buffer.from(
-    `{"source_offset":${offset},"reason":"${reason}","detail":${JSON.stringify(detail)},"raw":"${base64}","timestamp":${Math.floor(timestampMs / 1000)}}\n`,
+    `{"source_offset":${offset},"reason":"${reason}","detail":${JSON.stringify(detail)},"raw":"${base64}","timestamp":${Math.floor(timestampMs / 1000)}${end}}\n`,
     'utf8',
   );
 }

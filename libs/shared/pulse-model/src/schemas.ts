@@ -70,6 +70,7 @@ export const groupedPulseSchema = z.strictObject({
   used_amount: exact,
   timestamp: integer,
   source_offset: integer,
+  source_partition: integer.optional(),
 });
 export type GroupedPulse = z.infer<typeof groupedPulseSchema>;
 
@@ -86,7 +87,12 @@ export const aggregatedPulseSchema = z.strictObject({
   pulse_count: integer,
   first_seen: seconds,
   last_seen: seconds,
-  source: z.strictObject({ topic: z.string(), from_offset: integer, to_offset: integer }),
+  source: z.strictObject({
+    topic: z.string(),
+    partition: integer.optional(),
+    from_offset: integer,
+    to_offset: integer,
+  }),
 });
 export type AggregatedPulse = z.infer<typeof aggregatedPulseSchema>;
 
@@ -96,6 +102,7 @@ export const deadLetterSchema = z.strictObject({
   detail: z.string(),
   raw: z.base64(),
   timestamp: integer,
+  source_partition: integer.optional(),
 });
 export type DeadLetter = z.infer<typeof deadLetterSchema>;
 

@@ -7,6 +7,7 @@ import {
   counters,
   ends,
   grouped,
+  lineEnd,
   lineEnds,
   lineMiddle,
   lines,
@@ -64,6 +65,7 @@ const AMOUNT_NAME_BYTES: usize = 15;
  * @param sums whether to add to the delta
  * @param roomEnd a line is written when the lines with its key fields end by `roomEnd`
  * @param middleBytes length of `lineMiddle`
+ * @param endBytes length of `lineEnd`, at most 32
  */
 export function take(
   from: u32,
@@ -78,6 +80,7 @@ export function take(
   roomEnd: u32,
   rowsMax: u32,
   middleBytes: usize,
+  endBytes: usize,
 ): u32 {
   let lineCount = load<u32>(counters);
   let lineBytes = load<u32>(counters, 4);
@@ -112,7 +115,7 @@ export function take(
         stop = FULL;
         break;
       }
-      lineBytes = <u32>(writeLine(lines + lineBytes, entry, offset, middleBytes) - lines);
+      lineBytes = <u32>(writeLine(lines + lineBytes, entry, offset, middleBytes, endBytes) - lines);
       store<u32>(lineEnds + ((<usize>lineCount) << 2), lineBytes);
       store<u32>(lineTenants + ((<usize>lineCount) << 2), load<u32>(entry, 12));
       lineCount += 1;
@@ -130,7 +133,7 @@ export function take(
 }
 
 /** Writes a grouped line and answers the place behind it. May write 63 bytes more. */
-function writeLine(start: usize, entry: usize, offset: u64, middleBytes: usize): usize {
+function writeLine(start: usize, entry: usize, offset: u64, middleBytes: usize, endBytes: usize): usize {
   v128.store(start, v128.load(lineStart));
   v128.store(start, v128.load(lineStart, 16), 16);
   v128.store(start, v128.load(lineStart, 32), 32);
@@ -143,9 +146,9 @@ function writeLine(start: usize, entry: usize, offset: u64, middleBytes: usize):
   at = copyOver(amountAt, at + AMOUNT_NAME_BYTES, amountEnd - amountAt);
   at = copyOver(lineMiddle, at, middleBytes);
   at = writeInteger(offset, at);
-  // }\n
-  store<u16>(at, 0x0a7d);
-  return at + 2;
+  v128.store(at, v128.load(lineEnd));
+  v128.store(at, v128.load(lineEnd, 16), 16);
+  return at + endBytes;
 }
 
 /** The hexadecimal digits of the offset, over the zeros at the end of the id. */

@@ -14,6 +14,8 @@ export let coefficients: usize = 0;
 export let lineStart: usize = 0;
 /** What follows the amount, up to the offset. */
 export let lineMiddle: usize = 0;
+/** How a line ends, behind the offset. */
+export let lineEnd: usize = 0;
 /** Ends of the messages, i32, as the source gives them. */
 export let ends: usize = 0;
 /** Grouped lines in source order, and for each its end (i32) and its tenant (u32). */
@@ -49,20 +51,21 @@ export function setPlaces(block: usize): void {
   coefficients = load<u32>(block, 16);
   lineStart = load<u32>(block, 20);
   lineMiddle = load<u32>(block, 24);
-  ends = load<u32>(block, 28);
-  lines = load<u32>(block, 32);
-  lineEnds = load<u32>(block, 36);
-  lineTenants = load<u32>(block, 40);
-  grouped = load<u32>(block, 44);
-  tenantLines = load<u32>(block, 48);
-  tenantBytes = load<u32>(block, 52);
-  runs = load<u32>(block, 56);
-  rowIds = load<u32>(block, 60);
-  rowLimbs = load<u32>(block, 64);
-  rowCounts = load<u32>(block, 68);
-  rowFirstMs = load<u32>(block, 72);
-  rowLastMs = load<u32>(block, 76);
-  rowOf = load<u32>(block, 80);
-  bindings = load<u32>(block, 84);
-  slots = load<u32>(block, 88);
+  lineEnd = load<u32>(block, 28);
+  ends = load<u32>(block, 32);
+  lines = load<u32>(block, 36);
+  lineEnds = load<u32>(block, 40);
+  lineTenants = load<u32>(block, 44);
+  grouped = load<u32>(block, 48);
+  tenantLines = load<u32>(block, 52);
+  tenantBytes = load<u32>(block, 56);
+  runs = load<u32>(block, 60);
+  rowIds = load<u32>(block, 64);
+  rowLimbs = load<u32>(block, 68);
+  rowCounts = load<u32>(block, 72);
+  rowFirstMs = load<u32>(block, 76);
+  rowLastMs = load<u32>(block, 80);
+  rowOf = load<u32>(block, 84);
+  bindings = load<u32>(block, 88);
+  slots = load<u32>(block, 92);
 }

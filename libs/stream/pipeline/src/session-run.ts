@@ -34,6 +34,13 @@ export async function runSession(
   const handler = new StepHandler(session, options, limits, stored, kept);
   options.logger.debug({ kernel: handler.kernelName, readFrom: handler.readFrom }, 'reading the source');
   const stream = session.read(handler.readFrom);
+  let provenMs: number | undefined;
+  /** Without the proof an idle log need not tell that the open window is over. */
+  const askForProof = () => {
+    const { openUntilMs } = handler;
+    if (openUntilMs !== undefined && openUntilMs !== provenMs) stream.provePast(openUntilMs);
+    provenMs = openUntilMs;
+  };
   let overdue: Timer | undefined;
   const stop = () => {
     stream.close();
@@ -42,8 +49,10 @@ export async function runSession(
   };
   signal.addEventListener('abort', stop, { once: true });
   try {
+    askForProof();
     for await (const step of new FairMerge(stream, handler.emission, signal)) {
       await handler.handle(step);
+      askForProof();
       if (step.kind !== 'emission') await live?.answer((tenantId) => handler.liveWindow(tenantId));
     }
   } catch (error) {

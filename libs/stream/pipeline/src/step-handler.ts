@@ -1,7 +1,7 @@
 // What a session does with each step: takes what was read, hands it on, and emits the sums of windows that are over.
 
 import type { EngineState } from '@pulses/aggregation-api';
-import type { Session, SourceRecords } from '@pulses/connector-api';
+import type { Session, SourceHead, SourceRecords } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import { CommitFlow } from './commits/commit-flow';
@@ -13,7 +13,7 @@ import type { IngestKernel } from './kernel/ingest-kernel';
 import { createIngestKernel } from './kernel/wasm-kernel';
 import { readLiveWindow } from './windows/read-live-window';
 import { KeySpace } from './windows/key-space';
-import { firstPositions, resumePointOf, type StoredPositions } from './stored-positions';
+import { firstPositions, resumePointOf, WINDOWED, windowedPosition, type StoredPositions } from './stored-positions';
 import { WindowSequence } from './windows/window-sequence';
 
 /** Calls never overlap. After a rejection only `drain` may be called. */
@@ -71,7 +71,12 @@ export class StepHandler {
       opened: (window) => {
         this.#kernel.startWindow(window, window.fromOffset);
       },
+      movedTo: (offset) => {
+        this.#writer.storeAsWell(new Map([[WINDOWED, windowedPosition(offset, undefined)]]));
+      },
       closed: () => {
+        // From here on the window's sums bring the position.
+        this.#writer.storeAsWell(new Map());
         observer.openKeys(0);
       },
     });
@@ -93,9 +98,14 @@ export class StepHandler {
     return this.#windows;
   }
 
+  /** When the open window is over; undefined when none is open. */
+  get openUntilMs(): number | undefined {
+    return this.#windows.open?.endMs;
+  }
+
   async handle(step: Step): Promise<void> {
     if (step.kind === 'records') await this.#takeRecords(step);
-    else if (step.kind === 'head') await this.#takeHead(step.clockMs);
+    else if (step.kind === 'head') await this.#takeHead(step);
     else await this.#windows.emit();
     await this.#windows.dropStored();
   }
@@ -126,9 +136,9 @@ export class StepHandler {
 
   async #takeRecords(records: SourceRecords): Promise<void> {
     const kernel = this.#kernel;
-    if (records.baseOffset !== kernel.nextOffset)
+    if (records.baseOffset < kernel.nextOffset)
       throw new PulsesError('PROTOCOL_VIOLATION', `offset ${records.baseOffset} came, ${kernel.nextOffset} was next`);
-    const window = await this.#windows.enter(records.timestampMs, kernel.nextOffset);
+    const window = await this.#windows.enter(records.timestampMs, records.baseOffset);
     for (let index = 0; index < records.recordCount;) {
       index = kernel.take(records, index, window);
       if (kernel.delta.isFull) await this.#flushDelta();
@@ -140,8 +150,9 @@ export class StepHandler {
   }
 
   /** Everything stored was read: what waits can go, and a window that ends at `clockMs` or earlier is over. */
-  async #takeHead(clockMs: number): Promise<void> {
+  async #takeHead({ clockMs, nextOffset }: SourceHead): Promise<void> {
     this.#options.observer.atHead(clockMs);
+    this.#options.observer.readUpTo(nextOffset);
     this.#options.engine.check?.();
     if (!(await this.#windows.closeIfOver(clockMs))) await this.#flushBatch();
     // A rebuilt window has keys before it has anything to commit.

@@ -17,7 +17,7 @@ export interface GroupedWriterOptions {
   readonly clock: Clock;
   readonly observer: Pick<PipelineObserver, 'grouped' | 'deadLettered'>;
   readonly limits: Pick<PipelineLimits, 'commitBytes' | 'commitIntervalMs'>;
-  /** Positions that the first commit stores as well. */
+  /** Positions that the first commit stores as well; see `storeAsWell`. */
   readonly firstPositions: ReadonlyMap<string, Position>;
   /** What the commits are made of. */
   readonly batch: OutputBatch;
@@ -27,12 +27,12 @@ export class GroupedWriter {
   readonly #options: GroupedWriterOptions;
   readonly #freeBuffers: Buffer[] = [];
   #intervalStartMs: number;
-  #firstPositions: ReadonlyMap<string, Position>;
+  #morePositions: ReadonlyMap<string, Position>;
 
   constructor(options: GroupedWriterOptions) {
     this.#options = options;
     this.#intervalStartMs = options.clock.monotonicMs();
-    this.#firstPositions = options.firstPositions;
+    this.#morePositions = options.firstPositions;
   }
 
   /**
@@ -42,6 +42,11 @@ export class GroupedWriter {
   get isDue(): boolean {
     const { clock, limits, flow } = this.#options;
     return clock.monotonicMs() - this.#intervalStartMs >= limits.commitIntervalMs && flow.isIdle;
+  }
+
+  /** Positions that the next commit stores as well, in place of those that were given before and are not sent yet. */
+  storeAsWell(positions: ReadonlyMap<string, Position>): void {
+    this.#morePositions = positions;
   }
 
   /**
@@ -60,9 +65,9 @@ export class GroupedWriter {
     const commit = {
       ...batch.finish(tenants, buffer),
       aggregated: undefined,
-      positions: new Map([...this.#firstPositions, [GROUPED, groupedPosition(nextOffset)]]),
+      positions: new Map([...this.#morePositions, [GROUPED, groupedPosition(nextOffset)]]),
     };
-    this.#firstPositions = new Map();
+    this.#morePositions = new Map();
     failpoint('pipeline.before-commit');
     await flow.send(commit, (isStored) => {
       if (isStored) this.#countStored(lineCount, reasons);

@@ -26,6 +26,7 @@ export class DefinitionKernel implements IngestKernel {
   readonly bindings: Int32Array;
   readonly #reader = createPulseReader();
   readonly #ids: GroupedIds;
+  readonly #partition: number | undefined;
   readonly #resume: ResumePoint;
   #nextOffset: number;
 
@@ -34,6 +35,7 @@ export class DefinitionKernel implements IngestKernel {
     this.delta = new DeltaAccumulator(memory.rows);
     this.bindings = memory.bindings;
     this.#ids = createGroupedIds(source);
+    this.#partition = source.partition;
     this.#resume = resume;
     this.#nextOffset = resume.readFrom;
   }
@@ -74,7 +76,8 @@ export class DefinitionKernel implements IngestKernel {
       } else if (offset >= groupedOffset) {
         if (batch.isFull) break;
         const raw = bytes.subarray(start, end);
-        batch.addDeadLetter(deadLetterLine(offset, reader.reason, reader.detail, raw, timestampMs), reader.reason);
+        const letter = deadLetterLine(offset, reader.reason, reader.detail, raw, timestampMs, this.#partition);
+        batch.addDeadLetter(letter, reader.reason);
       }
       start = end + gap;
     }

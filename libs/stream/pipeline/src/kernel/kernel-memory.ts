@@ -27,6 +27,8 @@ const FIRST_PLACE = 1024;
 /** Number of the counters: the first two are those of LineMemory, the third that of DeltaMemory. */
 const COUNTERS = { lines: 0, rows: 2, stop: 3, entry: 4, count: 5 } as const;
 const RUN_INTS = 3;
+/** Two stores of 16 bytes. */
+const LINE_END_BYTES_MAX = 32;
 
 const PLACES = [
   'counters',
@@ -36,6 +38,7 @@ const PLACES = [
   'coefficients',
   'lineStart',
   'lineMiddle',
+  'lineEnd',
   'ends',
   'lines',
   'lineEnds',
@@ -81,6 +84,7 @@ export class KernelMemory {
       coefficients: 256 * 8,
       lineStart: 80,
       lineMiddle: 80,
+      lineEnd: LINE_END_BYTES_MAX,
       input: INPUT_BYTES_MAX + MARGIN_BYTES,
       ends: 4 * INPUT_MESSAGES_MAX,
       lines: commitBytes + MARGIN_BYTES,
@@ -141,6 +145,13 @@ export class KernelMemory {
   /** Place behind it. */
   endOf(place: Place): number {
     return this.placeOf(place) + (this.#sizes.get(place) as number);
+  }
+
+  /** Puts in how lines end; answers its length. @throws TypeError for one without room */
+  writeLineEnd(text: Uint8Array): number {
+    if (text.byteLength > LINE_END_BYTES_MAX) throw new TypeError(`a line's end has ${text.byteLength} bytes`);
+    this.bytes.set(text, this.placeOf('lineEnd'));
+    return text.byteLength;
   }
 
   /** Why the last `take` stopped. */

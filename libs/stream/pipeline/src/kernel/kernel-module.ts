@@ -29,6 +29,7 @@ export interface KernelExports {
     roomEnd: number,
     rowsMax: number,
     middleBytes: number,
+    endBytes: number,
   ): number;
   group(): number;
 }

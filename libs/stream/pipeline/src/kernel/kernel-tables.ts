@@ -18,8 +18,8 @@ const TOKENS: readonly (readonly [name: string, field: number])[] = [
 const TOKEN_BYTES = 48;
 const TOKEN_TEXT_BYTES = 16;
 
-/** Writes everything that stays the same in a session. `random` draws the secret of the key table. */
-export function writeTables(memory: KernelMemory, source: SourceId, random: Random): void {
+/** Writes everything that stays the same in a session, and answers the length of a line's end. `random` draws the secret of the key table. */
+export function writeTables(memory: KernelMemory, source: SourceId, random: Random): number {
   const { bytes } = memory;
   TOKENS.forEach(([name, field], index) => {
     const at = memory.placeOf('tokens') + index * TOKEN_BYTES;
@@ -36,7 +36,9 @@ export function writeTables(memory: KernelMemory, source: SourceId, random: Rand
   const coefficients = memory.placeOf('coefficients');
   bytes.set(random.bytes(memory.endOf('coefficients') - coefficients), coefficients);
   const at = bytes.write('{"object_id":"', memory.placeOf('lineStart'), 'latin1') + memory.placeOf('lineStart');
-  const behindId = createGroupedIds(source).write(0, bytes, at);
+  const ids = createGroupedIds(source);
+  const behindId = ids.write(0, bytes, at);
   bytes.write('",', behindId, 'latin1');
   bytes.write(',"used_amount":', memory.placeOf('lineStart') + 64, 'latin1');
+  return memory.writeLineEnd(ids.lineEnd);
 }

@@ -50,6 +50,7 @@ export class WasmKernel implements IngestKernel {
   readonly #memory: KernelMemory;
   readonly #exports: KernelExports;
   readonly #knownKeysMax: number;
+  readonly #lineEndBytes: number;
   readonly #limits: IngestKernelOptions['limits'];
   readonly #resume: IngestKernelOptions['resume'];
   /** The dictionary of which the first `#knownEntries` are in the key table. */
@@ -68,7 +69,7 @@ export class WasmKernel implements IngestKernel {
     this.#limits = options.limits;
     this.#resume = options.resume;
     this.#definition = new DefinitionKernel(options, { lines, rows, bindings }, this.#groupLines());
-    writeTables(memory, options.source, options.random);
+    this.#lineEndBytes = writeTables(memory, options.source, options.random);
   }
 
   get batch(): OutputBatch {
@@ -172,6 +173,7 @@ export class WasmKernel implements IngestKernel {
         Math.max(0, batch.roomEnd),
         delta.ids.length,
         middleBytes,
+        this.#lineEndBytes,
       ) + loadedFrom
     );
   }

@@ -9,6 +9,8 @@ export type OutputLines = Record<string, string[]>;
 export interface ExpectedOptions {
   readonly sourceTopic: string;
   readonly windowMs: number;
+  /** Number of the partition; undefined for a source that has none. */
+  readonly partition?: number | undefined;
   /** The log's clock: windows that end later have no sums yet. */
   readonly clockMs: number;
 }
@@ -32,9 +34,11 @@ const FRACTION_DIGITS = 30;
 
 export function expectedOutputs(
   messages: readonly LoggedMessage[],
-  { sourceTopic, windowMs, clockMs }: ExpectedOptions,
+  { sourceTopic, windowMs, partition, clockMs }: ExpectedOptions,
 ): OutputLines {
   const lines: OutputLines = {};
+  const lineEnd = partition === undefined ? '}' : `,"source_partition":${partition}}`;
+  const sourceText = JSON.stringify({ topic: sourceTopic, ...(partition === undefined ? {} : { partition }) });
   const put = (topic: string, line: string) => (lines[topic] ??= []).push(line);
   const windows = new Map<number, LoggedMessage[]>();
   for (const message of messages) {
@@ -43,12 +47,12 @@ export function expectedOutputs(
     if (typeof pulse === 'string')
       put(
         `${sourceTopic}.dead-letter`,
-        `{"source_offset":${offset},"reason":"${pulse}","raw":"${Buffer.from(bytes).toString('base64')}","timestamp":${Math.floor(timestampMs / 1000)}}`,
+        `{"source_offset":${offset},"reason":"${pulse}","raw":"${Buffer.from(bytes).toString('base64')}","timestamp":${Math.floor(timestampMs / 1000)}${lineEnd}`,
       );
     else
       put(
         `tenants.${encoded(pulse.tenant_id)}.grouped.pulses`,
-        `{${fieldsOf(pulse)},"used_amount":${amountText(unitsOf(pulse.used_ammount))},"timestamp":${Math.floor(timestampMs / 1000)},"source_offset":${offset}}`,
+        `{${fieldsOf(pulse)},"used_amount":${amountText(unitsOf(pulse.used_ammount))},"timestamp":${Math.floor(timestampMs / 1000)},"source_offset":${offset}${lineEnd}`,
       );
     const startMs = timestampMs - (timestampMs % windowMs);
     windows.set(startMs, [...(windows.get(startMs) ?? []), message]);
@@ -58,7 +62,7 @@ export function expectedOutputs(
       for (const sum of sumsOf(read))
         put(
           `tenants.${encoded(sum.pulse.tenant_id)}.aggregated.pulses.amount`,
-          aggregatedLine(sum, startMs, windowMs, sourceTopic, read[0]?.offset ?? NaN, read.at(-1)?.offset ?? NaN),
+          aggregatedLine(sum, startMs, windowMs, sourceText, read[0]?.offset ?? NaN, read.at(-1)?.offset ?? NaN),
         );
   return lines;
 }
@@ -92,13 +96,13 @@ function sumsOf(read: readonly LoggedMessage[]): Iterable<Sum> {
   return sums.values();
 }
 
-function aggregatedLine(sum: Sum, startMs: number, windowMs: number, topic: string, from: number, to: number): string {
+function aggregatedLine(sum: Sum, startMs: number, windowMs: number, source: string, from: number, to: number): string {
   const end = secondsText(startMs + windowMs);
   return (
     `{${fieldsOf(sum.pulse)},"total_amount":${amountText(sum.units)},"window":"${windowMs / 1000}s","timestamp":${end},` +
     `"window_start":${secondsText(startMs)},"window_end":${end},"pulse_count":${sum.count},` +
     `"first_seen":${secondsText(sum.firstMs)},"last_seen":${secondsText(sum.lastMs)},` +
-    `"source":{"topic":"${topic}","from_offset":${from},"to_offset":${to}}}`
+    `"source":${source.slice(0, -1)},"from_offset":${from},"to_offset":${to}}}`
   );
 }
 

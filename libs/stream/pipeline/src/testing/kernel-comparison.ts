@@ -55,8 +55,9 @@ function compareSession(random: Random, lineCount: number): void {
   });
   const readFrom = oneOf(random, FIRST_OFFSETS);
   const ahead = (): number => readFrom + oneOf(random, [0, 0, below(random, lineCount)]);
+  const partition = oneOf(random, [undefined, 0, 12, 2 ** 31 - 1]);
   const options: IngestKernelOptions = {
-    source: SOURCE,
+    source: partition === undefined ? SOURCE : { ...SOURCE, partition },
     resume: { readFrom, groupedOffset: ahead(), summedOffset: ahead() },
     limits: {
       commitBytes: oneOf(random, [COMMIT_BYTES_MIN, 8 * COMMIT_BYTES_MIN, 1024 * 1024]),
@@ -76,11 +77,14 @@ function compareSession(random: Random, lineCount: number): void {
     kernel.startWindow(window, options.resume.summedOffset);
     return { kernel, keySpace, target: Buffer.allocUnsafe(options.limits.commitBytes), window };
   }) as [Side, Side];
+  const gapShare = oneOf(random, [0, 0.3]);
   let timestampMs = T0;
+  let skipped = 0;
   for (let taken = 0; taken < lineCount;) {
     const count = Math.min(lineCount - taken, 1 + below(random, oneOf(random, [3, 200, 4000])));
     timestampMs += below(random, 1_500);
-    const records = drawRecords(random, lines, readFrom + taken, timestampMs, count);
+    if (random.fraction() < gapShare) skipped += 1 + below(random, 1_000);
+    const records = drawRecords(random, lines, readFrom + skipped + taken, timestampMs, count);
     if (timestampMs >= sides[0].window.endMs)
       for (const side of sides) {
         if (side.kernel.delta.length > 0) side.kernel.delta.clear();

@@ -116,11 +116,9 @@ export function startRig({
     until,
     untilDone: () =>
       until(() => {
-        const { length } = log.messages;
+        const { end } = log;
         const windowed = log.positions.get('windowed');
-        return (
-          log.positions.get('grouped')?.offset === length && windowed?.offset === length && windowed.metadata === ''
-        );
+        return log.positions.get('grouped')?.offset === end && windowed?.offset === end && windowed.metadata === '';
       }),
     idle: () => clock.advance(STEP_MS),
     async stop() {

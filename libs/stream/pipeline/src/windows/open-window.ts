@@ -23,6 +23,8 @@ export class OpenWindow {
   readonly keys: WindowKeys;
   /** Offset behind the last message read in this window, dead letters included. */
   nextOffset: number;
+  /** First offset of the next window, where one is open already and offsets are missing between the two. */
+  followedBy: number | undefined;
 
   constructor({ startMs, windowMs, fromOffset, emittedKeys, keys }: OpenWindowOptions) {
     this.startMs = startMs;

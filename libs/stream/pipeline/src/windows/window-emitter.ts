@@ -1,7 +1,7 @@
 // Turns a sealed window into commits of aggregated lines, a few keys at a time, so that reading continues meanwhile.
 //
 // Guarantees: each key is emitted once, in order of first appearance. The position `windowed` of a commit counts them; the
-// last commit moves it to the next window. The lines depend on the window alone, not on how it was sliced.
+// last commit moves it to the next window, over offsets that are missing. The lines depend on the window alone, not on how it was sliced.
 
 import type { AggregationEngine } from '@pulses/aggregation-api';
 import type { OutputCommit, SourceIdentity } from '@pulses/connector-api';
@@ -87,7 +87,7 @@ export async function* emitWindow(
     }
     const isLast = nextId === keyCount;
     const position = isLast
-      ? windowedPosition(nextOffset, undefined)
+      ? windowedPosition(window.followedBy ?? nextOffset, undefined)
       : windowedPosition(fromOffset, { windowStartMs, windowMs, emittedKeys: nextId });
     const aggregated = stage.take(tenants, Buffer.allocUnsafeSlow(stage.usedBytes));
     const commit = {

@@ -54,6 +54,9 @@ async function start(stored = NOTHING_STORED) {
     opened: ({ startMs }) => {
       notes.push(`opened ${relative(startMs)}`);
     },
+    movedTo: (offset) => {
+      notes.push(`moved to ${offset}`);
+    },
     closed: () => {
       notes.push('closed');
     },
@@ -129,6 +132,34 @@ describe('the windows of a session', () => {
       'opened 10',
     ]);
     expect(windows.open?.startMs).toBe(T0 + 2 * WINDOW_MS);
+  });
+
+  it('begin with their first message: the stored position moves over offsets that are missing before it', async () => {
+    const { windows, commits, notes } = await start();
+    await windows.enter(T0, 7);
+    expect(windows.open?.fromOffset).toBe(7);
+    expect(notes).toEqual(['opened 0', 'moved to 7']);
+    await windows.close();
+    await commits.answer();
+    expect(commits.sent.at(-1)?.positions.get('windowed')?.offset).toBe(7);
+    await windows.enter(T0 + WINDOW_MS, 12);
+    expect(notes.at(-1)).toBe('moved to 12');
+  });
+
+  it('let the last sums move the position over missing offsets while some are left to be emitted', async () => {
+    const { windows, commits, notes, read } = await start();
+    await read(0, 's', 't', 'u');
+    await windows.enter(T0 + WINDOW_MS, 9);
+    expect(windows.isPending).toBe(true);
+    while (windows.isPending) await commits.answerUntil(windows.emit());
+    expect(commits.sent.map(({ positions }) => positions.get('windowed')?.offset)).toEqual([0, 0, 9]);
+    expect(notes).not.toContain('moved to 9');
+  });
+
+  it('refuse to go on in a window that is emitted in part when its first messages are gone', async () => {
+    const progress = { windowStartMs: T0, windowMs: WINDOW_MS, emittedKeys: 1 };
+    const { windows } = await start({ groupedOffset: 9, windowedOffset: 9, progress });
+    await expect(windows.enter(T0, 10)).rejects.toMatchObject({ code: 'PROTOCOL_VIOLATION' });
   });
 
   it('refuse a time before the open window', async () => {

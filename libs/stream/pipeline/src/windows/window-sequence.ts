@@ -19,6 +19,8 @@ export interface WindowSequenceOptions {
   /** Hands everything that was read into the open window on, before it is sealed. */
   flush(): Promise<void>;
   opened(window: OpenWindow): void;
+  /** The position `windowed` is before the window just opened, and no sums are left that would move it. */
+  movedTo(offset: number): void;
   closed(): void;
 }
 
@@ -27,9 +29,13 @@ export class WindowSequence implements Emission {
   readonly #options: WindowSequenceOptions;
   #open: WindowLifecycle | undefined;
   #previous: WindowLifecycle | undefined;
+  /** Where `windowed` is once every window before the open one is stored. */
+  #windowedOffset: number;
+  #isFirst = true;
 
   constructor(options: WindowSequenceOptions) {
     this.#options = options;
+    this.#windowedOffset = options.stored.windowedOffset;
   }
 
   get open(): OpenWindow | undefined {
@@ -54,12 +60,12 @@ export class WindowSequence implements Emission {
   }
 
   /**
-   * Answers the window of a message: the open one, or, once the log has passed its end, a new one that starts at
-   * `nextOffset`. @throws PulsesError PROTOCOL_VIOLATION when the log's time runs backwards
+   * Answers the window of the message at `offset`: the open one, or, once the log has passed its end, a new one that starts
+   * there. @throws PulsesError PROTOCOL_VIOLATION when the log's time runs backwards
    */
-  async enter(timestampMs: number, nextOffset: number): Promise<OpenWindow> {
+  async enter(timestampMs: number, offset: number): Promise<OpenWindow> {
     if (this.#isOver(timestampMs)) await this.close();
-    const window = this.open ?? (await this.#start(timestampMs, nextOffset));
+    const window = this.open ?? (await this.#start(timestampMs, offset));
     const { startMs, endMs } = window;
     if (timestampMs < startMs || timestampMs >= endMs)
       throw new PulsesError(
@@ -83,6 +89,7 @@ export class WindowSequence implements Emission {
     await this.#finishPrevious();
     await this.#options.flush();
     this.#previous = window;
+    this.#windowedOffset = window.window.nextOffset;
     this.#open = undefined;
     this.#options.closed();
     // The engine seals it before it hears of the next one.
@@ -118,13 +125,23 @@ export class WindowSequence implements Emission {
     if (window.startMs === this.#previous?.window.startMs) await this.#finishPrevious();
     this.#open = new WindowLifecycle(window, this.#options.session);
     this.#options.opened(window);
+    if (fromOffset !== this.#windowedOffset) {
+      if (this.#previous?.isEmitting === true) this.#previous.window.followedBy = fromOffset;
+      else this.#options.movedTo(fromOffset);
+    }
     return window;
   }
 
   #create(timestampMs: number, fromOffset: number): OpenWindow {
     const { stored, keySpace } = this.#options;
     // A window of which an earlier session has emitted a part keeps the length it had then.
-    const resumed = fromOffset === stored.windowedOffset ? stored.progress : undefined;
+    const resumed = this.#isFirst ? stored.progress : undefined;
+    this.#isFirst = false;
+    if (resumed !== undefined && fromOffset !== stored.windowedOffset)
+      throw new PulsesError(
+        'PROTOCOL_VIOLATION',
+        `the source begins at offset ${fromOffset}: it has lost messages from ${stored.windowedOffset} on, whose sums are stored in part`,
+      );
     const windowMs = resumed?.windowMs ?? this.#options.windowMs;
     return new OpenWindow({
       startMs: resumed?.windowStartMs ?? windowStartOf(timestampMs, windowMs),
