@@ -16,7 +16,7 @@ import {
   systemOfOneTime,
 } from './testing/audited-system';
 import type { MemoryBroker, MemoryRecord } from './testing/memory-broker';
-import { writeSystem } from './testing/written-system';
+import { SOURCE, writeSystem } from './testing/written-system';
 
 describe('the audit', () => {
   it('finds nothing wrong with what an ingestor writes, whatever the pulses and the window lengths', async () => {
@@ -42,6 +42,24 @@ describe('the audit', () => {
     ]);
     expect(report.replayed).toMatchObject({ messages: 20, pulses: 4, sums: 3 });
     expect(report.found).toEqual({ grouped: 4, deadLetters: 0, sums: 3, ofOtherSources: 0 });
+  });
+
+  it('reads the outputs in stored order when most are compared, and else each by itself', async () => {
+    const broker = smallSystem();
+    for (let other = 0; other < 12; other += 1)
+      for (const topicOf of [groupedTopic, aggregatedTopic]) broker.topic(topicOf(`other-${other}`));
+    const fetched: string[] = [];
+    const watched: MemoryBroker = {
+      ...broker,
+      fetch: (topic, ...rest) => {
+        fetched.push(topic);
+        return broker.fetch(topic, ...rest);
+      },
+    };
+    expect((await audit(watched)).findings.count).toBe(0);
+    expect(fetched).toEqual([SOURCE]);
+    expect((await audit(watched, { tenant: 'a.b' })).findings.count).toBe(0);
+    expect(fetched.slice(1).sort()).toEqual([SOURCE, aggregatedTopic('a%2Eb'), groupedTopic('a%2Eb')].sort());
   });
 
   it('reads batches of any size', async () => {

@@ -2,9 +2,8 @@
 //
 // Bounds: one batch of the topic.
 
-import { readBatches, type BrokerReader } from '@pulses/broker-client';
 import type { RecordBatch, TopicInfo } from '@pulses/broker-wire';
-import { topicKindOf } from '@pulses/shared-pulse-model';
+import { topicKindOf, type TopicKind } from '@pulses/shared-pulse-model';
 import type { Findings } from '../compare/findings';
 import type { ComparedLines } from '../compare/scope';
 import type { WindowRange } from '../expected/line-writer';
@@ -12,12 +11,12 @@ import {
   aggregatedLineReader,
   groupedLineReader,
   readDeadLetterLine,
+  type LineReader,
   type LineReading,
   type OutputLine,
 } from './output-lines';
 import { groupedOffsetReader, windowReader } from './output-lines.fast';
 
-const CREDIT_BYTES = 512 * 1024;
 const LINE_FEED = 10;
 
 /**
@@ -27,7 +26,8 @@ const LINE_FEED = 10;
 export type TakeLines = (bytes: Buffer, start: number, end: number, count: number, offset: number) => void;
 
 export interface OutputTopicOptions {
-  readonly client: BrokerReader;
+  /** For all topics of the scope. */
+  readonly readers: FastReaders;
   readonly scope: ComparedLines;
   readonly info: TopicInfo;
   /** Looks at the first and the last line of a batch alone where that is enough; see `isSkimmed`. */
@@ -40,12 +40,21 @@ export interface OutputTopicOptions {
   onCutWindow?(window: WindowRange): void;
 }
 
-/** Like a LineReader, for the bytes of one line. */
-type BytesReader = (bytes: Buffer, start: number, end: number) => LineReading;
+/** Readers of lines of the usual form; one of them for each source serves all topics. */
+export interface FastReaders {
+  readonly groupedOffset: (bytes: Buffer, start: number, end: number) => number;
+  readonly window: (bytes: Buffer, start: number, end: number) => OutputLine | undefined;
+}
+
+export function fastReaders({ source }: Pick<ComparedLines, 'source'>): FastReaders {
+  return { groupedOffset: groupedOffsetReader(source), window: windowReader(source) };
+}
 
 export class OutputTopic {
   readonly #options: OutputTopicOptions;
-  readonly #read: BytesReader;
+  readonly #kind: TopicKind;
+  /** The reader in full, made when a line needs it. */
+  #readInFull: LineReader | undefined;
   /** The fast path for grouped lines, which are nearly all lines of an audit. */
   readonly #fastOffset: ((bytes: Buffer, start: number, end: number) => number) | undefined;
   /** Source offsets below it are compared. */
@@ -58,11 +67,11 @@ export class OutputTopic {
   #isSkimmed = false;
 
   constructor(options: OutputTopicOptions) {
-    const { scope, info } = options;
+    const { scope, info, readers } = options;
     const kind = topicKindOf(info.topic);
     this.#options = options;
-    this.#read = readerOf(info.topic, scope);
-    this.#fastOffset = kind === 'grouped' ? groupedOffsetReader(scope.source) : undefined;
+    this.#kind = kind;
+    this.#fastOffset = kind === 'grouped' ? readers.groupedOffset : undefined;
     this.#comparedTo = kind === 'aggregated' ? scope.windowedOffset : scope.groupedOffset;
     this.#limit = kind === 'aggregated' ? scope.windowedLimit : scope.groupedLimit;
     // A topic that has lost its oldest lines is compared from the first whole part on.
@@ -92,15 +101,8 @@ export class OutputTopic {
     return this.#isSkimmed;
   }
 
-  /** The topic, some batches at a time, valid until the next ones are asked for. Call it once. */
-  batches(): AsyncGenerator<readonly RecordBatch[], void, undefined> {
-    const { client, info } = this.#options;
-    const { topic, incarnation, startOffset: fromOffset, nextOffset: untilOffset } = info;
-    return readBatches(client, { topic, incarnation, fromOffset, untilOffset, creditBytes: CREDIT_BYTES });
-  }
-
   /** Hands on the lines of a batch that are compared. Call it for each batch, in order. */
-  takeBatch({ baseOffset, recordCount, payload }: RecordBatch, takeLines: TakeLines): void {
+  takeBatch({ baseOffset, recordCount, payload }: Omit<RecordBatch, 'timestampMs'>, takeLines: TakeLines): void {
     // A client's payloads are Buffers already; making one costs as much as reading a line.
     const bytes = Buffer.isBuffer(payload)
       ? payload
@@ -190,26 +192,29 @@ export class OutputTopic {
     this.#options.onWindow?.(window);
     return true;
   }
+
+  /** Reads a line of the usual form by the fast path, every other one in full. */
+  #read(bytes: Buffer, start: number, end: number): LineReading {
+    const { readers, scope, info } = this.#options;
+    if (this.#kind === 'grouped') {
+      const sourceOffset = readers.groupedOffset(bytes, start, end);
+      if (sourceOffset >= 0) return { kind: 'ours', sourceOffset };
+    }
+    const window = this.#kind === 'aggregated' ? readers.window(bytes, start, end) : undefined;
+    if (window !== undefined) return window;
+    this.#readInFull ??= fullReaderOf(info.topic, scope);
+    return this.#readInFull(bytes.toString('utf8', start, end));
+  }
 }
 
-/** Reads lines of the usual form by the fast path, every other one in full. */
-function readerOf(topic: string, { source, otherSources }: ComparedLines): BytesReader {
+function fullReaderOf(topic: string, { source, otherSources }: ComparedLines): LineReader {
   switch (topicKindOf(topic)) {
-    case 'grouped': {
-      const fast = groupedOffsetReader(source);
-      const full = groupedLineReader(topic, source, otherSources);
-      return (bytes, start, end) => {
-        const sourceOffset = fast(bytes, start, end);
-        return sourceOffset >= 0 ? { kind: 'ours', sourceOffset } : full(bytes.toString('utf8', start, end));
-      };
-    }
-    case 'aggregated': {
-      const fast = windowReader(source);
-      const full = aggregatedLineReader(topic, source, otherSources);
-      return (bytes, start, end) => fast(bytes, start, end) ?? full(bytes.toString('utf8', start, end));
-    }
+    case 'grouped':
+      return groupedLineReader(topic, source, otherSources);
+    case 'aggregated':
+      return aggregatedLineReader(topic, source, otherSources);
     case 'dead_letter':
     case 'source':
-      return (bytes, start, end) => readDeadLetterLine(bytes.toString('utf8', start, end));
+      return readDeadLetterLine;
   }
 }

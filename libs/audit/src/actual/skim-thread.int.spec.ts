@@ -13,6 +13,7 @@ const compared: ComparedLines = {
   windowedOffset: 1,
   groupedLimit: 1,
   windowedLimit: 1,
+  outputCount: 0,
 };
 
 describe('skimming in a thread', () => {

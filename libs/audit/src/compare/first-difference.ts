@@ -5,13 +5,14 @@
 
 import type { TopicInfo } from '@pulses/broker-wire';
 import { NumberText, parseJsonExactly } from '@pulses/shared-pulse-model';
-import type { BrokerReader } from '@pulses/broker-client';
+import { readBatches, type BrokerReader } from '@pulses/broker-client';
 import type { ExpectedLines } from '../expected/expected-lines';
 import type { Findings } from './findings';
-import { OutputTopic } from '../actual/output-topic';
+import { fastReaders, OutputTopic } from '../actual/output-topic';
 import type { AuditScope } from './scope';
 import { replaySource, type ReplayOptions } from '../expected/source-replay';
 
+const CREDIT_BYTES = 512 * 1024;
 const LINE_FEED = 10;
 
 export interface DifferenceOptions {
@@ -60,8 +61,10 @@ async function* linesOf(
   info: TopicInfo | undefined,
 ): AsyncGenerator<StoredLine, void, undefined> {
   if (info === undefined) return;
-  const output = new OutputTopic({ client, scope, info, findings: IGNORED });
-  for await (const batches of output.batches())
+  const output = new OutputTopic({ readers: fastReaders(scope), scope, info, findings: IGNORED });
+  const { topic, incarnation, startOffset: fromOffset, nextOffset: untilOffset } = info;
+  const range = { topic, incarnation, fromOffset, untilOffset, creditBytes: CREDIT_BYTES };
+  for await (const batches of readBatches(client, range))
     for (const batch of batches) {
       const lines: StoredLine[] = [];
       output.takeBatch(batch, (bytes, start, end, _count, firstOffset) => {

@@ -37,6 +37,8 @@ export interface ComparedLines {
   readonly groupedLimit: number;
   /** No window that begins at this source offset or a higher one has a sum. */
   readonly windowedLimit: number;
+  /** Output topics of all tenants, compared or not. */
+  readonly outputCount: number;
 }
 
 export interface AuditScope extends ComparedLines {
@@ -75,7 +77,8 @@ export async function readScope(client: AuditedBroker, selection: AuditSelection
   await checkGroup(client, positionsBefore, group, sourceTopic);
   const isInScope = inScope(sourceTopic, tenant);
   const ofSource = await client.listTopics(sourceTopic);
-  const outputs = [...ofSource, ...(await client.listTopics('tenants.'))].filter(({ topic }) => isInScope(topic));
+  const ofTenants = await client.listTopics('tenants.');
+  const outputs = [...ofSource, ...ofTenants].filter(({ topic }) => isInScope(topic));
   const everyPosition = await client.readPositions('', '');
   // Listed after the positions, so the source reaches beyond each that is right.
   const { startOffset: keptFrom, nextOffset: end } = sourceIn(ofSource, source);
@@ -91,6 +94,7 @@ export async function readScope(client: AuditedBroker, selection: AuditSelection
     windowedOffset: Math.max(startOffset, Math.min(windowed, to)),
     groupedLimit: after.grouped,
     windowedLimit: after.windowed + (after.isPartlyEmitted ? 1 : 0),
+    outputCount: ofTenants.length,
     outputs,
     isInScope,
     hasPositions: before.areStored,
@@ -137,8 +141,12 @@ function wrongPositionsOf({ grouped, windowed }: { grouped: number; windowed: nu
 
 /** The part of a scope that can be sent to a thread. */
 export function comparedLinesOf(scope: ComparedLines): ComparedLines {
-  const { source, otherSources, startOffset, groupedOffset, windowedOffset, groupedLimit, windowedLimit } = scope;
-  return { source, otherSources, startOffset, groupedOffset, windowedOffset, groupedLimit, windowedLimit };
+  const { source, otherSources, startOffset, groupedOffset, windowedOffset } = scope;
+  const { groupedLimit, windowedLimit, outputCount } = scope;
+  return {
+    ...{ source, otherSources, startOffset, groupedOffset, windowedOffset },
+    ...{ groupedLimit, windowedLimit, outputCount },
+  };
 }
 
 function inScope(sourceTopic: string, tenant: string | undefined): (topic: string) => boolean {

@@ -4,7 +4,7 @@ import { expect } from '@jest/globals';
 import { aggregatedTopic, deadLetterTopic, groupedTopic } from '@pulses/shared-pulse-model';
 import fc from 'fast-check';
 import { runAudit, type AuditOptions } from '../run-audit';
-import type { MemoryBroker, MemoryRecord } from './memory-broker';
+import { scanned, type MemoryBroker, type MemoryRecord } from './memory-broker';
 import { GROUP, SOURCE, writeSystem, type SystemPlan } from './written-system';
 
 const clock = { nowMs: () => 0, monotonicMs: () => 0, setTimer: () => ({ cancel: () => undefined }) };
@@ -117,5 +117,7 @@ export function inOneBatch(broker: MemoryBroker): MemoryBroker {
     const next = () => Promise.resolve({ kind: 'records' as const, batch });
     return { next, nextAll: async () => [await next()], close: () => undefined };
   };
-  return { ...broker, fetch };
+  const scan: MemoryBroker['scan'] = (_like, { offset }) =>
+    Promise.resolve(scanned([...broker.topics.values()], offset, 1e9));
+  return { ...broker, fetch, scan };
 }

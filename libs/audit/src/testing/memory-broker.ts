@@ -1,7 +1,7 @@
 // A broker in memory, as far as the commands that only look need one.
 
-import type { StoredPosition, TopicInfo } from '@pulses/broker-wire';
-import type { FetchEvent } from '@pulses/broker-client';
+import { payloadOf, topicIdOf, type StoredPosition, type TopicInfo } from '@pulses/broker-wire';
+import type { BrokerReader, FetchEvent } from '@pulses/broker-client';
 import type { AuditedBroker } from '../compare/scope';
 
 export interface MemoryRecord {
@@ -23,6 +23,8 @@ export interface MemoryBroker extends AuditedBroker {
   topic(name: string): MemoryTopic;
 }
 
+type Scanned = Awaited<ReturnType<BrokerReader['scan']>>;
+
 const BATCH_RECORDS_MAX = 7;
 
 export function createMemoryBroker(): MemoryBroker {
@@ -33,7 +35,11 @@ export function createMemoryBroker(): MemoryBroker {
     topic(name) {
       let topic = topics.get(name);
       if (topic === undefined) {
-        topic = { incarnation: String(topics.size + 1).padStart(32, '0'), startOffset: 0, records: [] };
+        topic = {
+          incarnation: (topics.size + 1).toString(16).padStart(8, '0').padEnd(32, '0'),
+          startOffset: 0,
+          records: [],
+        };
         topics.set(name, topic);
       }
       return topic;
@@ -52,6 +58,7 @@ export function createMemoryBroker(): MemoryBroker {
       Promise.resolve(
         [...new Set(broker.positions.map(({ group }) => group))].map((group) => ({ group, epoch: 1, sources: [] })),
       ),
+    scan: (_like, { offset }) => Promise.resolve(scanned([...topics.values()], offset, BATCH_RECORDS_MAX)),
     fetch(name, _incarnation, fromOffset) {
       const topic = broker.topic(name);
       let next = fromOffset;
@@ -75,6 +82,28 @@ export function createMemoryBroker(): MemoryBroker {
     },
   };
   return broker;
+}
+
+/** An answer has a row of each topic, whatever its kind: a client drops what it did not ask for. */
+export function scanned(topics: readonly MemoryTopic[], round: number, recordsMax: number): Scanned {
+  const rows = topics
+    .map(({ incarnation, startOffset, records }) => ({
+      topicId: topicIdOf(incarnation),
+      baseOffset: startOffset + round * recordsMax,
+      lines: records.slice(round * recordsMax).slice(0, recordsMax),
+    }))
+    .filter(({ lines }) => lines.length > 0)
+    .map((row) => ({ ...row, bytes: Buffer.concat(row.lines.flatMap(({ line }) => [line, Buffer.from('\n')])) }));
+  return {
+    type: 'scanned',
+    topicIds: Uint32Array.from(rows, ({ topicId }) => topicId),
+    baseOffsets: rows.map(({ baseOffset }) => baseOffset),
+    counts: Uint32Array.from(rows, ({ lines }) => lines.length),
+    lengths: Uint32Array.from(rows, ({ bytes }) => bytes.length),
+    next: { lsn: 0, topicId: 0, offset: round + 1 },
+    more: rows.length > 0,
+    ...payloadOf(Buffer.concat(rows.map(({ bytes }) => bytes))),
+  };
 }
 
 function infoOf(name: string, { incarnation, startOffset, records }: MemoryTopic): TopicInfo {

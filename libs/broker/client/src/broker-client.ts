@@ -13,6 +13,7 @@ import {
   type PositionKey,
   type ProducerStamp,
   type Request,
+  type ScanPlace,
   type StoredGroup,
   type StoredPosition,
   type TopicAppend,
@@ -24,6 +25,7 @@ import { crc32 } from 'node:zlib';
 import { Connection, type Reply } from './connection';
 import { FetchEventQueue, type FetchStream } from './fetch-stream';
 import { readGroups } from './group-pages';
+import { checkScanned, type Scanned } from './scanned';
 
 export interface BrokerAddress {
   readonly host: string;
@@ -77,6 +79,8 @@ export interface BrokerClient {
   ping(): Promise<number>;
   /** Streams a topic from an offset. `incarnation` '' accepts any. */
   fetch(topic: string, incarnation: Incarnation, fromOffset: number, creditBytes: number): FetchStream;
+  /** Reads on all topics of a kind; see `scan` of the protocol, and `readTopics`. @throws PulsesError PROTOCOL_VIOLATION */
+  scan(like: string, from: ScanPlace): Promise<Scanned>;
   /** Resolves with the reason when the client has ended. */
   readonly ended: Promise<PulsesError>;
   /** Ends the connection. */
@@ -278,5 +282,10 @@ class ConnectedClient implements BrokerClient {
   fetch(topic: string, incarnation: Incarnation, fromOffset: number, creditBytes: number): FetchStream {
     const request = { type: 'fetch', topic, incarnation, fromOffset, creditBytes } as const;
     return this.#connection.openStream(request, (control) => new FetchEventQueue(creditBytes, control));
+  }
+
+  async scan(like: string, from: ScanPlace): Promise<Scanned> {
+    const { reply, memory } = await this.#connection.requestWithMemory('scanned', { type: 'scan', like, from });
+    return { ...checkScanned(reply), memory };
   }
 }

@@ -4,7 +4,7 @@ import type { TopicInfo } from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 import type { BrokerClient } from './broker-client';
 
-export type BrokerReader = Pick<BrokerClient, 'fetch' | 'listTopics' | 'readPositions'>;
+export type BrokerReader = Pick<BrokerClient, 'fetch' | 'scan' | 'listTopics' | 'readPositions'>;
 
 /** A topic as the broker describes it; does not create it. @throws PulsesError TOPIC_UNKNOWN */
 export async function findTopic(client: BrokerReader, topic: string): Promise<TopicInfo> {

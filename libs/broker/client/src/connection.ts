@@ -42,7 +42,8 @@ interface PendingCall {
   readonly expected: ResponseType;
   /** Monotonic; Infinity for a request that may wait. */
   readonly deadlineMs: number;
-  resolve(response: Response): void;
+  /** @param memory of the response's frame; see Frame */
+  resolve(response: Response, memory: ArrayBufferLike | undefined): void;
   reject(error: PulsesError): void;
 }
 
@@ -91,11 +92,20 @@ export class Connection {
   }
 
   /** @throws PulsesError of the response or the connection; MESSAGE_TOO_LARGE, which sends nothing */
-  request<Type extends ResponseType>(
+  async request<Type extends ResponseType>(
     expected: Type,
     request: Request,
     timeoutMs = REQUEST_TIMEOUT_MS,
   ): Promise<Reply<Type>> {
+    return (await this.requestWithMemory(expected, request, timeoutMs)).reply;
+  }
+
+  /** Like `request`, with the memory of the response's frame. */
+  requestWithMemory<Type extends ResponseType>(
+    expected: Type,
+    request: Request,
+    timeoutMs = REQUEST_TIMEOUT_MS,
+  ): Promise<{ readonly reply: Reply<Type>; readonly memory: ArrayBufferLike | undefined }> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) {
         reject(this.#failure);
@@ -107,8 +117,10 @@ export class Connection {
       this.#calls.set(correlation, {
         expected,
         deadlineMs: this.#clock.monotonicMs() + timeoutMs,
-        // The type is compared with `expected` before.
-        resolve: resolve as (response: Response) => void,
+        resolve: (response, memory) => {
+          // The type is compared with `expected` before.
+          resolve({ reply: response as Reply<Type>, memory });
+        },
         reject,
       });
     });
@@ -189,7 +201,7 @@ export class Connection {
     if (call === undefined) return;
     this.#calls.delete(frame.correlation);
     if (response.type === 'error') call.reject(errorOf(response));
-    else if (response.type === call.expected) call.resolve(response);
+    else if (response.type === call.expected) call.resolve(response, frame.memory);
     else this.#end(new PulsesError('PROTOCOL_VIOLATION', `expected ${call.expected}, got ${response.type}`));
   }
 

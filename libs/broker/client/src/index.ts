@@ -5,5 +5,6 @@ export { brokerAddressOf, brokerClientSettings, groupKind, topicKind } from './c
 export type { FetchEvent, FetchStream } from './fetch-stream';
 export { Producer, type ProducerOptions } from './producer';
 export { readBatches, type TopicRange } from './read-batches';
+export { readTopics, type TopicBatch } from './read-topics';
 export { brokerGroupOf } from './source-group';
 export { withConnections } from './with-connections';

@@ -9,6 +9,7 @@ import type {
   PositionChange,
   ProducerStamp,
   RecordBatch,
+  ScanPlace,
   StoredGroup,
   StoredPosition,
   TopicAppend,
@@ -52,6 +53,19 @@ export interface ExpiredGroup {
   /** When a member last joined or committed, by the log's clock. */
   readonly lastUsedMs: number;
   readonly positions: readonly StoredPosition[];
+}
+
+/** Messages of many topics: a row is consecutive ones of a topic, and its bytes follow those of the row before. */
+export interface ScannedRows {
+  readonly topicIds: Uint32Array;
+  readonly baseOffsets: readonly number[];
+  readonly counts: Uint32Array;
+  readonly lengths: Uint32Array;
+  readonly payload: Uint8Array;
+  /** Where the scan continues. */
+  readonly next: ScanPlace;
+  /** False at the end. */
+  readonly more: boolean;
 }
 
 export type PositionDeletion = GroupRequest & Pick<PositionChange, 'name' | 'expectedRevision'>;
@@ -149,6 +163,18 @@ export interface BrokerLog {
    * OVERLOADED (no descriptor is left), STORAGE_FAILED (the disk cannot be read)
    */
   read(topic: string, incarnation: Incarnation, fromOffset: number, bytesMax: number): Promise<RecordBatch[]>;
+
+  /**
+   * Durable messages of all topics of the kind that a topic called `like` is of, in the order in which they are stored. Begins
+   * at SCAN_START and continues from `next`; any other place is as good as the start. Each call gives at most `bytesMax`
+   * of payload, or one message that is longer, or nothing yet.
+   *
+   * A topic's messages come in order. All that is durable when the scan begins and is kept until its end comes. Of what comes
+   * later some may, and what was sealed meanwhile may come twice.
+   *
+   * @throws PulsesError JOURNAL_CORRUPT, OVERLOADED (no descriptor is left), STORAGE_FAILED (the disk cannot be read)
+   */
+  scan(like: string, from: ScanPlace, bytesMax: number): Promise<ScannedRows>;
 
   /**
    * Calls `listener` after the high watermark of the topic moves, and after the topic is made or deleted. Calls are a

@@ -7,5 +7,7 @@ export type {
   ExpiredGroup,
   GroupRequest,
   PositionDeletion,
+  ScannedRows,
 } from './broker-log';
 export { checkAppend, checkCommit, checkName, checkProducer, checkStamp } from './request-checks';
+export { RowGathering } from './row-gathering';

@@ -15,6 +15,7 @@ import {
   type CommitResult,
   type ExpiredGroup,
   type PositionDeletion,
+  type ScannedRows,
 } from '@pulses/broker-log-api';
 import {
   checkTopicName,
@@ -22,6 +23,7 @@ import {
   type Incarnation,
   type ProducerStamp,
   type RecordBatch,
+  type ScanPlace,
   type StoredGroup,
   type StoredPosition,
   type TopicAppend,
@@ -43,6 +45,7 @@ import { journalOpenMode, SEGMENT_LOG_DEFAULTS, type OpenSegmentLogOptions, type
 import { HandleCache } from './readers/handle-cache';
 import { MessageReader } from './readers/message-reader';
 import { RunReader } from './readers/run-reader';
+import { Scanner } from './readers/scanner';
 import { SegmentReader } from './readers/segment-reader';
 import { Tail } from './journal/tail';
 import type { Recovered } from './recovery/recovery';
@@ -68,6 +71,7 @@ export class SegmentLog implements BrokerLog {
   readonly #queue: CommitQueue;
   readonly #handles: HandleCache;
   readonly #messages: MessageReader;
+  readonly #scanner: Scanner;
   readonly #sealer: Sealer;
   readonly #checkpointer: Checkpointer;
   readonly #retention: Retention;
@@ -147,6 +151,7 @@ export class SegmentLog implements BrokerLog {
     const segments = new SegmentReader(directories, this.#handles);
     const runs = new RunReader(directories, this.#handles);
     this.#messages = new MessageReader({ state, unsealed, tail: this.#tail, segments, runs });
+    this.#scanner = new Scanner({ state, runs, messages: this.#messages });
     const onFailed = (error: PulsesError): void => {
       this.#queue.fail(error);
     };
@@ -304,6 +309,10 @@ export class SegmentLog implements BrokerLog {
 
   read(topic: string, incarnation: Incarnation, fromOffset: number, bytesMax: number): Promise<RecordBatch[]> {
     return this.#messages.read(topic, incarnation, fromOffset, bytesMax);
+  }
+
+  scan(like: string, from: ScanPlace, bytesMax: number): Promise<ScannedRows> {
+    return this.#scanner.scan(like, from, bytesMax);
   }
 
   onChange(topic: string, listener: () => void): () => void {

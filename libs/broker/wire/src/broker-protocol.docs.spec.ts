@@ -31,6 +31,7 @@ const REQUESTS: Readonly<Record<RequestType, true>> = {
   'delete-group': true,
   'delete-position': true,
   'list-positions': true,
+  scan: true,
 };
 const RESPONSES: Readonly<Record<ResponseType, true>> = {
   'hello-ok': true,
@@ -49,6 +50,7 @@ const RESPONSES: Readonly<Record<ResponseType, true>> = {
   groups: true,
   'group-deleted': true,
   'positions-page': true,
+  scanned: true,
 };
 
 interface Example {

@@ -20,7 +20,7 @@ export {
 } from './limits';
 export { freeMemory } from './memory';
 export type { PositionChange, PositionKey, StoredPosition } from './messages/commit';
-export { logIdOf, type Incarnation } from './messages/common-fields';
+export { logIdOf, topicIdOf, type Incarnation } from './messages/common-fields';
 export type { RecordBatch } from './messages/fetch';
 export type { GroupKey, StoredGroup } from './messages/groups';
 export {
@@ -34,6 +34,7 @@ export {
   type ResponseType,
 } from './messages/messages';
 export type { ProducerStamp } from './messages/produce';
+export { SCAN_START, type ScanPlace } from './messages/scan';
 export type { TopicInfo } from './messages/topics';
 export { createLineReader, type LineBlock, type LineReader } from './line-reader';
 export { createOpeningReader, type Opening } from './opening';

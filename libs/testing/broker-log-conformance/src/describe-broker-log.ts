@@ -12,6 +12,7 @@ import { describePositionDeletion } from './describe-position-deletion';
 import { describeProducers } from './describe-producers';
 import { describeReads } from './describe-reads';
 import { describeRestarts } from './describe-restarts';
+import { describeScans } from './describe-scans';
 import { describeTopics } from './describe-topics';
 import type { BrokerLogFactory, BrokerLogHarness, BrokerLogSupports } from './harness';
 
@@ -51,6 +52,7 @@ export function describeBrokerLog(name: string, factory: BrokerLogFactory, suppo
     describeExpiry(start, supports);
     describeTopics(start);
     describeReads(start);
+    describeScans(start);
     describeDisk(start);
     describeHistory(start, supports);
     if (supports.restart) describeRestarts(start);

@@ -12,6 +12,7 @@ import type { Run } from '../commit/log-state';
 import type { Directories } from '../disk/data-directory';
 import { corrupt, isMissing } from '../disk/disk-errors';
 import { readUpTo } from '../disk/full-io';
+import { crcOfSome } from '../disk/small-crc';
 import {
   blockOf,
   decodeBlock,
@@ -30,6 +31,7 @@ import {
 import type { HandleCache } from './handle-cache';
 import { KeptNewest } from './kept-newest';
 import { batchFrom, createGathering } from './record-cut';
+import { blockWith, firstAt, rangeOf, type PieceList } from './run-search';
 
 const RUNS_KEPT = 1_024;
 const BLOCKS_KEPT = 1_024;
@@ -46,11 +48,16 @@ interface OpenRun {
   readonly index: Uint32Array;
 }
 
-/** Pieces of one topic, in order. */
-interface PieceList {
-  readonly baseOffsets: Float64Array;
-  readonly places: Float64Array;
-  readonly bytes: Uint8Array;
+/** A place in a run: a topic, and an offset of it. */
+export interface RunPlace {
+  readonly topicId: number;
+  readonly offset: number;
+}
+
+/** An entry to read, from an offset of it on. */
+interface GatheredEntry {
+  readonly entry: RunEntry;
+  readonly offset: number;
 }
 
 export class RunReader {
@@ -142,6 +149,85 @@ export class RunReader {
     });
   }
 
+  /**
+   * Messages of topics in the order of the file, from a place in it on: at most `bytesMax`, or one that is longer.
+   * @param from the topic with the lowest id that may come, and its first offset
+   * @param keptFrom first offset of a topic that is still kept; Infinity when the topic is gone
+   * @param add gets each topic's messages, in order
+   * @returns where the rest begins; undefined at the end of the file
+   * @throws PulsesError JOURNAL_CORRUPT; the port's error
+   */
+  async stretch(
+    run: Run,
+    from: RunPlace,
+    bytesMax: number,
+    keptFrom: (topicId: number) => number,
+    add: (topicId: number, messages: Omit<RecordBatch, 'timestampMs'>) => void,
+  ): Promise<RunPlace | undefined> {
+    return await this.#use(run, async (handle) => {
+      const open = await this.#open(run, handle);
+      const gathered: GatheredEntry[] = [];
+      let room = bytesMax;
+      const end = async (next: RunPlace | undefined): Promise<RunPlace | undefined> => {
+        await this.#addGathered(open, handle, gathered, add);
+        return next;
+      };
+      for (let block = blockWith(open.index, from.topicId); block < open.index.length; block += 1) {
+        for (const entry of await this.#block(open, handle, block)) {
+          const { topicId, baseOffset, count, length } = entry;
+          if (topicId < from.topicId) continue;
+          let offset = Math.max(baseOffset, keptFrom(topicId), topicId === from.topicId ? from.offset : 0);
+          if (offset >= baseOffset + count) continue;
+          if (!hasPieceCrcs(length) && length <= bytesMax) {
+            if (length > room) return await end({ topicId, offset });
+            gathered.push({ entry, offset });
+            room -= length;
+            continue;
+          }
+          await this.#addGathered(open, handle, gathered.splice(0), add);
+          while (offset < baseOffset + count) {
+            if (room <= 0) return { topicId, offset };
+            const batches = await this.read(run, topicId, offset, room);
+            // Written again meanwhile, without these.
+            if (batches === undefined) break;
+            for (const batch of batches) {
+              // One that is too long for the room comes alone.
+              if (batch.payload.length > room && room < bytesMax) return { topicId, offset };
+              add(topicId, batch);
+              room -= batch.payload.length;
+              offset = batch.baseOffset + batch.recordCount;
+            }
+          }
+        }
+      }
+      return await end(undefined);
+    });
+  }
+
+  /** Entries that have one CRC each. Those that lie side by side are read at once. */
+  async #addGathered(
+    { path }: OpenRun,
+    handle: FileHandle,
+    gathered: readonly GatheredEntry[],
+    add: (topicId: number, messages: Omit<RecordBatch, 'timestampMs'>) => void,
+  ): Promise<void> {
+    for (let first = 0, end = 0; first < gathered.length; first = end) {
+      const start = gathered[first]!.entry.payloadAt; // below the length
+      let length = 0;
+      for (end = first; end < gathered.length && gathered[end]!.entry.payloadAt === start + length; end += 1)
+        length += gathered[end]!.entry.length; // below the length
+      const bytes = await this.#bytes(path, handle, start, length);
+      for (const { entry, offset } of gathered.slice(first, end)) {
+        const { topicId, baseOffset, count: recordCount, payloadAt, payloadCrc: crc } = entry;
+        const at = payloadAt - start;
+        if (crcOfSome(bytes, at, at + entry.length) !== crc)
+          throw this.#corrupt(path, payloadAt, `the messages of topic ${topicId} are not valid`);
+        const stored = { baseOffset, recordCount, timestampMs: 0, bytes, start: at, length: entry.length, crc };
+        add(topicId, batchFrom(stored, offset));
+      }
+    }
+  }
+
   /** The bytes of pieces of the entry. */
   async #checked(
     open: OpenRun,
@@ -216,15 +302,8 @@ export class RunReader {
   }
 
   async #entry(open: OpenRun, handle: FileHandle, topicId: number): Promise<RunEntry | undefined> {
-    let block = 0;
-    for (let high = open.index.length; high - block > 1;) {
-      const middle = (block + high) >>> 1;
-      if (open.index[middle]! <= topicId)
-        block = middle; // middle < high
-      else high = middle;
-    }
     if (open.index.length === 0) return undefined;
-    const entries = await this.#block(open, handle, block);
+    const entries = await this.#block(open, handle, blockWith(open.index, topicId));
     return entries.find((entry) => entry.topicId === topicId);
   }
 
@@ -277,30 +356,4 @@ export class RunReader {
   #corrupt(path: string, at: number, what: string): Error {
     return corrupt(this.#directories.data, path, at, what);
   }
-}
-
-/** Pieces to read: those that fit from `first` on, or all that have one CRC. */
-function rangeOf(
-  entry: RunEntry,
-  { places }: PieceList,
-  first: number,
-  bytesMax: number,
-): { from: number; end: number } {
-  if (!hasPieceCrcs(entry.length)) return { from: 0, end: entry.pieces };
-  let end = first + 1;
-  while (end < entry.pieces && places[end + 1]! - places[first]! <= bytesMax) end += 1; // below the count
-  return { from: first, end };
-}
-
-/** Number of the piece with the offset: the last one that starts at or before it. */
-function firstAt(baseOffsets: Float64Array, offset: number): number {
-  let low = 0;
-  let high = baseOffsets.length - 1;
-  while (high - low > 1) {
-    const middle = (low + high) >>> 1;
-    if (baseOffsets[middle]! <= offset)
-      low = middle; // middle < high < length
-    else high = middle;
-  }
-  return low;
 }

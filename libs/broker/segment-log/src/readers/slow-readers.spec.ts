@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
+import { SCAN_START, topicIdOf } from '@pulses/broker-wire';
 import { isPulsesError } from '@pulses/shared-errors';
 import { SCALE } from '@pulses/testing-scale';
 import { createSimFileSystem, createSimRandom, settle } from '@pulses/testing-sim';
 import type { OpenMode } from '@pulses/shared-ports';
 import type { SegmentLog } from '../segment-log';
 import { publish } from '../testing/log-fixture';
-import { opened, SMALL_OPTIONS } from '../testing/small-log';
+import { kindOfSmall, opened, SMALL_OPTIONS } from '../testing/small-log';
 import { Violation } from '../testing/torture-checks';
 import { violationsOf } from '../testing/torture-lives';
 import { machineOn, settled, type Machine } from '../testing/torture-run';
@@ -80,6 +81,42 @@ async function readAtRandom(seed: number): Promise<void> {
       throw error instanceof Violation ? error : new Violation(`${topic} from ${from}: ${String(error)}`);
     }
   };
+  /** Scans one kind to its end: each message that was there when it began, and still is, has come. */
+  const scan = async (like: string): Promise<void> => {
+    const wanted = TOPICS.flatMap((topic) => log.topic(topic) ?? []).filter(
+      ({ topic }) => kindOfSmall(topic) === kindOfSmall(like),
+    );
+    const seen = new Map<string, Set<number>>();
+    for (const { incarnation } of wanted) seen.set(incarnation, new Set());
+    const incarnationOf = new Map([...stored.keys()].map((incarnation) => [topicIdOf(incarnation), incarnation]));
+    let place = SCAN_START;
+    for (let more = true; more;) {
+      const { topicIds, baseOffsets, counts, lengths, payload, ...rest } = await log.scan(like, place, 1 + below(900));
+      let at = 0;
+      for (const [row, topicId] of topicIds.entries()) {
+        const [offset, length] = [baseOffsets[row]!, lengths[row]!]; // equal columns
+        const lines = Buffer.from(payload)
+          .toString('latin1', at, at + length)
+          .split('\n')
+          .slice(0, -1);
+        at += length;
+        const incarnation = incarnationOf.get(topicId);
+        // One that was made meanwhile.
+        if (incarnation === undefined) continue;
+        const messages = stored.get(incarnation) ?? [];
+        if (lines.length !== counts[row] || lines.some((line, index) => messages[offset + index] !== line))
+          throw new Violation(`${topicId} at ${offset}: ${lines.join().slice(0, 60)}`);
+        for (const index of lines.keys()) seen.get(incarnation)?.add(offset + index);
+      }
+      ({ next: place, more } = rest);
+    }
+    for (const { topic, incarnation, nextOffset } of wanted) {
+      const now = log.topic(topic);
+      if (now?.incarnation !== incarnation) continue;
+      for (let offset = now.startOffset; offset < nextOffset; offset += 1)
+        if (!seen.get(incarnation)!.has(offset)) throw new Violation(`${topic} at ${offset} was left out`); // one of `wanted`
+    }
+  };
   for (let step = 0; step < STEPS; step += 1) {
     const topic = TOPICS[below(TOPICS.length)]!; // below the length
     const texts = Array.from({ length: 1 + below(4) }, (_, index) => `${step}.${index}-`.padEnd(20 + below(200), 'y'));
@@ -88,6 +125,7 @@ async function readAtRandom(seed: number): Promise<void> {
     const { incarnation } = log.topic(topic)!; // published just now
     stored.set(incarnation, [...(stored.get(incarnation) ?? []), ...texts]);
     for (let count = below(4); count > 0; count -= 1) reads.push(read(TOPICS[below(TOPICS.length)]!)); // below the length
+    if (step % 20 === 0) reads.push(scan('a'), scan('out'));
     if (step % 40 === 39) await settledOn(on, log.deleteTopics(['out-brief']));
     await on.clock.advance(below(30));
   }

@@ -154,6 +154,11 @@ export class TopicTable {
     return this.#kinds[row]!; // rows have kinds
   }
 
+  /** The kind of a topic of this name, which need not be there. */
+  kindOfName(name: string): number {
+    return this.#kindOf(name);
+  }
+
   incarnationOf(row: number): Incarnation {
     return this.#ids[row]!.toString(16).padStart(HEX_ID_DIGITS, '0') + this.#logIdHex; // rows have ids
   }

@@ -1,5 +1,13 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { columnsOf, encodeRequest, FRAME_BYTES_MAX, PROTOCOL_VERSION, type Request } from '@pulses/broker-wire';
+import {
+  columnsOf,
+  encodeRequest,
+  FRAME_BYTES_MAX,
+  payloadOf,
+  PROTOCOL_VERSION,
+  SCAN_START,
+  type Request,
+} from '@pulses/broker-wire';
 import { PulsesError } from '@pulses/shared-errors';
 import { settle } from '@pulses/testing-sim';
 import { lines, produce } from '@pulses/testing-wire-client';
@@ -53,6 +61,13 @@ describe('a connection of the binary protocol', () => {
     expect(committed).toMatchObject({ type: 'committed' });
     expect(await client.request({ type: 'read-positions', group: 'g', topic: '' })).toMatchObject({
       positions: [{ group: 'g', topic: 'source', incarnation, name: 'grouped', offset: 2, revision: 1, metadata: 'm' }],
+    });
+    expect(await client.request({ type: 'scan', like: 'source', from: SCAN_START })).toMatchObject({
+      type: 'scanned',
+      baseOffsets: [0, 0],
+      counts: Uint32Array.of(2, 1),
+      more: false,
+      ...payloadOf(Buffer.from('a\nb\nx\n')),
     });
     expect(await client.request(listAll)).toMatchObject({
       topics: [{ topic: 'out' }, { topic: 'source' }],

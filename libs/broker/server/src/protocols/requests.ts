@@ -2,6 +2,7 @@
 
 import type { Request, Response } from '@pulses/broker-wire';
 import { isPulsesError } from '@pulses/shared-errors';
+import { crc32 } from 'node:zlib';
 import type { ServerContext } from '../context';
 import type { MemberOwner } from '../groups/groups';
 import { pageOfGroups, pageOfPositions } from './pages';
@@ -41,6 +42,7 @@ export function isRead(request: Request): boolean {
     case 'read-positions':
     case 'list-positions':
     case 'fetch':
+    case 'scan':
       return true;
     default:
       return false;
@@ -76,6 +78,8 @@ export function perform(context: ServerContext, sender: Sender, request: PlainRe
       return log
         .positions(request.group, request.topic)
         .then((all) => ({ type: 'positions-page', ...pageOfPositions(all, request) }));
+    case 'scan':
+      return scan(context, request);
     case 'list-topics': {
       const { prefix, after, limit } = request;
       return { type: 'topics', ...log.topics({ prefix, after, limit }) };
@@ -103,6 +107,13 @@ export function perform(context: ServerContext, sender: Sender, request: PlainRe
     case 'ping':
       return { type: 'pong', clockMs: log.clockMs() };
   }
+}
+
+/** Takes its turn among all that read. */
+async function scan(context: ServerContext, { like, from }: Extract<Request, { type: 'scan' }>): Promise<Response> {
+  await context.readScheduler.take();
+  const scanned = await context.log.scan(like, from, context.readBytes());
+  return { type: 'scanned', ...scanned, payloadCrc: crc32(scanned.payload) };
 }
 
 /** A new producer was refused: it may be one too many. */

@@ -68,6 +68,7 @@ export function createRequestSource(random: Random): RequestSource {
       fromOffset: below(5),
       creditBytes: below(2_000),
     }),
+    scan: () => ({ type: 'scan', like: topic(), from: { lsn: below(3), topicId: below(9), offset: below(5) } }),
     credit: () => ({ type: 'credit', bytes: below(2_000) }),
     'stop-fetch': () => ({ type: 'stop-fetch' }),
     commit: () => ({

@@ -16,6 +16,7 @@ import {
   type CommitResult,
   type ExpiredGroup,
   type PositionDeletion,
+  type ScannedRows,
 } from '@pulses/broker-log-api';
 import {
   appendsOf,
@@ -24,6 +25,7 @@ import {
   type Incarnation,
   type ProducerStamp,
   type RecordBatch,
+  type ScanPlace,
   type StoredGroup,
   type StoredPosition,
   type TopicAppend,
@@ -33,6 +35,7 @@ import { PulsesError } from '@pulses/shared-errors';
 import type { Clock } from '@pulses/shared-ports';
 import { MemoryGroups } from './memory-groups';
 import { MemoryProducers } from './memory-producers';
+import { scanMemory } from './memory-scan';
 import { MemoryTopics } from './memory-topics';
 
 export interface MemoryLogOptions {
@@ -235,6 +238,11 @@ export class MemoryLog implements BrokerLog {
     const batches = this.#topics.read(name, incarnation, fromOffset, bytesMax);
     for (const { payload } of batches) this.bytesRead += payload.length;
     return await Promise.resolve(batches);
+  }
+
+  /** All topics are of one kind. */
+  async scan(_like: string, from: ScanPlace, bytesMax: number): Promise<ScannedRows> {
+    return await Promise.resolve(scanMemory(this.#topics, from, bytesMax));
   }
 
   onChange(topic: string, listener: () => void): () => void {

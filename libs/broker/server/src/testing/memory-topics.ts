@@ -116,6 +116,11 @@ export class MemoryTopics {
     return found;
   }
 
+  /** Every topic with an id from `topicId` on, in the order of ids. */
+  from(topicId: number): { id: number; info: TopicInfo }[] {
+    return [...this.#topics.values()].filter(({ id }) => id >= topicId).sort((left, right) => left.id - right.id);
+  }
+
   onChange(topic: string, call: () => void): () => void {
     // Wrapped, so that one function may be added twice and ended once.
     const entry = { call };
@@ -134,7 +139,7 @@ export class MemoryTopics {
     this.#incarnations += 1;
     const info: TopicInfo = {
       topic: name,
-      incarnation: this.#incarnations.toString(16).padStart(32, '0'),
+      incarnation: this.#incarnations.toString(16).padStart(8, '0').padEnd(32, '0'),
       startOffset: 0,
       nextOffset: 0,
       bytes: 0,

@@ -15,6 +15,11 @@ export function logIdOf(incarnation: Incarnation): string {
   return incarnation.slice(TOPIC_ID_DIGITS);
 }
 
+/** The id that the topic has in its log; see `committed`. */
+export function topicIdOf(incarnation: Incarnation): number {
+  return parseInt(incarnation.slice(0, TOPIC_ID_DIGITS), 16);
+}
+
 const ANY_INCARNATION = '0'.repeat(32);
 
 /** A topic that a client names. @throws PulsesError TOPIC_INVALID when it is read */

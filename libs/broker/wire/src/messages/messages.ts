@@ -13,6 +13,7 @@ import { COMMIT_REQUESTS, COMMIT_RESPONSES } from './commit';
 import { FETCH_REQUESTS, FETCH_RESPONSES } from './fetch';
 import { GROUP_REQUESTS, GROUP_RESPONSES } from './groups';
 import { PRODUCE_REQUESTS, PRODUCE_RESPONSES } from './produce';
+import { SCAN_REQUESTS, SCAN_RESPONSES } from './scan';
 import { fieldsOf, type Fields, type FieldsCodec, type MessageSchema, type MessagesOf } from './schema';
 import { SESSION_REQUESTS, SESSION_RESPONSES } from './session';
 import { TOPIC_REQUESTS, TOPIC_RESPONSES } from './topics';
@@ -21,6 +22,7 @@ const REQUESTS = {
   ...SESSION_REQUESTS,
   ...PRODUCE_REQUESTS,
   ...FETCH_REQUESTS,
+  ...SCAN_REQUESTS,
   ...COMMIT_REQUESTS,
   ...TOPIC_REQUESTS,
   ...GROUP_REQUESTS,
@@ -30,6 +32,7 @@ const RESPONSES = {
   ...SESSION_RESPONSES,
   ...PRODUCE_RESPONSES,
   ...FETCH_RESPONSES,
+  ...SCAN_RESPONSES,
   ...COMMIT_RESPONSES,
   ...TOPIC_RESPONSES,
   ...GROUP_RESPONSES,

@@ -16,6 +16,7 @@ const payload = fc.oneof(
 );
 const checked = payload.map(payloadOf);
 const rows = fc.array(u32, { maxLength: 4 }).map((values) => Uint32Array.from(values));
+const scanPlace = fc.record({ lsn: u64, topicId: u32, offset: u64 });
 const epoch = { group: name, groupEpoch: u64 };
 
 export const anyRequest: fc.Arbitrary<Request> = fc.oneof(
@@ -36,6 +37,7 @@ export const anyRequest: fc.Arbitrary<Request> = fc.oneof(
     fromOffset: u64,
     creditBytes: u32,
   }),
+  fc.record({ type: fc.constant('scan' as const), like: name, from: scanPlace }),
   fc.record({ type: fc.constant('credit' as const), bytes: u32 }),
   fc.constant({ type: 'stop-fetch' as const }),
   fc
@@ -124,6 +126,18 @@ export const anyResponse: fc.Arbitrary<Response> = fc.oneof(
       { maxLength: 4 },
     ),
   }),
+  fc
+    .record({
+      type: fc.constant('scanned' as const),
+      topicIds: rows,
+      baseOffsets: fc.array(u64, { maxLength: 4 }),
+      counts: rows,
+      lengths: rows,
+      next: scanPlace,
+      more: fc.boolean(),
+      checked,
+    })
+    .map(({ checked: bytes, ...scanned }) => ({ ...scanned, ...bytes })),
   fc.record({ type: fc.constant('head' as const), nextOffset: u64, clockMs: u64 }),
   fc.record({ type: fc.constant('committed' as const), timestampMs: u64, newTopicIds: rows }),
   fc.record({
