@@ -4,12 +4,15 @@ import { apiVersionsV3, findCoordinatorV4 } from '@platformatic/kafka';
 import { backoffMs, delay } from '@pulses/shared-async';
 import { PulsesError } from '@pulses/shared-errors';
 import type { Clock, Random } from '@pulses/shared-ports';
+import { nameMissingRight, type Asker } from '../security/rights';
 import type { Ask, Cluster, CoordinatorKind, RequestOptions } from './cluster';
 import { asPulsesError, KAFKA_ERROR, nextStep, throwOn } from './errors';
 import { Lanes, type BrokerAddress, type LanesOptions } from './lanes';
 import { metadataOf, type ClusterMetadata, type KafkaTopic } from './topic-metadata';
 
 export interface BrokerClusterOptions extends LanesOptions {
+  /** For the commands in messages about missing rights. */
+  readonly asker: Asker;
   /** Where to ask first; one that answers is enough. */
   readonly bootstrap: readonly BrokerAddress[];
   readonly clock: Clock;
@@ -78,7 +81,7 @@ export class BrokerCluster implements Cluster {
     return leader ?? -1;
   }
 
-  toCoordinator<Answer>(
+  async toCoordinator<Answer>(
     kind: CoordinatorKind,
     key: string,
     ask: Ask<Answer>,
@@ -93,7 +96,11 @@ export class BrokerCluster implements Cluster {
       this.#coordinators.set(name, found);
       return found;
     };
-    return this.#request(route, ask, options);
+    try {
+      return await this.#request(route, ask, options);
+    } catch (error) {
+      throw nameMissingRight(error, this.#options.asker, kind, key);
+    }
   }
 
   async topic(name: string): Promise<KafkaTopic | undefined> {

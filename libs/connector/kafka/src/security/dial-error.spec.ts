@@ -88,7 +88,7 @@ const cases: [string, KafkaSecurity, object, string, RegExp][] = [
   [
     'a certificate that is refused',
     withCertificate,
-    failure({ code: 'PLT_KFK_NETWORK' }, { code: 'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA' }),
+    failure({ code: 'PLT_KFK_NETWORK' }, { code: 'ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE' }),
     'ACCESS_REFUSED',
     /^--kafka-tls-cert-file: 127\.0\.0\.1:9 refuses the certificate/,
   ],

@@ -68,7 +68,7 @@ export function dialError(
     const untrusted = codes.find((code) => UNTRUSTED.test(code));
     if (untrusted !== undefined)
       return refused(`--kafka-tls-ca-file: the certificate of ${broker} is not trusted (${untrusted})`);
-    const alert = codes.find((code) => /^ERR_SSL_\w*ALERT/.test(code));
+    const alert = codes.find((code) => /^ERR_SSL_.*ALERT/.test(code));
     if (alert !== undefined)
       return refused(
         tls.cert === undefined

@@ -3,8 +3,9 @@
 // Guarantees: resolves only after the broker has answered a request, so what it refuses shows here. No 'error' event of
 // the connection is left without a listener, and a failed one leaves no socket or timer behind.
 
-import { apiVersionsV3, Connection } from '@platformatic/kafka';
-import type { BrokerAddress } from '../settings';
+import { apiVersionsV3, Connection, metadataV12 } from '@platformatic/kafka';
+import { isPulsesError, PulsesError } from '@pulses/shared-errors';
+import { brokerText, type BrokerAddress } from '../settings';
 import { dialError } from './dial-error';
 import type { SecuritySource } from './security-source';
 
@@ -22,7 +23,7 @@ const SOFTWARE_NAME = 'pulses';
 const SOFTWARE_VERSION = '1';
 const FAILURES_MAX = 10;
 
-/** Opens a connection. Rejects with ACCESS_REFUSED, CONNECTION_LOST or TIMED_OUT; the message names the setting. */
+/** Opens a connection. Rejects with ACCESS_REFUSED, CONNECTION_LOST, TIMED_OUT or VERSION_UNSUPPORTED; the message names the setting. */
 export type Dial = (address: BrokerAddress) => Promise<Connection>;
 
 export function createDial(options: DialOptions): Dial {
@@ -51,12 +52,27 @@ async function dialBroker(address: BrokerAddress, options: DialOptions): Promise
   });
   try {
     await connection.connect(address.host, address.port);
-    await apiVersionsV3.api.async(connection, SOFTWARE_NAME, SOFTWARE_VERSION);
+    checkVersions(address, await apiVersionsV3.api.async(connection, SOFTWARE_NAME, SOFTWARE_VERSION));
+    // A broker that asks for SASL answers the first request without it, but not this one.
+    await metadataV12.api.async(connection, [], false, false);
     return connection;
   } catch (error) {
     await discard(connection);
-    throw dialError(address, security, [error, ...failures]);
+    throw isPulsesError(error) ? error : dialError(address, security, [error, ...failures]);
   }
+}
+
+/** The newest of the requests that have no older form here: Metadata 12, with the ids of topics. */
+const METADATA = { key: 3, version: 12, since: '3.1' };
+
+/** @throws PulsesError VERSION_UNSUPPORTED */
+function checkVersions(address: BrokerAddress, { apiKeys }: apiVersionsV3.ApiVersionsResponse): void {
+  const newest = apiKeys.find(({ apiKey }) => apiKey === METADATA.key)?.maxVersion ?? 0;
+  if (newest < METADATA.version)
+    throw new PulsesError(
+      'VERSION_UNSUPPORTED',
+      `--kafka-brokers: ${brokerText(address)} is older than Apache Kafka ${METADATA.since}, which is needed`,
+    );
 }
 
 /** Closes a connection at once. */

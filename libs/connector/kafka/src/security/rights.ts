@@ -1,6 +1,8 @@
 // What a user of Kafka may do, and the command that grants it.
 
-import { PulsesError } from '@pulses/shared-errors';
+import { isPulsesError, PulsesError } from '@pulses/shared-errors';
+import type { CoordinatorKind } from '../protocol/cluster';
+import { kafkaCodeOf, KAFKA_ERROR } from '../protocol/errors';
 
 /** In words of kafka-acls.sh. */
 export type Operation = 'Read' | 'Write' | 'Create' | 'Describe' | 'DescribeConfigs';
@@ -46,4 +48,21 @@ export function rightMissing(
       `--add --allow-principal User:${user ?? 'NAME'}${rights} --${kind} ${name}' grants it`,
     { cause },
   );
+}
+
+/** What the coordinator of a group or a transactional id asks for. */
+const OF_COORDINATOR = {
+  group: { code: KAFKA_ERROR.GROUP_AUTHORIZATION_FAILED, operation: 'Read', kind: 'group' },
+  transaction: {
+    code: KAFKA_ERROR.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    operation: 'Write',
+    kind: 'transactional-id',
+  },
+} as const;
+
+/** The failure of a request to a coordinator, with the missing right by its name when that is the reason. */
+export function nameMissingRight(error: unknown, asker: Asker, coordinator: CoordinatorKind, name: string): unknown {
+  const { code, operation, kind } = OF_COORDINATOR[coordinator];
+  const answered = kafkaCodeOf(isPulsesError(error) ? error.cause : error);
+  return answered === code ? rightMissing(asker, [operation], { kind, name }, error) : error;
 }

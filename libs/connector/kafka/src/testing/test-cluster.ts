@@ -13,6 +13,7 @@ export function connectTestCluster(brokers: string, security: KafkaSecurity = {}
       const [host = '', port = ''] = address.split(':');
       return { host, port: Number(port) };
     }),
+    asker: { brokers, user: security.sasl?.username },
     clock: nodeClock,
     random: nodeRandom,
     dial: createDial({
