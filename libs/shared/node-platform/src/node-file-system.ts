@@ -3,14 +3,16 @@
 // Guarantees: the durability that the FileSystem port promises, by fdatasync(2) and fsync(2) of directories. No symbolic
 // link is followed in the last component. Does not survive: a disk that acknowledges writes before it stores them.
 
-import { close, constants, fdatasync, fstat, ftruncate, open, read, write, writev } from 'node:fs';
+import { close, constants, fdatasync, fstat, ftruncate, open, read, write, writeSync, writev } from 'node:fs';
 import { access, mkdir, open as openHandle, readdir, rename, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { FileHandle, FileSystem, OpenMode } from '@pulses/shared-ports';
 import { lockDirectory } from './directory-lock';
 import { pseudoFileSystemOf } from './pseudo-file-system';
+import { nodeClock } from './node-clock';
 import { isPrivate, makePrivate } from './rights';
+import { WritesInPlace } from './writes-in-place';
 
 const FLAGS: Readonly<Record<OpenMode, number>> = {
   read: constants.O_RDONLY | constants.O_NOFOLLOW,
@@ -51,7 +53,8 @@ async function exists(path: string): Promise<boolean> {
 
 export const nodeFileSystem: FileSystem = {
   async open(path, mode) {
-    return handleOf(await openFile(path, FLAGS[mode], 0o600));
+    const descriptor = await openFile(path, FLAGS[mode], 0o600);
+    return mode === 'write-through' ? writtenThrough(descriptor) : handleOf(descriptor);
   },
   makeDirectory,
   list: (path) => readdir(path),
@@ -72,6 +75,20 @@ export const nodeFileSystem: FileSystem = {
   pseudoFileSystemOf,
   lockDirectory,
 };
+
+function writtenThrough(descriptor: number): FileHandle {
+  const handle = handleOf(descriptor);
+  const inPlace = new WritesInPlace(nodeClock);
+  return {
+    ...handle,
+    write: (bytes, position) => {
+      if (!inPlace.allow(bytes.byteLength)) return handle.write(bytes, position);
+      return new Promise((resolve) => {
+        resolve(inPlace.write(() => writeSync(descriptor, bytes, 0, bytes.byteLength, position)));
+      });
+    },
+  };
+}
 
 // Callbacks instead of FileHandle: they halve the cost of a call, and the collector closes no descriptor.
 function handleOf(descriptor: number): FileHandle {

@@ -23,7 +23,8 @@ export interface FileHandle {
  * - `read`: must exist, not writable
  * - `create`: must not exist, read and write
  * - `write`: must exist, read and write
- * - `write-through`: must exist, read and write; what a write reports as written is durable, with its length (O_DSYNC)
+ * - `write-through`: must exist, read and write; what a write reports as written is durable, with its length (O_DSYNC).
+ *   A short `write` may hold the thread, while the disk is quick
  *
  * None follows a symbolic link in the last component (O_NOFOLLOW). New files have mode 0600.
  */

@@ -5,14 +5,14 @@ import { CommitQueue, type Room } from './commit-queue';
 import type { Staging } from './staging';
 
 /** A queue over a journal that takes nothing, as the requests of this spec write nothing. */
-function queueWith(room: () => Room): CommitQueue {
+function queueWith(room: () => Room, beginGroup: () => void = () => undefined): CommitQueue {
   const nothing = (): void => undefined;
   return new CommitQueue({
     journal: { stagedBytes: 0, prepare: () => Promise.resolve() } as unknown as Journal,
-    staging: { begin: nothing, frames: [] } as unknown as Staging,
+    staging: { begin: beginGroup, frames: [] } as unknown as Staging,
     clock: { hold: () => 1, now: () => 1, release: nothing },
     groupBytesMax: 1,
-    pendingBytesMax: 1_000,
+    pendingBytesMax: 10_000,
     onDurable: nothing,
     onFull: nothing,
     onFailed: nothing,
@@ -39,6 +39,25 @@ describe('the queue of commits', () => {
     await settle();
     expect(done).toEqual(['seal', 'checkpoint', 'request']);
     await request;
+    await queue.close();
+  });
+
+  it('makes one group of what a turn of the event loop brings, also by several callbacks', async () => {
+    let groups = 0;
+    const queue = queueWith(
+      () => 'free',
+      () => {
+        groups += 1;
+      },
+    );
+    const requests: Promise<unknown>[] = [];
+    const enqueue = (): void => {
+      requests.push(queue.enqueue({ payloadBytes: 0, isAlone: false, isRead: false, stage: () => () => undefined }));
+    };
+    for (let callback = 0; callback < 3; callback += 1) setImmediate(enqueue);
+    await settle();
+    expect([requests.length, groups]).toEqual([3, 1]);
+    await Promise.all(requests);
     await queue.close();
   });
 });

@@ -166,8 +166,10 @@ export class CommitQueue {
   }
 
   async #run(): Promise<void> {
-    // Lets what the same turn of the event loop brings gather.
-    await Promise.resolve();
+    // What the same turn of the event loop brings is one group, of all connections.
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
     while (this.#state.kind !== 'failed' && (this.#head < this.#queue.length || this.#works.length > 0)) {
       await this.#runWorks();
       // Work that came meanwhile may be what makes room.
