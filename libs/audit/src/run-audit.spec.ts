@@ -62,6 +62,21 @@ describe('the audit', () => {
     expect(fetched.slice(1).sort()).toEqual([SOURCE, aggregatedTopic('a%2Eb'), groupedTopic('a%2Eb')].sort());
   });
 
+  it('reads the other outputs beside those that tell of windows', async () => {
+    const broker = smallSystem();
+    const { promise: hasBegun, resolve: begin } = Promise.withResolvers<void>();
+    const scan: MemoryBroker['scan'] = async (...asked) => {
+      await hasBegun;
+      return await broker.scan(...asked);
+    };
+    const skimElsewhere: Skim = (...asked) => {
+      begin();
+      return skimOver([broker])(...asked);
+    };
+    const report = await audit({ ...broker, scan }, { skimElsewhere, skimElsewhereMin: 0 });
+    expect([report.findings.count, report.found.sums]).toEqual([0, 9]);
+  });
+
   it('reads batches of any size', async () => {
     for (const count of [1, 63, 64, 65, 128, 1000]) {
       const report = await audit(inOneBatch(systemOfOneTime(count)));

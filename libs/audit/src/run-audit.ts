@@ -1,11 +1,11 @@
 // The audit: what the outputs must be, from the source log, against what they are, byte for byte.
 //
 //   1. positions and topics: what can be compared on a running system           compare/scope
-//   2. what the source alone does not tell: window lengths, lost lines          actual/output-reading, output-topic, output-lines
-//   3. side by side, so neither waits for the broker; in two threads when there is much to read:
-//      the source, once: the lines that each topic must hold, digested          expected/source-replay, message-parser, line-writer
-//      the other output topics, once: their lines counted and digested          actual/skim, skim-thread, compare/line-digest
-//   4. only topics that differ: line by line, up to the first difference        compare/first-difference
+//   2. side by side, so neither waits for the broker; in two threads when there is much to read:
+//      a. what the source alone does not tell: window lengths, lost lines       actual/output-reading, output-topic, output-lines
+//         then the source, once: the lines that each topic must hold, digested  expected/source-replay, message-parser, line-writer
+//      b. the other output topics, once: their lines counted and digested       actual/skim, skim-thread, compare/line-digest
+//   3. only topics that differ: line by line, up to the first difference        compare/first-difference
 //
 // Guarantees: shares no code with the pipeline that wrote the outputs, beyond the schemas and exact amounts of the model.
 // Ids, windows and the bytes of lines are computed anew.
@@ -73,29 +73,28 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
 
   const outputs = new OutputReader(clients, scope);
   const [first, others] = [scope.outputs.filter(tellsMore), scope.outputs.filter((info) => !tellsMore(info))];
-  const ofFirst = messagesOf(first);
-  await outputs.read(first, 'line by line', () => {
-    onProgress({ doing: 'reading the outputs', done: outputs.readCount, of: ofFirst });
-  });
-  const stretches = outputs.lengths.stretches((one, other) => {
-    const problem = `windows of ${one.windowMs} ms and of ${other.windowMs} ms share source offset ${other.fromOffset}`;
-    findings.add({ topic: sourceTopic, problem });
-  });
-  const { windowsFrom, windowsTo } = outputs;
-  const replay = { windowsFrom, windowsTo, stretches, hashSeed: Buffer.from(random.bytes(4)).readInt32LE(0) };
-  const comparedFrom = (topic: string) => outputs.topics.get(topic)?.comparedFrom ?? scope.startOffset;
-
-  const expected = new Map<string, LineDigest>();
-  const memory: DigestMemory = { bytes: 0 };
   const of = scope.groupedOffset - scope.startOffset + messagesOf(others);
   const { skimElsewhere, skimElsewhereMin = SKIMMED_ELSEWHERE_MIN } = options;
   const skim = messagesOf(others) < skimElsewhereMin ? undefined : skimElsewhere;
-  let [replayedCount, skimmedCount] = [0, 0];
+  let [isReplaying, replayedCount, skimmedCount] = [false, 0, 0];
   const tellProgress = () => {
-    onProgress({ doing: 'replaying the source', done: replayedCount + skimmedCount, of });
+    if (isReplaying) onProgress({ doing: 'replaying the source', done: replayedCount + skimmedCount, of });
+    else onProgress({ doing: 'reading the outputs', done: outputs.readCount, of: messagesOf(first) });
   };
-  const [replayed, skimmed] = await Promise.all([
-    replaySource({
+
+  const expected = new Map<string, LineDigest>();
+  const memory: DigestMemory = { bytes: 0 };
+  const comparedFrom = (topic: string) => outputs.topics.get(topic)?.comparedFrom ?? scope.startOffset;
+  const replayAll = async () => {
+    await outputs.read(first, 'line by line', tellProgress);
+    isReplaying = true;
+    const stretches = outputs.lengths.stretches((one, other) => {
+      const problem = `windows of ${one.windowMs} ms and of ${other.windowMs} ms share source offset ${other.fromOffset}`;
+      findings.add({ topic: sourceTopic, problem });
+    });
+    const { windowsFrom, windowsTo } = outputs;
+    const replay = { windowsFrom, windowsTo, stretches, hashSeed: Buffer.from(random.bytes(4)).readInt32LE(0) };
+    const replayed = await replaySource({
       ...replay,
       client,
       scope,
@@ -111,7 +110,11 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
         tellProgress();
         return undefined;
       },
-    }),
+    });
+    return { replay, replayed };
+  };
+  const [{ replay, replayed }, skimmed] = await Promise.all([
+    replayAll(),
     (skim ?? skimOver(clients))(scope, others, (messages) => {
       skimmedCount = messages;
       tellProgress();
@@ -119,7 +122,7 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   ]);
   outputs.addReadings(skimmed);
 
-  const unchecked = [...scope.unchecked, ...cutByRetention(scope, windowsFrom), ...passedOver(expected)];
+  const unchecked = [...scope.unchecked, ...cutByRetention(scope, replay.windowsFrom), ...passedOver(expected)];
   const mustHold = new Map([...expected].map(([topic, digest]) => [topic, digest.result()]));
   const doubtful = differingTopics(mustHold, outputs.topics).flatMap(({ topic }) => outputs.topics.get(topic) ?? []);
   const tellLast = () => {

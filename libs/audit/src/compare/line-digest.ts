@@ -72,13 +72,16 @@ export class LineDigest implements ExpectedLines {
   }
 
   private makeRoom(bytes: number): void {
-    this.flush();
     const size = this.buffer.length;
     const mayGrow = size < GATHERED_BYTES_MAX && this.memory.bytes < ALL_GATHERED_BYTES_MAX;
-    const wanted = Math.max(bytes, mayGrow ? size * 2 : size);
+    // A short topic is hashed at once in the end, which takes no hash of its own.
+    if (!mayGrow || this.position + bytes > GATHERED_BYTES_MAX) this.flush();
+    const wanted = Math.max(this.position + bytes, mayGrow ? Math.min(size * 2, GATHERED_BYTES_MAX) : 0);
     if (wanted <= size) return;
     this.memory.bytes += wanted - size;
-    this.buffer = Buffer.allocUnsafeSlow(wanted);
+    const grown = Buffer.allocUnsafeSlow(wanted);
+    this.buffer.copy(grown, 0, 0, this.position);
+    this.buffer = grown;
   }
 
   private flush(): void {
