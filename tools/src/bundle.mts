@@ -9,6 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { ALIASES, MODULE_URL, withoutKafkaClients } from './bundle-packages.mts';
 import { licencesOf } from './licences.mts';
 
 const NODE_MAJOR_MIN = 24;
@@ -53,7 +54,13 @@ const { metafile } = await build({
   // A file of its own: inline, the map would be read and held at each start.
   sourcemap: 'linked',
   sourcesContent: false,
-  define: { PULSES_VERSION: JSON.stringify(version), PULSES_FAILPOINTS: JSON.stringify(hasFailpoints) },
+  define: {
+    PULSES_VERSION: JSON.stringify(version),
+    PULSES_FAILPOINTS: JSON.stringify(hasFailpoints),
+    'import.meta.url': JSON.stringify(MODULE_URL),
+  },
+  alias: ALIASES,
+  plugins: [withoutKafkaClients],
   // Calls of functions without a body fall away, with their arguments.
   minifySyntax: true,
   loader: { '.lua': 'text' },
