@@ -8,9 +8,20 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Stays in its folder, since it reads files beside its own at its start. */
+const withFilesBeside: Plugin = {
+  name: 'files-beside',
+  setup(bundle) {
+    bundle.onResolve({ filter: /^@platformatic\/kafka$/ }, ({ path }) => ({
+      path: import.meta.resolve(path),
+      external: true,
+    }));
+  },
+};
 
 /** Returns the exit code; 1 when a signal ended the program. */
 export async function runSource(
@@ -42,6 +53,7 @@ export async function runSource(
         js: "import { createRequire as requireFrom } from 'node:module';const require=requireFrom(import.meta.url);",
       },
       tsconfig: 'tsconfig.base.json',
+      plugins: [withFilesBeside],
       logLevel: 'warning',
     });
     if (isEnding) return 1;

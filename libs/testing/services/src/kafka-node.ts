@@ -10,7 +10,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { JavaCommand, KafkaPrograms } from './kafka-programs';
-import { WATCHER_SCRIPT } from './server-process';
+import { atOwnEnd } from './server-process';
 
 const run = promisify(execFile);
 const START_MS_MAX = 120_000;
@@ -86,6 +86,11 @@ export class KafkaNode {
     throw new Error(`Kafka ended at once: ${(await readFile(logPath, 'utf8')).slice(-LOG_CHARS_SHOWN)}`);
   }
 
+  /** Resolves once the node has ended, also by itself, such as on a full disk. */
+  async ended(): Promise<void> {
+    await this.#running?.exited;
+  }
+
   /** Kills by SIGKILL and waits for the end. Its files stay. */
   async kill(): Promise<void> {
     await this.#end('KILL');
@@ -136,7 +141,7 @@ export class KafkaNode {
     const clean = ['sh', '-c', 'dir=$1; shift; "$@"; rm -rf "$dir"', 'sh', this.#place.directory, ...killCommand];
     const { ownerPid } = this.#options;
     return ownerPid === undefined
-      ? spawn('sh', ['-c', WATCHER_SCRIPT, 'sh', ...clean], { stdio: ['pipe', 'ignore', 'ignore'] })
+      ? atOwnEnd(clean)
       : spawn('sh', ['-c', OWNER_SCRIPT, 'sh', String(ownerPid), ...clean], { stdio: 'ignore', detached: true });
   }
 

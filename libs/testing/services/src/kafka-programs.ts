@@ -6,19 +6,18 @@
 import { workspaceRoot } from '@pulses/testing-processes';
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { access, cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { answeringEngine } from './container-engine';
-import { cacheDirectory, onPath } from './program';
+import { digestOf, exists, provideJars, provideJava } from './java-program';
+import { cacheDirectory } from './program';
 
 const run = promisify(execFile);
-const BUILD_MS_MAX = 600_000;
 const IMAGE = 'apache/kafka:4.4.0';
 const IMAGE_JAVA = '/opt/java/openjdk/bin/java';
 const IMAGE_JARS = '/opt/kafka/libs/*';
 const METADATA = '__cluster_metadata-0';
-const INSTALL = 'apt-get install openjdk-17-jre-headless maven';
 
 /** How Java programs of Kafka are called. */
 export interface KafkaPrograms {
@@ -47,39 +46,9 @@ export async function provideKafkaPrograms(): Promise<KafkaPrograms> {
 /** The folder with pom.xml and log4j2.yaml. */
 export const kafkaFiles = (): string => join(workspaceRoot(), 'libs/testing/services/kafka');
 
-/** The jars that `pom.xml` in `projectDirectory` names, in a cache folder that is called `name` and a hash of the file. */
-async function provideJars(name: string, projectDirectory: string): Promise<string> {
-  const pom = join(projectDirectory, 'pom.xml');
-  const root = join(cacheDirectory(), `${name}-${await digestOf(pom)}`);
-  if (await exists(root)) return root;
-  if ((await onPath('mvn')) === undefined) throw missing('there is no mvn on the PATH to collect its jars');
-  await mkdir(dirname(root), { recursive: true });
-  const work = await mkdtemp(`${root}-`);
-  try {
-    const output = [`-DoutputDirectory=${work}`, '-DincludeScope=runtime'];
-    await run('mvn', ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', ...output], { timeout: BUILD_MS_MAX });
-    await rename(work, root).catch((error: NodeJS.ErrnoException) => {
-      // Another process was first.
-      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-    });
-  } catch (error) {
-    throw missing(`Maven could not collect its jars (${(error as Error).message.split('\n')[0] ?? ''})`, error);
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
-  return root;
-}
-
-/** @throws Error with instructions when there is no Java */
-async function provideJava(): Promise<string> {
-  const java = await onPath('java');
-  if (java === undefined) throw missing('there is no java on the PATH');
-  return java;
-}
-
 async function javaPrograms(): Promise<KafkaPrograms> {
   const java = await provideJava();
-  const jars = await provideJars('kafka-node', kafkaFiles());
+  const jars = await provideJars(kafkaFiles());
   return {
     java: (_directory, args) => ({
       command: java,
@@ -145,22 +114,4 @@ export function freshUuid(): string {
     const text = randomBytes(16).toString('base64url');
     if (!text.startsWith('-')) return text;
   }
-}
-
-function missing(reason: string, cause?: unknown): Error {
-  return new Error(
-    `a Kafka for tests needs Java 17 or newer and Maven, or docker, or an address in KAFKA_BROKERS: ${reason}. To get it: ${INSTALL}`,
-    { cause },
-  );
-}
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
-
-async function digestOf(path: string): Promise<string> {
-  const bytes = await crypto.subtle.digest('SHA-256', await readFile(path));
-  return Buffer.from(bytes).toString('hex').slice(0, 12);
 }

@@ -17,6 +17,11 @@ export interface ServerProcess {
 /** The watcher's script for `sh -c`: waits for the end of its pipe, then runs its arguments as a command. */
 export const WATCHER_SCRIPT = 'read -r _; exec "$@"';
 
+/** Runs a command, such as one that kills a server, once this process has ended. */
+export function atOwnEnd(command: readonly string[]): ChildProcess {
+  return spawn('sh', ['-c', WATCHER_SCRIPT, 'sh', ...command], { stdio: ['pipe', 'ignore', 'ignore'] });
+}
+
 /** Waits until a new server reports that it is ready. @throws Error with its output when it ends first */
 export async function startedServer(
   name: string,
@@ -38,7 +43,7 @@ export async function startedServer(
     throw new Error(`${name} could not be started: ${server.spawnfile}`);
   }
   const [command = '', ...args] = killCommand(server.pid);
-  const watcher = spawn('sh', ['-c', WATCHER_SCRIPT, 'sh', command, ...args], { stdio: ['pipe', 'ignore', 'ignore'] });
+  const watcher = atOwnEnd([command, ...args]);
   const isReady = await Promise.race([output.until(ready), exited.then(() => false)]);
   if (!isReady) {
     watcher.kill('SIGKILL');
