@@ -15,7 +15,7 @@ const groups = fc.record({
       }),
       { minLength: 1, maxLength: 7 },
     )
-    .map((members) => members.map((member, index): Candidate => ({ ...member, memberId: `m${index}` }))),
+    .map((members) => members.map((member, index): Candidate => ({ ...member, memberId: `m${index}`, topic: 's' }))),
 });
 
 /** What the members own once each has given up what was not given to it again. */

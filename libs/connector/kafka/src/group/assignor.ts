@@ -5,14 +5,30 @@
 
 export interface Candidate {
   readonly memberId: string;
+  /** What it reads; members of one group may read different topics. */
+  readonly topic: string;
   /** What it owns, as of `generation`. */
   readonly owned: readonly number[];
   readonly generation: number;
 }
 
-/** A share for every candidate. The same members and partitions give the same shares. */
-export function assignPartitions(
+/**
+ * A share of its topic for every candidate. The same members and partitions give the same shares.
+ * @param partitionCounts by topic
+ */
+export function assignTopics(
   candidates: readonly Candidate[],
+  partitionCounts: ReadonlyMap<string, number>,
+): ReadonlyMap<string, readonly number[]> {
+  const topics = Map.groupBy(candidates, ({ topic }) => topic);
+  return new Map(
+    [...topics].flatMap(([topic, members]) => [...assignPartitions(members, partitionCounts.get(topic) ?? 0)]),
+  );
+}
+
+/** @param candidates members that read the same topic */
+export function assignPartitions(
+  candidates: readonly Member[],
   partitionCount: number,
 ): ReadonlyMap<string, readonly number[]> {
   const members = [...candidates].sort((a, b) => compare(a.memberId, b.memberId));
@@ -26,9 +42,11 @@ export function assignPartitions(
   return shares;
 }
 
+type Member = Omit<Candidate, 'topic'>;
+
 /** The member that owns each partition: of two that say so, the one of the newer generation. */
-function ownersOf(members: readonly Candidate[], partitionCount: number): Map<number, string> {
-  const claims = new Map<number, Candidate>();
+function ownersOf(members: readonly Member[], partitionCount: number): Map<number, string> {
+  const claims = new Map<number, Member>();
   for (const member of members) {
     for (const partition of member.owned) {
       const other = claims.get(partition);
@@ -41,7 +59,7 @@ function ownersOf(members: readonly Candidate[], partitionCount: number): Map<nu
 
 /** The member that should have each partition, once all have given up what they must. */
 function balance(
-  members: readonly Candidate[],
+  members: readonly Member[],
   owners: ReadonlyMap<number, string>,
   partitionCount: number,
 ): (string | undefined)[] {

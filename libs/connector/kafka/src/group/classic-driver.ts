@@ -131,19 +131,28 @@ export class ClassicDriver implements GroupDriver {
     if ('refused' in answer) return answer;
     const { memberId, generationId: generation, members } = answer;
     const candidates = members.map((member) => ({
-      ...decodeSubscription(member.metadata, topic),
+      ...decodeSubscription(member.metadata),
       memberId: member.memberId,
     }));
-    this.#member.joined({ memberId, generation, candidates });
+    const partitionCounts = await this.#countPartitions(new Set(candidates.map((candidate) => candidate.topic)));
+    signal.throwIfAborted();
+    this.#member.joined({ memberId, generation, candidates, partitionCounts });
     return undefined;
+  }
+
+  /** Of the topics that members of the group read. */
+  async #countPartitions(topics: ReadonlySet<string>): Promise<ReadonlyMap<string, number>> {
+    const { cluster } = this.#options;
+    const found = await Promise.all([...topics].map((topic) => cluster.topic(topic)));
+    return new Map(found.flatMap((topic) => (topic === undefined ? [] : [[topic.name, topic.partitions.length]])));
   }
 
   async #sync(request: Extract<ClassicRequest, { kind: 'sync' }>, signal: AbortSignal): Promise<Refused | undefined> {
     const { group, topic } = this.#options;
     const { memberId, generation, shares } = request;
-    const assignments = [...shares].map(([id, share]) => ({
-      memberId: id,
-      assignment: encodeAssignment(topic, share),
+    const assignments = shares.map((share) => ({
+      memberId: share.memberId,
+      assignment: encodeAssignment(share.topic, share.partitions),
     }));
     const answer = await this.#send(
       (connection) =>

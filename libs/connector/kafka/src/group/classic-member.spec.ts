@@ -6,11 +6,13 @@ import { createSimRandom } from '@pulses/testing-sim';
 import { ClassicMember } from './classic-member';
 import { SimClassicGroup, type SimAnswer } from './testing/sim-classic-group';
 
+const TOPICS = ['a', 'b'];
 const PARTITIONS = 7;
 const EVENTS = 200;
 const SETTLE_ROUNDS = 100;
 
 interface Rig {
+  readonly topic: string;
   readonly member: ClassicMember;
   /** The member's last word to the coordinator has no answer yet. */
   isWaiting: boolean;
@@ -19,18 +21,23 @@ interface Rig {
 }
 
 class World {
-  readonly group = new SimClassicGroup();
+  readonly partitionCounts = new Map(TOPICS.map((topic) => [topic, PARTITIONS]));
+  readonly group = new SimClassicGroup(this.partitionCounts);
   rigs: Rig[] = [];
-  partitionCount = PARTITIONS;
 
-  add(): void {
-    this.rigs.push({ member: new ClassicMember(this.partitionCount), isWaiting: false, answers: [], isOut: false });
+  add(topic: string): void {
+    const member = new ClassicMember(this.countOf(topic));
+    this.rigs.push({ topic, member, isWaiting: false, answers: [], isOut: false });
+  }
+
+  countOf(topic: string): number {
+    return this.partitionCounts.get(topic) ?? 0;
   }
 
   send(rig: Rig): void {
     if (rig.isOut || rig.isWaiting || rig.answers.length > 0) return;
     rig.isWaiting = true;
-    this.group.ask(rig.member.next(), (answer) => {
+    this.group.ask(rig.member.next(), rig.topic, (answer) => {
       rig.isWaiting = false;
       rig.answers.push(answer);
     });
@@ -57,13 +64,16 @@ class World {
     this.group.remove(rig.member.memberId);
   }
 
-  count(total: number): void {
-    this.partitionCount = total;
-    for (const { member } of this.rigs) member.partitionsCounted(total);
+  extend(topic: string): void {
+    const total = this.countOf(topic) + 1;
+    this.partitionCounts.set(topic, total);
+    for (const rig of this.rigs) if (rig.topic === topic) rig.member.partitionsCounted(total);
   }
 
   assertExclusive(): void {
-    const owned = this.rigs.flatMap(({ isOut, member }) => (isOut ? [] : member.ownership.owned));
+    const owned = this.rigs.flatMap(({ topic, isOut, member }) =>
+      isOut ? [] : member.ownership.owned.map((partition) => `${topic}/${partition}`),
+    );
     expect(owned).toHaveLength(new Set(owned).size);
   }
 
@@ -84,13 +94,14 @@ function run(seed: number): void {
   const random = createSimRandom(seed);
   const world = new World();
   const pick = <Item>(items: readonly Item[]) => items[Math.floor(random.fraction() * items.length)];
-  world.add();
+  const pickTopic = () => pick(TOPICS) ?? '';
+  world.add(pickTopic());
   for (let event = 0; event < EVENTS; event += 1) {
     const rig = pick(world.rigs);
     const dice = random.fraction();
-    if (rig === undefined || (dice < 0.03 && world.rigs.length < 5)) world.add();
+    if (rig === undefined || (dice < 0.03 && world.rigs.length < 6)) world.add(pickTopic());
     else if (dice < 0.05) world.remove(rig);
-    else if (dice < 0.06) world.count(world.partitionCount + 1);
+    else if (dice < 0.06) world.extend(pickTopic());
     else if (dice < 0.5) world.send(rig);
     else if (dice < 0.9) world.deliver(rig, random.fraction() < 0.1);
     else world.giveUp(rig);
@@ -98,11 +109,14 @@ function run(seed: number): void {
     world.rigs = world.rigs.filter(({ isOut }) => !isOut);
   }
   world.settle();
-  if (world.rigs.length === 0) return;
-  const held = world.rigs.flatMap(({ member }) => [...member.ownership.held]).sort((a, b) => a - b);
-  expect(held).toEqual(Array.from({ length: world.partitionCount }, (_, partition) => partition));
-  const sizes = world.rigs.map(({ member }) => member.ownership.held.size);
-  expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
+  for (const topic of TOPICS) {
+    const members = world.rigs.filter((rig) => rig.topic === topic).map(({ member }) => member);
+    if (members.length === 0) continue;
+    const held = members.flatMap(({ ownership }) => [...ownership.held]).sort((a, b) => a - b);
+    expect(held).toEqual(Array.from({ length: world.countOf(topic) }, (_, partition) => partition));
+    const sizes = members.map(({ ownership }) => ownership.held.size);
+    expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
+  }
 }
 
 describe('members of a classic group', () => {
@@ -115,6 +129,29 @@ describe('members of a classic group', () => {
       }
     }
   }, 600_000);
+
+  it('get the partitions of their own topics from the leader', () => {
+    const member = new ClassicMember(1);
+    const candidates = ['a', 'b', 'gone'].map((topic) => ({
+      memberId: `of-${topic}`,
+      topic,
+      owned: [],
+      generation: -1,
+    }));
+    const partitionCounts = new Map([
+      ['a', 1],
+      ['b', 2],
+    ]);
+    member.joined({ memberId: 'of-a', generation: 1, candidates, partitionCounts });
+    expect(member.next()).toMatchObject({
+      kind: 'sync',
+      shares: [
+        { memberId: 'of-a', topic: 'a', partitions: [0] },
+        { memberId: 'of-b', topic: 'b', partitions: [0, 1] },
+        { memberId: 'of-gone', topic: 'gone', partitions: [] },
+      ],
+    });
+  });
 
   it('join again with the id that the coordinator asks for', () => {
     const member = new ClassicMember(1);
@@ -129,7 +166,7 @@ describe('members of a classic group', () => {
 
   it('keep their partitions while the group rebalances', () => {
     const member = new ClassicMember(2);
-    member.joined({ memberId: 'm', generation: 3, candidates: [{ memberId: 'm', owned: [], generation: -1 }] });
+    member.joined({ memberId: 'm', generation: 3, candidates: [], partitionCounts: new Map() });
     member.synced([0, 1]);
     expect(member.refused('rebalance-in-progress')).toBe('again');
     expect([...member.ownership.held]).toEqual([0, 1]);

@@ -8,8 +8,15 @@
 // Guarantees: a rebalance takes no partition away by itself (cooperative, KIP-429). What has to go is given up first, and
 // the member then joins once more, so that others get it.
 
-import { assignPartitions, type Candidate } from './assignor';
+import { assignTopics, type Candidate } from './assignor';
 import { Ownership } from './ownership';
+
+/** What a member gets of its topic. */
+export interface Share {
+  readonly memberId: string;
+  readonly topic: string;
+  readonly partitions: readonly number[];
+}
 
 export type ClassicRequest =
   | { readonly kind: 'join'; readonly memberId: string; readonly owned: readonly number[]; readonly generation: number }
@@ -17,8 +24,8 @@ export type ClassicRequest =
       readonly kind: 'sync';
       readonly memberId: string;
       readonly generation: number;
-      /** From the leader: everyone's share; empty from others. */
-      readonly shares: ReadonlyMap<string, readonly number[]>;
+      /** From the leader: everyone's share of its topic; empty from others. */
+      readonly shares: readonly Share[];
     }
   | { readonly kind: 'heartbeat'; readonly memberId: string; readonly generation: number };
 
@@ -27,6 +34,8 @@ export interface JoinAnswer {
   readonly generation: number;
   /** Everyone, when this member leads; else nothing. */
   readonly candidates: readonly Candidate[];
+  /** Of the topics of the candidates, by name. */
+  readonly partitionCounts: ReadonlyMap<string, number>;
 }
 
 /** What a refusal means: the request is made again in another form, or the member is out. */
@@ -37,7 +46,7 @@ export type ClassicError = 'member-id-required' | 'rebalance-in-progress' | 'unk
 
 type State =
   | { readonly kind: 'outside' }
-  | { readonly kind: 'joined'; readonly candidates: readonly Candidate[] }
+  | { readonly kind: 'joined'; readonly shares: readonly Share[] }
   | { readonly kind: 'stable' };
 
 export class ClassicMember {
@@ -45,7 +54,6 @@ export class ClassicMember {
   #memberId = '';
   #generation = -1;
   #state: State = { kind: 'outside' };
-  #leads = false;
   /** Something changed that the coordinator has not heard of in a join. */
   #joinDue = false;
   #partitionCount: number;
@@ -74,16 +82,20 @@ export class ClassicMember {
       return { kind: 'join', memberId, owned: this.ownership.owned, generation };
     }
     if (state.kind === 'stable') return { kind: 'heartbeat', memberId, generation };
-    const { candidates } = state;
-    const shares = candidates.length === 0 ? new Map() : assignPartitions(candidates, this.#partitionCount);
+    const { shares } = state;
     return { kind: 'sync', memberId, generation, shares };
   }
 
-  joined({ memberId, generation, candidates }: JoinAnswer): void {
+  joined({ memberId, generation, candidates, partitionCounts }: JoinAnswer): void {
     this.#memberId = memberId;
     this.#generation = generation;
-    this.#leads = candidates.length > 0;
-    this.#state = { kind: 'joined', candidates };
+    const partitions = assignTopics(candidates, partitionCounts);
+    const shares = candidates.map((candidate) => ({
+      memberId: candidate.memberId,
+      topic: candidate.topic,
+      partitions: partitions.get(candidate.memberId) ?? [],
+    }));
+    this.#state = { kind: 'joined', shares };
   }
 
   synced(share: readonly number[]): void {
@@ -112,10 +124,10 @@ export class ClassicMember {
     this.#joinDue = true;
   }
 
-  /** How many partitions the topic has now. Only the leader asks for a rebalance. */
+  /** How many partitions the topic has now. The leader may read another one, so each member asks for its own. */
   partitionsCounted(count: number): void {
     if (count === this.#partitionCount) return;
     this.#partitionCount = count;
-    if (this.#leads) this.#joinDue = true;
+    this.#joinDue = true;
   }
 }

@@ -32,10 +32,11 @@ export function encodeSubscription({ topic, owned, generation }: Subscription): 
 }
 
 /** A subscription of any version; fields that it lacks are empty. @throws PulsesError PROTOCOL_VIOLATION */
-export function decodeSubscription(bytes: Buffer, topic: string): Subscription {
+export function decodeSubscription(bytes: Buffer): Subscription {
   return decode(bytes, (reader) => {
     const version = reader.int16();
-    reader.array(() => reader.string());
+    // Our members read one topic each.
+    const [topic = ''] = reader.array(() => reader.string());
     reader.skipBytes();
     const owned = version >= 1 ? partitionsOf(reader, topic) : [];
     return { topic, owned, generation: version >= SUBSCRIPTION_VERSION ? reader.int32() : -1 };

@@ -3,7 +3,7 @@
 // A join waits until every member has joined or is gone; a sync waits for the leader's shares. Answers are called in
 // the order in which they are due.
 
-import type { ClassicError, ClassicRequest, JoinAnswer } from '../classic-member';
+import type { ClassicError, ClassicRequest, JoinAnswer, Share } from '../classic-member';
 
 export type SimAnswer =
   | { readonly kind: 'joined'; readonly answer: JoinAnswer }
@@ -16,6 +16,7 @@ type JoinRequest = Extract<ClassicRequest, { kind: 'join' }>;
 type SyncRequest = Extract<ClassicRequest, { kind: 'sync' }>;
 
 interface Member {
+  readonly topic: string;
   subscription: JoinRequest;
   join: Reply | undefined;
   sync: Reply | undefined;
@@ -25,15 +26,22 @@ export class SimClassicGroup {
   readonly #members = new Map<string, Member>();
   #generation = 0;
   #phase: 'preparing' | 'completing' | 'stable' = 'stable';
-  #shares: ReadonlyMap<string, readonly number[]> = new Map();
+  #shares: readonly Share[] = [];
+  readonly #partitionCounts: ReadonlyMap<string, number>;
   #leader = '';
   /** Ids that were given to members which have not joined yet. */
   readonly #given = new Set<string>();
   #ids = 0;
 
-  ask(request: ClassicRequest, reply: Reply): void {
+  /** @param partitionCounts of the topics, by name; the caller changes them */
+  constructor(partitionCounts: ReadonlyMap<string, number>) {
+    this.#partitionCounts = partitionCounts;
+  }
+
+  /** @param topic what the member reads */
+  ask(request: ClassicRequest, topic: string, reply: Reply): void {
     if (request.kind === 'join') {
-      this.#join(request, reply);
+      this.#join(request, topic, reply);
       return;
     }
     const member = this.#members.get(request.memberId);
@@ -55,7 +63,7 @@ export class SimClassicGroup {
     this.#completeJoin();
   }
 
-  #join(request: JoinRequest, reply: Reply): void {
+  #join(request: JoinRequest, topic: string, reply: Reply): void {
     const { memberId } = request;
     if (memberId === '') {
       const given = `member-${(this.#ids += 1)}`;
@@ -68,7 +76,7 @@ export class SimClassicGroup {
       return;
     }
     if (this.#phase !== 'preparing') this.#prepare();
-    this.#members.set(memberId, { subscription: request, join: reply, sync: undefined });
+    this.#members.set(memberId, { topic, subscription: request, join: reply, sync: undefined });
     this.#completeJoin();
   }
 
@@ -86,7 +94,7 @@ export class SimClassicGroup {
     this.#generation += 1;
     if (!this.#members.has(this.#leader)) this.#leader = members[0]?.[0] ?? '';
     this.#phase = members.length === 0 ? 'stable' : 'completing';
-    const candidates = members.map(([memberId, { subscription }]) => ({ ...subscription, memberId }));
+    const candidates = members.map(([memberId, { subscription, topic }]) => ({ ...subscription, topic, memberId }));
     for (const [memberId, member] of members) {
       const { join } = member;
       member.join = undefined;
@@ -94,6 +102,7 @@ export class SimClassicGroup {
         memberId,
         generation: this.#generation,
         candidates: memberId === this.#leader ? candidates : [],
+        partitionCounts: this.#partitionCounts,
       };
       join?.({ kind: 'joined', answer });
     }
@@ -101,7 +110,7 @@ export class SimClassicGroup {
 
   #sync({ memberId, shares }: SyncRequest, member: Member, reply: Reply): void {
     if (this.#phase === 'stable') {
-      reply({ kind: 'synced', share: this.#shares.get(memberId) ?? [] });
+      reply({ kind: 'synced', share: this.#shareOf(memberId) });
       return;
     }
     member.sync = reply;
@@ -109,8 +118,12 @@ export class SimClassicGroup {
     this.#shares = shares;
     this.#phase = 'stable';
     for (const [id, waiting] of this.#members) {
-      waiting.sync?.({ kind: 'synced', share: shares.get(id) ?? [] });
+      waiting.sync?.({ kind: 'synced', share: this.#shareOf(id) });
       waiting.sync = undefined;
     }
+  }
+
+  #shareOf(memberId: string): readonly number[] {
+    return this.#shares.find((share) => share.memberId === memberId)?.partitions ?? [];
   }
 }
