@@ -22,7 +22,8 @@ interface Compose {
 const base = parse(read('docker/compose.yaml'), { merge: true }) as Compose;
 const staging = parse(read('docker/compose.staging.yaml'), { merge: true }) as Compose;
 const monitoring = parse(read('docker/compose.monitoring.yaml'), { merge: true }) as Compose;
-const FILES = { base, staging, monitoring };
+const kafka = parse(read('docker/compose.kafka.yaml'), { merge: true }) as Compose;
+const FILES = { base, staging, monitoring, kafka };
 /** The services as they are declared, without what another file adds to them. */
 const declared = Object.values(FILES).flatMap(({ services }) =>
   Object.entries(services).filter(([, { build, image }]) => build !== undefined || image !== undefined),
@@ -35,6 +36,7 @@ describe('the containers', () => {
     ['docker/compose.yaml', base],
     ['docker/compose.staging.yaml', staging],
     ['docker/compose.monitoring.yaml', monitoring],
+    ['docker/compose.kafka.yaml', kafka],
   ])('%s follows the Compose schema', (_path, compose) => {
     const schema = JSON.parse(read('node_modules/dclint/schemas/compose.schema.json')) as { $schema: string };
     // It names draft 7 by an https address, which Ajv knows under http.
@@ -44,7 +46,8 @@ describe('the containers', () => {
   });
 
   it('are built from stages that exist', () => {
-    for (const service of Object.values(base.services)) expect(stages).toContain(service.build?.target);
+    const built = [base, kafka].flatMap(({ services }) => Object.values(services).flatMap(({ build }) => build ?? []));
+    for (const { target } of built) expect(stages).toContain(target);
   });
 
   it.each(declared)('%s has no rights it does not need, and limits', (_name, service) => {
@@ -112,6 +115,22 @@ describe('the containers', () => {
       });
     for (const file of ['prometheus.yaml', ...rule_files])
       expect(monitoring.services['prometheus']?.volumes).toContain(`./${file}:/etc/prometheus/${file}:ro`);
+  });
+
+  it('run the same Kafka as the suites, with the time that windows need', () => {
+    const version = /<artifactId>kafka_2\.13<\/artifactId>\s*<version>([\d.]+)</.exec(
+      read('libs/testing/services/kafka/pom.xml'),
+    )?.[1];
+    expect(kafka.services['kafka']?.image).toBe(`docker.io/apache/kafka:${version}`);
+    expect(kafka.services['kafka']?.volumes).toContain('./kafka.properties:/etc/pulses/kafka.properties:ro');
+    const properties = read('docker/kafka.properties');
+    expect(properties).toContain('\nlog.message.timestamp.type=LogAppendTime\n');
+    expect(properties).toContain('\nlog.retention.ms=-1\n');
+    for (const name of ['ingestor', 'stub-generator'])
+      expect(kafka.services[name]?.environment).toMatchObject({
+        PULSES_CONNECTOR: 'kafka',
+        PULSES_KAFKA_BROKERS: 'kafka:9092',
+      });
   });
 
   it('wait for services that exist', () => {
