@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { SourceEvent } from '@pulses/connector-api';
 import { SCALE } from '@pulses/testing-scale';
 import { createSimRandom, settle } from '@pulses/testing-sim';
-import { EVENTS_IN_A_ROW_MAX, FairMerge, type Emission, type Step } from './fair-merge';
+import { EVENTS_IN_A_ROW_MAX, FairMerge, type Emission, type Gathering, type Step } from './fair-merge';
 
 const head = (nextOffset: number): SourceEvent => ({ kind: 'head', nextOffset, clockMs: 0 });
 
@@ -52,9 +52,13 @@ function start(steps = 0) {
   const source = new ManualSource();
   const emission = new ManualEmission(steps);
   const abort = new AbortController();
-  const merge = new FairMerge(source, emission, abort.signal);
+  const gathering: { due: PromiseWithResolvers<void> | undefined } & Gathering = {
+    due: undefined,
+    untilDue: () => gathering.due?.promise,
+  };
+  const merge = new FairMerge(source, emission, gathering, abort.signal);
   const next = async (): Promise<Step | undefined> => (await merge.next()).value;
-  return { source, emission, abort, merge, next };
+  return { source, emission, gathering, abort, merge, next };
 }
 
 const text = (step: Step | undefined): string =>
@@ -136,6 +140,26 @@ describe('the merge of events and emission', () => {
     expect(text(await third)).toBe('event 3');
   });
 
+  it('gives a flush when it is due, between two events, and loses none by it', async () => {
+    const { source, gathering, next } = start();
+    gathering.due = Promise.withResolvers<void>();
+    const first = next();
+    gathering.due.resolve();
+    expect(text(await first)).toBe('flush');
+    gathering.due = Promise.withResolvers<void>();
+    const second = next();
+    source.give();
+    expect(text(await second)).toBe('event 1');
+    expect(source.asked).toBe(1);
+    gathering.due.resolve();
+    expect(text(await next())).toBe('flush');
+    gathering.due = undefined;
+    const third = next();
+    source.give();
+    expect(text(await third)).toBe('event 2');
+    expect(source.asked).toBe(2);
+  });
+
   it('ends once the signal has aborted', async () => {
     const { source, abort, merge, next } = start();
     const steps: string[] = [];
@@ -146,6 +170,14 @@ describe('the merge of events and emission', () => {
     }
     expect(steps).toEqual(['event 1', 'event 2']);
     expect(await next()).toBeUndefined();
+  });
+
+  it('rejects with what the wait for a flush fails with', async () => {
+    const { gathering, next } = start();
+    gathering.due = Promise.withResolvers<void>();
+    const step = next();
+    gathering.due.reject(new Error('the flow has failed'));
+    await expect(step).rejects.toThrow('the flow has failed');
   });
 
   it('rejects with what the source fails with, and with what the wait for room fails with', async () => {

@@ -1,4 +1,4 @@
-// Merges what a session reads with what it emits, one step at a time.
+// Merges what a session reads with what it emits and what has waited long enough, one step at a time.
 //
 // Guarantees: the next step is made only when the caller asks for it. So everything that the caller does with a step
 // happens between two events. While both sides have steps, neither starves. An emission step is due once in a turn of
@@ -11,7 +11,12 @@ export interface EmissionStep {
   readonly kind: 'emission';
 }
 
-export type Step = SourceEvent | EmissionStep;
+/** What was gathered has waited for more. */
+export interface FlushStep {
+  readonly kind: 'flush';
+}
+
+export type Step = SourceEvent | EmissionStep | FlushStep;
 
 /** The side that emits. */
 export interface Emission {
@@ -21,9 +26,16 @@ export interface Emission {
   untilRoom(): Promise<void> | undefined;
 }
 
+/** The side that gathers. */
+export interface Gathering {
+  /** Resolves when the step is due; undefined when nothing was gathered. A rejection ends the merge. */
+  untilDue(): Promise<void> | undefined;
+}
+
 export const EVENTS_IN_A_ROW_MAX = 64;
 
 const EMISSION_STEP: EmissionStep = { kind: 'emission' };
+const FLUSH_STEP: FlushStep = { kind: 'flush' };
 
 /** An emission step that waits for room, or has it. */
 interface AwaitedEmission {
@@ -31,10 +43,11 @@ interface AwaitedEmission {
   readonly step: Promise<EmissionStep>;
 }
 
-/** Ends when the signal aborts, at the latest with the next step. Rejects with what either side rejects with. */
+/** Ends when the signal aborts, at the latest with the next step. Rejects with what any side rejects with. */
 export class FairMerge implements AsyncIterable<Step> {
   readonly #source: Pick<SourceStream, 'next'>;
   readonly #emission: Emission;
+  readonly #gathering: Gathering;
   readonly #signal: AbortSignal;
   /** Asked for and not yet taken. */
   #event: Promise<SourceEvent> | undefined;
@@ -42,9 +55,10 @@ export class FairMerge implements AsyncIterable<Step> {
   /** Events taken since an emission step became pending, or since the last one. */
   #eventsInARow = 0;
 
-  constructor(source: Pick<SourceStream, 'next'>, emission: Emission, signal: AbortSignal) {
+  constructor(source: Pick<SourceStream, 'next'>, emission: Emission, gathering: Gathering, signal: AbortSignal) {
     this.#source = source;
     this.#emission = emission;
+    this.#gathering = gathering;
     this.#signal = signal;
   }
 
@@ -59,7 +73,7 @@ export class FairMerge implements AsyncIterable<Step> {
     if (value.kind === 'emission') {
       this.#awaited = undefined;
       this.#eventsInARow = 0;
-    } else {
+    } else if (value.kind !== 'flush') {
       this.#event = undefined;
       this.#eventsInARow = this.#awaited === undefined ? 0 : this.#eventsInARow + 1;
     }
@@ -70,7 +84,9 @@ export class FairMerge implements AsyncIterable<Step> {
     // A source that always has an event at hand would not let the event loop turn, so no emission would become ready.
     if (awaited !== undefined && (awaited.isReady || this.#eventsInARow >= EVENTS_IN_A_ROW_MAX)) return awaited.step;
     this.#event ??= this.#source.next();
-    return awaited === undefined ? this.#event : Promise.race([awaited.step, this.#event]);
+    const due = this.#gathering.untilDue()?.then(() => FLUSH_STEP);
+    const steps = [awaited?.step, due, this.#event].filter((step) => step !== undefined);
+    return steps.length === 1 ? this.#event : Promise.race(steps);
   }
 
   #awaitEmission(): AwaitedEmission {

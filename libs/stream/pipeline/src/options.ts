@@ -34,7 +34,7 @@ export type PipelineState =
 export interface PipelineLimits {
   /** Approximate output bytes of a commit; a dead letter may exceed it. At least COMMIT_BYTES_MIN. */
   readonly commitBytes: number;
-  /** A smaller commit is sent after this time, once none is under way. Checked at every source event. */
+  /** A smaller commit is sent once the last one is so old, and none is under way. */
   readonly commitIntervalMs: number;
   readonly commitsUnderWayMax: number;
   /** Keys of one window; one more ends the ingestor with WINDOW_FULL. Two windows exist while the older one is emitted. */
@@ -52,7 +52,7 @@ export const COMMIT_BYTES_MIN = GROUPED_LINE_OVERHEAD_BYTES + KEY_FIELDS_BYTES_M
 
 const PIPELINE_LIMITS: PipelineLimits = {
   commitBytes: 6 * 1024 * 1024,
-  commitIntervalMs: 5,
+  commitIntervalMs: 20,
   commitsUnderWayMax: 2,
   openKeysMax: 2_000_000,
   deltaRowsMax: 16_384,

@@ -50,7 +50,7 @@ export async function runSession(
   signal.addEventListener('abort', stop, { once: true });
   try {
     askForProof();
-    for await (const step of new FairMerge(stream, handler.emission, signal)) {
+    for await (const step of new FairMerge(stream, handler.emission, handler.gathering, signal)) {
       await handler.handle(step);
       askForProof();
       if (step.kind !== 'emission') await live?.answer((tenantId) => handler.liveWindow(tenantId));

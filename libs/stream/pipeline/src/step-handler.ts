@@ -5,7 +5,7 @@ import type { Session, SourceHead, SourceRecords } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import { CommitFlow } from './commits/commit-flow';
-import type { Emission, Step } from './fair-merge';
+import type { Emission, Gathering, Step } from './fair-merge';
 import { GroupedWriter } from './commits/grouped-writer';
 import type { LiveWindow } from './windows/live-window';
 import type { PipelineLimits, PipelineOptions } from './options';
@@ -103,9 +103,15 @@ export class StepHandler {
     return this.#windows.open?.endMs;
   }
 
+  /** For the merge, too: a batch of lines that is small waits for more. */
+  get gathering(): Gathering {
+    return this.#writer;
+  }
+
   async handle(step: Step): Promise<void> {
     if (step.kind === 'records') await this.#takeRecords(step);
     else if (step.kind === 'head') await this.#takeHead(step);
+    else if (step.kind === 'flush') await this.#flushDue();
     else await this.#windows.emit();
     await this.#windows.dropStored();
   }
@@ -131,6 +137,7 @@ export class StepHandler {
 
   /** Gives up what the session holds. Nothing else may be called afterwards. */
   close(): void {
+    this.#writer.close();
     this.#kernel.close();
   }
 
@@ -149,14 +156,18 @@ export class StepHandler {
     this.#options.observer.readUpTo(kernel.nextOffset);
   }
 
-  /** Everything stored was read: what waits can go, and a window that ends at `clockMs` or earlier is over. */
+  /** Everything stored was read: what waits can go when it is due, and a window that ends at `clockMs` or earlier is over. */
   async #takeHead({ clockMs, nextOffset }: SourceHead): Promise<void> {
     this.#options.observer.atHead(clockMs);
     this.#options.observer.readUpTo(nextOffset);
     this.#options.engine.check?.();
-    if (!(await this.#windows.closeIfOver(clockMs))) await this.#flushBatch();
+    if (!(await this.#windows.closeIfOver(clockMs)) && this.#writer.isDue) await this.#flushBatch();
     // A rebuilt window has keys before it has anything to commit.
     this.#countOpenKeys();
+  }
+
+  async #flushDue(): Promise<void> {
+    if (this.#writer.takeDue()) await this.#flushBatch();
   }
 
   async #flushDelta(): Promise<void> {

@@ -80,6 +80,38 @@ describe('the writer of grouped lines', () => {
     expect(writer.isDue).toBe(false);
   });
 
+  it('tells when a batch is due, also when nothing more comes', async () => {
+    const { clock, commits, writer, add, flush } = start();
+    let isTold = false;
+    const tell = (): void => {
+      void writer.untilDue()?.then(() => {
+        isTold = true;
+      });
+    };
+    expect(writer.untilDue()).toBeUndefined();
+    add(line('a', 's', 1));
+    tell();
+    await clock.advance(INTERVAL_MS - 1);
+    expect(isTold).toBe(false);
+    await clock.advance(1);
+    expect([isTold, writer.takeDue()]).toEqual([true, true]);
+    await flush();
+    expect(writer.untilDue()).toBeUndefined();
+    // A commit is under way: it is due once that is stored.
+    add(line('a', 's', 2));
+    isTold = false;
+    tell();
+    await clock.advance(10 * INTERVAL_MS);
+    expect([isTold, writer.takeDue()]).toEqual([false, false]);
+    tell();
+    await clock.advance(1);
+    await commits.answer();
+    expect([isTold, writer.takeDue()]).toEqual([true, true]);
+    await flush();
+    writer.close();
+    expect(clock.timerCount).toBe(0);
+  });
+
   it('uses a buffer again after its commit has settled, stored or not, and never before', async () => {
     const { commits, batch, add, flush } = start();
     const bufferOf = (commit: number) => commits.sent[commit]?.grouped?.payload.buffer;

@@ -1,11 +1,12 @@
 // Makes commits of grouped lines and dead letters, each with the position behind them.
 //
 // Guarantees: lines and their position are one commit, so neither is stored without the other. A buffer is reused only after
-// its commit has settled. Bounds: a buffer for each commit under way, and one more.
+// its commit has settled. A batch is due after the interval, whether or not more comes. Bounds: a buffer for each commit
+// under way, and one more.
 
 import type { Position } from '@pulses/connector-api';
 import { failpoint } from '@pulses/shared-failpoints';
-import type { Clock } from '@pulses/shared-ports';
+import type { Clock, Timer } from '@pulses/shared-ports';
 import type { DeadLetterReason } from '@pulses/shared-pulse-model';
 import type { CommitFlow } from './commit-flow';
 import type { PipelineLimits, PipelineObserver } from '../options';
@@ -27,6 +28,7 @@ export class GroupedWriter {
   readonly #options: GroupedWriterOptions;
   readonly #freeBuffers: Buffer[] = [];
   #intervalStartMs: number;
+  #due: { readonly promise: Promise<void>; readonly timer: Timer } | undefined;
   #morePositions: ReadonlyMap<string, Position>;
 
   constructor(options: GroupedWriterOptions) {
@@ -49,6 +51,24 @@ export class GroupedWriter {
     this.#morePositions = positions;
   }
 
+  /** Resolves when the batch is due; undefined while it is empty. @throws (rejects) the flow's failure */
+  untilDue(): Promise<void> | undefined {
+    if (this.#options.batch.isEmpty) return undefined;
+    return (this.#due ??= this.#awaitDue()).promise;
+  }
+
+  /** After `untilDue` has resolved: whether the batch is still due. If not, `untilDue` begins to wait again. */
+  takeDue(): boolean {
+    this.close();
+    return this.isDue;
+  }
+
+  /** Waits no longer. */
+  close(): void {
+    this.#due?.timer.cancel();
+    this.#due = undefined;
+  }
+
   /**
    * Starts the next interval, and sends the batch with `nextOffset` as the position behind it. Waits for room in the commit
    * flow. Resolves to false when the batch was empty.
@@ -58,6 +78,7 @@ export class GroupedWriter {
   async flush(tenants: readonly string[], nextOffset: number): Promise<boolean> {
     const { flow, clock, limits, batch } = this.#options;
     this.#intervalStartMs = clock.monotonicMs();
+    this.close();
     if (batch.isEmpty) return false;
     const buffer = this.#freeBuffers.pop() ?? Buffer.allocUnsafeSlow(limits.commitBytes);
     const { reasons } = batch;
@@ -75,6 +96,14 @@ export class GroupedWriter {
     });
     failpoint('pipeline.after-commit');
     return true;
+  }
+
+  #awaitDue(): { promise: Promise<void>; timer: Timer } {
+    const { flow, clock, limits } = this.#options;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const leftMs = this.#intervalStartMs + limits.commitIntervalMs - clock.monotonicMs();
+    const timer = clock.setTimer(Math.max(0, leftMs), resolve);
+    return { promise: promise.then(() => flow.drain()), timer };
   }
 
   #countStored(lineCount: number, reasons: readonly DeadLetterReason[]): void {
