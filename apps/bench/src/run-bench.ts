@@ -24,6 +24,7 @@ const ORDER = [
   'replay',
   'redis-streams',
   'nats-jetstream',
+  'nats-ingest',
 ];
 
 /** Where the time goes, beside the benches. */
