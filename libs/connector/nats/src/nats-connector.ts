@@ -13,7 +13,7 @@ import { becomeActive } from './membership';
 import { natsFailure } from './nats-failure';
 import { checkSource, groupSubjects } from './names';
 import { NatsSession } from './nats-session';
-import { readLimits } from './server-limits';
+import { checkTicks, readLimits } from './server-limits';
 import { SourceClock } from './source-clock';
 import { incarnationOf, provideOutputs, provideSource } from './streams';
 
@@ -115,6 +115,7 @@ export class NatsConnector implements Connector {
     const source = await provideSource(manager, sourceTopic);
     const { config } = await provideOutputs(manager, subjects, group);
     const limits = await readLimits(connection, subjects, config);
+    await checkTicks(connection, sourceTopic);
     const incarnation = incarnationOf(source);
     const startOffset = Math.max(1, source.state.first_seq);
     const log = await becomeActive({

@@ -8,7 +8,7 @@ import { aggregatedTopic, groupedTopic } from '@pulses/shared-pulse-model';
 import type { StreamConfig } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { natsFailure, SERVER_ERROR, serverFailure, type ServerError } from './nats-failure';
-import type { GroupSubjects } from './names';
+import { TICK_HEADER, type GroupSubjects } from './names';
 import type { OutputLimits } from './output-log';
 
 /** Above the limit of any server. */
@@ -47,6 +47,18 @@ export async function readLimits(
       `--nats-url: the server's limits.batch.max_msgs is ${batchMessagesMax}; allowed: ${journalMessagesMax} or more`,
     );
   return { batchMessagesMax, bodyBytesMax };
+}
+
+/** Sends a tick that the server has to refuse. @throws PulsesError ACCESS_REFUSED when ticks may not be published */
+export async function checkTicks(connection: NatsConnection, source: string): Promise<void> {
+  const own = headers();
+  own.set(TICK_HEADER, '1');
+  own.set('Nats-Expected-Last-Sequence', String(Number.MAX_SAFE_INTEGER));
+  try {
+    await connection.request(source, '', { headers: own, timeout: PROBE_MS_MAX });
+  } catch (failure) {
+    throw natsFailure(failure, `a tick on ${source}`);
+  }
 }
 
 async function probe(connection: NatsConnection, subject: string): Promise<number> {

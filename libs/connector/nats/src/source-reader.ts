@@ -25,6 +25,10 @@ const CONSUMER_IDLE_MS_MAX = 60_000;
 /** For subject and headers of a message, which count as bytes of a pull. */
 const OVERHEAD_BYTES = 64 * 1024;
 const STATUS_HEARTBEAT = 100;
+const REPLY_PREFIX = '$JS.ACK.';
+/** Of the reply without a domain, behind the prefix. */
+const SHORT_REPLY_DOTS = 6;
+const DOT = 46;
 
 export interface SourceMessage {
   readonly sequence: number;
@@ -198,7 +202,7 @@ export class SourceReader {
     this.#heardMs = this.#options.clock.monotonicMs();
     const pull = this.#pulls.get(Number(message.subject.slice(this.#inbox.length + 1)));
     const { reply = '' } = message;
-    if (!reply.startsWith('$JS.ACK.')) {
+    if (!reply.startsWith(REPLY_PREFIX)) {
       this.#takeStatus(message, pull);
       return;
     }
@@ -215,7 +219,8 @@ export class SourceReader {
       sequence,
       timestampMs,
       body: message.data,
-      isTick: message.headers?.has(TICK_HEADER) === true,
+      // Headers are decoded only where they can matter.
+      isTick: message.data.byteLength === 0 && message.headers?.has(TICK_HEADER) === true,
     });
     this.#queuedBytes += message.data.byteLength;
     if (pull !== undefined) {
@@ -271,13 +276,22 @@ export class SourceReader {
  * `$JS.ACK[.<domain>.<account>].<stream>.<consumer>.<times>.<stream seq>.<consumer seq>.<nanoseconds>.<pending>[.<random>]`
  */
 function deliveryOf(reply: string) {
-  const tokens = reply.split('.');
-  const at = tokens.length === 9 ? 5 : 7;
+  let at = REPLY_PREFIX.length;
+  let dots = 0;
+  for (let index = at; index < reply.length; index += 1) if (reply.charCodeAt(index) === DOT) dots += 1;
+  for (let skipped = dots === SHORT_REPLY_DOTS ? 3 : 5; skipped > 0; skipped -= 1) at = reply.indexOf('.', at) + 1;
+  const next = (): string => {
+    const end = reply.indexOf('.', at);
+    const token = reply.slice(at, end < 0 ? undefined : end);
+    at = end + 1;
+    return token;
+  };
+  const [sequence, delivery, nanoseconds, pending] = [next(), next(), next(), next()];
   return {
-    sequence: Number(tokens[at]),
-    delivery: Number(tokens[at + 1]),
+    sequence: Number(sequence),
+    delivery: Number(delivery),
     // Nanoseconds do not fit a number.
-    timestampMs: Number((tokens[at + 2] ?? '').slice(0, -6)),
-    pending: Number(tokens[at + 3]),
+    timestampMs: Number(nanoseconds.slice(0, -6)),
+    pending: Number(pending),
   };
 }

@@ -55,14 +55,7 @@ export async function provideOutputs(manager: JetStreamManager, subjects: GroupS
         throw error;
       });
       if (info === undefined) {
-        await manager.streams.add({
-          ...SAFE,
-          name,
-          subjects: [...all],
-          allow_atomic: true,
-          allow_rollup_hdrs: true,
-          discard: DiscardPolicy.New,
-        });
+        await createOutputs(manager, name, all);
         continue;
       }
       checkOutputs(info.config);
@@ -76,6 +69,22 @@ export async function provideOutputs(manager: JetStreamManager, subjects: GroupS
     throw error;
   }
   throw new PulsesError('CONNECTION_LOST', `the subjects of the stream ${name} keep changing`);
+}
+
+async function createOutputs(manager: JetStreamManager, name: string, subjects: readonly string[]): Promise<void> {
+  try {
+    await manager.streams.add({
+      ...SAFE,
+      name,
+      subjects: [...subjects],
+      allow_atomic: true,
+      allow_rollup_hdrs: true,
+      discard: DiscardPolicy.New,
+    });
+  } catch (error) {
+    // Another source of the group was first.
+    if (serverCode(error) !== SERVER_ERROR.streamNameTaken) throw error;
+  }
 }
 
 const SAFE = { storage: StorageType.File, retention: RetentionPolicy.Limits } as const;
