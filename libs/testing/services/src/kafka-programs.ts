@@ -86,8 +86,10 @@ function containerPrograms(engine: string): KafkaPrograms {
 export async function formatStorage(
   programs: KafkaPrograms,
   place: { directory: string; propertiesPath: string; data: string; nodeId: number; clusterId: string },
+  transactionVersion: 1 | 2,
 ): Promise<void> {
-  const cached = join(cacheDirectory(), `kafka-format-${await digestOf(join(kafkaFiles(), 'pom.xml'))}`);
+  const name = `kafka-format-${await digestOf(join(kafkaFiles(), 'pom.xml'))}-transactions-${transactionVersion}`;
+  const cached = join(cacheDirectory(), name);
   if (await exists(cached)) {
     await cp(cached, join(place.data, METADATA), { recursive: true });
     const identity = [`node.id=${place.nodeId}`, `directory.id=${freshUuid()}`, `cluster.id=${place.clusterId}`];
@@ -95,7 +97,8 @@ export async function formatStorage(
     return;
   }
   const log = `-Dlog4j2.configurationFile=${join(place.directory, 'log4j2.yaml')}`;
-  const format = ['format', '-t', place.clusterId, '-c', place.propertiesPath];
+  const feature = ['--feature', `transaction.version=${transactionVersion}`];
+  const format = ['format', '-t', place.clusterId, '-c', place.propertiesPath, ...feature];
   const { command, args } = programs.java(place.directory, [
     ...['-XX:TieredStopAtLevel=1', log],
     ...['kafka.tools.StorageTool', ...format],

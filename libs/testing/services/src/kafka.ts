@@ -36,6 +36,8 @@ export interface KafkaOptions {
   readonly advertisedPort?: number;
   /** Where each node keeps its logs, such as a small file system; without it, a temporary directory. */
   readonly dataDirectory?: string;
+  /** 1: as before KIP-890, with AddPartitionsToTxn and AddOffsetsToTxn. */
+  readonly transactionVersion?: 1 | 2;
   readonly tunedFor?: 'start' | 'throughput';
   readonly heapMiB?: number;
   /** The process that the nodes must not outlive; without it, this one. */
@@ -87,7 +89,7 @@ export async function startOwnKafka(options: KafkaOptions = {}): Promise<KafkaSe
       const properties = { ...nodeProperties(nodeId, ports, listeners, options, certificates), 'log.dirs': data };
       await writeFile(propertiesPath, textOf(properties), { mode: 0o600 });
       const place = { directory: directory.path, propertiesPath, data, nodeId, clusterId };
-      await formatStorage(programs, place);
+      await formatStorage(programs, place, options.transactionVersion ?? 2);
       const { tunedFor = 'start', heapMiB = ids.length === 3 ? 384 : 512, ownerPid } = options;
       const owner = ownerPid === undefined ? {} : { ownerPid };
       nodes.push(
