@@ -6,8 +6,9 @@ import { PulsesError } from '@pulses/shared-errors';
 import type { Clock, Random } from '@pulses/shared-ports';
 import { nameMissingRight, type Asker } from '../security/rights';
 import type { Ask, Cluster, CoordinatorKind, RequestOptions } from './cluster';
-import { asPulsesError, KAFKA_ERROR, nextStep, throwOn } from './errors';
+import { asPulsesError, isLost, KAFKA_ERROR, nextStep, throwOn } from './errors';
 import { Lanes, type BrokerAddress, type LanesOptions } from './lanes';
+import { unlessAborted } from './unless-aborted';
 import { metadataOf, type ClusterMetadata, type KafkaTopic } from './topic-metadata';
 
 export interface BrokerClusterOptions extends LanesOptions {
@@ -137,7 +138,7 @@ export class BrokerCluster implements Cluster {
   async #request<Answer>(
     route: Route,
     ask: Ask<Answer>,
-    { lane = 'control', signal, retryMsMax = RETRY_MS_MAX }: RequestOptions = {},
+    { lane = 'control', signal, retryMsMax = RETRY_MS_MAX, repeatsLost = true }: RequestOptions = {},
     freeTurns = 1,
   ): Promise<Answer> {
     const { clock, random } = this.#options;
@@ -153,7 +154,7 @@ export class BrokerCluster implements Cluster {
       } catch (error) {
         ends.throwIfAborted();
         const next = nextStep(error);
-        if (next === 'none') throw asPulsesError(error);
+        if (next === 'none' || (!repeatsLost && isLost(error))) throw asPulsesError(error);
         isAgain = next === 'elsewhere';
         if (attempt >= freeTurns) {
           const waitMs = backoffMs(attempt - freeTurns + 1, { random, ...BACKOFF });
@@ -173,18 +174,4 @@ function coordinatorOf(kind: CoordinatorKind, key: string): Ask<BrokerAddress> {
     throwOn(found?.errorCode ?? KAFKA_ERROR.COORDINATOR_NOT_AVAILABLE, `the coordinator of the ${kind} ${key}`);
     return { host: found!.host, port: found!.port }; // thrown else
   };
-}
-
-/** @throws the signal's reason when it aborts first */
-async function unlessAborted<Answer>(answer: Promise<Answer>, signal: AbortSignal): Promise<Answer> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => {
-    aborted.reject(signal.reason as Error);
-  };
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([answer, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }

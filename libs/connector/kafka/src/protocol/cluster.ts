@@ -28,6 +28,8 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
   /** 0: the first failure rejects. */
   readonly retryMsMax?: number;
+  /** False: a lost connection rejects at once, for a caller who starts again then. What a broker refuses is still repeated. */
+  readonly repeatsLost?: boolean;
 }
 
 /** Every call rejects with a PulsesError (see `asPulsesError`), or with the signal's reason. */

@@ -176,6 +176,17 @@ export function nextStep(error: unknown): 'again' | 'elsewhere' | 'none' {
   return failure.code === 'CONNECTION_LOST' || failure.code === 'TIMED_OUT' ? 'elsewhere' : 'none';
 }
 
+/** No answer came, so the request may have been done. */
+export function isLost(error: unknown): boolean {
+  return kafkaCodeOf(isPulsesError(error) ? error.cause : error) === undefined;
+}
+
+/** The group has begun another generation, which this member may still be part of. */
+export function isStaleMember(error: unknown): boolean {
+  const code = kafkaCodeOf(isPulsesError(error) ? error.cause : error);
+  return code === E.ILLEGAL_GENERATION || code === E.STALE_MEMBER_EPOCH || code === E.REBALANCE_IN_PROGRESS;
+}
+
 function pulsesCodeOf(code: number): ErrorCode {
   const known = CODES.get(code);
   if (known !== undefined) return known;

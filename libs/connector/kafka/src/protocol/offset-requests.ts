@@ -27,17 +27,27 @@ export function listOffset(topic: string, partition: number, kind: OffsetKind): 
 }
 
 /**
- * What a group has stored for a partition; undefined for nothing. To the group's coordinator. While a transaction that
- * stores it is not decided, the coordinator answers UNSTABLE_OFFSET_COMMIT (KIP-447).
+ * What a group has stored, by partition; nothing for the partitions where it has nothing. To the group's coordinator. While
+ * a transaction that stores it is not decided, the coordinator answers UNSTABLE_OFFSET_COMMIT (KIP-447).
  */
-export function fetchOffset(group: string, topic: string, partition: number): Ask<StoredOffset | undefined> {
+export function fetchOffsets(
+  group: string,
+  topic: string,
+  partitions: readonly number[],
+): Ask<ReadonlyMap<number, StoredOffset>> {
   return async (connection) => {
-    const topics = [{ name: topic, partitionIndexes: [partition] }];
+    const topics = [{ name: topic, partitionIndexes: [...partitions] }];
     const { groups } = await offsetFetchV8.api.async(connection, [{ groupId: group, memberEpoch: -1, topics }], true);
     const [answer] = groups;
     throwOn(answer?.errorCode ?? KAFKA_ERROR.COORDINATOR_NOT_AVAILABLE, `the positions of ${group}`);
-    const found = answer?.topics[0]?.partitions[0];
-    if (found === undefined || found.committedOffset < 0n) return undefined;
-    return { offset: Number(found.committedOffset), metadata: found.metadata ?? '' };
+    const found = answer?.topics[0]?.partitions ?? [];
+    return new Map(
+      found
+        .filter(({ committedOffset }) => committedOffset >= 0n)
+        .map(({ partitionIndex, committedOffset, metadata }) => [
+          partitionIndex,
+          { offset: Number(committedOffset), metadata: metadata ?? '' },
+        ]),
+    );
   };
 }

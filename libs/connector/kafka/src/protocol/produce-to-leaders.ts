@@ -1,13 +1,14 @@
 // Sends batches of many partitions: one request to each leader.
 //
-// Guarantees: resolves once every batch is stored. Batches that were refused by a broker that leads no more, or whose
-// answer was lost, are sent again to the leader of now. So they must be idempotent.
+// Guarantees: resolves once every batch is stored. Batches that were refused by a broker that leads no more are sent again to
+// the leader of now, together with others of the same request that were stored. So they must be idempotent. A lost answer
+// rejects.
 // Bounds: `RETRY_MS_MAX`.
 
 import { backoffMs, delay } from '@pulses/shared-async';
 import type { Clock, Random } from '@pulses/shared-ports';
 import type { Cluster, Lane } from './cluster';
-import { asPulsesError, nextStep } from './errors';
+import { asPulsesError, isLost, nextStep } from './errors';
 import { produce, type ProducedBatch, type ProduceOptions } from './produce';
 
 export interface Delivery {
@@ -33,7 +34,7 @@ export async function produceToLeaders(
     const { refused, failures } = await sendOnce(delivery, left, options, attempt > 1);
     if (failures.length === 0) return;
     const waitMs = backoffMs(attempt, { random, ...BACKOFF });
-    const final = failures.find((failure) => nextStep(failure) === 'none');
+    const final = failures.find((failure) => nextStep(failure) === 'none' || isLost(failure));
     if (final !== undefined) throw asPulsesError(final);
     if (clock.monotonicMs() + waitMs >= deadlineMs) throw asPulsesError(failures[0]);
     await delay(waitMs, clock, new AbortController().signal);

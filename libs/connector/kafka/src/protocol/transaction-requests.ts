@@ -37,13 +37,24 @@ export interface CommittedOffset {
 
 export interface OffsetsOfGroup {
   readonly group: string;
-  /** -1 and '' for a group without members. */
-  readonly generation: number;
-  readonly memberId: string;
   readonly offsets: readonly CommittedOffset[];
 }
 
-type OffsetsArguments = [transactionalId: string, producer: ProducerIdentity, offsets: OffsetsOfGroup];
+/** Who commits; the coordinator refuses it when the group has moved on. */
+export interface CommittingMember {
+  readonly memberId: string;
+  readonly generation: number;
+}
+
+/** For a group without members. */
+export const NO_MEMBER: CommittingMember = { memberId: '', generation: -1 };
+
+type OffsetsArguments = [
+  transactionalId: string,
+  producer: ProducerIdentity,
+  offsets: OffsetsOfGroup,
+  member: CommittingMember,
+];
 
 /** Fences every earlier holder of the id, and ends its open transaction. */
 export function initProducerId(transactionalId: string, timeoutMs: number): Ask<ProducerIdentity> {
@@ -82,9 +93,10 @@ export function commitOffsets(
   transactionalId: string,
   producer: ProducerIdentity,
   offsets: OffsetsOfGroup,
+  member: CommittingMember,
 ): Ask<void> {
   const api = OFFSET_APIS[version];
-  return (connection) => api.async(connection, transactionalId, producer, offsets);
+  return (connection) => api.async(connection, transactionalId, producer, offsets, member);
 }
 
 /** Answers the identity of the next transaction. */
@@ -108,7 +120,7 @@ function offsetsApi(version: number) {
   return createAPI<OffsetsArguments, undefined>(
     28,
     version,
-    (...[transactionalId, { producerId, epoch }, { group, generation, memberId, offsets }]: OffsetsArguments) =>
+    (...[transactionalId, { producerId, epoch }, { group, offsets }, { generation, memberId }]: OffsetsArguments) =>
       Writer.create()
         .appendString(transactionalId)
         .appendString(group)

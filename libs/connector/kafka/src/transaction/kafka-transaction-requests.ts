@@ -1,4 +1,7 @@
 // The requests of a transactional id to a real cluster, in the version that the cluster has.
+//
+// Guarantees: what a broker refuses for the moment is repeated. A lost answer rejects: the session ends, and the next one
+// reads back what is stored.
 
 import type { Clock, Random } from '@pulses/shared-ports';
 import type { Ask, Cluster, Lane } from '../protocol/cluster';
@@ -10,11 +13,18 @@ import {
   commitOffsets,
   endTransaction,
   initProducerId,
+  NO_MEMBER,
+  type CommittingMember,
   type OffsetsOfGroup,
   type ProducerIdentity,
   type TransactionVersion,
 } from '../protocol/transaction-requests';
+import type { Membership } from '../group/membership';
+import { isStaleMember } from '../protocol/errors';
 import type { TransactionRequests } from './transactions';
+
+/** A commit that meets more of them in a row is refused. */
+const REBALANCES_MAX = 3;
 
 export interface KafkaTransactionOptions {
   readonly cluster: Cluster;
@@ -22,6 +32,8 @@ export interface KafkaTransactionOptions {
   readonly random: Random;
   readonly transactionalId: string;
   readonly version: TransactionVersion;
+  /** Whose positions are committed; those of other groups are committed without a member. */
+  readonly membership: Pick<Membership, 'group' | 'identity' | 'rebalanced'>;
   /** A transaction that takes longer is aborted by its coordinator. */
   readonly timeoutMs: number;
   readonly lane: Lane;
@@ -59,7 +71,27 @@ export class KafkaTransactionRequests implements TransactionRequests {
       await this.#toCoordinator(addOffsets(transactionalId, producer, group));
       this.#added.add(`group ${group}`);
     }
-    await cluster.toCoordinator('group', group, commitOffsets(version, transactionalId, producer, offsets), { lane });
+    const commit = async (member: CommittingMember) => {
+      const ask = commitOffsets(version, transactionalId, producer, offsets, member);
+      await cluster.toCoordinator('group', group, ask, { lane, repeatsLost: false });
+    };
+    const { membership } = this.#options;
+    if (group === membership.group) await this.#asMember(commit);
+    else await commit(NO_MEMBER);
+  }
+
+  /** During a rebalance the coordinator knows the next generation before this member does. */
+  async #asMember(commit: (member: CommittingMember) => Promise<void>): Promise<void> {
+    const { membership } = this.#options;
+    let identity = membership.identity();
+    for (let rebalances = 0; ; rebalances += 1)
+      try {
+        await commit(identity);
+        return;
+      } catch (error) {
+        if (!isStaleMember(error) || rebalances >= REBALANCES_MAX) throw error;
+        identity = await membership.rebalanced(identity);
+      }
   }
 
   async end(producer: ProducerIdentity, isCommit: boolean): Promise<ProducerIdentity> {
@@ -70,6 +102,6 @@ export class KafkaTransactionRequests implements TransactionRequests {
 
   #toCoordinator<Answer>(ask: Ask<Answer>): Promise<Answer> {
     const { cluster, transactionalId, lane } = this.#options;
-    return cluster.toCoordinator('transaction', transactionalId, ask, { lane });
+    return cluster.toCoordinator('transaction', transactionalId, ask, { lane, repeatsLost: false });
   }
 }

@@ -20,9 +20,7 @@ function work(from: number, to: number): TransactionWork {
         const { sequence } = number('t', 0, round.length);
         return [{ topic: 't', partition: 0, batch: Buffer.from(JSON.stringify({ sequence, records: round })) }];
       }),
-    offsets: [
-      { group: 'g', generation: -1, memberId: '', offsets: [{ topic: 's', partition: 0, offset: to, metadata: '' }] },
-    ],
+    offsets: [{ group: 'g', offsets: [{ topic: 's', partition: 0, offset: to, metadata: '' }] }],
   };
 }
 
