@@ -24,6 +24,19 @@ const linesOf = (...outputs: [tenant: string, ...lines: string[]][]) =>
     })),
   );
 
+function topicsOf(sourcePartition: number, grouped: number, deadLetters: number): OutputTopics {
+  const topic = (name: string, count: number) => ({
+    name,
+    topicId: '',
+    partitions: Array.from({ length: count }, (_, partition) => ({ partition, leader: 1 })),
+  });
+  const [aggregated, deadLetter] = [topic('tenants.aggregated.pulses.amount', 1), topic('s.dead-letter', deadLetters)];
+  return new OutputTopics(
+    { grouped: topic('tenants.grouped.pulses', grouped), aggregated, deadLetter },
+    sourcePartition,
+  );
+}
+
 function roundsOf(buffer: OutputBuffer): { rounds: readonly (readonly ProducedBatch[])[]; numbered: string[] } {
   const numbered: string[] = [];
   let sequence = 0;
@@ -66,7 +79,7 @@ describe('the partition of a key', () => {
 
 describe('the outputs of a transaction', () => {
   it('are records of shared topics, in the order of the commits', () => {
-    const buffer = new OutputBuffer(new OutputTopics('s', 5, { grouped: 1, aggregated: 1, deadLetters: 3 }));
+    const buffer = new OutputBuffer(topicsOf(5, 1, 3));
     buffer.add({ ...NOTHING, grouped: linesOf(['a', 'g1', 'g2'], ['b%2Ec', 'g3']), aggregated: linesOf(['a', 's1']) });
     buffer.add({
       ...NOTHING,
@@ -81,7 +94,7 @@ describe('the outputs of a transaction', () => {
   });
 
   it('of one tenant are in one partition, which another list of tenants does not change', () => {
-    const topics = new OutputTopics('s', 0, { grouped: 50, aggregated: 1, deadLetters: 1 });
+    const topics = topicsOf(0, 50, 1);
     const partitionsOf = (...tenants: string[]) => {
       const buffer = new OutputBuffer(topics);
       buffer.add({ ...NOTHING, grouped: linesOf(...tenants.map((tenant): [string, string] => [tenant, 'x'])) });
@@ -98,7 +111,7 @@ describe('the outputs of a transaction', () => {
   });
 
   it('of many bytes are several batches of a partition, each in a round of its own', () => {
-    const buffer = new OutputBuffer(new OutputTopics('s', 0, { grouped: 1, aggregated: 1, deadLetters: 1 }));
+    const buffer = new OutputBuffer(topicsOf(0, 1, 1));
     const lines = Array.from({ length: 5_000 }, (_, index) => `${index}`.padEnd(1_000, '.'));
     buffer.add({ ...NOTHING, grouped: linesOf(['a', ...lines]) });
     const { rounds } = roundsOf(buffer);

@@ -8,41 +8,45 @@
 // at `BATCH_BYTES_MAX`, below the limit of a topic that has Kafka's defaults.
 
 import type { OutputCommit, TenantColumns } from '@pulses/connector-api';
-import { deadLetterTopic } from '@pulses/shared-pulse-model';
 import type { ProducedBatch } from '../protocol/produce';
+import type { KafkaTopic } from '../protocol/topic-metadata';
 import { BatchWriter } from '../records/batch-writer';
 import type { Compression } from '../records/compression';
 import type { NumberBatch } from '../transaction/transactions';
 import { TenantKeys } from './tenant-keys';
-
-export const GROUPED_TOPIC = 'tenants.grouped.pulses';
-export const AGGREGATED_TOPIC = 'tenants.aggregated.pulses.amount';
 
 /** A topic takes batches of 1 MiB by default. */
 const BATCH_BYTES_MAX = 900 * 1024;
 const LINE_FEED = 10;
 const NO_KEY = undefined;
 
-/** How many partitions each output topic has. */
-export interface OutputPartitions {
-  readonly grouped: number;
-  readonly aggregated: number;
-  readonly deadLetters: number;
+/** Topics of the outputs. */
+export interface OutputTopicsOptions {
+  readonly grouped: KafkaTopic;
+  readonly aggregated: KafkaTopic;
+  readonly deadLetter: KafkaTopic;
 }
 
 /** What stays the same from transaction to transaction. */
 export class OutputTopics {
-  readonly grouped: TenantKeys;
-  readonly aggregated: TenantKeys;
-  readonly deadLetterTopic: string;
-  readonly deadLetterPartition: number;
+  readonly grouped: TenantTopic;
+  readonly aggregated: TenantTopic;
+  readonly deadLetter: { readonly topic: string; readonly partition: number };
 
-  constructor(sourceTopic: string, sourcePartition: number, partitions: OutputPartitions) {
-    this.grouped = new TenantKeys(partitions.grouped);
-    this.aggregated = new TenantKeys(partitions.aggregated);
-    this.deadLetterTopic = deadLetterTopic(sourceTopic);
-    this.deadLetterPartition = sourcePartition % partitions.deadLetters;
+  constructor({ grouped, aggregated, deadLetter }: OutputTopicsOptions, sourcePartition: number) {
+    this.grouped = tenantTopic(grouped);
+    this.aggregated = tenantTopic(aggregated);
+    this.deadLetter = { topic: deadLetter.name, partition: sourcePartition % deadLetter.partitions.length };
   }
+}
+
+interface TenantTopic {
+  readonly topic: string;
+  readonly keys: TenantKeys;
+}
+
+function tenantTopic({ name, partitions }: KafkaTopic): TenantTopic {
+  return { topic: name, keys: new TenantKeys(partitions.length) };
 }
 
 interface PartitionOutput {
@@ -63,10 +67,10 @@ export class OutputBuffer {
   /** Copies the lines of a commit. */
   add({ grouped, aggregated, deadLetters }: OutputCommit): void {
     const topics = this.#topics;
-    if (grouped !== undefined) this.#addColumns(GROUPED_TOPIC, topics.grouped, grouped);
-    if (aggregated !== undefined) this.#addColumns(AGGREGATED_TOPIC, topics.aggregated, aggregated);
+    if (grouped !== undefined) this.#addColumns(topics.grouped, grouped);
+    if (aggregated !== undefined) this.#addColumns(topics.aggregated, aggregated);
     if (deadLetters !== undefined) {
-      const output = this.#output(topics.deadLetterTopic, topics.deadLetterPartition);
+      const output = this.#output(topics.deadLetter.topic, topics.deadLetter.partition);
       addLines(output, NO_KEY, bufferOf(deadLetters.payload), 0, deadLetters.payload.length);
     }
   }
@@ -83,7 +87,7 @@ export class OutputBuffer {
     return rounds;
   }
 
-  #addColumns(topic: string, keys: TenantKeys, { tenants, indexes, lengths, payload }: TenantColumns): void {
+  #addColumns({ topic, keys }: TenantTopic, { tenants, indexes, lengths, payload }: TenantColumns): void {
     keys.use(tenants);
     const bytes = bufferOf(payload);
     let end = 0;

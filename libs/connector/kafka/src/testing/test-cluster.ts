@@ -1,13 +1,27 @@
 // The connector's own cluster client on a Kafka for tests.
 
+import type { Connection } from '@platformatic/kafka';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
 import { BrokerCluster } from '../protocol/broker-cluster';
 import { createDial } from '../security/dial';
 import { SecuritySource } from '../security/security-source';
 import type { KafkaSecurity } from '../security/security';
 
-/** @param brokers `host:port,…` */
-export function connectTestCluster(brokers: string, security: KafkaSecurity = {}): BrokerCluster {
+/**
+ * @param brokers `host:port,…`
+ * @param onConnection gets every connection that is opened
+ */
+export function connectTestCluster(
+  brokers: string,
+  security: KafkaSecurity = {},
+  onConnection: (connection: Connection) => void = () => undefined,
+): BrokerCluster {
+  const dial = createDial({
+    security: new SecuritySource(security, () => Promise.resolve(security)),
+    clientId: 'test',
+    connectTimeoutMs: 5_000,
+    requestTimeoutMs: 30_000,
+  });
   return new BrokerCluster({
     bootstrap: brokers.split(',').map((address) => {
       const [host = '', port = ''] = address.split(':');
@@ -16,11 +30,10 @@ export function connectTestCluster(brokers: string, security: KafkaSecurity = {}
     asker: { brokers, user: security.sasl?.username },
     clock: nodeClock,
     random: nodeRandom,
-    dial: createDial({
-      security: new SecuritySource(security, () => Promise.resolve(security)),
-      clientId: 'test',
-      connectTimeoutMs: 5_000,
-      requestTimeoutMs: 30_000,
-    }),
+    async dial(address) {
+      const connection = await dial(address);
+      onConnection(connection);
+      return connection;
+    },
   });
 }

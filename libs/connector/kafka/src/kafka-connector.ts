@@ -1,0 +1,234 @@
+// Kafka as the ingestor's source and sink: partitions are shared by a consumer group, commits are transactions.
+//
+// Guarantees: see KafkaSession. A session is opened on a partition that the group has given to this process. The partition's
+// transactional id is taken over first, so every commit of earlier members is decided when the positions are read.
+
+import { hash } from 'node:crypto';
+import type { Connector, OpenSessionOptions, Session } from '@pulses/connector-api';
+import { PulsesError } from '@pulses/shared-errors';
+import { failpoint } from '@pulses/shared-failpoints';
+import type { Clock, Random } from '@pulses/shared-ports';
+import type { JoinGroup, Membership } from './group/membership';
+import { othersHoldAll } from './group/other-holders';
+import type { Cluster } from './protocol/cluster';
+import { fetchOffsets, listOffset } from './protocol/offset-requests';
+import type { KafkaTopic } from './protocol/topic-metadata';
+import type { Compression } from './records/compression';
+import { GroupPartitions } from './session/group-partitions';
+import { KafkaSession } from './session/kafka-session';
+import { checkOwner, transactionalIdOf } from './session/ownership-claim';
+import { decodePosition, type StoredPosition } from './source/stored-position';
+import type { ReadyTopics } from './topics/prepare-topics';
+import { KafkaTransactionRequests } from './transaction/kafka-transaction-requests';
+import { Transactions } from './transaction/transactions';
+import { unlessAborted } from './protocol/unless-aborted';
+
+export interface KafkaConnectorOptions {
+  /** A cluster client of the connector's own, which it closes. Connects when it is first asked. */
+  createCluster(): Cluster;
+  readonly joinGroup: JoinGroup;
+  /** Checks the source and the outputs, and makes them where that is asked for. @throws PulsesError */
+  prepareTopics(cluster: Cluster, sourceTopic: string, signal: AbortSignal): Promise<ReadyTopics>;
+  readonly clock: Clock;
+  /** Of the membership's heartbeats. */
+  readonly heartbeatClock: Clock;
+  readonly random: Random;
+  /** Names this process among the members. */
+  readonly member: string;
+  /** A member that stays silent for this long loses its partitions. */
+  readonly sessionTimeoutMs: number;
+  readonly compression: Compression;
+  /** Source bytes of one fetch; a session holds two answers. */
+  readonly fetchBytesMax?: number;
+}
+
+/** Who reads what, as a key. */
+interface Work {
+  readonly group: string;
+  readonly sourceTopic: string;
+}
+
+interface Joined {
+  readonly partitions: GroupPartitions;
+  readonly membership: Membership;
+  readonly topics: ReadyTopics;
+}
+
+const FETCH_BYTES_MAX = 1024 * 1024;
+const TRANSACTION_MS_MAX = 15_000;
+/** Of the feature `transaction.version`: KIP-890. */
+const TRANSACTION_LEVEL = 2;
+
+export class KafkaConnector implements Connector {
+  readonly name = 'kafka';
+  readonly supports = { atomicCommit: true, standby: true, partitions: true };
+  readonly #options: KafkaConnectorOptions;
+  readonly #joined = new Map<string, Joined>();
+  #cluster: Cluster | undefined;
+  /** Calls of `openSession` under way, by key of their work. */
+  readonly #waiting = new Map<string, number>();
+  #isClosed = false;
+
+  constructor(options: KafkaConnectorOptions) {
+    this.#options = options;
+  }
+
+  async openSession(request: OpenSessionOptions): Promise<Session> {
+    const key = keyOf(request);
+    request.signal.throwIfAborted();
+    this.#waiting.set(key, (this.#waiting.get(key) ?? 0) + 1);
+    try {
+      const joined = await this.#join(request);
+      const { partitions, membership } = joined;
+      const partition = await partitions.take(request.signal, () => {
+        request.onStandby(() => membership.ask());
+      });
+      try {
+        return await this.#open(joined, partition, request);
+      } catch (error) {
+        partitions.release(partition);
+        request.signal.throwIfAborted();
+        throw error;
+      }
+    } finally {
+      this.#waiting.set(key, (this.#waiting.get(key) ?? 1) - 1);
+      await this.#leaveIfIdle(key);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([...this.#joined.values()].map(({ partitions }) => partitions.close()));
+    await this.#cluster?.close();
+  }
+
+  /** The membership that is there already, or a new one. */
+  async #join(request: OpenSessionOptions): Promise<Joined> {
+    const { sourceTopic, group, signal } = request;
+    const key = keyOf(request);
+    const known = this.#joined.get(key);
+    if (known?.partitions.membership !== undefined) return known;
+    this.#joined.delete(key);
+    await known?.partitions.close();
+    if (this.#isClosed) throw new PulsesError('CONNECTION_LOST', 'the connector was closed');
+    const { createCluster, joinGroup, prepareTopics, heartbeatClock, random, member, sessionTimeoutMs } = this.#options;
+    const cluster = (this.#cluster ??= createCluster());
+    const topics = await prepareTopics(cluster, sourceTopic, signal);
+    failpoint('session.after-connect');
+    await unlessAborted(checkOwner(cluster, topics.source, group), signal);
+    const partitionCount = topics.source.partitions.length;
+    const partitions: GroupPartitions = new GroupPartitions(this.#options.clock, async () => {
+      const memberId = partitions.membership?.identity().memberId ?? '';
+      return await othersHoldAll(cluster, { group, topic: sourceTopic, partitionCount, memberId });
+    });
+    const membership = await joinGroup({
+      cluster,
+      clock: heartbeatClock,
+      random,
+      group,
+      topic: sourceTopic,
+      topicId: topics.source.topicId,
+      partitionCount,
+      member,
+      sessionTimeoutMs,
+      events: partitions.events,
+      signal,
+    });
+    partitions.joined(membership);
+    const joined = { partitions, membership, topics };
+    this.#joined.set(key, joined);
+    failpoint('session.after-join');
+    return joined;
+  }
+
+  async #open(joined: Joined, partition: number, request: OpenSessionOptions): Promise<Session> {
+    const { partitions, membership, topics } = joined;
+    const { group, sourceTopic, signal } = request;
+    const { clock, random, compression, fetchBytesMax = FETCH_BYTES_MAX } = this.#options;
+    const cluster = this.#cluster!; // joined
+    const incarnation = incarnationOf(topics.source.topicId, partition);
+    const version = (await cluster.featureLevel('transaction.version')) >= TRANSACTION_LEVEL ? 2 : 1;
+    const transactions = new Transactions(
+      new KafkaTransactionRequests({
+        cluster,
+        clock,
+        random,
+        transactionalId: transactionalIdOf(sourceTopic, partition),
+        version,
+        membership,
+        timeoutMs: TRANSACTION_MS_MAX,
+        lane: `commit-${partition}`,
+      }),
+    );
+    await checkOwner(cluster, topics.source, group);
+    signal.throwIfAborted();
+    await transactions.start();
+    // Again: the owner of now may have stored its claim just before it was fenced.
+    await checkOwner(cluster, topics.source, group);
+    const { startOffset, stored } = await this.#readPositions(topics.source, partition, group, incarnation);
+    failpoint('session.after-positions');
+    const session = new KafkaSession({
+      cluster,
+      clock,
+      random,
+      group,
+      topics,
+      source: { topic: sourceTopic, incarnation, partition },
+      compression,
+      fetchBytesMax,
+      startOffset,
+      stored,
+      transactions,
+      onEnd: () => {
+        partitions.release(partition);
+      },
+      onClosed: () => this.#leaveIfIdle(keyOf(request)),
+    });
+    signal.throwIfAborted();
+    partitions.add(partition, session);
+    return session;
+  }
+
+  async #readPositions(
+    topic: KafkaTopic,
+    partition: number,
+    group: string,
+    incarnation: string,
+  ): Promise<{ startOffset: number; stored: StoredPosition | undefined }> {
+    const cluster = this.#cluster!; // joined
+    const where = `the position of ${group} on ${topic.name}/${partition}`;
+    const offsets = await cluster.toCoordinator('group', group, fetchOffsets(group, topic.name, [partition]));
+    const stored = decodePosition(offsets.get(partition), incarnation, where);
+    const [startOffset, endOffset] = await Promise.all(
+      (['earliest', 'committed end'] as const).map((kind) =>
+        cluster.toLeader(topic.name, partition, listOffset(topic.name, partition, kind)),
+      ),
+    );
+    for (const [name, { offset }] of stored?.positions ?? [])
+      if (offset < startOffset! || offset > endOffset!)
+        throw new PulsesError(
+          'OFFSET_OUT_OF_RANGE',
+          `${where} is at ${offset} (${name}), and the partition holds the offsets ${startOffset} to ${endOffset}; ` +
+            `'pulses positions set ${group} ${topic.name} ${name} OFFSET --yes' mends it`,
+        );
+    return { startOffset: startOffset!, stored }; // asked for
+  }
+
+  /** Others may take over what this process no longer reads. */
+  async #leaveIfIdle(key: string): Promise<void> {
+    const joined = this.#joined.get(key);
+    if (joined === undefined || joined.partitions.sessionCount > 0 || (this.#waiting.get(key) ?? 0) > 0) return;
+    this.#joined.delete(key);
+    failpoint('session.before-leave');
+    await joined.partitions.close();
+  }
+}
+
+function keyOf({ group, sourceTopic }: Work): string {
+  return JSON.stringify([group, sourceTopic]);
+}
+
+/** Two partitions share no incarnation, and neither do two topics of one name. */
+function incarnationOf(topicId: string, partition: number): string {
+  return hash('sha256', `${topicId} ${partition}`, 'hex').slice(0, 32);
+}
