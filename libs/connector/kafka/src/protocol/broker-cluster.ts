@@ -9,7 +9,8 @@ import type { Ask, Cluster, CoordinatorKind, RequestOptions } from './cluster';
 import { asPulsesError, isLost, KAFKA_ERROR, nextStep, throwOn } from './errors';
 import { Lanes, type BrokerAddress, type LanesOptions } from './lanes';
 import { unlessAborted } from './unless-aborted';
-import { metadataOf, type ClusterMetadata, type KafkaTopic } from './topic-metadata';
+import { metadataOf, type ClusterMetadata } from './metadata-request';
+import type { KafkaTopic } from './topic-metadata';
 
 export interface BrokerClusterOptions extends LanesOptions {
   /** For the commands in messages about missing rights. */

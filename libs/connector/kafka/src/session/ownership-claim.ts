@@ -20,7 +20,7 @@ export const CLAIM_MS = 60 * 60 * 1_000;
 const claimSchema = z.strictObject({ pulses: z.literal(1), source: z.string(), group: z.string() });
 
 /** The group whose offsets are the claims on a source. */
-export function ownerGroup(sourceTopic: string): string {
+function ownerGroup(sourceTopic: string): string {
   return `pulses.owner.${sourceTopic}`;
 }
 

@@ -15,7 +15,7 @@ import { z } from 'zod';
 import type { StoredOffset } from '../protocol/offset-requests';
 import type { ClockState } from './source-clock';
 
-export const METADATA_BYTES_MAX = 4_096;
+const METADATA_BYTES_MAX = 4_096;
 
 export interface StoredPosition {
   readonly positions: ReadonlyMap<string, Position>;
