@@ -1,4 +1,7 @@
 // Writes a file front to back in blocks, out of small pieces.
+//
+// A file that is synchronised once, at its end, is a burst of writes that every other synchronisation waits for. So each
+// block is synchronised by itself, as long as time does not matter.
 
 import type { FileHandle } from '@pulses/shared-ports';
 import { writeAll } from './full-io';
@@ -8,12 +11,15 @@ const BLOCK_BYTES = 1024 * 1024;
 /** Gathers small pieces of a file; waiting for each block lets everything else run. */
 export class BlockWriter {
   readonly #file: FileHandle;
+  readonly #isHurried: () => boolean;
   readonly #block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   #used = 0;
   #position = 0;
 
-  constructor(file: FileHandle) {
+  /** @param isHurried whether blocks are left to a synchronisation at the end, which takes less time */
+  constructor(file: FileHandle, isHurried: () => boolean = () => false) {
     this.#file = file;
+    this.#isHurried = isHurried;
   }
 
   /** Copies `bytes[from, from + length)`; false when there is no room. */
@@ -38,14 +44,18 @@ export class BlockWriter {
     if (this.put(bytes, 0, bytes.length)) return;
     await this.flush();
     if (this.put(bytes, 0, bytes.length)) return;
-    await writeAll(this.#file, [bytes], this.#position);
-    this.#position += bytes.length;
+    await this.#write(bytes);
   }
 
   async flush(): Promise<void> {
     if (this.#used === 0) return;
-    await writeAll(this.#file, [this.#block.subarray(0, this.#used)], this.#position);
-    this.#position += this.#used;
+    await this.#write(this.#block.subarray(0, this.#used));
     this.#used = 0;
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    await writeAll(this.#file, [bytes], this.#position);
+    this.#position += bytes.length;
+    if (!this.#isHurried()) await this.#file.datasync();
   }
 }

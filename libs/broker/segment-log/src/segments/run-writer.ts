@@ -7,7 +7,7 @@
 import { crc32 } from 'node:zlib';
 import { freeMemory } from '@pulses/broker-wire';
 import { failpoint } from '@pulses/shared-failpoints';
-import type { FileHandle, FileSystem } from '@pulses/shared-ports';
+import type { FileSystem } from '@pulses/shared-ports';
 import type { Run } from '../commit/log-state';
 import type { Directories } from '../disk/data-directory';
 import { corrupt } from '../disk/disk-errors';
@@ -35,6 +35,8 @@ export interface RunWriterOptions {
   readonly fileSystem: FileSystem;
   readonly directories: Directories;
   readonly logId: Uint8Array;
+  /** Whether more waits to be sealed than what is. */
+  isBehind(): boolean;
 }
 
 export class RunWriter {
@@ -119,7 +121,7 @@ async function writeRun(
   const temporary = `${directories.runs}/${name}${TEMPORARY_SUFFIX}`;
   const file = await createOrReset(fileSystem, temporary);
   try {
-    await fillRun(file, plan, header, sources);
+    await fillRun(new BlockWriter(file, options.isBehind), plan, header, sources);
     await file.datasync();
     failpoint('seal.after-run-sync');
   } catch (error) {
@@ -135,13 +137,12 @@ async function writeRun(
 }
 
 async function fillRun(
-  file: FileHandle,
+  output: BlockWriter,
   { topics, segments, segmentOf, placeOf }: SealPlan,
   header: RunHeader,
   sources: readonly Buffer[],
 ): Promise<void> {
   const { bytes: headerBytes, crc: headerCrc } = encodeRunHeader(header);
-  const output = new BlockWriter(file);
   await output.add(headerBytes);
   const pieces = new PieceTable(header.pieces);
   const directory = new DirectoryWriter(header.topics, headerCrc);

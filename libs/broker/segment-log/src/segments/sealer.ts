@@ -18,7 +18,7 @@ import type { UnsealedIndex, UnsealedSegment } from './unsealed';
 /** Short segments, of many starts, are sealed together. */
 const SEGMENTS_MAX = 16;
 
-export interface SealerOptions extends RunWriterOptions {
+export interface SealerOptions extends Omit<RunWriterOptions, 'isBehind'> {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly topics: TopicTable;
@@ -51,7 +51,8 @@ export class Sealer {
 
   constructor(options: SealerOptions) {
     this.#options = options;
-    this.#writer = new RunWriter(options);
+    const { unsealed, segmentBytesMax } = options;
+    this.#writer = new RunWriter({ ...options, isBehind: () => unsealed.fullBytes > 2 * segmentBytesMax });
   }
 
   /** Bytes of the journal that wait to be sealed now. */
