@@ -27,7 +27,7 @@ export const connectorCommandSettings = {
 export type AccessSettings = SettingsOf<typeof accessSettings>;
 
 /** Named in the log of the other side. */
-export const clientName = `pulses-cli/${version}`;
+const clientName = `pulses-cli/${version}`;
 
 /** Connects to nothing yet. @throws PulsesError CONFIG_INVALID when a file of the settings can't be read */
 export function toolsOf(settings: AccessSettings): Promise<ConnectorTools> {

@@ -31,10 +31,17 @@ describe('the thread of an audit', () => {
       windowedOffset: 9,
       groupedLimit: 9,
       windowedLimit: 9,
+      outputCount: 9,
     };
-    const topics = [{ topic: TOPIC, incarnation: '', startOffset: 0, nextOffset: count }];
+    const topics = [{ topic: TOPIC, incarnation: '', startOffset: 0, nextOffset: count, kind: 'grouped' }];
     const job = {
-      address: { host: '127.0.0.1', port, clientName: 'test', ...(token === undefined ? {} : { token }) },
+      access: {
+        connector: 'fs',
+        host: '127.0.0.1',
+        port,
+        tls: false,
+        ...(token === undefined ? {} : { authToken: token }),
+      },
       connections: 2,
       compared,
       topics,
@@ -55,7 +62,7 @@ describe('the thread of an audit', () => {
       kind: 'done',
       readings: [
         {
-          info: { topic: TOPIC },
+          topic: TOPIC,
           comparedCount: 0,
           findings: { count: 2, first: [{ offset: 0, found: '{' }, { offset: 1 }] },
         },

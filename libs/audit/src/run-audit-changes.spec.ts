@@ -27,7 +27,7 @@ describe('the audit of changed outputs', () => {
         fc.constantFrom('left out', 'doubled', 'swapped'),
         async (plan, topicSeed, lineSeed, kind) => {
           const broker = writeSystem(plan);
-          const names = [...broker.topics.keys()].filter((name) => name !== SOURCE);
+          const names = [...broker.stored.keys()].filter((name) => name !== SOURCE);
           const topic = names[topicSeed % names.length];
           fc.pre(topic !== undefined);
           const list = records(broker, topic);
@@ -193,7 +193,7 @@ describe('the audit of changed outputs', () => {
 
   it('notices that a tenant has no output at all', async () => {
     const broker = smallSystem();
-    broker.topics.delete(ACME_GROUPED);
+    broker.stored.delete(ACME_GROUPED);
     expect(await findingsOf(broker, { tenant: 'acme' })).toMatchObject([
       { topic: ACME_GROUPED, problem: 'the first difference: a line is missing' },
     ]);
@@ -210,7 +210,7 @@ describe('the audit of changed outputs', () => {
 
   it('notices when no window was summed at all', async () => {
     const broker = smallSystem();
-    for (const name of broker.topics.keys()) if (name.includes('.aggregated.')) broker.topics.delete(name);
+    for (const name of broker.stored.keys()) if (name.includes('.aggregated.')) broker.stored.delete(name);
     const [first] = await findingsOf(broker);
     expect(first?.problem).toContain('the pulse at source offset 0 is in no window');
   });
@@ -229,7 +229,7 @@ describe('the audit of changed outputs', () => {
         .replace('"last_seen":1700000000.8', '"last_seen":1700000000.4')
         .replace('"to_offset":2', '"to_offset":1'),
     );
-    broker.positions = broker.positions.map((position) =>
+    broker.storedPositions = broker.storedPositions.map((position) =>
       position.name === 'windowed' ? { ...position, offset: 2 } : position,
     );
     const found = await findingsOf(broker);
@@ -270,12 +270,12 @@ describe('the audit of changed outputs', () => {
       groupedOffset: count,
     });
     const later = writeSystem(plan(12));
-    const earlier = writeSystem(plan(8)).positions;
-    const moving = (positions: MemoryBroker['positions'][]): MemoryBroker => {
+    const earlier = writeSystem(plan(8)).storedPositions;
+    const moving = (positions: MemoryBroker['storedPositions'][]): MemoryBroker => {
       const rest = [...positions];
-      return { ...later, readPositions: () => Promise.resolve(rest.shift() ?? []) };
+      return { ...later, positions: () => Promise.resolve(rest.shift() ?? []) };
     };
-    expect(await findingsOf(moving([earlier, later.positions]))).toEqual([]);
+    expect(await findingsOf(moving([earlier, later.storedPositions]))).toEqual([]);
     const found = await findingsOf(moving([earlier, earlier]));
     expect(new Set(found.map(({ topic }) => topic))).toEqual(new Set([ACME_GROUPED, ACME_SUMS]));
     expect(found[0]?.problem).toContain('no commit has reached');
@@ -283,9 +283,9 @@ describe('the audit of changed outputs', () => {
 
   it('passes over the sums of a window of which only some are stored', async () => {
     const broker = smallSystem();
-    const windowed = broker.positions.findIndex(({ name }) => name === 'windowed');
-    broker.positions[windowed] = { ...broker.positions[windowed]!, offset: 10, metadata: '{}' }; // the system has stored it
-    for (const [name, topic] of broker.topics)
+    const windowed = broker.storedPositions.findIndex(({ name }) => name === 'windowed');
+    broker.storedPositions[windowed] = { ...broker.storedPositions[windowed]!, offset: 10, metadata: '{}' }; // the system has stored it
+    for (const [name, topic] of broker.stored)
       if (name.includes('.aggregated.') && name !== ACME_SUMS)
         topic.records.splice(0, Infinity, ...topic.records.filter(({ line }) => !line.includes('"from_offset":10')));
     expect(await findingsOf(broker)).toEqual([]);
@@ -299,7 +299,7 @@ describe('the audit of changed outputs', () => {
     expect(report.findings.first).toEqual([]);
     expect(report.found.ofOtherSources).toBe(3);
     // Once the broker does not know the other source, its lines belong to no source.
-    broker.positions = broker.positions.filter(({ topic }) => topic === SOURCE);
+    broker.storedPositions = broker.storedPositions.filter(({ topic }) => topic === SOURCE);
     expect((await findingsOf(broker)).length).toBe(3);
   });
 });

@@ -88,22 +88,23 @@ describe('what the audit can compare', () => {
     });
     const joined = { group: `joined@${SOURCE}`, epoch: 1, sources: [] };
     const source = writeSystem({ source: [], lengths: [] });
-    const { scope } = await audit({ ...source, listGroups: () => Promise.resolve([joined]) }, { group: 'joined' });
+    const { scope } = await audit({ ...source, groups: () => Promise.resolve([joined]) }, { group: 'joined' });
     expect(scope.hasPositions).toBe(false);
   });
 
   it('refuses a group that does not own the outputs, and names the owner', async () => {
     const broker = smallSystem();
-    const [first] = broker.positions;
+    const [first] = broker.storedPositions;
     const other = `other@${SOURCE}`;
-    if (first !== undefined) broker.positions = [...broker.positions, { ...first, group: other, offset: 3 }];
+    if (first !== undefined)
+      broker.storedPositions = [...broker.storedPositions, { ...first, group: other, offset: 3 }];
     const auditWith = (owner: string, group?: string) => {
       const groups = [`ingestor@${SOURCE}`, other, 'foreign'].map((name) => ({
         group: name,
         epoch: 1,
         sources: name === owner ? [SOURCE] : [],
       }));
-      return audit({ ...broker, listGroups: () => Promise.resolve(groups) }, group === undefined ? {} : { group });
+      return audit({ ...broker, groups: () => Promise.resolve(groups) }, group === undefined ? {} : { group });
     };
     await expect(auditWith(`ingestor@${SOURCE}`, 'other')).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
@@ -118,7 +119,7 @@ describe('what the audit can compare', () => {
 
   it('names a position beyond the end of the source instead of waiting for what cannot come', async () => {
     const broker = smallSystem();
-    broker.positions = broker.positions.map((position) => ({ ...position, offset: 1200 }));
+    broker.storedPositions = broker.storedPositions.map((position) => ({ ...position, offset: 1200 }));
     const found = (await findingsOf(broker)).map(({ problem }) => problem);
     expect(found.slice(0, 2)).toEqual([
       'the position grouped, 1200, is beyond the end of the source, 20',

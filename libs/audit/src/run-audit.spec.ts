@@ -51,9 +51,9 @@ describe('the audit', () => {
     const fetched: string[] = [];
     const watched: MemoryBroker = {
       ...broker,
-      fetch: (topic, ...rest) => {
-        fetched.push(topic);
-        return broker.fetch(topic, ...rest);
+      read: (partition, range) => {
+        fetched.push(partition.topic);
+        return broker.read(partition, range);
       },
     };
     expect((await audit(watched)).findings.count).toBe(0);
@@ -65,15 +65,15 @@ describe('the audit', () => {
   it('reads the other outputs beside those that tell of windows', async () => {
     const broker = smallSystem();
     const { promise: hasBegun, resolve: begin } = Promise.withResolvers<void>();
-    const scan: MemoryBroker['scan'] = async (...asked) => {
+    const readOutputs: MemoryBroker['readOutputs'] = async function* (partitions) {
       await hasBegun;
-      return await broker.scan(...asked);
+      yield* broker.readOutputs(partitions);
     };
     const skimElsewhere: Skim = (...asked) => {
       begin();
       return skimOver([broker])(...asked);
     };
-    const report = await audit({ ...broker, scan }, { skimElsewhere, skimElsewhereMin: 0 });
+    const report = await audit({ ...broker, readOutputs }, { skimElsewhere, skimElsewhereMin: 0 });
     expect([report.findings.count, report.found.sums]).toEqual([0, 9]);
   });
 
@@ -96,7 +96,7 @@ describe('the audit', () => {
       sourceTopic: 'other',
     });
     records(broker, topic).splice(20, 0, records(other, topic)[0] as MemoryRecord);
-    broker.positions.push(...other.positions);
+    broker.storedPositions.push(...other.storedPositions);
     const report = await audit(inOneBatch(broker));
     expect(report.findings.first).toEqual([]);
     expect(report.found).toMatchObject({ grouped: 196, ofOtherSources: 1 });

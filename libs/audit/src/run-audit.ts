@@ -12,15 +12,15 @@
 // Bounds: memory grows with tenants and with the keys of one window, not with messages. To that come the read-ahead of the
 // source and of the topics that are read at the same time, and twice the bound of line-digest.
 
-import type { TopicInfo } from '@pulses/broker-wire';
+import type { TopicReader } from '@pulses/connector-api';
 import type { Clock, Random } from '@pulses/shared-ports';
-import { topicKindOf } from '@pulses/shared-pulse-model';
 import type { UncheckedRange } from './compare/coverage';
 import { findFirstDifferences } from './compare/first-difference';
 import { Findings, type FindingsSummary } from './compare/findings';
 import { LineDigest, type DigestMemory } from './compare/line-digest';
 import { OutputReader, type FoundCounts, type TopicReading } from './actual/output-reading';
-import { readScope, type AuditedBroker, type AuditScope, type AuditSelection } from './compare/scope';
+import { outputsToRead } from './compare/named-outputs';
+import { readScope, type AuditedOutput, type AuditScope, type AuditSelection } from './compare/scope';
 import { skimOver, type Skim } from './actual/skim';
 import { replaySource, type ReplayCounts } from './expected/source-replay';
 
@@ -30,8 +30,8 @@ const SKIMMED_ELSEWHERE_MIN = 500_000;
 
 export interface AuditOptions extends AuditSelection {
   /** At least one; the output topics are read over all of them. */
-  readonly clients: readonly AuditedBroker[];
-  /** Reads topics beside the replay when they hold many messages. Without it, `clients` are used. */
+  readonly readers: readonly TopicReader[];
+  /** Reads topics beside the replay when they hold many messages. Without it, `readers` are used. */
   readonly skimElsewhere?: Skim | undefined;
   /** From this number of messages on `skimElsewhere` is used. */
   readonly skimElsewhereMin?: number;
@@ -63,15 +63,15 @@ export interface AuditReport {
 
 /** @throws PulsesError TOPIC_UNKNOWN when there is no such source, CONFIG_INVALID when no such group; the connection's */
 export async function runAudit(options: AuditOptions): Promise<AuditReport> {
-  const { clients, clock, random, onProgress } = options;
-  const client = clients[0] as AuditedBroker;
+  const { readers, clock, random, onProgress } = options;
+  const reader = readers[0] as TopicReader;
   const startMs = clock.monotonicMs();
   const findings = new Findings();
-  const scope = await readScope(client, options);
+  const scope = await readScope(reader, options);
   const { topic: sourceTopic } = scope.source;
   for (const problem of scope.wrongPositions) findings.add({ topic: sourceTopic, problem });
 
-  const outputs = new OutputReader(clients, scope);
+  const outputs = new OutputReader(readers, scope);
   const [first, others] = [scope.outputs.filter(tellsMore), scope.outputs.filter((info) => !tellsMore(info))];
   const of = scope.groupedOffset - scope.startOffset + messagesOf(others);
   const { skimElsewhere, skimElsewhereMin = SKIMMED_ELSEWHERE_MIN } = options;
@@ -96,7 +96,7 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
     const replay = { windowsFrom, windowsTo, stretches, hashSeed: Buffer.from(random.bytes(4)).readInt32LE(0) };
     const replayed = await replaySource({
       ...replay,
-      client,
+      reader,
       scope,
       findings,
       linesOf(topic) {
@@ -115,7 +115,7 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   };
   const [{ replay, replayed }, skimmed] = await Promise.all([
     replayAll(),
-    (skim ?? skimOver(clients))(scope, others, (messages) => {
+    (skim ?? skimOver(readers))(scope, others, (messages) => {
       skimmedCount = messages;
       tellProgress();
     }),
@@ -128,17 +128,14 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   const tellLast = () => {
     onProgress({ doing: 'looking for the first differences', done: 0, of });
   };
-  await outputs.read(
-    doubtful.filter(({ isSkimmed }) => isSkimmed).map(({ info }) => info),
-    'line by line',
-    tellLast,
-  );
+  const unread = doubtful.filter(({ isSkimmed }) => isSkimmed).map(({ topic }) => topic);
+  await outputs.read(outputsToRead(scope, unread), 'line by line', tellLast);
   for (const reading of outputs.topics.values()) findings.addAll(reading.findings);
   const differing = differingTopics(mustHold, outputs.topics);
   if (differing.length > 0) tellLast();
   const explained = differing.slice(0, EXPLAINED_TOPICS_MAX).map(({ topic }) => topic);
   if (explained.length > 0)
-    await findFirstDifferences({ client, scope, topics: explained, findings, replay, comparedFrom });
+    await findFirstDifferences({ reader, scope, topics: explained, findings, replay, comparedFrom });
   for (const { topic, ...difference } of differing.slice(EXPLAINED_TOPICS_MAX))
     findings.add({ topic, problem: 'differs', ...difference });
   const seconds = (clock.monotonicMs() - startMs) / 1000;
@@ -160,12 +157,12 @@ function passedOver(expected: ReadonlyMap<string, LineDigest>): UncheckedRange[]
 }
 
 /** True for a topic that the replay needs: it states window lengths, or where to begin after a loss. */
-function tellsMore({ topic, startOffset }: TopicInfo): boolean {
-  return topicKindOf(topic) === 'aggregated' || startOffset > 0;
+function tellsMore({ kind, startOffset }: AuditedOutput): boolean {
+  return kind === 'aggregated' || startOffset > 0;
 }
 
-function messagesOf(topics: readonly TopicInfo[]): number {
-  return topics.reduce((sum, { startOffset, nextOffset }) => sum + nextOffset - startOffset, 0);
+function messagesOf(partitions: readonly AuditedOutput[]): number {
+  return partitions.reduce((sum, { startOffset, nextOffset }) => sum + nextOffset - startOffset, 0);
 }
 
 function differingTopics(

@@ -8,13 +8,15 @@ import {
   type Finding,
   type UncheckedRange,
 } from '@pulses/audit';
-import { brokerAddressOf, withConnections } from '@pulses/broker-client';
+import type { PartitionInfo, TopicReader } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
-import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
+import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
 import { booleanSetting, integerKind, optional, textKind, textSetting } from '@pulses/shared-settings';
 import { defineCommand } from '../command';
-import { clientName, connectorCommandSettings } from '../connector-access';
-import { groupedDigits } from '../listing';
+import { auditAccess, connectForAudit } from '../audit-access';
+import { connectorCommandSettings, findPartitions, withConnections } from '../connector-access';
+import { groupedDigits, partitionText } from '../listing';
+import { chosenPartitions, partitionSettings } from '../partitions';
 import { startProgress } from '../progress';
 import { visibleJson, visibleText } from '../visible-text';
 
@@ -34,11 +36,12 @@ export const auditCommand = defineCommand({
   details:
     'Exit code 0: all that was asked for was compared and is equal, byte for byte. 1: there are differences, of which the ' +
     'first are printed, or ranges that could not be compared, which are named. Works while the system runs: it compares ' +
-    'what was stored when it started. With --from or --to, windows that lie only partly within are skipped.',
+    'what was stored when it started. With --from or --to, windows that lie only partly within are skipped. A source of several partitions is compared one after the other.',
   settings: {
     ...connectorCommandSettings,
     sourceTopic: textSetting({ flag: 'source-topic', default: 'source.pulses', description: 'Topic of the pulses.' }),
     group: textSetting({ flag: 'group', default: 'ingestor', description: 'Group of the ingestor.' }),
+    ...partitionSettings,
     from: optional(offsetKind, { flag: 'from', description: 'First source offset to compare the outputs of.' }),
     to: optional(offsetKind, { flag: 'to', description: 'Source offset after the last one to compare.' }),
     tenant: optional(textKind, {
@@ -56,34 +59,52 @@ export const auditCommand = defineCommand({
       throw new PulsesError('CONFIG_INVALID', `--to: '${to}' is not valid: an offset from --from=${from} on`);
     let latest: AuditProgress | undefined;
     const progress = await startProgress(terminal, nodeClock, () => progressText(latest));
-    let report: AuditReport;
+    const reports: AuditReport[] = [];
     try {
-      const address = { ...(await brokerAddressOf(settings)), clientName };
-      const options = { ...address, network: nodeNetwork, clock: nodeClock };
-      report = await withConnections(options, CONNECTIONS, (clients) =>
-        runAudit({
-          clients,
-          skimElsewhere: skimInThread(process.argv[1] ?? '', address, CONNECTIONS),
-          sourceTopic,
-          group,
-          from,
-          to,
-          tenant,
-          clock: nodeClock,
-          random: nodeRandom,
-          onProgress: (at) => {
-            latest = at;
-          },
-        }),
-      );
+      await withConnections(settings, CONNECTIONS, async (readers) => {
+        for (const { partition } of await sourcePartitions(readers[0] as TopicReader, settings))
+          reports.push(
+            await runAudit({
+              readers,
+              skimElsewhere: skimInThread(process.argv[1] ?? '', connectForAudit, auditAccess(settings), CONNECTIONS),
+              sourceTopic,
+              partition,
+              group,
+              from,
+              to,
+              tenant,
+              clock: nodeClock,
+              random: nodeRandom,
+              onProgress: (at) => {
+                latest = at;
+              },
+            }),
+          );
+      });
     } finally {
       progress.stop();
     }
     const asJson = settings.json || !terminal.isInteractive;
-    await terminal.write(asJson ? reportJson(report, { group, tenant }) : reportText(report));
-    return isPassed(report, settings.allowTrimmed) ? 0 : 1;
+    for (const report of reports)
+      await terminal.write(asJson ? reportJson(report, { group, tenant }) : reportText(report));
+    return reports.every((report) => isPassed(report, settings.allowTrimmed)) ? 0 : 1;
   },
 });
+
+interface AskedPartitions {
+  readonly sourceTopic: string;
+  readonly partition?: number | undefined;
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+}
+
+/** @throws PulsesError TOPIC_UNKNOWN, CONFIG_INVALID */
+async function sourcePartitions(
+  reader: TopicReader,
+  { sourceTopic, partition, from, to }: AskedPartitions,
+): Promise<readonly PartitionInfo[]> {
+  return chosenPartitions(await findPartitions(reader, sourceTopic), { partition, offsets: { from, to } });
+}
 
 function isPassed({ findings, unchecked }: AuditReport, allowTrimmed: boolean): boolean {
   return findings.count === 0 && unchecked.every(({ reason }) => allowTrimmed && reason === 'trimmed');
@@ -108,6 +129,7 @@ function reportJson(report: AuditReport, { group, tenant }: { group: string; ten
     complete: unchecked.length === 0,
     differences: findings.count,
     source_topic: scope.source.topic,
+    partition: scope.source.partition,
     group,
     tenant,
     from_offset: scope.startOffset,
@@ -135,7 +157,8 @@ function reportJson(report: AuditReport, { group, tenant }: { group: string; ten
 }
 
 function reportText(report: AuditReport): string {
-  const { replayed, found, findings, unchecked, seconds } = report;
+  const { scope, replayed, found, findings, unchecked, seconds } = report;
+  const { topic, partition } = scope.source;
   const lines = findings.first.map((finding) => {
     const { topic, offset, problem, expected, found: actual } = shortened(finding);
     return [
@@ -145,6 +168,7 @@ function reportText(report: AuditReport): string {
     ].map(visibleText);
   });
   return [
+    ...(partition === undefined ? [] : [visibleText(partitionText(topic, partition))]),
     ...lines.flat(),
     `source      ${groupedDigits(replayed.messages)} messages: ${groupedDigits(replayed.pulses)} pulses, ${groupedDigits(replayed.deadLetters)} invalid`,
     `outputs     ${groupedDigits(found.grouped)} grouped, ${groupedDigits(found.deadLetters)} dead letters, ${groupedDigits(found.sums)} sums of ${groupedDigits(replayed.windows)} windows`,

@@ -33,7 +33,7 @@ export const groupsCommand = defineCommand({
 
 function rowOf({ group, epoch, sources }: GroupInfo): Row {
   return {
-    cells: [group, groupedDigits(epoch), sources.join(', ')],
+    cells: [group, epoch === undefined ? '–' : groupedDigits(epoch), sources.join(', ')],
     json: visibleJson({ group, epoch, sources }),
   };
 }

@@ -3,7 +3,7 @@
 import type { PartitionInfo, TopicReader } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock } from '@pulses/shared-node-platform';
-import { encodeTenant, formatAmount, groupedTopic, topicKindOf } from '@pulses/shared-pulse-model';
+import { encodeTenant, formatAmount, groupedTopic } from '@pulses/shared-pulse-model';
 import {
   booleanSetting,
   customSetting,
@@ -106,5 +106,5 @@ export const totalsCommand = defineCommand({
 
 async function groupedPartitions(topics: TopicReader, tenant: string | undefined): Promise<PartitionInfo[]> {
   if (tenant !== undefined) return await topics.partitions(groupedTopic(encodeTenant(Buffer.from(tenant))));
-  return (await topics.topics('tenants.')).filter(({ topic }) => topicKindOf(topic) === 'grouped');
+  return (await topics.outputs()).filter(({ kind }) => kind === 'grouped');
 }

@@ -5,6 +5,7 @@
 
 import type { SourceId } from '@pulses/shared-pulse-model';
 import { groupedIds, GROUPED_ID_PREFIX_BYTES } from '../expected/expected-ids';
+import { partitionIn, partitionMember } from '../expected/line-writer';
 import { windowLengthMs, type OutputLine } from './output-lines';
 
 const ZERO = 48;
@@ -21,16 +22,20 @@ const WINDOW_END = Buffer.from(',"window_end":');
 /** Answers the source offset of the line `bytes[start, end)`, or -1 to leave it to the full reader. */
 export function groupedOffsetReader(source: SourceId): (bytes: Buffer, start: number, end: number) => number {
   const prefix = Buffer.from(ID_START + groupedIds(source)(0).slice(0, GROUPED_ID_PREFIX_BYTES));
+  const lineEnd = Buffer.from(`${partitionMember(source.partition)}}`);
   return (bytes, start, end) => {
-    if (bytes[end - 1] !== BRACE) return -1;
+    const offsetEnd = end - lineEnd.length;
+    for (let index = 0; index < lineEnd.length; index += 1) if (bytes[offsetEnd + index] !== lineEnd[index]) return -1;
     for (let index = 0; index < prefix.length; index += 1) if (bytes[start + index] !== prefix[index]) return -1;
-    return numberBefore(bytes, end - 1);
+    return numberBefore(bytes, offsetEnd);
   };
 }
 
 /** Answers the window of an aggregated line, or undefined to leave it to the full reader. */
 export function windowReader(source: SourceId): (bytes: Buffer, start: number, end: number) => OutputLine | undefined {
-  const sourceStart = Buffer.from(`,"source":{"topic":${JSON.stringify(source.topic)},"from_offset":`);
+  const sourceStart = Buffer.from(
+    `,"source":{"topic":${JSON.stringify(source.topic)},${partitionIn(source.partition)}"from_offset":`,
+  );
   const toOffsetStart = Buffer.from(',"to_offset":');
   let last: OutputLine | undefined;
   return (bytes, start, end) => {

@@ -69,16 +69,32 @@ export function aggregatedLineReader(topic: string, source: SourceId, otherSourc
   });
 }
 
-/** Reads the lines of a dead-letter topic, all of which are of its source. */
-export const readDeadLetterLine: LineReader = readable((line) => {
-  const { source_offset: sourceOffset, reason, detail, raw, timestamp } = parseDeadLetter(line);
-  if (detail === '') return wrong('detail is empty');
-  return {
-    kind: 'ours',
-    sourceOffset,
-    text: deadLetterText({ sourceOffset, reason, rawBase64: raw, timestampS: timestamp }),
-  };
-});
+/** Reads the lines of a dead-letter topic, all of which are of its source, in one or the other partition. */
+export function deadLetterLineReader(source: SourceId, otherSources: readonly SourceId[]): LineReader {
+  const otherPartitions = new Set(
+    otherSources.filter(({ topic }) => topic === source.topic).map(({ partition }) => partition),
+  );
+  return readable((line) => {
+    const {
+      source_offset: sourceOffset,
+      reason,
+      detail,
+      raw,
+      timestamp,
+      source_partition: partition,
+    } = parseDeadLetter(line);
+    if (partition !== source.partition)
+      return otherPartitions.has(partition)
+        ? { kind: 'of another source' }
+        : wrong('source_partition is that of no partition with a position');
+    if (detail === '') return wrong('detail is empty');
+    return {
+      kind: 'ours',
+      sourceOffset,
+      text: deadLetterText({ sourceOffset, reason, rawBase64: raw, timestampS: timestamp, partition }),
+    };
+  });
+}
 
 function readable(read: LineReader): LineReader {
   return (line) => {

@@ -6,20 +6,19 @@
 // Bounds: in stored order the digests of all topics; else for each connection the credit and the digest of TOPICS_PER_CLIENT
 // topics; afterwards a few numbers and a line of text for each topic.
 
-import { readBatches, readTopics, type BrokerReader, type TopicRange } from '@pulses/broker-client';
-import type { RecordBatch, TopicInfo } from '@pulses/broker-wire';
+import type { OutputBatch, PartitionInfo, ReadRange, TopicReader } from '@pulses/connector-api';
 import { mapConcurrent } from '@pulses/shared-async';
 import { topicKindOf } from '@pulses/shared-pulse-model';
 import { Findings, type FindingsSummary } from '../compare/findings';
 import { LineDigest, type DigestMemory } from '../compare/line-digest';
-import type { ComparedLines } from '../compare/scope';
+import type { AuditedOutput, ComparedLines } from '../compare/scope';
 import type { WindowRange } from '../expected/line-writer';
 import { fastReaders, OutputTopic, type FastReaders } from './output-topic';
 import { WindowLengths } from './window-lengths';
 
 const TOPICS_PER_CLIENT = 4;
-const CREDIT_BYTES = 512 * 1024;
-/** In stored order the whole kind is read: that pays for this share of all output topics. */
+const AHEAD_BYTES = 512 * 1024;
+/** In stored order all topics of a kind are read: that pays for this share of all output topics. */
 const STORED_ORDER_SHARE_MIN = 0.25;
 
 export interface FoundCounts {
@@ -32,7 +31,7 @@ export interface FoundCounts {
 
 /** What a topic holds. */
 export interface TopicReading {
-  readonly info: TopicInfo;
+  readonly topic: string;
   /** See LineDigest.result. */
   readonly digest: string;
   /** First source offset whose outputs it still keeps. */
@@ -47,7 +46,7 @@ export interface TopicReading {
 
 /** A topic that is being read. */
 interface OpenReading {
-  readonly info: TopicInfo;
+  readonly topic: string;
   readonly output: OutputTopic;
   readonly findings: Findings;
   readonly digest: LineDigest;
@@ -58,19 +57,19 @@ export type Manner = 'skimming' | 'line by line';
 
 export class OutputReader {
   readonly lengths = new WindowLengths();
-  readonly #clients: readonly BrokerReader[];
+  readonly #readers: readonly TopicReader[];
   readonly #scope: ComparedLines;
-  readonly #readers: FastReaders;
+  readonly #lineReaders: FastReaders;
   readonly #topics = new Map<string, TopicReading>();
   readonly #memory: DigestMemory = { bytes: 0 };
   #windowsFrom: number;
   #windowsTo: number;
   #readCount = 0;
 
-  constructor(clients: readonly BrokerReader[], scope: ComparedLines) {
-    this.#clients = clients;
+  constructor(readers: readonly TopicReader[], scope: ComparedLines) {
+    this.#readers = readers;
     this.#scope = scope;
-    this.#readers = fastReaders(scope);
+    this.#lineReaders = fastReaders(scope);
     this.#windowsFrom = scope.startOffset;
     this.#windowsTo = scope.windowedOffset;
   }
@@ -96,39 +95,48 @@ export class OutputReader {
   }
 
   /** Reads topics; replaces earlier readings of them. Calls `onProgress` now and then. */
-  async read(infos: readonly TopicInfo[], manner: Manner, onProgress: () => void): Promise<void> {
-    if (infos.length >= STORED_ORDER_SHARE_MIN * this.#scope.outputCount)
-      for (const ofKind of byKind(infos)) await this.#readInStoredOrder(ofKind, manner, onProgress);
-    else await this.#readOneByOne(infos, manner, onProgress);
+  async read(infos: readonly AuditedOutput[], manner: Manner, onProgress: () => void): Promise<void> {
+    const [shared, own] = [infos.filter(({ isShared }) => isShared), infos.filter(({ isShared }) => isShared !== true)];
+    for (const ofKind of byKind(shared)) await this.#readInStoredOrder(ofKind, manner, onProgress);
+    if (own.length >= STORED_ORDER_SHARE_MIN * this.#scope.outputCount)
+      for (const ofKind of byKind(own)) await this.#readInStoredOrder(ofKind, manner, onProgress);
+    else await this.#readOneByOne(own, manner, onProgress);
   }
 
-  async #readInStoredOrder(infos: readonly TopicInfo[], manner: Manner, onProgress: () => void): Promise<void> {
-    const readings = new Map(infos.map((info) => [info, this.#begin(info, manner)]));
-    for await (const batches of readTopics(this.#clients[0]!, infos)) {
-      // Only topics that were asked for come.
-      for (const { topic, batch } of batches) this.#take(readings.get(topic)!, batch);
+  async #readInStoredOrder(infos: readonly PartitionInfo[], manner: Manner, onProgress: () => void): Promise<void> {
+    const readings = new Map<string, OpenReading>();
+    const readingOf = (info: PartitionInfo) => {
+      let reading = readings.get(info.topic);
+      if (reading === undefined) readings.set(info.topic, (reading = this.#begin(info, manner)));
+      return reading;
+    };
+    // One that is empty has a reading too. The tenants of a shared one show as it is read.
+    for (const info of infos) if (info.isShared !== true) readingOf(info);
+    for await (const batches of this.#readers[0]!.readOutputs(infos)) {
+      for (const { topic, batch } of batches) this.#take(readingOf(topic), batch);
       onProgress();
     }
     for (const reading of readings.values()) this.#end(reading);
   }
 
-  async #readOneByOne(infos: readonly TopicInfo[], manner: Manner, onProgress: () => void): Promise<void> {
-    const idle = Array.from({ length: TOPICS_PER_CLIENT }, () => this.#clients).flat();
-    await mapConcurrent(infos, idle.length, async (info) => {
-      const client = idle.pop() as BrokerReader;
-      const reading = this.#begin(info, manner);
-      for await (const batches of readBatches(client, rangeOf(info))) {
-        for (const batch of batches) this.#take(reading, batch);
-        onProgress();
-      }
+  async #readOneByOne(infos: readonly PartitionInfo[], manner: Manner, onProgress: () => void): Promise<void> {
+    const idle = Array.from({ length: TOPICS_PER_CLIENT }, () => this.#readers).flat();
+    await mapConcurrent(Map.groupBy(infos, ({ topic }) => topic).values(), idle.length, async (partitions) => {
+      const reader = idle.pop() as TopicReader;
+      const reading = this.#begin(partitions[0]!, manner); // a group has one
+      for (const partition of partitions)
+        for await (const batches of reader.read(partition, rangeOf(partition))) {
+          for (const batch of batches) this.#take(reading, batch);
+          onProgress();
+        }
       this.#end(reading);
-      idle.push(client);
+      idle.push(reader);
     });
   }
 
   /** Adds readings that were made elsewhere. */
   addReadings(readings: readonly TopicReading[]): void {
-    for (const reading of readings) this.#topics.set(reading.info.topic, reading);
+    for (const reading of readings) this.#topics.set(reading.topic, reading);
   }
 
   counts(): FoundCounts {
@@ -140,10 +148,10 @@ export class OutputReader {
     return counts;
   }
 
-  #begin(info: TopicInfo, manner: Manner): OpenReading {
+  #begin(info: PartitionInfo, manner: Manner): OpenReading {
     const findings = new Findings();
     const output = new OutputTopic({
-      readers: this.#readers,
+      readers: this.#lineReaders,
       scope: this.#scope,
       info,
       maySkim: manner === 'skimming',
@@ -151,20 +159,20 @@ export class OutputReader {
       onWindow: this.#onWindow,
       onCutWindow: this.#onCutWindow,
     });
-    return { info, output, findings, digest: new LineDigest(this.#memory) };
+    return { topic: info.topic, output, findings, digest: new LineDigest(this.#memory) };
   }
 
-  #take({ output, digest }: OpenReading, batch: Omit<RecordBatch, 'timestampMs'>): void {
+  #take({ output, digest }: OpenReading, batch: OutputBatch['batch']): void {
     output.takeBatch(batch, (bytes, start, end, count) => {
       digest.take(bytes, start, end, count);
     });
     this.#readCount += batch.recordCount;
   }
 
-  #end({ info, output, findings, digest }: OpenReading): void {
+  #end({ topic, output, findings, digest }: OpenReading): void {
     const { comparedFrom, comparedCount, otherLineCount, isSkimmed } = output;
     const counts = { comparedFrom, comparedCount, otherLineCount, isSkimmed };
-    this.#topics.set(info.topic, { info, digest: digest.result(), ...counts, findings });
+    this.#topics.set(topic, { topic, digest: digest.result(), ...counts, findings });
   }
 
   readonly #onWindow = (window: WindowRange): void => {
@@ -178,12 +186,12 @@ export class OutputReader {
   };
 }
 
-function rangeOf({ topic, incarnation, startOffset: fromOffset, nextOffset: untilOffset }: TopicInfo): TopicRange {
-  return { topic, incarnation, fromOffset, untilOffset, creditBytes: CREDIT_BYTES };
+function rangeOf({ startOffset: fromOffset, nextOffset: untilOffset }: PartitionInfo): ReadRange {
+  return { fromOffset, untilOffset, aheadBytes: AHEAD_BYTES };
 }
 
-function byKind(infos: readonly TopicInfo[]): TopicInfo[][] {
-  return Object.values(Object.groupBy(infos, ({ topic }) => topicKindOf(topic)));
+function byKind(infos: readonly AuditedOutput[]): AuditedOutput[][] {
+  return Object.values(Object.groupBy(infos, ({ kind }) => kind));
 }
 
 function countOf(topic: string): 'grouped' | 'sums' | 'deadLetters' {

@@ -2,7 +2,7 @@
 //
 // Bounds: one batch of the topic.
 
-import type { RecordBatch, TopicInfo } from '@pulses/broker-wire';
+import type { OutputBatch, PartitionInfo } from '@pulses/connector-api';
 import { topicKindOf, type TopicKind } from '@pulses/shared-pulse-model';
 import type { Findings } from '../compare/findings';
 import type { ComparedLines } from '../compare/scope';
@@ -10,7 +10,7 @@ import type { WindowRange } from '../expected/line-writer';
 import {
   aggregatedLineReader,
   groupedLineReader,
-  readDeadLetterLine,
+  deadLetterLineReader,
   type LineReader,
   type LineReading,
   type OutputLine,
@@ -29,7 +29,8 @@ export interface OutputTopicOptions {
   /** For all topics of the scope. */
   readonly readers: FastReaders;
   readonly scope: ComparedLines;
-  readonly info: TopicInfo;
+  /** With the tenant's own topic. */
+  readonly info: PartitionInfo;
   /** Looks at the first and the last line of a batch alone where that is enough; see `isSkimmed`. */
   readonly maySkim?: boolean;
   /** Gets lines that are wrong in themselves. */
@@ -102,7 +103,7 @@ export class OutputTopic {
   }
 
   /** Hands on the lines of a batch that are compared. Call it for each batch, in order. */
-  takeBatch({ baseOffset, recordCount, payload }: Omit<RecordBatch, 'timestampMs'>, takeLines: TakeLines): void {
+  takeBatch({ baseOffset, recordCount, payload }: OutputBatch['batch'], takeLines: TakeLines): void {
     // A client's payloads are Buffers already; making one costs as much as reading a line.
     const bytes = Buffer.isBuffer(payload)
       ? payload
@@ -215,6 +216,6 @@ function fullReaderOf(topic: string, { source, otherSources }: ComparedLines): L
       return aggregatedLineReader(topic, source, otherSources);
     case 'dead_letter':
     case 'source':
-      return readDeadLetterLine;
+      return deadLetterLineReader(source, otherSources);
   }
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { freePort, makeTempDirectory, type TempDirectory } from '@pulses/testing-processes';
+import { PulsesError } from '@pulses/shared-errors';
+import { makeTempDirectory, type TempDirectory } from '@pulses/testing-processes';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ComparedLines } from '../compare/scope';
@@ -16,6 +17,8 @@ const compared: ComparedLines = {
   outputCount: 0,
 };
 
+const unreachable = () => Promise.reject(new PulsesError('CONNECTION_LOST', 'nothing answers'));
+
 describe('skimming in a thread', () => {
   let directory: TempDirectory;
   beforeAll(async () => {
@@ -28,8 +31,11 @@ describe('skimming in a thread', () => {
     const program = join(directory.path, 'program.cjs');
     await writeFile(program, `const { parentPort, workerData } = require('node:worker_threads');\n${text}`);
     const read: number[] = [];
-    const address = { host: '127.0.0.1', port: await freePort(), clientName: 'test', token: 'secret' };
-    return { answer: skimInThread(program, address, 3)(compared, [], (messages) => read.push(messages)), read };
+    const access = { host: '127.0.0.1', token: 'secret' };
+    return {
+      answer: skimInThread(program, unreachable, access, 3)(compared, [], (messages) => read.push(messages)),
+      read,
+    };
   }
 
   it('passes the thread its job, and returns its answer', async () => {
@@ -38,7 +44,7 @@ describe('skimming in a thread', () => {
       parentPort.postMessage({ kind: 'done', readings: [workerData] });
       setInterval(() => undefined, 1000);
     `);
-    expect(await answer).toMatchObject([{ connections: 3, address: { token: 'secret' }, compared, topics: [] }]);
+    expect(await answer).toMatchObject([{ connections: 3, access: { token: 'secret' }, compared, topics: [] }]);
     expect(read).toEqual([5]);
   });
 
@@ -57,8 +63,7 @@ describe('skimming in a thread', () => {
   });
 
   it('runs in the calling thread when no other can be started', async () => {
-    const address = { host: '127.0.0.1', port: await freePort(), clientName: 'test' };
-    const answer = skimInThread('-', address, 1)(compared, [], () => undefined);
+    const answer = skimInThread('-', unreachable, {}, 1)(compared, [], () => undefined);
     await expect(answer).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
   });
 });

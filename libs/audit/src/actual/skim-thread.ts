@@ -4,25 +4,30 @@
 
 import { constants, getPriority, setPriority } from 'node:os';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
-import type { TopicInfo } from '@pulses/broker-wire';
-import { withConnections, type BrokerClientOptions } from '@pulses/broker-client';
+import type { TopicReader } from '@pulses/connector-api';
 import { isPulsesError, PulsesError, type ErrorCode } from '@pulses/shared-errors';
-import { nodeClock, nodeNetwork } from '@pulses/shared-node-platform';
 import type { TopicReading } from './output-reading';
-import { comparedLinesOf, type ComparedLines } from '../compare/scope';
+import { comparedLinesOf, type AuditedOutput, type ComparedLines } from '../compare/scope';
 import { skimOver, type Skim } from './skim';
 
 /** Messages read between two reports of progress. */
 const PROGRESS_MESSAGES = 20_000;
 
-/** A broker and how to greet it, as data that can go to a thread. */
-export type SkimAddress = Omit<BrokerClientOptions, 'network' | 'clock'>;
+/**
+ * Opens connections, runs `use` and closes them.
+ * @param access which system and how to reach it, as data that can go to a thread
+ */
+export type ConnectReaders = <Result>(
+  access: unknown,
+  count: number,
+  use: (readers: readonly TopicReader[]) => Promise<Result>,
+) => Promise<Result>;
 
 interface Job {
-  readonly address: SkimAddress;
+  readonly access: unknown;
   readonly connections: number;
   readonly compared: ComparedLines;
-  readonly topics: readonly TopicInfo[];
+  readonly topics: readonly AuditedOutput[];
 }
 
 type Answer =
@@ -35,15 +40,15 @@ type Answer =
  *
  * @param program the file of the program, which calls `runSkimThread` when it is not the main thread
  */
-export function skimInThread(program: string, address: SkimAddress, connections: number): Skim {
+export function skimInThread(program: string, connect: ConnectReaders, access: unknown, connections: number): Skim {
   return async (compared, topics, onRead) => {
-    const job: Job = { address, connections, compared: comparedLinesOf(compared), topics };
+    const job: Job = { access, connections, compared: comparedLinesOf(compared), topics };
     let thread: Worker;
     try {
       thread = new Worker(program, { workerData: job });
     } catch {
       // Threads are not allowed, or the program came from standard input.
-      return perform(job, onRead);
+      return perform(job, connect, onRead);
     }
     return answerOf(thread, onRead).finally(() => thread.terminate());
   };
@@ -65,20 +70,20 @@ function answerOf(thread: Worker, onRead: (messages: number) => void): Promise<r
 }
 
 function perform(
-  { address, connections, compared, topics }: Job,
+  { access, connections, compared, topics }: Job,
+  connect: ConnectReaders,
   onRead: (messages: number) => void,
 ): Promise<readonly TopicReading[]> {
-  const options = { ...address, network: nodeNetwork, clock: nodeClock };
-  return withConnections(options, connections, (clients) => skimOver(clients)(compared, topics, onRead));
+  return connect(access, connections, (readers) => skimOver(readers)(compared, topics, onRead));
 }
 
 /** What the thread does. */
-export async function runSkimThread(): Promise<void> {
+export async function runSkimThread(connect: ConnectReaders): Promise<void> {
   const report = (answer: Answer) => parentPort?.postMessage(answer);
   let reportedCount = 0;
   lowerPriority();
   try {
-    const readings = await perform(workerData as Job, (messages) => {
+    const readings = await perform(workerData as Job, connect, (messages) => {
       if (messages - reportedCount < PROGRESS_MESSAGES) return;
       reportedCount = messages;
       report({ kind: 'read', messages });

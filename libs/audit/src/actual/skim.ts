@@ -1,8 +1,7 @@
 // Reading the output topics that tell the replay nothing; this can run beside it.
 
-import type { BrokerReader } from '@pulses/broker-client';
-import type { TopicInfo } from '@pulses/broker-wire';
-import type { ComparedLines } from '../compare/scope';
+import type { TopicReader } from '@pulses/connector-api';
+import type { AuditedOutput, ComparedLines } from '../compare/scope';
 import { OutputReader, type TopicReading } from './output-reading';
 
 /**
@@ -12,14 +11,14 @@ import { OutputReader, type TopicReading } from './output-reading';
  */
 export type Skim = (
   compared: ComparedLines,
-  topics: readonly TopicInfo[],
+  topics: readonly AuditedOutput[],
   onRead: (messages: number) => void,
 ) => Promise<readonly TopicReading[]>;
 
 /** A Skim over these connections. @throws PulsesError of the connections */
-export function skimOver(clients: readonly BrokerReader[]): Skim {
+export function skimOver(readers: readonly TopicReader[]): Skim {
   return async (compared, topics, onRead) => {
-    const outputs = new OutputReader(clients, compared);
+    const outputs = new OutputReader(readers, compared);
     await outputs.read(topics, 'skimming', () => {
       onRead(outputs.readCount);
     });

@@ -3,20 +3,20 @@
 // Replays the source again and holds each topic's expected lines against its own, one by one.
 // Bounds: the lines that one batch of the source leads to, and one batch of each topic.
 
-import type { TopicInfo } from '@pulses/broker-wire';
+import type { PartitionInfo, TopicReader } from '@pulses/connector-api';
 import { NumberText, parseJsonExactly } from '@pulses/shared-pulse-model';
-import { readBatches, type BrokerReader } from '@pulses/broker-client';
 import type { ExpectedLines } from '../expected/expected-lines';
 import type { Findings } from './findings';
 import { fastReaders, OutputTopic } from '../actual/output-topic';
+import { partitionsOf } from './named-outputs';
 import type { AuditScope } from './scope';
 import { replaySource, type ReplayOptions } from '../expected/source-replay';
 
-const CREDIT_BYTES = 512 * 1024;
+const AHEAD_BYTES = 512 * 1024;
 const LINE_FEED = 10;
 
 export interface DifferenceOptions {
-  readonly client: BrokerReader;
+  readonly reader: TopicReader;
   readonly scope: AuditScope;
   readonly topics: readonly string[];
   readonly findings: Pick<Findings, 'add'>;
@@ -30,16 +30,16 @@ export interface DifferenceOptions {
 const IGNORED: Pick<Findings, 'add'> = { add: () => undefined };
 
 export async function findFirstDifferences(options: DifferenceOptions): Promise<void> {
-  const { client, scope, topics, findings, replay, comparedFrom } = options;
+  const { reader, scope, topics, findings, replay, comparedFrom } = options;
   const comparisons = new Map(
-    topics.map((topic) => {
-      const info = scope.outputs.find((output) => output.topic === topic);
-      return [topic, new LineComparison(topic, linesOf(client, scope, info), findings, comparedFrom(topic))];
-    }),
+    topics.map((topic) => [
+      topic,
+      new LineComparison(topic, linesOf(reader, scope, topic), findings, comparedFrom(topic)),
+    ]),
   );
   await replaySource({
     ...replay,
-    client,
+    reader,
     scope,
     findings: IGNORED,
     linesOf: (topic) => comparisons.get(topic)?.expected,
@@ -56,15 +56,23 @@ interface StoredLine {
 }
 
 async function* linesOf(
-  client: BrokerReader,
+  reader: TopicReader,
   scope: AuditScope,
-  info: TopicInfo | undefined,
+  topic: string,
 ): AsyncGenerator<StoredLine, void, undefined> {
-  if (info === undefined) return;
-  const output = new OutputTopic({ readers: fastReaders(scope), scope, info, findings: IGNORED });
-  const { topic, incarnation, startOffset: fromOffset, nextOffset: untilOffset } = info;
-  const range = { topic, incarnation, fromOffset, untilOffset, creditBytes: CREDIT_BYTES };
-  for await (const batches of readBatches(client, range))
+  const [first, ...others] = await partitionsOf(reader, scope, topic);
+  if (first === undefined) return;
+  const output = new OutputTopic({ readers: fastReaders(scope), scope, info: first, findings: IGNORED });
+  for (const partition of [first, ...others]) yield* linesIn(reader, partition, output);
+}
+
+async function* linesIn(
+  reader: TopicReader,
+  partition: PartitionInfo,
+  output: OutputTopic,
+): AsyncGenerator<StoredLine, void, undefined> {
+  const { startOffset: fromOffset, nextOffset: untilOffset } = partition;
+  for await (const batches of reader.read(partition, { fromOffset, untilOffset, aheadBytes: AHEAD_BYTES }))
     for (const batch of batches) {
       const lines: StoredLine[] = [];
       output.takeBatch(batch, (bytes, start, end, _count, firstOffset) => {

@@ -7,8 +7,7 @@
 //   grouped    next source offset whose grouped line or dead letter is not stored
 //   windowed   first source offset of the oldest window whose sums are not all stored; with metadata when some are
 
-import { brokerGroupOf, findTopic, type BrokerClient, type BrokerReader } from '@pulses/broker-client';
-import type { StoredPosition, TopicInfo } from '@pulses/broker-wire';
+import type { GroupPosition, PartitionInfo, TopicReader } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import {
   aggregatedTopic,
@@ -20,8 +19,10 @@ import {
 } from '@pulses/shared-pulse-model';
 import { uncheckedOf, type UncheckedRange } from './coverage';
 
-/** What the audit needs of a broker. */
-export type AuditedBroker = BrokerReader & Pick<BrokerClient, 'listGroups'>;
+/** An output partition to compare. */
+export interface AuditedOutput extends PartitionInfo {
+  readonly kind: 'grouped' | 'aggregated' | 'dead_letter';
+}
 
 /** Which lines of the output topics are compared. */
 export interface ComparedLines {
@@ -43,7 +44,7 @@ export interface ComparedLines {
 
 export interface AuditScope extends ComparedLines {
   /** The output topics to compare, as they were after the first reading. */
-  readonly outputs: readonly TopicInfo[];
+  readonly outputs: readonly AuditedOutput[];
   /** True for the output topics to compare, whether they exist or not. */
   isInScope(topic: string): boolean;
   /** The group has committed positions on this source. */
@@ -59,6 +60,8 @@ export interface AuditScope extends ComparedLines {
 /** Which part of the source and of its outputs to compare; all of it by default. */
 export interface AuditSelection {
   readonly sourceTopic: string;
+  /** Number of the source's partition; undefined for a source that has none. */
+  readonly partition?: number | undefined;
   readonly group: string;
   /** First source offset. */
   readonly from?: number | undefined;
@@ -69,21 +72,23 @@ export interface AuditSelection {
 }
 
 /** @throws PulsesError TOPIC_UNKNOWN when there is no such source; CONFIG_INVALID when there is no such group */
-export async function readScope(client: AuditedBroker, selection: AuditSelection): Promise<AuditScope> {
-  const { sourceTopic, group, from = 0, to = Infinity, tenant } = selection;
-  const { incarnation } = await findTopic(client, sourceTopic);
-  const source = { topic: sourceTopic, incarnation };
-  const positionsBefore = await client.readPositions('', '');
-  await checkGroup(client, positionsBefore, group, sourceTopic);
-  const isInScope = inScope(sourceTopic, tenant);
-  const ofSource = await client.listTopics(sourceTopic);
-  const ofTenants = await client.listTopics('tenants.');
-  const outputs = [...ofSource, ...ofTenants].filter(({ topic }) => isInScope(topic));
-  const everyPosition = await client.readPositions('', '');
+export async function readScope(reader: TopicReader, selection: AuditSelection): Promise<AuditScope> {
+  const { sourceTopic, partition, group, from = 0, to = Infinity, tenant } = selection;
+  const { incarnation } = await findPartition(reader, sourceTopic, partition);
+  const source = { topic: sourceTopic, incarnation, ...(partition === undefined ? {} : { partition }) };
+  const positionsBefore = await reader.positions('');
+  const groupName = await checkedGroup(reader, positionsBefore, group, sourceTopic);
+  const ofTenants = await reader.outputs();
+  const outputs = [
+    ...(tenant === undefined ? await outputsOfKind(reader, deadLetterTopic(sourceTopic), 'dead_letter') : []),
+    ...(tenant === undefined ? ofTenants : await outputsOf(reader, tenant)),
+  ];
+  const sourceNow = await findPartition(reader, sourceTopic, partition, incarnation);
+  const everyPosition = await reader.positions('');
   // Listed after the positions, so the source reaches beyond each that is right.
-  const { startOffset: keptFrom, nextOffset: end } = sourceIn(ofSource, source);
-  const before = positionsOf(positionsBefore, source, group, keptFrom);
-  const after = positionsOf(everyPosition, source, group, keptFrom);
+  const { startOffset: keptFrom, nextOffset: end } = sourceNow;
+  const before = positionsOf(positionsBefore, source, groupName, keptFrom);
+  const after = positionsOf(everyPosition, source, groupName, keptFrom);
   const [grouped, windowed] = [Math.min(before.grouped, end), Math.min(before.windowed, end)];
   const startOffset = Math.max(keptFrom, from);
   return {
@@ -96,7 +101,7 @@ export async function readScope(client: AuditedBroker, selection: AuditSelection
     windowedLimit: after.windowed + (after.isPartlyEmitted ? 1 : 0),
     outputCount: ofTenants.length,
     outputs,
-    isInScope,
+    isInScope: inScope(sourceTopic, tenant),
     hasPositions: before.areStored,
     isTrimmed: keptFrom > from,
     unchecked: uncheckedOf({ from, to, keptFrom, grouped, windowed }),
@@ -105,20 +110,20 @@ export async function readScope(client: AuditedBroker, selection: AuditSelection
 }
 
 /** @throws PulsesError CONFIG_INVALID: an audit of a mistyped name, or of a group whose outputs are another's, would call them wrong */
-async function checkGroup(
-  client: AuditedBroker,
-  positions: readonly StoredPosition[],
+async function checkedGroup(
+  reader: TopicReader,
+  positions: readonly GroupPosition[],
   group: string,
   sourceTopic: string,
-): Promise<void> {
-  const name = brokerGroupOf(group, sourceTopic);
-  const groups = await client.listGroups();
+): Promise<string> {
+  const name = reader.groupOf(group, sourceTopic);
+  const groups = await reader.groups();
   if (![...positions, ...groups].some((stored) => stored.group === name))
     throw new PulsesError('CONFIG_INVALID', `--group: '${group}' is not valid: no such group reads ${sourceTopic}`);
   const owner = groups.find(({ sources }) => sources.includes(sourceTopic))?.group ?? name;
-  if (owner === name) return;
-  const suffix = brokerGroupOf('', sourceTopic);
-  const allowed = owner.endsWith(suffix) ? owner.slice(0, -suffix.length) : owner;
+  if (owner === name) return name;
+  const suffix = reader.groupOf('', sourceTopic);
+  const allowed = owner.endsWith(suffix) ? owner.slice(0, owner.length - suffix.length) : owner;
   throw new PulsesError(
     'CONFIG_INVALID',
     `--group: '${group}' is not valid: the outputs of ${sourceTopic} belong to the group '${allowed}'`,
@@ -126,10 +131,34 @@ async function checkGroup(
 }
 
 /** @throws PulsesError TOPIC_UNKNOWN when the source was deleted, or deleted and made again */
-function sourceIn(topics: readonly TopicInfo[], { topic, incarnation }: SourceId): TopicInfo {
-  const info = topics.find((candidate) => candidate.topic === topic && candidate.incarnation === incarnation);
-  if (info === undefined) throw new PulsesError('TOPIC_UNKNOWN', `topic ${topic} was deleted`);
+async function findPartition(
+  reader: TopicReader,
+  topic: string,
+  partition: number | undefined,
+  incarnation?: string,
+): Promise<PartitionInfo> {
+  const partitions = await reader.partitions(topic);
+  const info = partitions.find((candidate) => candidate.partition === partition);
+  if (info === undefined) throw new PulsesError('TOPIC_UNKNOWN', `topic ${topic} does not exist`);
+  if (incarnation !== undefined && info.incarnation !== incarnation)
+    throw new PulsesError('TOPIC_UNKNOWN', `topic ${topic} was deleted`);
   return info;
+}
+
+async function outputsOf(reader: TopicReader, tenant: string): Promise<AuditedOutput[]> {
+  const encoded = encodeTenant(Buffer.from(tenant));
+  return [
+    ...(await outputsOfKind(reader, aggregatedTopic(encoded), 'aggregated')),
+    ...(await outputsOfKind(reader, groupedTopic(encoded), 'grouped')),
+  ];
+}
+
+async function outputsOfKind(
+  reader: TopicReader,
+  topic: string,
+  kind: AuditedOutput['kind'],
+): Promise<AuditedOutput[]> {
+  return (await reader.partitions(topic)).map((info) => ({ ...info, kind }));
 }
 
 function wrongPositionsOf({ grouped, windowed }: { grouped: number; windowed: number }, end: number): string[] {
@@ -157,11 +186,11 @@ function inScope(sourceTopic: string, tenant: string | undefined): (topic: strin
   return (topic) => topics.includes(topic);
 }
 
-function positionsOf(stored: readonly StoredPosition[], source: SourceId, groupName: string, startOffset: number) {
+function positionsOf(stored: readonly GroupPosition[], source: SourceId, groupName: string, startOffset: number) {
   const find = (name: string) =>
     stored.find(
       (position) =>
-        position.group === brokerGroupOf(groupName, source.topic) &&
+        position.group === groupName &&
         position.topic === source.topic &&
         position.incarnation === source.incarnation &&
         position.name === name,
@@ -175,10 +204,10 @@ function positionsOf(stored: readonly StoredPosition[], source: SourceId, groupN
   };
 }
 
-function otherSourcesOf(stored: readonly StoredPosition[], source: SourceId): SourceId[] {
+function otherSourcesOf(stored: readonly GroupPosition[], source: SourceId): SourceId[] {
   const others = new Map<string, SourceId>();
-  for (const { name, topic, incarnation } of stored)
+  for (const { name, topic, partition, incarnation } of stored)
     if (name === 'grouped' && (topic !== source.topic || incarnation !== source.incarnation))
-      others.set(incarnation, { topic, incarnation });
+      others.set(incarnation, { topic, incarnation, ...(partition === undefined ? {} : { partition }) });
   return [...others.values()];
 }

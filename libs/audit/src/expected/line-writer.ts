@@ -21,7 +21,6 @@ const FIRST_SEEN = Buffer.from(',"first_seen":');
 const LAST_SEEN = Buffer.from(',"last_seen":');
 const POINT = '.'.charCodeAt(0);
 const ZERO = 48;
-const BRACE = '}'.charCodeAt(0);
 const LINE_FEED = 10;
 const INTEGER_BYTES_MAX = 16;
 const SECONDS_BYTES_MAX = INTEGER_BYTES_MAX + '.000'.length;
@@ -36,6 +35,7 @@ export interface GroupedWriter {
 
 export function createGroupedWriter(source: SourceId): GroupedWriter {
   const idOf = groupedIds(source);
+  const lineEnd = Buffer.from(`${partitionMember(source.partition)}}\n`);
   const head = Buffer.concat([OBJECT_ID, Buffer.from(idOf(0)), TENANT]);
   const restBytesMax =
     head.length +
@@ -46,7 +46,7 @@ export function createGroupedWriter(source: SourceId): GroupedWriter {
     TIMESTAMP.length +
     OFFSET.length +
     2 * INTEGER_BYTES_MAX +
-    2;
+    lineEnd.length;
   let tailTimestampS = -1;
   let tail = Buffer.alloc(0);
   return {
@@ -74,9 +74,7 @@ export function createGroupedWriter(source: SourceId): GroupedWriter {
       at = writeAmount(amount, 0, buffer, at);
       buffer.set(tail, at);
       at = writeInteger(offset, buffer, at + tail.length);
-      buffer[at] = BRACE;
-      buffer[at + 1] = LINE_FEED;
-      lines.wrote(at + 2);
+      lines.wrote(copy(lineEnd, 0, lineEnd.length, buffer, at));
     },
     write(lines, pulse, timestampS, offset) {
       const { text, tenantStart, tenantEnd, skuStart, skuEnd, unitStart, unitEnd, amount } = pulse;
@@ -88,10 +86,15 @@ export function createGroupedWriter(source: SourceId): GroupedWriter {
       addLine(
         lines,
         `{"object_id":"${idOf(offset)}",${keyMembers(tenant, sku, unit)},"used_amount":${formatAmount(amount)}` +
-          `${TIMESTAMP}${timestampS}${OFFSET}${offset}}`,
+          `${TIMESTAMP}${timestampS}${OFFSET}${offset}${partitionMember(source.partition)}}`,
       );
     },
   };
+}
+
+/** How a line names the partition that it comes from, where the source has some. */
+export function partitionMember(partition: number | undefined): string {
+  return partition === undefined ? '' : `,"source_partition":${partition}`;
 }
 
 /** `"tenant_id":…,"product_sku":…,"use_unit":…` */
@@ -154,7 +157,7 @@ export function createSumWriter(
     `,"window":"${length}","timestamp":${end},"window_start":${secondsOf(startMs)},"window_end":${end},"pulse_count":`,
   );
   const read = Buffer.from(
-    `,"source":{"topic":${JSON.stringify(source.topic)},"from_offset":${fromOffset},"to_offset":${toOffset}}}\n`,
+    `,"source":{"topic":${JSON.stringify(source.topic)},${partitionIn(source.partition)}"from_offset":${fromOffset},"to_offset":${toOffset}}}\n`,
   );
   const restBytesMax =
     Buffer.concat([OBJECT_ID, ...BEFORE_LABELS, TOTAL, times, FIRST_SEEN, LAST_SEEN, read]).length +
@@ -187,16 +190,24 @@ export function createSumWriter(
   };
 }
 
+/** How the source of a sum names its partition, where there are some. */
+export function partitionIn(partition: number | undefined): string {
+  return partition === undefined ? '' : `"partition":${partition},`;
+}
+
 /** What is compared of a dead letter: everything but the detail, which is for people. */
 export interface DeadLetterFacts {
   readonly sourceOffset: number;
   readonly reason: string;
   readonly rawBase64: string;
   readonly timestampS: number;
+  /** Undefined for a source that has none. */
+  readonly partition: number | undefined;
 }
 
-export function deadLetterText({ sourceOffset, reason, rawBase64, timestampS }: DeadLetterFacts): string {
-  return JSON.stringify({ source_offset: sourceOffset, reason, timestamp: timestampS, raw: rawBase64 });
+export function deadLetterText({ sourceOffset, reason, rawBase64, timestampS, partition }: DeadLetterFacts): string {
+  const raw = { raw: rawBase64, source_partition: partition };
+  return JSON.stringify({ source_offset: sourceOffset, reason, timestamp: timestampS, ...raw });
 }
 
 export function addLine(lines: ExpectedLines, text: string): void {

@@ -30,24 +30,33 @@ export class MessageParser {
   readonly #fast = new FastPulseParser();
   #bytes: Buffer = Buffer.alloc(0);
   #isText = true;
+  /** Where each message ends, if a message may hold a line feed itself. */
+  #ends: Int32Array | undefined;
+  #index = 0;
   #start = 0;
 
   /** Goes to the start of a block of whole messages. */
-  open(block: Buffer): void {
+  open(block: Buffer, ends?: Int32Array): void {
     this.#bytes = block;
     this.#isText = isUtf8(block);
+    this.#ends = ends;
+    this.#index = 0;
     this.#start = 0;
   }
 
   /** Parses the next message, which refers to the block. */
   next(message: Message): void {
     let end = this.#fast.parse(this.#bytes, this.#start, this.#isText, message.pulse);
+    const stated = this.#ends?.[this.#index];
+    // A pulse with a line feed behind it is not the whole message.
+    if (stated !== undefined && end !== stated) end = -1;
     message.isPlain = end >= 0;
     message.refusal = undefined;
     if (end < 0) {
-      end = this.#bytes.indexOf(LINE_FEED, this.#start);
+      end = stated ?? this.#bytes.indexOf(LINE_FEED, this.#start);
       parseInFull(this.#bytes.subarray(this.#start, end), message);
     }
+    this.#index += 1;
     this.#start = end + 1;
   }
 }

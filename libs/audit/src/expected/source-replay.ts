@@ -3,9 +3,8 @@
 // Reads the source once, in order. Bounds: one batch, MESSAGE_BLOCK messages of it as fields, the keys and sums of one
 // window, and the tenants.
 
-import type { RecordBatch } from '@pulses/broker-wire';
+import type { StoredBatch, TopicReader } from '@pulses/connector-api';
 import { aggregatedTopic, deadLetterTopic, encodeTenant, groupedTopic } from '@pulses/shared-pulse-model';
-import { readBatches, type BrokerReader } from '@pulses/broker-client';
 import type { ExpectedLines } from './expected-lines';
 import type { Findings } from '../compare/findings';
 import { Keys } from './keys';
@@ -15,14 +14,14 @@ import type { AuditScope } from '../compare/scope';
 import type { Stretch } from '../actual/window-lengths';
 import { openWindow, WindowSums, type OpenWindow } from './window-sums';
 
-const CREDIT_BYTES = 2 * 1024 * 1024;
+const AHEAD_BYTES = 2 * 1024 * 1024;
 /** With more keys the table is cleared between two windows. */
 const KEYS_KEPT_MAX = 200_000;
 /** Messages that are parsed before the first of them is processed, so that lookups overlap. */
 const MESSAGE_BLOCK = 64;
 
 export interface ReplayOptions {
-  readonly client: BrokerReader;
+  readonly reader: Pick<TopicReader, 'read'>;
   readonly scope: AuditScope;
   /** First source offset whose window is wholly within the scope. */
   readonly windowsFrom: number;
@@ -55,11 +54,11 @@ interface Tenant {
 }
 
 export async function replaySource(options: ReplayOptions): Promise<ReplayCounts> {
-  const { client, scope } = options;
+  const { reader, scope } = options;
   const { source, startOffset: fromOffset, groupedOffset: untilOffset } = scope;
   const replay = new Replay(options);
-  const range = { ...source, fromOffset, untilOffset, creditBytes: CREDIT_BYTES };
-  for await (const batches of readBatches(client, range)) {
+  const range = { fromOffset, untilOffset, aheadBytes: AHEAD_BYTES };
+  for await (const batches of reader.read(source, range)) {
     for (const batch of batches) replay.take(batch);
     const settled = options.settle?.(replay.counts);
     if (settled !== undefined) await settled;
@@ -82,6 +81,8 @@ class Replay {
   private readonly hashes = new Int32Array(MESSAGE_BLOCK);
   private readonly likelyIds = new Int32Array(MESSAGE_BLOCK);
   private window: OpenWindow | undefined;
+  /** Of the last message taken. */
+  private lastOffset = -1;
   /** Index of the next stretch. */
   private nextStretch = 0;
 
@@ -92,8 +93,8 @@ class Replay {
     this.keys = new Keys(hashSeed, (tenant) => this.tenantNumberOf(tenant));
   }
 
-  take({ baseOffset, recordCount, timestampMs, payload }: RecordBatch): void {
-    this.parser.open(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength));
+  take({ baseOffset, recordCount, timestampMs, payload, ends }: StoredBatch): void {
+    this.parser.open(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength), ends);
     for (let taken = 0; taken < recordCount; taken += MESSAGE_BLOCK)
       this.takeMessages(Math.min(MESSAGE_BLOCK, recordCount - taken), baseOffset + taken, timestampMs);
     this.counts.messages += recordCount;
@@ -101,7 +102,7 @@ class Replay {
 
   end(): void {
     // Open only when the source ends with the last window.
-    if (this.window !== undefined) this.closeWindow(this.options.windowsTo);
+    if (this.window !== undefined) this.closeWindow(this.lastOffset + 1);
   }
 
   /** Takes the next messages, at most MESSAGE_BLOCK. */
@@ -115,6 +116,7 @@ class Replay {
     for (let index = 0; index < count; index += 1) {
       const offset = firstOffset + index;
       if (this.changesWindow(offset, timestampMs)) this.changeWindow(offset, timestampMs);
+      this.lastOffset = offset;
       const message = messages[index] as Message;
       if (message.refusal === undefined)
         this.takePulse(message, hashes[index] as number, offset, timestampMs, timestampS);
@@ -125,12 +127,16 @@ class Replay {
   private takeNoPulse({ reason, raw }: Refusal, offset: number, timestampS: number): void {
     this.counts.deadLetters += 1;
     const lines = this.deadLetters;
+    const { partition } = this.options.scope.source;
     if (lines === undefined) return;
     if (offset < lines.fromOffset) {
       lines.passOver(offset, offset + 1);
       return;
     }
-    addLine(lines, deadLetterText({ sourceOffset: offset, reason, rawBase64: raw.toString('base64'), timestampS }));
+    addLine(
+      lines,
+      deadLetterText({ sourceOffset: offset, reason, rawBase64: raw.toString('base64'), timestampS, partition }),
+    );
   }
 
   private takePulse(
@@ -174,7 +180,8 @@ class Replay {
   /** Closes the window that ends before this message, and opens the one of this message. */
   private changeWindow(offset: number, timestampMs: number): void {
     const { windowsTo, stretches } = this.options;
-    if (this.window !== undefined) this.closeWindow(offset, timestampMs);
+    // Offsets may be missing between the window's last message and the next one.
+    if (this.window !== undefined) this.closeWindow(this.lastOffset + 1, timestampMs);
     // No window is open, so no sum refers to a key.
     if (this.keys.count > KEYS_KEPT_MAX) this.keys.clear();
     const coming = stretches[this.nextStretch];

@@ -4,7 +4,7 @@ import { expect } from '@jest/globals';
 import { aggregatedTopic, deadLetterTopic, groupedTopic } from '@pulses/shared-pulse-model';
 import fc from 'fast-check';
 import { runAudit, type AuditOptions } from '../run-audit';
-import { scanned, type MemoryBroker, type MemoryRecord } from './memory-broker';
+import { createMemoryBroker, type MemoryBroker, type MemoryRecord } from './memory-broker';
 import { GROUP, SOURCE, writeSystem, type SystemPlan } from './written-system';
 
 const clock = { nowMs: () => 0, monotonicMs: () => 0, setTimer: () => ({ cancel: () => undefined }) };
@@ -12,7 +12,7 @@ const random = { bytes: (count: number) => new Uint8Array(count), fraction: () =
 
 export function audit(broker: MemoryBroker, others: Partial<AuditOptions> = {}) {
   const options = {
-    clients: [broker, broker],
+    readers: [broker, broker],
     sourceTopic: SOURCE,
     group: GROUP,
     clock,
@@ -110,14 +110,8 @@ export function systemOfOneTime(count: number): MemoryBroker {
 
 /** Gives out each topic as one batch. */
 export function inOneBatch(broker: MemoryBroker): MemoryBroker {
-  const fetch: MemoryBroker['fetch'] = (topic, _incarnation, fromOffset) => {
-    const list = records(broker, topic).slice(fromOffset);
-    const payload = Buffer.concat(list.flatMap(({ line }) => [line, Buffer.from('\n')]));
-    const batch = { baseOffset: fromOffset, recordCount: list.length, timestampMs: list[0]?.timestampMs ?? 0, payload };
-    const next = () => Promise.resolve({ kind: 'records' as const, batch });
-    return { next, nextAll: async () => [await next()], close: () => undefined };
-  };
-  const scan: MemoryBroker['scan'] = (_like, { offset }) =>
-    Promise.resolve(scanned([...broker.topics.values()], offset, 1e9));
-  return { ...broker, fetch, scan };
+  const whole = createMemoryBroker(1e9);
+  for (const [name, topic] of broker.stored) whole.stored.set(name, topic);
+  whole.storedPositions = broker.storedPositions;
+  return whole;
 }

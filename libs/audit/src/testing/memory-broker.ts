@@ -1,8 +1,14 @@
-// A broker in memory, as far as the commands that only look need one.
+// A message system in memory, as far as the commands that only look need one.
 
-import { payloadOf, topicIdOf, type StoredPosition, type TopicInfo } from '@pulses/broker-wire';
-import type { BrokerReader, FetchEvent } from '@pulses/broker-client';
-import type { AuditedBroker } from '../compare/scope';
+import type {
+  GroupInfo,
+  GroupPosition,
+  OutputBatch,
+  PartitionInfo,
+  StoredBatch,
+  TopicReader,
+} from '@pulses/connector-api';
+import { topicKindOf } from '@pulses/shared-pulse-model';
 
 export interface MemoryRecord {
   readonly line: Buffer;
@@ -16,111 +22,101 @@ export interface MemoryTopic {
   readonly records: MemoryRecord[];
 }
 
-export interface MemoryBroker extends AuditedBroker {
-  readonly topics: Map<string, MemoryTopic>;
-  positions: StoredPosition[];
+export interface MemoryBroker extends TopicReader {
+  readonly stored: Map<string, MemoryTopic>;
+  storedPositions: GroupPosition[];
   /** The topic, made when it does not exist. */
   topic(name: string): MemoryTopic;
 }
 
-type Scanned = Awaited<ReturnType<BrokerReader['scan']>>;
-
 const BATCH_RECORDS_MAX = 7;
 
-export function createMemoryBroker(): MemoryBroker {
-  const topics = new Map<string, MemoryTopic>();
+/** @param batchRecordsMax messages of a batch, at most */
+export function createMemoryBroker(batchRecordsMax = BATCH_RECORDS_MAX): MemoryBroker {
+  const stored = new Map<string, MemoryTopic>();
+  const infos = (isWanted: (name: string) => boolean) =>
+    Promise.resolve([...stored].filter(([name]) => isWanted(name)).map(([name, topic]) => infoOf(name, topic)));
   const broker: MemoryBroker = {
-    topics,
-    positions: [],
+    stored,
+    storedPositions: [],
     topic(name) {
-      let topic = topics.get(name);
+      let topic = stored.get(name);
       if (topic === undefined) {
         topic = {
-          incarnation: (topics.size + 1).toString(16).padStart(8, '0').padEnd(32, '0'),
+          incarnation: (stored.size + 1).toString(16).padStart(8, '0').padEnd(32, '0'),
           startOffset: 0,
           records: [],
         };
-        topics.set(name, topic);
+        stored.set(name, topic);
       }
       return topic;
     },
-    listTopics: (prefix) =>
+    topics: (prefix) => infos((name) => name.startsWith(prefix)),
+    partitions: (topic) => infos((name) => name === topic),
+    outputs: async () =>
+      (await infos(() => true)).flatMap((info) => {
+        const kind = topicKindOf(info.topic);
+        return kind === 'grouped' || kind === 'aggregated' ? [{ ...info, kind }] : [];
+      }),
+    read: ({ topic }, { fromOffset, untilOffset }) =>
+      batchesOf(broker.topic(topic), fromOffset, untilOffset, batchRecordsMax),
+    readOutputs: (partitions) => inTurns(partitions, broker, batchRecordsMax),
+    positions: (topic) =>
+      Promise.resolve(broker.storedPositions.filter((position) => ['', position.topic].includes(topic))),
+    groups: () =>
       Promise.resolve(
-        [...topics].filter(([name]) => name.startsWith(prefix)).map(([name, topic]) => infoOf(name, topic)),
+        [...new Set(broker.storedPositions.map(({ group }) => group))].map((group): GroupInfo => ({
+          group,
+          epoch: 1,
+          sources: [],
+        })),
       ),
-    readPositions: (group, topic) =>
-      Promise.resolve(
-        broker.positions.filter(
-          (position) => ['', position.group].includes(group) && ['', position.topic].includes(topic),
-        ),
-      ),
-    listGroups: () =>
-      Promise.resolve(
-        [...new Set(broker.positions.map(({ group }) => group))].map((group) => ({ group, epoch: 1, sources: [] })),
-      ),
-    scan: (_like, { offset }) => Promise.resolve(scanned([...topics.values()], offset, BATCH_RECORDS_MAX)),
-    fetch(name, _incarnation, fromOffset) {
-      const topic = broker.topic(name);
-      let next = fromOffset;
-      let headDue = true;
-      return {
-        async nextAll() {
-          return [await this.next()];
-        },
-        next() {
-          // A head before everything else: the broker may send one whenever it has sent all.
-          if (headDue) {
-            headDue = false;
-            return Promise.resolve<FetchEvent>({ kind: 'head', nextOffset: next, clockMs: 0 });
-          }
-          const batch = batchAt(topic, next);
-          next += batch.recordCount;
-          return Promise.resolve<FetchEvent>({ kind: 'records', batch });
-        },
-        close: () => undefined,
-      };
-    },
+    groupOf: (group, sourceTopic) => `${group}@${sourceTopic}`,
   };
   return broker;
 }
 
-/** An answer has a row of each topic, whatever its kind: a client drops what it did not ask for. */
-export function scanned(topics: readonly MemoryTopic[], round: number, recordsMax: number): Scanned {
-  const rows = topics
-    .map(({ incarnation, startOffset, records }) => ({
-      topicId: topicIdOf(incarnation),
-      baseOffset: startOffset + round * recordsMax,
-      lines: records.slice(round * recordsMax).slice(0, recordsMax),
-    }))
-    .filter(({ lines }) => lines.length > 0)
-    .map((row) => ({ ...row, bytes: Buffer.concat(row.lines.flatMap(({ line }) => [line, Buffer.from('\n')])) }));
-  return {
-    type: 'scanned',
-    topicIds: Uint32Array.from(rows, ({ topicId }) => topicId),
-    baseOffsets: rows.map(({ baseOffset }) => baseOffset),
-    counts: Uint32Array.from(rows, ({ lines }) => lines.length),
-    lengths: Uint32Array.from(rows, ({ bytes }) => bytes.length),
-    next: { lsn: 0, topicId: 0, offset: round + 1 },
-    more: rows.length > 0,
-    ...payloadOf(Buffer.concat(rows.map(({ bytes }) => bytes))),
-  };
+async function* batchesOf(
+  topic: MemoryTopic,
+  fromOffset: number,
+  untilOffset: number,
+  recordsMax: number,
+): AsyncGenerator<readonly StoredBatch[], void> {
+  for (let next = fromOffset; next < untilOffset;) {
+    const batch = batchAt(topic, next, Math.min(recordsMax, untilOffset - next));
+    next += batch.recordCount;
+    yield await Promise.resolve([batch]);
+  }
 }
 
-function infoOf(name: string, { incarnation, startOffset, records }: MemoryTopic): TopicInfo {
-  return {
-    topic: name,
-    incarnation,
-    startOffset,
-    nextOffset: startOffset + records.length,
-    bytes: records.reduce((bytes, { line }) => bytes + line.byteLength + 1, 0),
-    firstTimestampMs: records[0]?.timestampMs ?? 0,
-    lastTimestampMs: records.at(-1)?.timestampMs ?? 0,
-  };
+/** A batch of each topic, then another of each. */
+async function* inTurns(
+  partitions: readonly PartitionInfo[],
+  broker: MemoryBroker,
+  recordsMax: number,
+): AsyncGenerator<readonly OutputBatch[], void> {
+  const open = partitions.map((topic) => ({
+    topic,
+    batches: batchesOf(broker.topic(topic.topic), topic.startOffset, topic.nextOffset, recordsMax),
+  }));
+  while (open.length > 0) {
+    const some: OutputBatch[] = [];
+    for (const reading of [...open]) {
+      const { done, value } = await reading.batches.next();
+      if (done === true) open.splice(open.indexOf(reading), 1);
+      else some.push(...value.map((batch) => ({ topic: reading.topic, batch })));
+    }
+    yield some;
+  }
+}
+
+function infoOf(name: string, { incarnation, startOffset, records }: MemoryTopic): PartitionInfo {
+  return { topic: name, incarnation, startOffset, nextOffset: startOffset + records.length };
 }
 
 /** A run of records with one timestamp. */
-function batchAt({ startOffset, records }: MemoryTopic, offset: number) {
-  const rest = records.slice(offset - startOffset, offset - startOffset + BATCH_RECORDS_MAX);
+function batchAt({ startOffset, records }: MemoryTopic, offset: number, recordsMax: number): StoredBatch {
+  const rest = records.slice(offset - startOffset, offset - startOffset + recordsMax);
   const first = rest[0];
   if (first === undefined) throw new RangeError(`nothing at offset ${offset}`);
   const end = rest.findIndex(({ timestampMs }) => timestampMs !== first.timestampMs);

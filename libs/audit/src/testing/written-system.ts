@@ -30,20 +30,26 @@ export interface SystemPlan {
   /** Below it everything is grouped; all of the source when absent. */
   readonly groupedOffset?: number;
   readonly sourceTopic?: string;
+  /** Of the source, in a system whose sources have several; outputs name it. */
+  readonly partition?: number;
 }
 
 /** Positions as the plan says, `windowed` behind the last window that is over by then. */
 export function writeSystem(plan: SystemPlan, broker: MemoryBroker = createMemoryBroker()): MemoryBroker {
-  const { source, sourceTopic = SOURCE, groupedOffset = source.length } = plan;
-  const topic = broker.topic(sourceTopic);
+  const { source, sourceTopic = SOURCE, partition, groupedOffset = source.length } = plan;
+  const topic = broker.topic(partition === undefined ? sourceTopic : `${sourceTopic}/${partition}`);
   for (const { line, timestampMs } of source) topic.records.push({ line: Buffer.from(line), timestampMs });
-  const id = { topic: sourceTopic, incarnation: topic.incarnation };
+  const id = {
+    topic: sourceTopic,
+    incarnation: topic.incarnation,
+    ...(partition === undefined ? {} : { partition }),
+  };
   topic.records.slice(0, groupedOffset).forEach((record, offset) => {
     writeOne(broker, id, record, offset);
   });
   const windowedOffset = writeWindows(broker, id, topic.records.slice(0, groupedOffset), plan);
   const position = { group: `${GROUP}@${sourceTopic}`, ...id, revision: 1, metadata: '' };
-  broker.positions.push(
+  broker.storedPositions.push(
     { ...position, name: 'grouped', offset: groupedOffset },
     { ...position, name: 'windowed', offset: windowedOffset },
   );
@@ -69,7 +75,7 @@ function append(broker: MemoryBroker, topic: string, lineWithFeed: Uint8Array, t
 
 function writeOne(broker: MemoryBroker, id: SourceId, { line, timestampMs }: MemoryRecord, offset: number): void {
   if (!reader.read(line, 0, line.byteLength)) {
-    const letter = deadLetterLine(offset, reader.reason, reader.detail, line, timestampMs);
+    const letter = deadLetterLine(offset, reader.reason, reader.detail, line, timestampMs, id.partition);
     append(broker, deadLetterTopic(id.topic), letter, timestampMs);
     return;
   }

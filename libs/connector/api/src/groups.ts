@@ -3,8 +3,8 @@
 /** A group as the system keeps it. */
 export interface GroupInfo {
   readonly group: string;
-  /** Of its active member, or of its last one; 0 before the first. */
-  readonly epoch: number;
+  /** Of its active member, or of its last one; 0 before the first; undefined where the system does not tell. */
+  readonly epoch?: number | undefined;
   /** Topics whose outputs belong to the group. */
   readonly sources: readonly string[];
 }

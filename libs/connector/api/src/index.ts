@@ -25,6 +25,8 @@ export {
   firstMessages,
   forEachMessage,
   linesOf,
+  type OutputBatch,
+  type OutputInfo,
   type Partition,
   type PartitionInfo,
   type ReadRange,

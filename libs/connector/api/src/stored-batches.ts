@@ -12,6 +12,8 @@ export interface Partition {
 }
 
 export interface PartitionInfo extends Partition {
+  /** It holds the lines of several tenants: `TopicReader.readOutputs` tells whose. */
+  readonly isShared?: boolean | undefined;
   /** First offset that is still kept. */
   readonly startOffset: number;
   /** The offset that the next message gets. */
@@ -43,6 +45,18 @@ export interface StoredBatch {
   readonly payload: Uint8Array;
   /** Where each message ends, which is where its line feed is. Given when a message holds a line feed itself. */
   readonly ends?: Int32Array | undefined;
+}
+
+/** A partition that holds lines of tenants. */
+export interface OutputInfo extends PartitionInfo {
+  readonly kind: 'grouped' | 'aggregated';
+}
+
+/** Messages of one tenant's output. */
+export interface OutputBatch {
+  /** What was asked for; of a shared partition, with the tenant's own topic in place of its name. */
+  readonly topic: PartitionInfo;
+  readonly batch: Omit<StoredBatch, 'timestampMs'>;
 }
 
 /** Calls `visit` with where each message starts, where its line feed is, and its number from 0. */

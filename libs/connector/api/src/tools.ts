@@ -10,7 +10,7 @@
 
 import type { GroupInfo, GroupPosition, PositionName } from './groups';
 import type { LineProducer, LineProducerOptions, MarkedPublisher, MarkedPublisherOptions } from './publishing';
-import type { Partition, PartitionInfo, ReadRange, StoredBatch } from './stored-batches';
+import type { OutputBatch, OutputInfo, Partition, PartitionInfo, ReadRange, StoredBatch } from './stored-batches';
 
 /** The tools' side of a connector. */
 export interface ConnectorTools {
@@ -25,6 +25,8 @@ export interface ConnectorTools {
 export interface TopicReader {
   /** All topics whose name starts with `prefix`, by name and partition. */
   topics(prefix: string): Promise<PartitionInfo[]>;
+  /** The partitions that hold the lines of all tenants, each line once. */
+  outputs(): Promise<OutputInfo[]>;
   /** The partitions of one topic, by number; none when there is no such topic. Does not make it. */
   partitions(topic: string): Promise<PartitionInfo[]>;
   /**
@@ -35,6 +37,13 @@ export interface TopicReader {
    * `fromOffset` is no longer kept, or beyond the end
    */
   read(partition: Partition, range: ReadRange): AsyncIterable<readonly StoredBatch[]>;
+  /**
+   * Everything in output partitions of one kind, from their start offsets to their next offsets, once. What belongs to one
+   * tenant in one partition comes in order; tenants are mixed. A partition that is not shared keeps its name. Batches are
+   * lent as by `read`.
+   * @throws PulsesError as `read`
+   */
+  readOutputs(partitions: readonly PartitionInfo[]): AsyncIterable<readonly OutputBatch[]>;
   /** The positions on a topic, or on every topic (''), in no order. */
   positions(topic: string): Promise<readonly GroupPosition[]>;
   /** All groups, by name. */

@@ -1,12 +1,14 @@
 // One connection to the broker, as the tools' reader and administrator.
 
-import { brokerGroupOf, readBatches, type BrokerClient } from '@pulses/broker-client';
-import { columnsOf } from '@pulses/broker-wire';
+import { brokerGroupOf, readBatches, readTopics, type BrokerClient } from '@pulses/broker-client';
+import { columnsOf, type TopicInfo } from '@pulses/broker-wire';
 import type {
   GroupInfo,
   GroupPosition,
   MarkedPublisher,
   MarkedPublisherOptions,
+  OutputBatch,
+  OutputInfo,
   Partition,
   PartitionInfo,
   PositionName,
@@ -15,6 +17,7 @@ import type {
   TopicAdmin,
 } from '@pulses/connector-api';
 import type { Clock } from '@pulses/shared-ports';
+import { topicKindOf } from '@pulses/shared-pulse-model';
 import { openFsMarkedPublisher } from './fs-marked-publisher';
 import { changePosition } from './stored-position';
 
@@ -34,6 +37,13 @@ export class FsTopics implements TopicAdmin {
     return this.#client.listTopics(prefix);
   }
 
+  async outputs(): Promise<OutputInfo[]> {
+    return (await this.#client.listTopics('tenants.')).flatMap((info) => {
+      const kind = topicKindOf(info.topic);
+      return kind === 'grouped' || kind === 'aggregated' ? [{ ...info, kind }] : [];
+    });
+  }
+
   async partitions(topic: string): Promise<PartitionInfo[]> {
     const info = await this.#client.topic(topic);
     return info === undefined ? [] : [info];
@@ -45,6 +55,10 @@ export class FsTopics implements TopicAdmin {
   ): AsyncIterable<readonly StoredBatch[]> {
     const range = { topic, incarnation, fromOffset, untilOffset, creditBytes };
     return readBatches(this.#client, signal === undefined ? range : { ...range, signal });
+  }
+
+  readOutputs(partitions: readonly PartitionInfo[]): AsyncIterable<readonly OutputBatch[]> {
+    return readTopics(this.#client, partitions as readonly TopicInfo[]); // as `topics` and `outputs` answered them
   }
 
   positions(topic: string): Promise<readonly GroupPosition[]> {

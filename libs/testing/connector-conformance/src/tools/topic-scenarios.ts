@@ -109,8 +109,19 @@ export function describeTopics(suite: ToolsSuite): void {
           await session.commit(commitOf([tenant], line(tenant, number), { offset: number, metadata: '' }));
       const admin = await suite.connect();
       expect(textsOf(await suite.stored(admin, groupedTopic(one)))).toEqual([0, 1, 2].map((n) => line(one, n)));
-      const listed = await admin.topics('tenants.');
-      expect(listed.length).toBeGreaterThan(0);
+      const all = [];
+      const outputs = await admin.outputs();
+      for (const info of outputs.filter(({ kind }) => kind === 'grouped'))
+        all.push(...textsOf(await suite.range(admin, info, info.startOffset, info.nextOffset)));
+      for (const tenant of [one, `${one}-other`])
+        expect(all.filter((text) => text.includes(`"${tenant}"`))).toEqual([0, 1, 2].map((n) => line(tenant, n)));
+      const byTenant = new Map<string, string[]>();
+      for await (const some of admin.readOutputs(outputs.filter(({ kind }) => kind === 'grouped')))
+        for (const { topic, batch } of some) {
+          const lines = Buffer.from(batch.payload).toString().trimEnd().split('\n');
+          byTenant.set(topic.topic, [...(byTenant.get(topic.topic) ?? []), ...lines]);
+        }
+      expect(byTenant.get(groupedTopic(one))).toEqual([0, 1, 2].map((n) => line(one, n)));
     });
   });
 
