@@ -42,7 +42,7 @@ export interface KafkaConnectorOptions {
   readonly fetchBytesMax?: number;
 }
 
-/** Who reads what, as a key. */
+/** A group on a source. */
 interface Work {
   readonly group: string;
   readonly sourceTopic: string;

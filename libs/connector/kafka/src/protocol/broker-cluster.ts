@@ -135,7 +135,7 @@ export class BrokerCluster implements Cluster {
     return address!; // thrown else
   }
 
-  /** @param freeTurns so many failures are not waited for */
+  /** @param freeTurns number of failures after which the next attempt comes at once */
   async #request<Answer>(
     route: Route,
     ask: Ask<Answer>,

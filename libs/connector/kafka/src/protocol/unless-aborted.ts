@@ -1,4 +1,4 @@
-// Ends a wait when a signal aborts. What was waited for goes on.
+// Ends a wait when a signal aborts. What was waited for continues.
 
 /** @throws the signal's reason when it aborts first */
 export async function unlessAborted<Answer>(answer: Promise<Answer>, signal: AbortSignal): Promise<Answer> {

@@ -21,7 +21,7 @@ export interface PartitionReaderOptions {
   readonly signal: AbortSignal;
 }
 
-/** A committed batch, or the news that there is none up to the last one that is stable. */
+/** A committed batch, or the end of what is stable. */
 export type ReadStep =
   { readonly kind: 'batch'; readonly batch: RecordBatch } | { readonly kind: 'end'; readonly nextOffset: number };
 

@@ -25,7 +25,7 @@ export interface Unsuitable {
   readonly reason: string;
 }
 
-/** From so many replicas on, a message counts only once a second broker has it. */
+/** From this number of replicas on, a message counts only once a second broker has it. */
 const REPLICAS_OF_SAFETY = 3;
 
 /** The settings that are checked. */
