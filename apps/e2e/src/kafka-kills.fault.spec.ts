@@ -14,7 +14,11 @@ const CHAOS_KILL_MS = 5_000;
 const PULSES_A_ROUND = 3_000;
 const PARTITIONS = 6;
 /** Shorter than Kafka's own, so that a stopped member is replaced soon. */
-const SESSION = { 'group.consumer.session.timeout.ms': '6000', 'group.consumer.min.session.timeout.ms': '6000' };
+const SESSION = {
+  'group.consumer.session.timeout.ms': '6000',
+  'group.consumer.min.session.timeout.ms': '6000',
+  'group.consumer.min.heartbeat.interval.ms': '1000',
+};
 
 describe('on a real Kafka', () => {
   let kafka: KafkaServer;

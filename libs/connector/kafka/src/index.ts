@@ -1,2 +1,1 @@
-export type { JoinGroup } from './group/membership';
-export type { Cluster } from './protocol/cluster';
+export { kafkaConnector } from './registration';

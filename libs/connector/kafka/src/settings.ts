@@ -50,6 +50,11 @@ export function brokerText({ host, port }: BrokerAddress): string {
   return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
+/** The brokers of the settings, for people. */
+export function brokersText({ kafkaBrokers }: Pick<KafkaSettings, 'kafkaBrokers'>): string {
+  return kafkaBrokers.map(brokerText).join(',');
+}
+
 /** A name that Kafka takes for a topic, also with `suffix` appended. */
 function isKafkaTopic(name: string, suffix = ''): boolean {
   const whole = name + suffix;
@@ -108,8 +113,8 @@ export const kafkaSettings = {
     choices: ['auto', 'consumer', 'classic'],
     default: 'auto',
     description:
-      'How members share the partitions. consumer: by the broker (KIP-848); it also sets the time-outs. classic: by a ' +
-      'member; one that crashed is replaced within 10 s. auto: consumer where the broker has it.',
+      'How members share the partitions. With consumer, which is KIP-848, the brokers decide and set the time-outs. With ' +
+      'classic, a member decides; one that crashed is replaced within 10 s. With auto, the first where the brokers have it.',
   }),
   kafkaCreateTopics: booleanSetting({
     flag: 'kafka-create-topics',

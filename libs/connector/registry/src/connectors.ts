@@ -5,6 +5,7 @@
 
 import type { ConnectorContext, ConnectorParts, ConnectorTools, ToolsContext } from '@pulses/connector-api';
 import { fsConnector } from '@pulses/connector-fs';
+import { kafkaConnector } from '@pulses/connector-kafka';
 import { natsConnector } from '@pulses/connector-nats';
 import { PulsesError } from '@pulses/shared-errors';
 import { mergeSettings, type SettingsDefinition, type SettingsOf } from '@pulses/shared-settings';
@@ -18,6 +19,7 @@ interface Registration {
 
 const CONNECTORS = {
   fs: fsConnector,
+  kafka: kafkaConnector,
   nats: natsConnector,
 } satisfies Readonly<Record<string, Registration>>;
 
