@@ -4,7 +4,7 @@
 // The bench checks that every pulse is in one grouped line and one sum, and that the sums are exact.
 
 import type { AggregationEngine } from '@pulses/aggregation-api';
-import { createEngine, engineSettings, type EngineName } from '@pulses/aggregation-registry';
+import { engineParts, engineSettings, type EngineName } from '@pulses/aggregation-registry';
 import {
   type Connector,
   type OutputCommit,
@@ -119,7 +119,7 @@ async function run(engine: AggregationEngine, source: ReturnType<typeof batches>
   await runPipeline(
     {
       connector,
-      engine,
+      createEngine: () => engine,
       sourceTopic: 'source.pulses',
       group: 'bench',
       windowMs: WINDOW_MS,
@@ -144,7 +144,7 @@ try {
   const engineOf = async (name: EngineName, round: number) => {
     const argv = [`--redis-url=${server.url}`, `--redis-prefix=bench-${round}`];
     const { values } = parseSettings(engineSettings, { argv, env: {}, readFile: () => '' });
-    return (await createEngine(name, values, { clock: nodeClock, random: nodeRandom, logger })).engine;
+    return (await engineParts(name, values, { clock: nodeClock, random: nodeRandom, logger })).create();
   };
   const rates = { memory: 0, redis: 0 };
   // The best of three, in turns: other programs on the machine slow down both engines alike.

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { PulsesError } from '@pulses/shared-errors';
 import { createMetrics } from '@pulses/shared-monitoring';
 import { createSimClock } from '@pulses/testing-sim';
+import type { PipelineState } from '@pulses/stream-pipeline';
 import { createIngestorMetrics } from './ingestor-metrics';
 
 describe("the ingestor's metrics", () => {
@@ -44,25 +45,29 @@ describe("the ingestor's metrics", () => {
     expect(await value('pulses_open_window_keys')).toBe(42);
   });
 
+  const active = (sourceLag: () => Promise<number>, partitions: number[] = []): PipelineState => ({
+    kind: 'active',
+    partitions,
+    ask: () => Promise.resolve(),
+    sourceLag,
+  });
+
   it('tell how far behind the head the ingestor is, as far as the source can be asked', async () => {
     const { observer, value } = start();
-    let head: Promise<number> = Promise.resolve(100);
-    observer.state({ kind: 'active', sourceHead: () => head });
-    observer.readUpTo(40);
+    let lag: Promise<number> = Promise.resolve(60);
+    observer.state(active(() => lag));
     expect(await value('pulses_source_lag')).toBe(60);
-    head = Promise.reject(new PulsesError('CONNECTION_LOST'));
+    lag = Promise.reject(new PulsesError('CONNECTION_LOST'));
     expect(await value('pulses_source_lag')).toBe(60);
-    head = Promise.resolve(100);
-    observer.readUpTo(100);
+    lag = Promise.resolve(0);
     expect(await value('pulses_source_lag')).toBe(0);
   });
 
   it('do not wait for a broker that hangs', async () => {
     const { clock, observer, value } = start();
-    observer.readUpTo(5);
-    observer.state({ kind: 'active', sourceHead: () => Promise.resolve(9) });
+    observer.state(active(() => Promise.resolve(4)));
     expect(await value('pulses_source_lag')).toBe(4);
-    observer.state({ kind: 'active', sourceHead: () => new Promise(() => undefined) });
+    observer.state(active(() => new Promise(() => undefined)));
     const read = value('pulses_source_lag');
     await clock.advance(1_000);
     expect(await read).toBe(4);
@@ -71,8 +76,10 @@ describe("the ingestor's metrics", () => {
   it('make an ingestor ready while it works or stands by, and tell which', () => {
     const { observer, readiness } = start();
     expect(readiness()).toMatchObject({ ready: false });
-    observer.state({ kind: 'active', sourceHead: () => Promise.resolve(0) });
+    observer.state(active(() => Promise.resolve(0)));
     expect(readiness()).toEqual({ ready: true, detail: 'active' });
+    observer.state(active(() => Promise.resolve(0), [0, 4]));
+    expect(readiness()).toEqual({ ready: true, detail: 'active in the partitions 0, 4' });
     observer.state({ kind: 'standby', ask: () => Promise.resolve() });
     expect(readiness()).toEqual({ ready: true, detail: 'standby: another member reads source.pulses' });
     observer.state({ kind: 'connecting', reason: 'nobody answers' });

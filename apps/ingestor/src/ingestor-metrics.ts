@@ -13,7 +13,7 @@ export interface IngestorMetrics {
   stop(): void;
 }
 
-/** How long reading metrics waits for the broker to tell the head of the source; the last known lag is shown then. */
+/** How long reading metrics waits for the heads of the source; the last known lag is shown then. */
 const SCRAPE_MS_MAX = 500;
 
 export function createIngestorMetrics(metrics: Metrics, sourceTopic: string, clock: Clock): IngestorMetrics {
@@ -26,19 +26,14 @@ export function createIngestorMetrics(metrics: Metrics, sourceTopic: string, clo
     DEAD_LETTER_REASONS,
   );
   const commitSeconds = metrics.secondsHistogram('pulses_commit_seconds', 'Time from sending a commit to its answer.');
-  const openKeys = metrics.gauge('pulses_open_window_keys', 'Keys of the open window.');
+  const openKeys = metrics.gauge('pulses_open_window_keys', 'Keys of the open windows.');
   let state: PipelineState = { kind: 'connecting', reason: 'no session yet' };
   const liveness = new LogLiveness(clock);
-  let readUpTo = 0;
   let lag = 0;
   metrics.observedGauge('pulses_source_lag', 'Source messages stored and not yet read.', async () => {
     if (state.kind === 'active') {
-      const head = await withTimeout(
-        state.sourceHead().catch(() => undefined),
-        SCRAPE_MS_MAX,
-        clock,
-      );
-      if (head !== undefined) lag = Math.max(0, head - readUpTo);
+      const asked = state.sourceLag().catch(() => undefined);
+      lag = (await withTimeout(asked, SCRAPE_MS_MAX, clock)) ?? lag;
     }
     return lag;
   });
@@ -60,9 +55,7 @@ export function createIngestorMetrics(metrics: Metrics, sourceTopic: string, clo
       openKeys: (count) => {
         openKeys.set(count);
       },
-      readUpTo: (offset) => {
-        readUpTo = offset;
-      },
+      readUpTo: () => undefined,
       atHead: (clockMs) => {
         liveness.atHead(clockMs);
       },
@@ -76,7 +69,7 @@ export function createIngestorMetrics(metrics: Metrics, sourceTopic: string, clo
       if (trouble !== undefined) return { ready: false, reason: trouble };
       switch (state.kind) {
         case 'active':
-          return { ready: true, detail: 'active' };
+          return { ready: true, detail: activeDetail(state.partitions) };
         case 'standby':
           return { ready: true, detail: `standby: another member reads ${sourceTopic}` };
         case 'connecting':
@@ -89,7 +82,11 @@ export function createIngestorMetrics(metrics: Metrics, sourceTopic: string, clo
   };
 }
 
+function activeDetail(partitions: readonly number[]): string {
+  return partitions.length === 0 ? 'active' : `active in the partitions ${partitions.join(', ')}`;
+}
+
 function askOf(state: PipelineState): (() => Promise<unknown>) | undefined {
   if (state.kind === 'connecting') return undefined;
-  return state.kind === 'standby' ? () => state.ask() : () => state.sourceHead();
+  return () => state.ask();
 }

@@ -1,10 +1,11 @@
-// GET /windows/current: the sums of the open window so far, from whichever engine keeps them.
+// GET /windows/current: the sums of the open window so far, from whichever engine keeps them. Where the source has
+// partitions, of the open window of each.
 
 import { isPulsesError } from '@pulses/shared-errors';
 import type { Clock } from '@pulses/shared-ports';
 import { delay } from '@pulses/shared-async';
 import type { JsonRoute } from '@pulses/shared-monitoring';
-import type { LiveWindow, LiveWindows } from '@pulses/stream-pipeline';
+import type { LiveAnswer, LiveWindow, LiveWindows } from '@pulses/stream-pipeline';
 
 /** A standby, or an ingestor without a broker, has no open window. */
 const ANSWER_MS_MAX = 3_000;
@@ -23,10 +24,10 @@ export function liveRoute(live: LiveWindows, sourceTopic: string, clock: Clock):
         () => 'late' as const,
       );
       try {
-        const window = await Promise.race([asked, late]);
-        if (window === 'late')
+        const answers = await Promise.race([asked, late]);
+        if (answers === 'late')
           return { status: 503, body: { reason: 'no open window could be read: this ingestor is not active' } };
-        return { status: 200, body: bodyOf(window, sourceTopic) };
+        return { status: 200, body: bodyOf(answers, sourceTopic) };
       } catch (error) {
         if (!isPulsesError(error)) throw error;
         return { status: 503, body: { reason: error.message } };
@@ -37,11 +38,20 @@ export function liveRoute(live: LiveWindows, sourceTopic: string, clock: Clock):
   };
 }
 
-function bodyOf(window: LiveWindow | undefined, sourceTopic: string): object {
-  if (window === undefined) return { source_topic: sourceTopic, window: null, sums: [] };
-  const { windowStartMs, windowMs, nextOffset, sums, isCut } = window;
+function bodyOf(answers: readonly LiveAnswer[], sourceTopic: string): object {
+  const [first] = answers;
+  if (first !== undefined && first.partition === undefined)
+    return { source_topic: sourceTopic, ...windowBody(first.window) };
   return {
     source_topic: sourceTopic,
+    partitions: answers.map(({ partition, window }) => ({ partition, ...windowBody(window) })),
+  };
+}
+
+function windowBody(window: LiveWindow | undefined): object {
+  if (window === undefined) return { window: null, sums: [] };
+  const { windowStartMs, windowMs, nextOffset, sums, isCut } = window;
+  return {
     window: { start: windowStartMs / 1000, end: (windowStartMs + windowMs) / 1000 },
     next_offset: nextOffset,
     cut: isCut,

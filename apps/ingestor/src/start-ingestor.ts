@@ -1,6 +1,6 @@
 // Wires an ingestor: connector, engine, pipeline, HTTP, and the stub generator when asked for.
 
-import { createEngine } from '@pulses/aggregation-registry';
+import { engineParts } from '@pulses/aggregation-registry';
 import { openConnector } from '@pulses/connector-registry';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
@@ -33,7 +33,7 @@ export async function startIngestor(
     },
     host.rereadSettings,
   );
-  const { engine, readiness: engineReadiness } = await createEngine(settings.engine, settings, {
+  const { create: createEngine, readiness: engineReadiness } = await engineParts(settings.engine, settings, {
     clock: nodeClock,
     random: nodeRandom,
     logger,
@@ -72,7 +72,7 @@ export async function startIngestor(
       broker: peer,
       sourceTopic: settings.sourceTopic,
       group: settings.group,
-      engine: engine.name,
+      engine: settings.engine,
       windowMs: settings.flushIntervalMs,
       httpPort: http.port,
     },
@@ -81,7 +81,7 @@ export async function startIngestor(
   const running = runPipeline(
     {
       connector,
-      engine,
+      createEngine,
       sourceTopic: settings.sourceTopic,
       group: settings.group,
       windowMs: settings.flushIntervalMs,
@@ -99,7 +99,6 @@ export async function startIngestor(
     stopMetrics();
     await stub?.stop();
     await connector.close();
-    await engine.close();
     await http.close();
   };
   return {

@@ -2,10 +2,12 @@
 
 import type { AggregationEngine } from './engine';
 
-/** Whether the engine can add sums. */
+/** Whether the engines can add sums. */
 export type EngineReadiness = { readonly ready: true } | { readonly ready: false; readonly reason: string };
 
 export interface EngineParts {
-  readonly engine: AggregationEngine;
+  /** Makes an engine for one source, or one partition of it. Connects to nothing yet. */
+  create(): AggregationEngine;
+  /** Of all that were made and are not closed. */
   readiness(): EngineReadiness;
 }

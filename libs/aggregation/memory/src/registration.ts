@@ -6,5 +6,5 @@ import { createMemoryEngine } from './memory-engine';
 export const memoryEngine = {
   settings: {},
   create: (): Promise<EngineParts> =>
-    Promise.resolve({ engine: createMemoryEngine(), readiness: () => ({ ready: true }) }),
+    Promise.resolve({ create: createMemoryEngine, readiness: () => ({ ready: true }) }),
 };

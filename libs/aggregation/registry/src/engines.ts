@@ -1,6 +1,6 @@
 // The aggregation engines of an ingestor, by their name in --engine.
 //
-// A new engine is one line in ENGINES: its adapter exports its settings, and a call that makes the engine from them.
+// A new engine is one line in ENGINES: its adapter exports its settings, and a call that makes the engines from them.
 // Names of settings are shared by all engines; two different settings of one name fail at the start.
 
 import type { EngineParts } from '@pulses/aggregation-api';
@@ -18,7 +18,7 @@ export interface EngineContext {
 
 interface Registration {
   readonly settings: SettingsDefinition;
-  /** Takes the values of its settings; `createEngine` checks that they fit. */
+  /** Takes the values of its settings; `engineParts` checks that they fit. */
   create(settings: never, context: EngineContext): Promise<EngineParts>;
 }
 
@@ -35,7 +35,7 @@ export const engineNames = Object.keys(ENGINES) as readonly EngineName[];
 export const engineSettings = mergeSettings(Object.values(ENGINES).map(({ settings }) => settings));
 
 /** @throws PulsesError CONFIG_INVALID for a setting that can't be met; waits for no server */
-export function createEngine(
+export function engineParts(
   name: EngineName,
   settings: SettingsOf<typeof engineSettings>,
   context: EngineContext,

@@ -1,1 +1,1 @@
-export { createEngine, engineNames, engineSettings, type EngineContext, type EngineName } from './engines';
+export { engineParts, engineNames, engineSettings, type EngineContext, type EngineName } from './engines';

@@ -1,3 +1,3 @@
 export { type PipelineLimits, type PipelineObserver, type PipelineOptions, type PipelineState } from './options';
-export { type LiveSum, type LiveWindow, LiveWindows } from './windows/live-window';
+export { type LiveAnswer, type LiveSum, type LiveWindow, LiveWindows } from './windows/live-window';
 export { runPipeline } from './run-pipeline';

@@ -15,21 +15,29 @@ export interface PipelineObserver {
   deadLettered(reason: DeadLetterReason): void;
   aggregated(count: number): void;
   committed(seconds: number): void;
+  /** Keys of the open windows of all partitions. */
   openKeys(count: number): void;
-  /** Offset behind the last message read. It falls when a new session reads messages again. */
+  /** Offset behind the last message read, summed over partitions. It falls when a session reads messages again, or ends. */
   readUpTo(offset: number): void;
-  /** The source is read to its head. `clockMs` is the log's clock there. */
+  /** A partition is read to its head. `clockMs` is the log's clock there. */
   atHead(clockMs: number): void;
   state(state: PipelineState): void;
 }
 
-/** For readiness: this ingestor is active (its engine is open, too), stands by, or connects. */
+/** For readiness: this ingestor is active in a partition (its engine is open, too), stands by, or connects. */
 export type PipelineState =
   | { readonly kind: 'connecting'; readonly reason: string }
   /** `ask` resolves when the connector's system answers. */
   | { readonly kind: 'standby'; ask(): Promise<unknown> }
-  /** `sourceHead` is that of the connector's session. */
-  | { readonly kind: 'active'; sourceHead(): Promise<number> };
+  | {
+      readonly kind: 'active';
+      /** Numbers of the partitions; none for a source without. */
+      readonly partitions: readonly number[];
+      /** Resolves when the connector's system answers for one of them. */
+      ask(): Promise<unknown>;
+      /** Messages stored and not yet read, over all of them. */
+      sourceLag(): Promise<number>;
+    };
 
 export interface PipelineLimits {
   /** Approximate output bytes of a commit; a dead letter may exceed it. At least COMMIT_BYTES_MIN. */
@@ -78,9 +86,19 @@ export function limitsOf(given: Partial<PipelineLimits> = {}): PipelineLimits {
   return limits;
 }
 
+/** A source of many partitions has as many kernels and buffers, so each gets smaller ones. */
+const PARTITION_COMMIT_BYTES_MAX = 2 * 1024 * 1024;
+
+/** The limits of one session. */
+export function sessionLimits(limits: PipelineLimits, partition: number | undefined): PipelineLimits {
+  if (partition === undefined) return limits;
+  return { ...limits, commitBytes: Math.min(limits.commitBytes, PARTITION_COMMIT_BYTES_MAX) };
+}
+
 export interface PipelineOptions {
   readonly connector: Connector;
-  readonly engine: AggregationEngine;
+  /** Called once for each partition; the pipeline closes the engine. */
+  createEngine(): AggregationEngine;
   readonly sourceTopic: string;
   readonly group: string;
   readonly windowMs: number;
@@ -88,7 +106,7 @@ export interface PipelineOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly observer: PipelineObserver;
-  /** Queries for the sums of the open window. */
+  /** Queries for the sums of the open windows. */
   readonly live?: LiveWindows;
   /** Defaults: `PIPELINE_LIMITS`. */
   readonly limits?: Partial<PipelineLimits>;

@@ -1,80 +1,197 @@
-// Runs one session after another: after a failure that a new session can recover from, it opens the next one.
+// Runs sessions: one after the other on a source without partitions, and one for each partition beside each other.
+//
+// After a failure that a new session can recover from, the next one follows. One partition's failure does not end the
+// others.
 //
 // Guarantees: a session starts from what the connector stored and from nothing else. So an uncertain commit is settled by
-// reading the positions, never by an assumption.
+// reading the positions, never by an assumption. Two sessions of one partition never run at the same time.
 
-import { backoffMs, delay, retryLog } from '@pulses/shared-async';
-import { limitsOf, type PipelineLimits, type PipelineOptions } from './options';
+import type { Session } from '@pulses/connector-api';
+import { delay } from '@pulses/shared-async';
+import { isPulsesError } from '@pulses/shared-errors';
+import { limitsOf, sessionLimits, type PipelineLimits, type PipelineOptions } from './options';
+import { PartitionEngines } from './partition-engines';
+import { Retries } from './retries';
+import { SessionBoard } from './session-board';
 import { isRecoverable } from './session-failure';
 import { runSession } from './session-run';
 
-const BACKOFF = { delayMsMin: 100, delayMsMax: 5_000 };
-/** A session that lasted this long, or stored something, resets the backoff. */
-const SOUND_SESSION_MS = 10_000;
+/** The wait after a failure that no new session can recover from, while other partitions work. */
+const LASTING_FAILURE_MS = 30_000;
 
-/** Resolves after the signal has aborted and the session is closed. @throws what no new session can recover from */
+/** Resolves after the signal has aborted and every session is closed. @throws what no new session can recover from */
 export async function runPipeline(options: PipelineOptions, signal: AbortSignal): Promise<void> {
-  const { clock, random, logger, observer } = options;
-  const limits = limitsOf(options.limits);
-  let failures = 0;
-  // Each active session has a line, so the first failure after one has, too.
-  let failedSinceActive = 0;
-  const noteRetry = retryLog(logger, clock, 'session ended; opening another');
-  const sound: PipelineOptions = {
-    ...options,
-    observer: {
-      ...observer,
-      committed: (seconds) => {
-        failures = 0;
-        observer.committed(seconds);
-      },
-    },
-  };
-  while (!signal.aborted) {
-    const startMs = clock.monotonicMs();
-    try {
-      await runOneSession(sound, limits, signal, () => {
-        failedSinceActive = 0;
-      });
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!isRecoverable(error)) throw error;
-      if (clock.monotonicMs() - startMs > SOUND_SESSION_MS) failures = 0;
-      failures += 1;
-      const delayMs = backoffMs(failures, { ...BACKOFF, random });
-      failedSinceActive += 1;
-      noteRetry(error, failedSinceActive, delayMs);
-      observer.state({ kind: 'connecting', reason: error.message });
-      await delay(delayMs, clock, signal).catch(() => undefined);
-    }
+  const pipeline = new Pipeline(options, signal);
+  try {
+    await (options.connector.supports.partitions ? pipeline.runPartitions() : pipeline.runInTurn());
+  } finally {
+    await pipeline.close();
   }
 }
 
-async function runOneSession(
-  options: PipelineOptions,
-  limits: PipelineLimits,
-  signal: AbortSignal,
-  onActive: () => void,
-): Promise<void> {
-  const { connector, sourceTopic, group, logger, observer } = options;
-  let hasStoodBy = false;
-  const session = await connector.openSession({
-    sourceTopic,
-    group,
-    signal,
-    onStandby: (ask) => {
-      hasStoodBy = true;
-      observer.state({ kind: 'standby', ask });
-      logger.info({ group, sourceTopic }, 'standing by: another member is active');
-    },
-  });
-  try {
+class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #limits: PipelineLimits;
+  readonly #board: SessionBoard;
+  readonly #engines: PartitionEngines;
+  /** By partition: the run of its last session. */
+  readonly #runs = new Map<number | undefined, Promise<void>>();
+  readonly #retries = new Map<number | undefined, Retries>();
+  /** By partition: the earliest time of its next session. */
+  readonly #waits = new Map<number | undefined, number>();
+  readonly #end = new AbortController();
+  readonly #signal: AbortSignal;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(options: PipelineOptions, signal: AbortSignal) {
+    this.#options = options;
+    this.#limits = limitsOf(options.limits);
+    this.#board = new SessionBoard(options.observer);
+    this.#engines = new PartitionEngines(() => options.createEngine());
+    this.#signal = AbortSignal.any([signal, this.#end.signal]);
+  }
+
+  async close(): Promise<void> {
+    await this.#engines.close();
+  }
+
+  async runInTurn(): Promise<void> {
+    const { clock } = this.#options;
+    const retries = new Retries(this.#options, 'session ended; opening another');
+    while (!this.#signal.aborted) {
+      const startMs = clock.monotonicMs();
+      try {
+        const session = await this.#open();
+        await this.#run(session, retries);
+      } catch (error) {
+        if (this.#signal.aborted) return;
+        if (!isRecoverable(error)) throw error;
+        await this.#pause(retries.failed(error, startMs));
+      }
+    }
+  }
+
+  async runPartitions(): Promise<void> {
+    const { clock } = this.#options;
+    const retries = new Retries(this.#options, 'no partition could be opened; trying again');
+    try {
+      while (!this.#signal.aborted) {
+        const startMs = clock.monotonicMs();
+        try {
+          const session = await this.#open();
+          retries.active();
+          retries.stored();
+          this.#start(session);
+        } catch (error) {
+          if (this.#signal.aborted) break;
+          if (!isRecoverable(error)) throw error;
+          await this.#pause(retries.failed(error, startMs));
+        }
+      }
+    } finally {
+      this.#end.abort(new Error('the pipeline ends'));
+      await Promise.all(this.#runs.values());
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  async #open(): Promise<Session> {
+    const { connector, sourceTopic, group, logger } = this.#options;
+    let hasStoodBy = false;
+    let session: Session;
+    try {
+      session = await connector.openSession({
+        sourceTopic,
+        group,
+        signal: this.#signal,
+        onStandby: (ask) => {
+          hasStoodBy = true;
+          this.#board.idle({ kind: 'standby', ask });
+          logger.info({ group, sourceTopic }, 'standing by: another member is active');
+        },
+      });
+    } catch (error) {
+      if (!this.#signal.aborted) this.#board.idle({ kind: 'connecting', reason: String((error as Error).message) });
+      throw error;
+    }
     // Active once the engine is open, too.
-    if (hasStoodBy) observer.state({ kind: 'connecting', reason: 'the engine has not answered yet' });
+    if (hasStoodBy) this.#board.idle({ kind: 'connecting', reason: 'the engine has not answered yet' });
     logger.info({ group, ...session.source, positions: Object.fromEntries(session.positions) }, 'session active');
-    onActive();
-    await runSession(session, options, limits, signal);
-  } finally {
-    await session.close();
+    return session;
+  }
+
+  /** Runs a session of a partition beside the others. */
+  #start(session: Session): void {
+    const { partition } = session.source;
+    const before = this.#runs.get(partition);
+    const run = (async () => {
+      await before;
+      await this.#runPartition(session, partition);
+    })().catch((error: unknown) => {
+      this.#failure ??= { error };
+      this.#end.abort(error);
+    });
+    this.#runs.set(partition, run);
+  }
+
+  /** @throws what ends the pipeline */
+  async #runPartition(session: Session, partition: number | undefined): Promise<void> {
+    const { clock, logger } = this.#options;
+    const retries = this.#retriesOf(partition);
+    const waitMs = (this.#waits.get(partition) ?? 0) - clock.monotonicMs();
+    if (waitMs > 0) await this.#pause(waitMs);
+    const startMs = clock.monotonicMs();
+    try {
+      await this.#run(session, retries);
+    } catch (error) {
+      if (this.#signal.aborted) return;
+      if (isPulsesError(error, 'FENCED')) {
+        logger.info({ partition }, 'the partition went to another member');
+        await this.#engines.release(partition).catch(() => undefined);
+      } else if (isRecoverable(error)) {
+        this.#waits.set(partition, clock.monotonicMs() + retries.failed(error, startMs));
+      } else {
+        // What is no operating failure may be wrong everywhere. And a process that does nothing else may end.
+        if (!isPulsesError(error) || this.#board.size === 0) throw error;
+        logger.error({ partition, code: error.code, reason: error.message }, 'the partition failed; the others go on');
+        this.#waits.set(partition, clock.monotonicMs() + LASTING_FAILURE_MS);
+      }
+    }
+  }
+
+  /** Runs a session to its end, and closes it. */
+  async #run(session: Session, retries: Retries): Promise<void> {
+    const { partition } = session.source;
+    retries.active();
+    let reason = 'its partitions went to other members';
+    try {
+      await runSession(session, {
+        ...this.#options,
+        engine: this.#engines.of(partition),
+        limits: sessionLimits(this.#limits, partition),
+        signal: this.#signal,
+        isShared: () => this.#board.size > 1,
+        activate: () =>
+          this.#board.active(session, () => {
+            retries.stored();
+          }),
+      });
+    } catch (error) {
+      if (!isPulsesError(error, 'FENCED') || partition === undefined) reason = String((error as Error).message);
+      throw error;
+    } finally {
+      await session.close();
+      this.#board.ended(session, this.#signal.aborted ? undefined : { kind: 'connecting', reason });
+    }
+  }
+
+  #retriesOf(partition: number | undefined): Retries {
+    const retries = this.#retries.get(partition) ?? new Retries(this.#options, 'session ended; opening another');
+    this.#retries.set(partition, retries);
+    return retries;
+  }
+
+  async #pause(delayMs: number): Promise<void> {
+    await delay(delayMs, this.#options.clock, this.#signal).catch(() => undefined);
   }
 }

@@ -7,33 +7,52 @@
 // The parts: `FairMerge` makes steps of what is read and what is emitted. `StepHandler` carries them out by
 // `IngestKernel` (decode and sum), `GroupedWriter` (commits of lines) and `WindowSequence` (commits of sums).
 
+import type { AggregationEngine } from '@pulses/aggregation-api';
 import type { Session } from '@pulses/connector-api';
 import { withTimeout } from '@pulses/shared-async';
 import { failpoint } from '@pulses/shared-failpoints';
 import type { Timer } from '@pulses/shared-ports';
 import { FairMerge } from './fair-merge';
+import { IdleWork } from './idle-work';
 import type { PipelineLimits, PipelineOptions } from './options';
+import type { SessionObserver } from './session-board';
 import { isRecoverable } from './session-failure';
 import { StepHandler } from './step-handler';
 import { readPositions } from './stored-positions';
 
 const DRAIN_MS_MAX = 2_000;
 
+export interface SessionOptions extends Pick<
+  PipelineOptions,
+  'group' | 'windowMs' | 'clock' | 'random' | 'logger' | 'live'
+> {
+  readonly engine: AggregationEngine;
+  readonly limits: PipelineLimits;
+  readonly signal: AbortSignal;
+  /** Whether other sessions run on the same event loop. */
+  isShared(): boolean;
+  /** The engine is open: the session works from now on. */
+  activate(): SessionObserver;
+}
+
 /** Runs until the signal aborts (resolves) or something fails (rejects). */
-export async function runSession(
-  session: Session,
-  options: PipelineOptions,
-  limits: PipelineLimits,
-  signal: AbortSignal,
-): Promise<void> {
-  const { engine, group, windowMs, live, clock } = options;
+export async function runSession(session: Session, options: SessionOptions): Promise<void> {
+  const { engine, group, windowMs, live, clock, signal } = options;
   const stored = readPositions(session);
   const kept = await engine.open({ ...session.source, group, windowMs }, stored.windowedOffset);
-  options.observer.state({ kind: 'active', sourceHead: () => session.sourceHead() });
+  const observer = options.activate();
   failpoint('pipeline.after-open');
-  const handler = new StepHandler(session, options, limits, stored, kept);
+  const idle = new IdleWork(async () => {
+    await live?.answer(reader, (tenantId) => handler.liveWindow(tenantId));
+    await handler.dropStored();
+  });
+  const reader = { partition: session.source.partition, wake: () => idle.wake() };
+  const handler = new StepHandler({ ...options, session, observer, stored, kept, windowStored: reader.wake });
   options.logger.debug({ kernel: handler.kernelName, readFrom: handler.readFrom }, 'reading the source');
   const stream = session.read(handler.readFrom);
+  idle.failed = () => {
+    stream.close();
+  };
   let provenMs: number | undefined;
   /** Without the proof an idle log need not tell that the open window is over. */
   const askForProof = () => {
@@ -48,23 +67,38 @@ export async function runSession(
     overdue = clock.setTimer(DRAIN_MS_MAX, () => void session.close());
   };
   signal.addEventListener('abort', stop, { once: true });
+  live?.join(reader);
   try {
     askForProof();
+    idle.begin();
     for await (const step of new FairMerge(stream, handler.emission, handler.gathering, signal)) {
+      const busy = idle.pause();
+      if (busy !== undefined) await busy;
       await handler.handle(step);
       askForProof();
-      if (step.kind !== 'emission') await live?.answer((tenantId) => handler.liveWindow(tenantId));
+      await live?.answer(reader, (tenantId) => handler.liveWindow(tenantId));
+      if (options.isShared()) await turn();
+      idle.begin();
     }
   } catch (error) {
-    if (!signal.aborted) throw await firstCause(error, session, handler);
+    if (!signal.aborted) throw await firstCause(idle.failure ?? error, session, handler);
   } finally {
     signal.removeEventListener('abort', stop);
     overdue?.cancel();
+    live?.leave(reader);
     stream.close();
+    await idle.end();
     handler.close();
   }
   // Commits under way may still be stored. If not, the next session reads their messages again.
   await withTimeout(handler.settle(), DRAIN_MS_MAX, clock);
+}
+
+/** Lets the other sessions, and what comes over sockets, have their turn. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 /**

@@ -1,14 +1,16 @@
 // What a session does with each step: takes what was read, hands it on, and emits the sums of windows that are over.
 
-import type { EngineState } from '@pulses/aggregation-api';
+import type { AggregationEngine, EngineState } from '@pulses/aggregation-api';
 import type { Session, SourceHead, SourceRecords } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
+import type { Clock, Random } from '@pulses/shared-ports';
 import { CommitFlow } from './commits/commit-flow';
 import type { Emission, Gathering, Step } from './fair-merge';
 import { GroupedWriter } from './commits/grouped-writer';
 import type { LiveWindow } from './windows/live-window';
-import type { PipelineLimits, PipelineOptions } from './options';
+import type { PipelineLimits } from './options';
+import type { SessionObserver } from './session-board';
 import type { IngestKernel } from './kernel/ingest-kernel';
 import { createIngestKernel } from './kernel/wasm-kernel';
 import { readLiveWindow } from './windows/read-live-window';
@@ -16,29 +18,36 @@ import { KeySpace } from './windows/key-space';
 import { firstPositions, resumePointOf, WINDOWED, windowedPosition, type StoredPositions } from './stored-positions';
 import { WindowSequence } from './windows/window-sequence';
 
+export interface StepHandlerOptions {
+  readonly session: Session;
+  readonly engine: AggregationEngine;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly windowMs: number;
+  readonly limits: PipelineLimits;
+  readonly observer: SessionObserver;
+  readonly stored: StoredPositions;
+  /** The window that the engine has kept. */
+  readonly kept: EngineState | undefined;
+  /** All sums of a window are stored: `dropStored` has something to do. */
+  windowStored(): void;
+}
+
 /** Calls never overlap. After a rejection only `drain` may be called. */
 export class StepHandler {
   /** Where the log is read from. */
   readonly readFrom: number;
-  readonly #options: PipelineOptions;
-  readonly #limits: PipelineLimits;
+  readonly #options: StepHandlerOptions;
   readonly #flow: CommitFlow;
   readonly #kernel: IngestKernel;
   readonly #writer: GroupedWriter;
   readonly #windows: WindowSequence;
 
-  constructor(
-    session: Session,
-    options: PipelineOptions,
-    limits: PipelineLimits,
-    stored: StoredPositions,
-    kept: EngineState | undefined,
-  ) {
-    const { engine, clock, observer, random, windowMs } = options;
+  constructor(options: StepHandlerOptions) {
+    const { session, engine, clock, observer, random, windowMs, limits, stored, kept, windowStored } = options;
     const { source } = session;
     const resume = resumePointOf(stored, kept?.nextOffset);
     this.#options = options;
-    this.#limits = limits;
     this.readFrom = resume.readFrom;
     this.#flow = new CommitFlow({
       session,
@@ -60,7 +69,14 @@ export class StepHandler {
     const { bindings } = this.#kernel;
     const { openKeysMax } = limits;
     this.#windows = new WindowSequence({
-      session: { engine, source, limits, flow: this.#flow, aggregated: (count) => observer.aggregated(count) },
+      session: {
+        engine,
+        source,
+        limits,
+        flow: this.#flow,
+        aggregated: (count) => observer.aggregated(count),
+        stored: windowStored,
+      },
       stored,
       windowMs,
       keySpace: new KeySpace({ bindings, openKeysMax, random }),
@@ -113,7 +129,12 @@ export class StepHandler {
     else if (step.kind === 'head') await this.#takeHead(step);
     else if (step.kind === 'flush') await this.#flushDue();
     else await this.#windows.emit();
-    await this.#windows.dropStored();
+    await this.dropStored();
+  }
+
+  /** Makes the engine forget a window whose sums are all stored. */
+  dropStored(): Promise<void> {
+    return this.#windows.dropStored();
   }
 
   /** The open window's sums so far, of one tenant or of all. */
@@ -122,7 +143,7 @@ export class StepHandler {
     if (window === undefined) return undefined;
     await this.#flushDelta();
     await this.#options.engine.flushed?.();
-    return await readLiveWindow(this.#options.engine, window, tenantId, this.#limits.sumsMax);
+    return await readLiveWindow(this.#options.engine, window, tenantId, this.#options.limits.sumsMax);
   }
 
   /** Waits until no commit is under way. @throws what the first failed commit was refused with */

@@ -14,8 +14,11 @@ const STEPS_MAX = 500;
 const STEP_MS = 200;
 
 export interface RigOptions {
-  readonly log: SimLog;
+  /** The source, or what holds its partitions. */
+  readonly log: Pick<SimLog, 'connector' | 'sourceTopic' | 'positions' | 'end'>;
   readonly engine?: AggregationEngine;
+  /** In place of `engine`, for a source of several partitions. */
+  readonly createEngine?: () => AggregationEngine;
   readonly limits?: Partial<PipelineLimits>;
   readonly windowMs?: number;
   readonly seed?: number;
@@ -42,6 +45,7 @@ export interface Rig {
 export function startRig({
   log,
   engine = createReferenceEngine(),
+  createEngine = () => engine,
   limits = {},
   windowMs = WINDOW_MS,
   seed = 1,
@@ -59,7 +63,7 @@ export function startRig({
   const finished = runPipeline(
     {
       connector: log.connector,
-      engine,
+      createEngine,
       sourceTopic: log.sourceTopic,
       group: 'ingestor',
       windowMs,

@@ -1,5 +1,5 @@
-// Queries for the sums of the open window. The pipeline answers them between two events, so they never overlap with another
-// call of the engine.
+// Queries for the sums of the open windows, one of each partition. A session answers them between two of its steps, so they
+// never overlap with another call of its engine.
 //
 // Bounds: `QUERIES_MAX` queries wait; an answer holds `LIVE_SUMS_MAX` sums.
 
@@ -30,37 +30,86 @@ export interface LiveWindow {
   readonly isCut: boolean;
 }
 
+/** What a partition answers. */
+export interface LiveAnswer {
+  /** Undefined for a source without partitions. */
+  readonly partition: number | undefined;
+  /** Undefined when none is open. */
+  readonly window: LiveWindow | undefined;
+}
+
+/** A session, to the queries. */
+export interface LiveReader {
+  readonly partition: number | undefined;
+  /** A query waits for `answer`. */
+  wake(): void;
+}
+
 interface Query {
   readonly tenantId: string | undefined;
-  resolve(window: LiveWindow | undefined): void;
+  /** Who has not answered yet. */
+  readonly asked: Set<LiveReader>;
+  readonly answers: LiveAnswer[];
+  resolve(answers: LiveAnswer[]): void;
   reject(error: unknown): void;
 }
 
 export class LiveWindows {
-  readonly #queries: Query[] = [];
+  readonly #queries = new Set<Query>();
+  readonly #readers = new Set<LiveReader>();
 
   /**
-   * Resolves to the open window, or to undefined when none is open. With a `tenantId` it holds only that tenant's sums.
-   * Waits for a session while there is none.
-   * @throws PulsesError OVERLOADED when too many queries wait; what the engine rejects with
+   * Resolves to what each partition of this process answers, in order of their numbers. With a `tenantId` windows hold only
+   * that tenant's sums. Waits for a session while there is none.
+   * @throws PulsesError OVERLOADED when too many queries wait; what an engine rejects with
    */
-  ask(tenantId: string | undefined): Promise<LiveWindow | undefined> {
+  ask(tenantId: string | undefined): Promise<LiveAnswer[]> {
     return new Promise((resolve, reject) => {
-      if (this.#queries.length >= QUERIES_MAX)
+      if (this.#queries.size >= QUERIES_MAX) {
         reject(new PulsesError('OVERLOADED', `the limit of ${QUERIES_MAX} waiting queries is reached`));
-      else this.#queries.push({ tenantId, resolve, reject });
+        return;
+      }
+      this.#queries.add({ tenantId, asked: new Set(this.#readers), answers: [], resolve, reject });
+      for (const reader of this.#readers) reader.wake();
     });
   }
 
-  /** For the pipeline: answers the waiting queries, one after the other. @throws what `read` rejects with */
-  async answer(read: (tenantId: string | undefined) => Promise<LiveWindow | undefined>): Promise<void> {
-    for (let query = this.#queries.shift(); query !== undefined; query = this.#queries.shift()) {
+  /** For a session that begins: from now on it is asked, and so it is if a query waits for any. */
+  join(reader: LiveReader): void {
+    this.#readers.add(reader);
+    for (const query of this.#queries) if (query.asked.size === 0) query.asked.add(reader);
+    reader.wake();
+  }
+
+  /** For a session that ends: queries do without it, or wait for another when it was the only one. */
+  leave(reader: LiveReader): void {
+    this.#readers.delete(reader);
+    for (const query of this.#queries) if (query.asked.delete(reader) && query.answers.length > 0) this.#settle(query);
+  }
+
+  /** For a session: answers the queries that wait for it, one after the other. @throws what `read` rejects with */
+  async answer(
+    reader: LiveReader,
+    read: (tenantId: string | undefined) => Promise<LiveWindow | undefined>,
+  ): Promise<void> {
+    if (this.#queries.size === 0) return;
+    for (const query of this.#queries) {
+      if (!query.asked.has(reader)) continue;
       try {
-        query.resolve(await read(query.tenantId));
+        query.answers.push({ partition: reader.partition, window: await read(query.tenantId) });
       } catch (error) {
+        this.#queries.delete(query);
         query.reject(error);
         throw error;
       }
+      query.asked.delete(reader);
+      this.#settle(query);
     }
+  }
+
+  #settle(query: Query): void {
+    if (query.asked.size > 0) return;
+    this.#queries.delete(query);
+    query.resolve(query.answers.sort((left, right) => (left.partition ?? 0) - (right.partition ?? 0)));
   }
 }

@@ -33,10 +33,16 @@ async function emit(keyCount: number, sumsMax: number): Promise<{ commit: Output
     );
   await sealWindow(engine, window);
   const commits: { commit: OutputCommit; lineCount: number }[] = [];
-  const emission = emitWindow(engine, source, window, { sumsMax, keysPerStep: 30 }, (commit, lineCount) => {
-    commits.push({ commit, lineCount });
-    return Promise.resolve();
-  });
+  const emission = emitWindow(
+    engine,
+    source,
+    window,
+    { sumsMax, keysPerStep: 30, commitBytes: 4 * 1024 * 1024 },
+    (commit, lineCount) => {
+      commits.push({ commit, lineCount });
+      return Promise.resolve();
+    },
+  );
   while ((await emission.next()).done !== true);
   return commits;
 }

@@ -16,6 +16,8 @@ import { WINDOWED, windowedPosition } from '../stored-positions';
 /** A commit is sent above this size even with fewer than `sumsMax` keys, since a key may be kilobytes long. */
 const BYTES_A_COMMIT_MAX = 4 * 1024 * 1024;
 
+export type EmissionLimits = Pick<PipelineLimits, 'sumsMax' | 'keysPerStep' | 'commitBytes'>;
+
 /** Yields after each step whether the next one begins with a commit. */
 export type WindowEmission = AsyncGenerator<boolean, void>;
 
@@ -40,7 +42,7 @@ export async function* emitWindow(
   engine: AggregationEngine,
   source: SourceIdentity,
   window: OpenWindow,
-  { sumsMax, keysPerStep }: Pick<PipelineLimits, 'sumsMax' | 'keysPerStep'>,
+  { sumsMax, keysPerStep, commitBytes }: EmissionLimits,
   send: (commit: OutputCommit, lineCount: number, isLast: boolean) => Promise<void>,
 ): WindowEmission {
   const keyCount = window.keys.size;
@@ -49,16 +51,14 @@ export async function* emitWindow(
   const lines = createAggregatedLines({ source, windowStartMs, windowMs, fromOffset, toOffset: nextOffset - 1 }, keys);
   const lineBytesMax = lines.overheadBytes + KEY_FIELDS_BYTES_MAX;
   const linesMax = Math.min(sumsMax, keyCount - window.emittedKeys);
-  const stage = new LineStage(
-    createLineMemory(Math.min(linesMax * lineBytesMax, BYTES_A_COMMIT_MAX + lineBytesMax)),
-    groupLines,
-  );
+  const bytesMax = Math.min(BYTES_A_COMMIT_MAX, commitBytes);
+  const stage = new LineStage(createLineMemory(Math.min(linesMax * lineBytesMax, bytesMax + lineBytesMax)), groupLines);
 
   /** Takes keys from `fromId` on, up to `toIdMax` or until the commit is long enough; answers the next id. */
   const gather = async (fromId: number, toIdMax: number): Promise<number> => {
     const { limbs, counts, firstSeenMs, lastSeenMs } = await engine.sums(windowStartMs, fromId, toIdMax);
     let id = fromId;
-    for (; id < toIdMax && stage.usedBytes < BYTES_A_COMMIT_MAX; id += 1) {
+    for (; id < toIdMax && stage.usedBytes < bytesMax; id += 1) {
       const row = id - fromId;
       const end = lines.write(
         stage.memory.bytes,
@@ -80,7 +80,7 @@ export async function* emitWindow(
   do {
     const fromId = nextId;
     const toIdMax = Math.min(keyCount, fromId + sumsMax);
-    const isWanted = (): boolean => nextId < toIdMax && stage.usedBytes < BYTES_A_COMMIT_MAX;
+    const isWanted = (): boolean => nextId < toIdMax && stage.usedBytes < bytesMax;
     while (isWanted()) {
       nextId = await gather(nextId, Math.min(toIdMax, nextId + keysPerStep));
       yield !isWanted();

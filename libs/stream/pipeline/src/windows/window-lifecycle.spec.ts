@@ -29,9 +29,10 @@ async function start(keys = 3) {
   const lifecycle = new WindowLifecycle(window, {
     engine,
     source: SOURCE,
-    limits: { sumsMax: 2, keysPerStep: 1 },
+    limits: { sumsMax: 2, keysPerStep: 1, commitBytes: 4 * 1024 * 1024 },
     flow,
     aggregated: (count) => (aggregated += count),
+    stored: () => undefined,
   });
   return { engine, lifecycle, commits, flow, aggregated: () => aggregated };
 }

@@ -15,8 +15,7 @@ import type { SourceIdentity } from '@pulses/connector-api';
 import { failpoint } from '@pulses/shared-failpoints';
 import type { CommitFlow } from '../commits/commit-flow';
 import type { OpenWindow } from './open-window';
-import type { PipelineLimits } from '../options';
-import { emitWindow, sealWindow, type WindowEmission } from './window-emitter';
+import { emitWindow, sealWindow, type EmissionLimits, type WindowEmission } from './window-emitter';
 
 export type WindowState =
   | { readonly kind: 'open' }
@@ -45,10 +44,12 @@ export const WINDOW_TRANSITIONS: Readonly<Record<WindowState['kind'], readonly W
 export interface WindowSession {
   readonly engine: AggregationEngine;
   readonly source: SourceIdentity;
-  readonly limits: Pick<PipelineLimits, 'sumsMax' | 'keysPerStep'>;
+  readonly limits: EmissionLimits;
   readonly flow: CommitFlow;
   /** Some sums are stored. */
   aggregated(count: number): void;
+  /** All sums of a window are stored. */
+  stored(): void;
 }
 
 /** Calls never overlap. */
@@ -101,13 +102,15 @@ export class WindowLifecycle {
   }
 
   #startEmission(): WindowEmission {
-    const { engine, source, limits, flow, aggregated } = this.#session;
+    const { engine, source, limits, flow, aggregated, stored } = this.#session;
     return emitWindow(engine, source, this.window, limits, (commit, lineCount, isLast) => {
       if (isLast) this.#become({ kind: 'sent' });
       return flow.send(commit, (isStored) => {
         if (!isStored) return;
         aggregated(lineCount);
-        if (isLast) this.#become({ kind: 'stored' });
+        if (!isLast) return;
+        this.#become({ kind: 'stored' });
+        stored();
       });
     });
   }

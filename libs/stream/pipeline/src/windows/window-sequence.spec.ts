@@ -40,9 +40,10 @@ async function start(stored = NOTHING_STORED) {
     session: {
       engine,
       source: SOURCE,
-      limits: { sumsMax: 1, keysPerStep: 1 },
+      limits: { sumsMax: 1, keysPerStep: 1, commitBytes: 4 * 1024 * 1024 },
       flow,
       aggregated: () => undefined,
+      stored: () => undefined,
     },
     stored,
     windowMs: WINDOW_MS,
