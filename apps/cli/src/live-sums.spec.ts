@@ -4,6 +4,23 @@ import { readLiveSums } from './live-sums';
 const SUM = { tenant_id: 't', product_sku: 's', use_unit: 'u', total_amount: '1.5', pulse_count: 2 };
 
 describe('the sums of the open window', () => {
+  it('are those of every partition, where the source has some', async () => {
+    answer({
+      partitions: [
+        { partition: 0, sums: [SUM] },
+        { partition: 3, cut: false, sums: [SUM, SUM] },
+      ],
+    });
+    expect(await readLiveSums('h:1', undefined)).toHaveLength(3);
+    answer({
+      partitions: [
+        { partition: 0, sums: [SUM] },
+        { partition: 3, cut: true, sums: [SUM] },
+      ],
+    });
+    await expect(readLiveSums('h:1', undefined)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+
   const answer = (body: object, status = 200) =>
     jest.spyOn(globalThis, 'fetch').mockResolvedValue(Response.json(body, { status }));
 

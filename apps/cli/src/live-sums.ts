@@ -1,4 +1,4 @@
-// The sums of the open window, read from the ingestor over HTTP.
+// The sums of the open windows, read from the ingestor over HTTP: of one, or of each partition's.
 
 import { PulsesError } from '@pulses/shared-errors';
 import { z } from 'zod';
@@ -6,7 +6,7 @@ import { z } from 'zod';
 const TIMEOUT_MS = 10_000;
 const TOTAL = /^-?\d+(\.\d+)?$/;
 
-const answerSchema = z.object({
+const windowSchema = z.object({
   cut: z.boolean().optional(),
   sums: z.array(
     z.object({
@@ -19,6 +19,9 @@ const answerSchema = z.object({
   ),
 });
 
+/** Of a source with partitions, or of one without. */
+const answerSchema = z.union([z.object({ partitions: z.array(windowSchema) }), windowSchema]);
+
 /** One key's sum so far. */
 export interface LiveSum {
   readonly tenantId: string;
@@ -30,6 +33,8 @@ export interface LiveSum {
 }
 
 /**
+ * Answers the sums of every open window. A key that several partitions have comes once for each.
+ *
  * @param address host and port of the ingestor's HTTP
  * @param token shown to the ingestor
  * @throws PulsesError CONNECTION_LOST when there is no answer, or the ingestor has no open window; CONFIG_INVALID when there
@@ -68,8 +73,9 @@ export async function readLiveSums(address: string, tenant: string | undefined, 
       'PROTOCOL_VIOLATION',
       `http://${address} does not answer like an ingestor (status ${response.status})`,
     );
-  const { cut = false, sums } = answer.data;
-  if (cut)
+  const windows = 'partitions' in answer.data ? answer.data.partitions : [answer.data];
+  const sums = windows.flatMap((window) => window.sums);
+  if (windows.some(({ cut }) => cut))
     throw new PulsesError(
       'CONFIG_INVALID',
       `--live: the open window has more than ${sums.length} sums${tenant === undefined ? '' : ' of the tenant'}, ` +
