@@ -5,7 +5,7 @@ import { createSimFileSystem } from '@pulses/testing-sim';
 import { SILENT_LOGGER, type OpenMode } from '@pulses/shared-ports';
 import { lines, publish, readMessages } from './testing/log-fixture';
 import { fill, filesIn, machine, opened, SMALL_OPTIONS, text } from './testing/small-log';
-import { DIRECTORY, settled } from './testing/torture-run';
+import { DIRECTORY, settled, type Machine } from './testing/torture-run';
 
 describe('a full segment', () => {
   it('becomes a run for each kind of topics, and is given up once two checkpoints know them', async () => {
@@ -46,6 +46,33 @@ describe('a full segment', () => {
       a.pop();
       await settled(after, again.close());
     }
+  });
+
+  it('keeps the checkpoint that a start has used until two are newer, not one that it found damaged', async () => {
+    const on = machine();
+    const log = await opened(on);
+    const a = await fill(on, log, 'a', 60);
+    await settled(on, log.close());
+    const checkpoints = (of: Machine): string[] => filesIn(of, 'checkpoints').sort();
+    const damage = (of: Machine, name: string): void => {
+      const path = `${DIRECTORY}/checkpoints/${name}`;
+      of.fileSystem.replaceBytes(path, of.fileSystem.bytesOf(path).fill(0, 40, 48));
+    };
+    const [older = '', newest = ''] = checkpoints(on);
+    damage(on, newest);
+    const after = machine(on.fileSystem.fork());
+    const again = await opened(after);
+    for (let passes = 0; checkpoints(after).every((name) => name <= newest); passes += 1) {
+      expect(passes).toBeLessThan(100);
+      a.push(...(await fill(after, again, 'a', 1)));
+    }
+    expect(checkpoints(after)).toEqual([older, expect.not.stringContaining(newest)]);
+    await settled(after, again.close());
+    damage(after, checkpoints(after).at(-1) ?? '');
+    const last = machine(after.fileSystem.fork());
+    const third = await opened(last);
+    expect(await readMessages(third, 'a')).toEqual(a);
+    await settled(last, third.close());
   });
 
   it('that is used again holds no torn frame after a clean stop', async () => {

@@ -48,15 +48,20 @@ export async function loadCheckpoint(
   throw corrupt(dataDirectory, `${directory}/${checkpointName(newest)}`, 0, 'no checkpoint is valid');
 }
 
-/** Writes the checkpoint, durably, and removes those beyond two generations. Resolves to the LSNs that stay, newest first. */
+/**
+ * Writes the checkpoint, durably, and removes all but the newest two valid ones. Resolves to the LSNs of these, newest first.
+ * @param isValid whether a checkpoint of before was read and found valid
+ */
 export async function storeCheckpoint(
   fileSystem: FileSystem,
   directory: string,
   lsn: number,
   bytes: Uint8Array,
+  isValid: (lsn: number) => boolean = () => true,
 ): Promise<number[]> {
   await replaceFile(fileSystem, directory, checkpointName(lsn), [bytes]);
   const lsns = await listCheckpoints(fileSystem, directory);
-  for (const old of lsns.slice(GENERATIONS_KEPT)) await fileSystem.remove(`${directory}/${checkpointName(old)}`);
-  return lsns.slice(0, GENERATIONS_KEPT);
+  const kept = lsns.filter((known) => known === lsn || isValid(known)).slice(0, GENERATIONS_KEPT);
+  for (const old of lsns) if (!kept.includes(old)) await fileSystem.remove(`${directory}/${checkpointName(old)}`);
+  return kept;
 }

@@ -3,8 +3,8 @@
 // A start needs the frames after the `sealedLsn` of its checkpoint. The newest checkpoint can turn out damaged, so a
 // segment goes once both generations know its runs.
 //
-// Guarantees: a checkpoint holds durable frames alone; segments go oldest first. A generation of before the start whose
-// content is not known keeps every segment.
+// Guarantees: a checkpoint holds durable frames alone; segments go oldest first. A generation of before that a start found
+// damaged, or did not read, takes no valid one's place.
 
 import { freeMemory } from '@pulses/broker-wire';
 import { failpoint } from '@pulses/shared-failpoints';
@@ -59,14 +59,13 @@ export class Checkpointer {
       const checkpoint = { identity: journal.identity, state, frameCrc: journal.crc };
       return { lsn: state.lsn, sealedLsn: state.sealedLsn, bytes: encodeCheckpoint(checkpoint) };
     });
-    const kept = await storeCheckpoint(fileSystem, directories.checkpoints, lsn, bytes);
+    const isValid = (known: number): boolean => this.#sealedLsns.has(known);
+    const kept = await storeCheckpoint(fileSystem, directories.checkpoints, lsn, bytes, isValid);
     freeMemory(bytes.buffer);
     failpoint('checkpoint.after-store');
     this.#sealedLsns.set(lsn, sealedLsn);
     for (const known of this.#sealedLsns.keys()) if (!kept.includes(known)) this.#sealedLsns.delete(known);
-    const [newest, older] = kept;
-    if (newest === undefined || older === undefined) return;
-    await this.#retire(Math.min(this.#sealedLsns.get(newest) ?? 0, this.#sealedLsns.get(older) ?? 0));
+    if (kept.length > 1) await this.#retire(Math.min(...this.#sealedLsns.values()));
   }
 
   async #retire(sealedLsn: number): Promise<void> {

@@ -11,7 +11,6 @@
 // Guarantees: a segment that is given up is never read as one again, wherever a crash falls. Bounds: two spares.
 
 import type { FileHandle, FileSystem } from '@pulses/shared-ports';
-import { isMissing } from '../disk/disk-errors';
 import { createOrReset, writeAll } from '../disk/full-io';
 import { TEMPORARY_SUFFIX } from '../disk/replaced-file';
 import { SEGMENT_HEADER_BYTES, SEGMENT_MAGIC } from './segment-header';
@@ -60,12 +59,11 @@ export class SpareSegments {
     this.#lengthBytes = lengthBytes;
   }
 
-  /** Takes over the spares of before. @throws the port's error */
+  /** Takes over the spares of before, also short ones: they grow when they are used. @throws the port's error */
   async adopt(): Promise<void> {
-    for (const path of await this.#stored()) {
-      if (this.#spares.length < SPARES_MAX && (await this.#isFilled(path))) this.#spares.push(path);
-      else await this.#fileSystem.remove(path);
-    }
+    const stored = await this.#stored();
+    this.#spares = stored.slice(0, SPARES_MAX);
+    for (const path of stored.slice(SPARES_MAX)) await this.#fileSystem.remove(path);
   }
 
   /** Removes the spares of before: none is used. @throws the port's error */
@@ -127,20 +125,6 @@ export class SpareSegments {
     } while (taken.has(spare));
     await this.#fileSystem.rename(path, `${this.#directory}/${spare}`);
     this.#spares.push(`${this.#directory}/${spare}`);
-  }
-
-  async #isFilled(path: string): Promise<boolean> {
-    try {
-      const file = await this.#fileSystem.open(path, 'read');
-      try {
-        return (await file.size()) >= this.#lengthBytes;
-      } finally {
-        await file.close();
-      }
-    } catch (error) {
-      if (isMissing(error)) return false;
-      throw error;
-    }
   }
 }
 
