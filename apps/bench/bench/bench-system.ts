@@ -31,6 +31,8 @@ export interface BenchSystem {
   publish(pool: PulsePool, batches: number): Promise<void>;
   /** A value of the ingestor's metrics; NaN when it has no such metric. */
   metric(name: string): Promise<number>;
+  /** The same of the broker. */
+  brokerMetric(name: string): Promise<number>;
   /** Resolves once the grouped lines of this number of pulses are stored. It asks the broker, not the ingestor. */
   untilGrouped(pulses: number): Promise<void>;
   /** Resolves once this number of pulses is in stored window sums. */
@@ -87,7 +89,8 @@ function benchOf(system: System, link: BrokerLink): BenchSystem {
   const metricIn = (text: string, name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
   const metrics = () => metricsAt(system.ingestorHttpPort);
   const metric = async (name: string) => metricIn(await metrics(), name);
-  const unsealedBytes = async () => metricIn(await metricsAt(system.brokerHttpPort), 'pulses_unsealed_bytes');
+  const brokerMetric = async (name: string) => metricIn(await metricsAt(system.brokerHttpPort), name);
+  const unsealedBytes = () => brokerMetric('pulses_unsealed_bytes');
   const position = (name: 'grouped' | 'windowed') => link.position(GROUP, SOURCE_TOPIC, name);
   const untilClosed = (pulses: number) => until(async () => (await position('windowed')) >= pulses);
   const groupedLines = async () => {
@@ -114,6 +117,7 @@ function benchOf(system: System, link: BrokerLink): BenchSystem {
       await Promise.all(Array.from({ length: BATCHES_IN_FLIGHT }, producer));
     },
     metric,
+    brokerMetric,
     untilGrouped: (pulses) => until(async () => (await position('grouped')) >= pulses),
     untilClosed,
     untilSealed: () => until(async () => (await unsealedBytes()) === 0),

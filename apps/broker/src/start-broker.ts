@@ -6,7 +6,7 @@ import { createBrokerServer, type ServerObserver } from '@pulses/broker-server';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeFileSystem, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
 import { TOPIC_KINDS, topicKindNumber } from '@pulses/shared-pulse-model';
-import type { Logger, TlsServerOptions } from '@pulses/shared-ports';
+import type { FileSystem, Logger, TlsServerOptions } from '@pulses/shared-ports';
 import {
   createMetrics,
   startHttpServer,
@@ -21,6 +21,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
+import { countedWrites } from './counted-writes';
 import { checkRetentionBytes, retentionIntervalMs, segmentAgeMs } from './retention-setting';
 import type { brokerSettings } from './settings';
 import { freeBytesOf, StorageWatch } from './storage-watch';
@@ -62,6 +63,13 @@ export async function startBroker(
     'Log lines that could not be written.',
     host.logLinesDropped,
   );
+  const written = metrics.counter(
+    'pulses_disk_written_bytes_total',
+    'Bytes written to files of the data directory, in blocks of 4 KiB.',
+  );
+  const fileSystem = countedWrites(nodeFileSystem, (bytes) => {
+    written.inc(bytes);
+  });
   const storage = new StorageWatch({
     clock: nodeClock,
     freeBytes: () => freeBytesOf(settings.dataDir),
@@ -83,7 +91,7 @@ export async function startBroker(
   let log: SegmentLog | undefined;
   let files: ReadableFiles | undefined;
   try {
-    log = await openLog(settings, logger, metrics, storage).catch((error: unknown) => {
+    log = await openLog(settings, logger, metrics, storage, fileSystem).catch((error: unknown) => {
       throw asSettingError(error, settings.dataDir);
     });
     const opened = log;
@@ -131,7 +139,7 @@ export async function startBroker(
       throw failure.error;
     }
     readiness = { ready: true };
-    files = readableFilesOf(settings, opened, logger);
+    files = readableFilesOf(settings, opened, logger, fileSystem);
     files?.start();
     warnOfClock(opened.clockMs() - nodeClock.nowMs(), logger);
     logger.info(
@@ -163,12 +171,17 @@ export async function startBroker(
 }
 
 /** Undefined when none are kept. */
-function readableFilesOf(settings: BrokerSettings, log: SegmentLog, logger: Logger): ReadableFiles | undefined {
+function readableFilesOf(
+  settings: BrokerSettings,
+  log: SegmentLog,
+  logger: Logger,
+  fileSystem: FileSystem,
+): ReadableFiles | undefined {
   const { readableFiles, dataDir } = settings;
   if (readableFiles === 'off') return undefined;
   return new ReadableFiles({
     log,
-    fileSystem: nodeFileSystem,
+    fileSystem,
     clock: nodeClock,
     logger,
     directory: join(dataDir, 'topics'),
@@ -244,6 +257,7 @@ function openLog(
   logger: Logger,
   metrics: Metrics,
   storage: StorageWatch,
+  fileSystem: FileSystem,
 ): Promise<SegmentLog> {
   const appended = metrics.labelledCounter(
     'pulses_appended_total',
@@ -262,7 +276,7 @@ function openLog(
     'Duration of making one group of commits durable.',
   );
   return openSegmentLog({
-    fileSystem: nodeFileSystem,
+    fileSystem,
     clock: nodeClock,
     random: nodeRandom,
     directory: settings.dataDir,
