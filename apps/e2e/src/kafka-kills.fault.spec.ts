@@ -25,7 +25,13 @@ describe('on a real Kafka', () => {
   let system: KafkaSystem;
 
   beforeEach(async () => {
-    kafka = await startKafka({ properties: { ...SESSION, 'group.consumer.heartbeat.interval.ms': '1000' } });
+    kafka = await startKafka({
+      properties: {
+        ...SESSION,
+        'group.consumer.heartbeat.interval.ms': '1000',
+        'group.consumer.min.heartbeat.interval.ms': '1000',
+      },
+    });
   });
   afterEach(async () => {
     await stopAll();
