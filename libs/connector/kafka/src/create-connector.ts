@@ -4,17 +4,11 @@ import type { Connector, ConnectorContext } from '@pulses/connector-api';
 import { nodeRandom } from '@pulses/shared-node-platform';
 import { createJoinGroup } from './group/join-group';
 import { KafkaConnector } from './kafka-connector';
-import { BrokerCluster } from './protocol/broker-cluster';
-import { createDial } from './security/dial';
-import { securityOf } from './security/security';
-import { SecuritySource } from './security/security-source';
-import { brokersText, topicsOf, type KafkaSettings } from './settings';
+import { kafkaPartsOf } from './kafka-parts';
+import { topicsOf, type KafkaSettings } from './settings';
 import { StartGate } from './start-gate';
 import { prepareTopics } from './topics/prepare-topics';
 
-const CONNECT_MS_MAX = 5_000;
-/** Longer than a join of a group waits for its members. */
-const REQUEST_MS_MAX = 30_000;
 /** A crashed member is replaced after it. Brokers allow 6 s by default; in between two heartbeats may be lost. */
 const SESSION_MS = 6_000;
 
@@ -26,37 +20,14 @@ const SESSION_MS = 6_000;
 export async function createKafkaConnector(
   settings: KafkaSettings,
   { clock, clientName, member }: ConnectorContext,
-  reread: () => KafkaSettings = () => settings,
+  reread?: () => KafkaSettings,
 ): Promise<Connector> {
-  const security = new SecuritySource(await securityOf(settings), () => securityOf(reread()));
-  const asker = { brokers: brokersText(settings), user: settings.kafkaUsername };
-  const shape = {
-    partitions: settings.kafkaPartitions,
-    replication: settings.kafkaReplication,
-    retentionMs: settings.kafkaRetention,
-  };
+  const { createCluster, preparing } = await kafkaPartsOf(settings, { clock, clientName }, reread);
   const connector = new KafkaConnector({
-    createCluster: () =>
-      new BrokerCluster({
-        bootstrap: settings.kafkaBrokers,
-        asker,
-        clock,
-        random: nodeRandom,
-        dial: createDial({
-          security,
-          clientId: clientName,
-          connectTimeoutMs: CONNECT_MS_MAX,
-          requestTimeoutMs: REQUEST_MS_MAX,
-        }),
-      }),
+    createCluster,
     joinGroup: createJoinGroup(settings.kafkaGroupProtocol),
     prepareTopics: (cluster, sourceTopic, signal) =>
-      prepareTopics(
-        cluster,
-        topicsOf(sourceTopic, settings),
-        { clock, asker, creates: settings.kafkaCreateTopics, shape },
-        signal,
-      ),
+      prepareTopics(cluster, topicsOf(sourceTopic, settings), preparing, signal),
     clock,
     heartbeatClock: clock,
     random: nodeRandom,

@@ -3,7 +3,6 @@
 // Guarantees: see KafkaSession. A session is opened on a partition that the group has given to this process. The partition's
 // transactional id is taken over first, so every commit of earlier members is decided when the positions are read.
 
-import { hash } from 'node:crypto';
 import type { Connector, OpenSessionOptions, Session } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
@@ -16,7 +15,8 @@ import type { KafkaTopic } from './protocol/topic-metadata';
 import type { Compression } from './records/compression';
 import { GroupPartitions } from './session/group-partitions';
 import { KafkaSession } from './session/kafka-session';
-import { checkOwner, transactionalIdOf } from './session/ownership-claim';
+import { checkOwner, leftPosition, transactionalIdOf } from './session/ownership-claim';
+import { incarnationOf } from './source/incarnation';
 import { decodePosition, type StoredPosition } from './source/stored-position';
 import type { ReadyTopics } from './topics/prepare-topics';
 import { KafkaTransactionRequests } from './transaction/kafka-transaction-requests';
@@ -198,7 +198,9 @@ export class KafkaConnector implements Connector {
     const cluster = this.#cluster!; // joined
     const where = `the position of ${group} on ${topic.name}/${partition}`;
     const offsets = await cluster.toCoordinator('group', group, fetchOffsets(group, topic.name, [partition]));
-    const stored = decodePosition(offsets.get(partition), incarnation, where);
+    const stored =
+      decodePosition(offsets.get(partition), incarnation, where) ??
+      (await leftPosition(cluster, topic.name, partition, incarnation));
     const [startOffset, endOffset] = await Promise.all(
       (['earliest', 'committed end'] as const).map((kind) =>
         cluster.toLeader(topic.name, partition, listOffset(topic.name, partition, kind)),
@@ -226,9 +228,4 @@ export class KafkaConnector implements Connector {
 
 function keyOf({ group, sourceTopic }: Work): string {
   return JSON.stringify([group, sourceTopic]);
-}
-
-/** Two partitions share no incarnation, and neither do two topics of one name. */
-function incarnationOf(topicId: string, partition: number): string {
-  return hash('sha256', `${topicId} ${partition}`, 'hex').slice(0, 32);
 }

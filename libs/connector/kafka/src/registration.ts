@@ -1,6 +1,6 @@
 // The Kafka connector as the registry knows it. The client library is loaded only when the connector is used.
 
-import type { ConnectorContext, ConnectorParts } from '@pulses/connector-api';
+import type { ConnectorContext, ConnectorParts, ConnectorTools, ToolsContext } from '@pulses/connector-api';
 import { brokersText, kafkaSettings, type KafkaSettings } from './settings';
 
 export const kafkaConnector = {
@@ -13,5 +13,14 @@ export const kafkaConnector = {
   ): Promise<ConnectorParts> {
     const { createKafkaConnector } = await import('./create-connector');
     return { connector: await createKafkaConnector(settings, context, reread), peer: brokersText(settings) };
+  },
+  /** As `open`. */
+  async openTools(
+    settings: KafkaSettings,
+    context: ToolsContext,
+    reread?: () => KafkaSettings,
+  ): Promise<ConnectorTools> {
+    const { createKafkaTools } = await import('./tools/create-tools');
+    return await createKafkaTools(settings, context, reread);
   },
 };

@@ -56,6 +56,13 @@ export class BrokerCluster implements Cluster {
     return this.#request(route, ask, options, known.length);
   }
 
+  async toEvery<Answer>(ask: Ask<Answer>, options?: RequestOptions): Promise<readonly Answer[]> {
+    const { brokers } = await this.#refresh(undefined, options);
+    return await Promise.all(
+      [...brokers.values()].map((address) => this.#request(() => Promise.resolve(address), ask, options)),
+    );
+  }
+
   toController<Answer>(ask: Ask<Answer>, options?: RequestOptions): Promise<Answer> {
     const route = async (isAgain: boolean) => {
       if (isAgain || this.#controller < 0) await this.#refresh(undefined, ONCE);

@@ -36,6 +36,8 @@ export interface RequestOptions {
 export interface Cluster {
   /** Asks any broker. */
   toAny<Answer>(ask: Ask<Answer>, options?: RequestOptions): Promise<Answer>;
+  /** Asks every broker of the cluster; answers in no order. */
+  toEvery<Answer>(ask: Ask<Answer>, options?: RequestOptions): Promise<readonly Answer[]>;
   /** Asks the controller: what creates topics. */
   toController<Answer>(ask: Ask<Answer>, options?: RequestOptions): Promise<Answer>;
   toLeader<Answer>(topic: string, partition: number, ask: Ask<Answer>, options?: RequestOptions): Promise<Answer>;

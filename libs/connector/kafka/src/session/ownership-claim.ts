@@ -8,20 +8,23 @@
 // Guarantees: a group that finds the claim of another is refused before it writes anything. Kafka forgets offsets of a group
 // without members after `offsets.retention.minutes`; the claim is stored again each `CLAIM_MS`.
 
-import { PulsesError } from '@pulses/shared-errors';
+import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { z } from 'zod';
 import type { Cluster } from '../protocol/cluster';
 import { fetchOffsets } from '../protocol/offset-requests';
 import type { OffsetsOfGroup } from '../protocol/transaction-requests';
+import { decodePosition, type StoredPosition } from '../source/stored-position';
 
 /** How often a session stores its claim again. */
 export const CLAIM_MS = 60 * 60 * 1_000;
 
+const OWNER_PREFIX = 'pulses.owner.';
+
 const claimSchema = z.strictObject({ pulses: z.literal(1), source: z.string(), group: z.string() });
 
 /** The group whose offsets are the claims on a source. */
-function ownerGroup(sourceTopic: string): string {
-  return `pulses.owner.${sourceTopic}`;
+export function ownerGroup(sourceTopic: string): string {
+  return `${OWNER_PREFIX}${sourceTopic}`;
 }
 
 /** The transactional id of a source partition: one for all groups and members, so that the newest alone can commit. */
@@ -45,13 +48,45 @@ export async function checkOwner(
   const ask = fetchOffsets(owner, topic.name, [...topic.partitions.keys()]);
   const claims = await cluster.toCoordinator('group', owner, ask);
   for (const { metadata } of claims.values()) {
-    const claim = claimSchema.safeParse(jsonOf(metadata));
-    if (!claim.success || claim.data.source !== topic.topicId || claim.data.group === group) continue;
+    const claimer = claimedBy(metadata, topic.topicId);
+    if (claimer === undefined || claimer === group) continue;
     throw new PulsesError(
       'CONFIG_INVALID',
-      `--group: '${group}' is not valid: the group '${claim.data.group}' publishes the outputs of ${topic.name}; ` +
-        `allowed: ${claim.data.group}, or another one after 'pulses groups delete ${claim.data.group}'`,
+      `--group: '${group}' is not valid: the group '${claimer}' publishes the outputs of ${topic.name}; ` +
+        `allowed: ${claimer}, or another one after 'pulses groups delete ${claimer}'`,
     );
+  }
+}
+
+/** The source whose claims a group of this name holds; undefined for any other group. */
+export function claimedSource(group: string): string | undefined {
+  return group.startsWith(OWNER_PREFIX) ? group.slice(OWNER_PREFIX.length) : undefined;
+}
+
+/** The group that a claim names; undefined when it is none, or one on a topic that was deleted since. */
+export function claimedBy(metadata: string, topicId: string): string | undefined {
+  const claim = claimSchema.safeParse(jsonOf(metadata));
+  return claim.success && claim.data.source === topicId ? claim.data.group : undefined;
+}
+
+/**
+ * The position that `pulses groups delete` has left in place of a claim, for the next group that publishes the outputs. Its
+ * first commit replaces it by a claim, together with a position of its own.
+ */
+export async function leftPosition(
+  cluster: Cluster,
+  topic: string,
+  partition: number,
+  incarnation: string,
+): Promise<StoredPosition | undefined> {
+  const owner = ownerGroup(topic);
+  const left = await cluster.toCoordinator('group', owner, fetchOffsets(owner, topic, [partition]));
+  try {
+    return decodePosition(left.get(partition), incarnation, owner);
+  } catch (error) {
+    // A claim.
+    if (isPulsesError(error, 'LOG_UNSUITABLE')) return undefined;
+    throw error;
   }
 }
 

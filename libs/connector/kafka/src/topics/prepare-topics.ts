@@ -77,6 +77,23 @@ export async function prepareTopics(
   };
 }
 
+/** A topic to publish to, made where that is asked for. @throws as `prepareTopics`, but for settings that do not fit */
+export async function prepareTopic(
+  cluster: Cluster,
+  name: string,
+  options: PrepareOptions,
+  signal: AbortSignal,
+): Promise<KafkaTopic> {
+  const plans = [{ name, isSource: false }];
+  let described = await describe(cluster, plans, options, signal);
+  if (described.size === 0) {
+    if (!options.creates) throw notThere([name], options);
+    await create(cluster, [name], options, signal);
+    described = await untilThere(cluster, plans, options, signal);
+  }
+  return described.get(name)!.topic; // it is there
+}
+
 /** The topics that exist, with a leader for each partition. */
 async function describe(
   cluster: Cluster,
