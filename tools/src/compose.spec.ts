@@ -23,7 +23,8 @@ const base = parse(read('docker/compose.yaml'), { merge: true }) as Compose;
 const staging = parse(read('docker/compose.staging.yaml'), { merge: true }) as Compose;
 const monitoring = parse(read('docker/compose.monitoring.yaml'), { merge: true }) as Compose;
 const kafka = parse(read('docker/compose.kafka.yaml'), { merge: true }) as Compose;
-const FILES = { base, staging, monitoring, kafka };
+const nats = parse(read('docker/compose.nats.yaml'), { merge: true }) as Compose;
+const FILES = { base, staging, monitoring, kafka, nats };
 /** The services as they are declared, without what another file adds to them. */
 const declared = Object.values(FILES).flatMap(({ services }) =>
   Object.entries(services).filter(([, { build, image }]) => build !== undefined || image !== undefined),
@@ -37,6 +38,7 @@ describe('the containers', () => {
     ['docker/compose.staging.yaml', staging],
     ['docker/compose.monitoring.yaml', monitoring],
     ['docker/compose.kafka.yaml', kafka],
+    ['docker/compose.nats.yaml', nats],
   ])('%s follows the Compose schema', (_path, compose) => {
     const schema = JSON.parse(read('node_modules/dclint/schemas/compose.schema.json')) as { $schema: string };
     // It names draft 7 by an https address, which Ajv knows under http.
@@ -46,7 +48,9 @@ describe('the containers', () => {
   });
 
   it('are built from stages that exist', () => {
-    const built = [base, kafka].flatMap(({ services }) => Object.values(services).flatMap(({ build }) => build ?? []));
+    const built = [base, kafka, nats].flatMap(({ services }) =>
+      Object.values(services).flatMap(({ build }) => build ?? []),
+    );
     for (const { target } of built) expect(stages).toContain(target);
   });
 
