@@ -62,7 +62,7 @@ export function groupLagsByIncarnation(positions: readonly PositionLag[]): Map<s
 /** An empty topic continues at its first offset: none is before it that could be read. */
 export function topicRow(info: PartitionInfo, lags: ReadonlyMap<string, number>): Row {
   const { topic, partition, incarnation, startOffset, nextOffset, bytes } = info;
-  const messages = nextOffset - startOffset;
+  const messages = info.messages ?? nextOffset - startOffset;
   const last = messages === 0 ? null : nextOffset - 1;
   const [firstTime, lastTime] = [timeText(info.firstTimestampMs), timeText(info.lastTimestampMs)];
   return {

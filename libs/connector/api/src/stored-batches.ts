@@ -18,6 +18,8 @@ export interface PartitionInfo extends Partition {
   readonly startOffset: number;
   /** The offset that the next message gets. */
   readonly nextOffset: number;
+  /** Messages kept, on a system where the offsets do not tell. */
+  readonly messages?: number | undefined;
   /** Bytes kept; undefined when the system does not tell. */
   readonly bytes?: number | undefined;
   /** The log's times of the first and the last message; 0 when there is none, undefined when the system does not tell. */

@@ -15,7 +15,7 @@ import { checkSource, groupSubjects } from './names';
 import { NatsSession } from './nats-session';
 import { checkTicks, readLimits } from './server-limits';
 import { SourceClock } from './source-clock';
-import { incarnationOf, provideOutputs, provideSource } from './streams';
+import { incarnationOf, provideOutputs, provideSource, startOffsetOf } from './streams';
 
 export interface NatsConnectorOptions {
   /** Opens a connection; one for each session. */
@@ -117,7 +117,7 @@ export class NatsConnector implements Connector {
     const limits = await readLimits(connection, subjects, config);
     await checkTicks(connection, sourceTopic);
     const incarnation = incarnationOf(source);
-    const startOffset = Math.max(1, source.state.first_seq);
+    const startOffset = startOffsetOf(source.state.first_seq);
     const log = await becomeActive({
       connection,
       manager,
@@ -184,7 +184,7 @@ function checkPositions(
   positions: Readonly<Record<string, { offset: number }>>,
 ): void {
   for (const [position, { offset }] of Object.entries(positions))
-    if (offset < Math.min(first, last + 1) || offset > last + 1)
+    if (offset < Math.min(startOffsetOf(first), last + 1) || offset > last + 1)
       throw new PulsesError(
         'OFFSET_OUT_OF_RANGE',
         `the position ${position} is at ${offset}: the stream ${name} holds the messages ${first} to ${last}`,

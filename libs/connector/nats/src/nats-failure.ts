@@ -15,6 +15,7 @@ export const SERVER_ERROR = {
   batchIncomplete: 10_176,
   batchTooLarge: 10_199,
   tooManyBatches: 10_210,
+  duplicateId: 10_201,
 } as const;
 
 const CODES: Readonly<Record<number, ErrorCode>> = {

@@ -25,7 +25,7 @@ import { outputMessages } from './output-messages';
 import { positionsOf } from './position-record';
 import type { SourceClock } from './source-clock';
 import { SourceReader } from './source-reader';
-import { incarnationOf } from './streams';
+import { incarnationOf, startOffsetOf } from './streams';
 
 const HEARTBEATS_PER_LEASE = 4;
 const LEAVE_MS_MAX = 2_000;
@@ -81,7 +81,8 @@ export class NatsSession implements Session {
   async sourceHead(): Promise<number> {
     if (this.#failure !== undefined) throw this.#failure;
     try {
-      return (await this.#sourceState()).last_seq + 1;
+      const { last_seq: last } = await this.#sourceState();
+      return last === 0 ? this.startOffset : last + 1;
     } catch (error) {
       throw this.#fail(error);
     }
@@ -171,7 +172,7 @@ export class NatsSession implements Session {
   async #tick(offset?: number): Promise<boolean> {
     const own = headers();
     own.set(TICK_HEADER, '1');
-    if (offset !== undefined) own.set('Nats-Expected-Last-Sequence', String(offset - 1));
+    if (offset !== undefined) own.set('Nats-Expected-Last-Sequence', String(Math.max(0, offset - 1)));
     try {
       const answer = await this.#options.connection.request(this.source.topic, '', {
         headers: own,
@@ -189,7 +190,7 @@ export class NatsSession implements Session {
 
   async #checkGap(fromOffset: number): Promise<void> {
     const { first_seq: first } = await this.#sourceState();
-    if (first <= fromOffset) return;
+    if (startOffsetOf(first) <= fromOffset) return;
     throw new PulsesError(
       'OFFSET_OUT_OF_RANGE',
       `the stream ${this.#options.sourceStream} has dropped messages from ${fromOffset} to ${first - 1}, which were not read yet: ` +

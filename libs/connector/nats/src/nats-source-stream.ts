@@ -148,7 +148,8 @@ export class NatsSourceStream implements SourceStream {
   /** A head that says something new. */
   #newHead(): SourceHead | undefined {
     // Behind the last message others may have been deleted.
-    this.#nextOffset = Math.max(this.#nextOffset, this.#reader.lastStored + 1);
+    const { lastStored } = this.#reader;
+    if (lastStored > 0) this.#nextOffset = Math.max(this.#nextOffset, lastStored + 1);
     const head = { kind: 'head', nextOffset: this.#nextOffset, clockMs: this.#timeMs } as const;
     if (this.#head?.nextOffset === head.nextOffset && this.#head.clockMs === head.clockMs) return undefined;
     this.#head = head;

@@ -5,7 +5,7 @@
 //
 // Guarantees: no message is skipped or read twice: the consumer numbers its deliveries, and the numbers are checked. A
 // consumer that is lost, with its server or its stream, ends the reader.
-// Bounds: PULLS_MAX + 1 pulls of PULL_BYTES. A longer message is pulled alone, up to the server's max_payload.
+// Bounds: three times PULL_BYTES. A longer message is pulled alone, up to the server's max_payload.
 
 import { AckPolicy, DeliverPolicy, ReplayPolicy, type ConsumerInfo, type JetStreamManager } from '@nats-io/jetstream';
 import { PulsesError } from '@pulses/shared-errors';
@@ -15,8 +15,9 @@ import { randomBytes } from 'node:crypto';
 import { natsFailure } from './nats-failure';
 import { TICK_HEADER } from './names';
 
-const PULLS_MAX = 2;
 const PULL_MESSAGES = 5_000;
+/** With this many messages to come, the next pull is sent: two are open at a time. */
+const OPEN_MESSAGES_LOW = PULL_MESSAGES;
 const PULL_BYTES = 2 * 1024 * 1024;
 const PULL_MS = 20_000;
 const HEARTBEAT_MS = 2_000;
@@ -31,16 +32,11 @@ const SHORT_REPLY_DOTS = 6;
 const DOT = 46;
 
 export interface SourceMessage {
+  readonly subject: string;
   readonly sequence: number;
   readonly timestampMs: number;
   readonly body: Uint8Array;
   readonly isTick: boolean;
-}
-
-interface Pull {
-  readonly id: number;
-  readonly messages: number;
-  messagesLeft: number;
 }
 
 export interface SourceReaderOptions {
@@ -49,6 +45,8 @@ export interface SourceReaderOptions {
   readonly clock: Clock;
   readonly stream: string;
   readonly fromSequence: number;
+  /** Only messages of this subject. */
+  readonly subject?: string;
   /** A message came, the head was reached, or the reader ended. */
   onChange(): void;
 }
@@ -57,11 +55,11 @@ export class SourceReader {
   readonly #options: SourceReaderOptions;
   readonly #inbox: string;
   #subscription: Subscription | undefined;
-  readonly #pulls = new Map<number, Pull>();
   #queue: SourceMessage[] = [];
   #taken = 0;
   #queuedBytes = 0;
-  #pullId = 0;
+  /** Messages that the server may still send for the pulls so far. */
+  #openMessages = 0;
   /** The next message is longer than a pull. */
   #isNextLong = false;
   #consumer: string | undefined;
@@ -140,7 +138,7 @@ export class SourceReader {
   }
 
   async #start(): Promise<void> {
-    const { manager, stream, fromSequence } = this.#options;
+    const { manager, stream, fromSequence, subject } = this.#options;
     let info: ConsumerInfo;
     try {
       this.#lastStored = (await manager.streams.info(stream)).state.last_seq;
@@ -148,7 +146,8 @@ export class SourceReader {
         name: `pulses-${randomBytes(9).toString('hex')}`,
         ack_policy: AckPolicy.None,
         deliver_policy: DeliverPolicy.StartSequence,
-        opt_start_seq: fromSequence,
+        opt_start_seq: Math.max(1, fromSequence),
+        ...(subject === undefined ? {} : { filter_subject: subject }),
         replay_policy: ReplayPolicy.Instant,
         mem_storage: true,
         num_replicas: 1,
@@ -172,23 +171,21 @@ export class SourceReader {
   #pull(): void {
     if (this.#consumer === undefined || this.#isClosed || this.#failure !== undefined) return;
     const { connection, stream } = this.#options;
-    while (this.#pulls.size < PULLS_MAX && this.#queuedBytes < PULL_BYTES) {
-      const id = this.#pullId;
-      this.#pullId += 1;
-      const messages = this.#isNextLong ? 1 : PULL_MESSAGES;
-      this.#pulls.set(id, { id, messages, messagesLeft: messages });
+    while (this.#openMessages <= OPEN_MESSAGES_LOW && this.#queuedBytes < PULL_BYTES) {
+      const isLong = this.#isNextLong;
+      this.#isNextLong = false;
+      const messages = isLong ? 1 : PULL_MESSAGES;
       const request = {
         batch: messages,
-        max_bytes: this.#isNextLong
-          ? Math.max(PULL_BYTES, connection.info?.max_payload ?? 0) + OVERHEAD_BYTES
-          : PULL_BYTES,
+        max_bytes: isLong ? Math.max(PULL_BYTES, connection.info?.max_payload ?? 0) + OVERHEAD_BYTES : PULL_BYTES,
         expires: nanos(PULL_MS),
         idle_heartbeat: nanos(HEARTBEAT_MS),
       };
-      this.#isNextLong = false;
+      this.#openMessages += messages;
       try {
+        // The subject of its statuses says what was asked for.
         connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${this.#consumer}`, JSON.stringify(request), {
-          reply: `${this.#inbox}.${id}`,
+          reply: `${this.#inbox}.${messages}`,
         });
       } catch (error) {
         this.#fail(natsFailure(error, 'reading the source'));
@@ -200,10 +197,9 @@ export class SourceReader {
   #take(message: Msg): void {
     if (this.#isClosed) return;
     this.#heardMs = this.#options.clock.monotonicMs();
-    const pull = this.#pulls.get(Number(message.subject.slice(this.#inbox.length + 1)));
     const { reply = '' } = message;
     if (!reply.startsWith(REPLY_PREFIX)) {
-      this.#takeStatus(message, pull);
+      this.#takeStatus(message);
       return;
     }
     const { sequence, delivery, timestampMs, pending } = deliveryOf(reply);
@@ -216,6 +212,7 @@ export class SourceReader {
     }
     this.#pending = pending;
     this.#queue.push({
+      subject: message.subject,
       sequence,
       timestampMs,
       body: message.data,
@@ -223,15 +220,13 @@ export class SourceReader {
       isTick: message.data.byteLength === 0 && message.headers?.has(TICK_HEADER) === true,
     });
     this.#queuedBytes += message.data.byteLength;
-    if (pull !== undefined) {
-      pull.messagesLeft -= 1;
-      if (pull.messagesLeft === 0) this.#endPull(pull);
-    }
+    this.#openMessages -= 1;
+    this.#pull();
     this.#options.onChange();
   }
 
   /** A pull is over, or there is no consumer any more. */
-  #takeStatus({ headers: own }: Msg, pull: Pull | undefined): void {
+  #takeStatus({ subject, headers: own }: Msg): void {
     const status = own?.code ?? 0;
     if (status === STATUS_HEARTBEAT) return;
     const text = own?.description ?? '';
@@ -240,13 +235,10 @@ export class SourceReader {
       this.#fail(new PulsesError('CONNECTION_LOST', `NATS: reading the source ended: ${text} (${status})`));
       return;
     }
-    if (pull === undefined) return;
-    if (/max ?bytes/i.test(text) && pull.messagesLeft === pull.messages) this.#isNextLong = true;
-    this.#endPull(pull);
-  }
-
-  #endPull({ id }: Pull): void {
-    this.#pulls.delete(id);
+    const left = Number(own?.get('Nats-Pending-Messages') ?? 0);
+    // The first message alone was too long for the pull.
+    if (/max ?bytes/i.test(text) && left === Number(subject.slice(this.#inbox.length + 1))) this.#isNextLong = true;
+    this.#openMessages -= left;
     this.#pull();
   }
 
@@ -256,7 +248,7 @@ export class SourceReader {
     const leftMs = this.#heardMs + SILENCE_MS_MAX - clock.monotonicMs();
     const look = () => {
       const isSilent = clock.monotonicMs() - this.#heardMs >= SILENCE_MS_MAX;
-      if (isSilent && this.#pulls.size > 0)
+      if (isSilent && this.#openMessages > 0)
         this.#fail(new PulsesError('TIMED_OUT', 'NATS: the consumer of the source is silent'));
       else this.#listen();
     };

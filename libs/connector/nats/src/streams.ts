@@ -25,7 +25,10 @@ export async function provideSource(manager: JetStreamManager, source: string): 
     const found = await streamOf(manager, source);
     if (found !== undefined) return found;
     try {
-      return checkedSource(await manager.streams.add({ ...SAFE, name, subjects: [source] }), source);
+      return checkedSource(
+        await manager.streams.add({ ...SAFE, name, subjects: [source], allow_atomic: true }),
+        source,
+      );
     } catch (error) {
       const code = serverCode(error);
       // Another member was first, or the name belongs to another source.
@@ -43,6 +46,11 @@ export async function provideSource(manager: JetStreamManager, source: string): 
 /** What the ids of outputs are made of: another one when the stream is deleted and made again. */
 export function incarnationOf({ config: { name }, created }: StreamInfo): string {
   return createHash('sha256').update(`${name}\0${created}`).digest('hex').slice(0, 32);
+}
+
+/** First offset that is kept. Sequences begin with 1: a stream that has dropped nothing begins with the offset 0. */
+export function startOffsetOf(firstSequence: number): number {
+  return firstSequence <= 1 ? 0 : firstSequence;
 }
 
 /** Finds the group's output stream, or makes it. @throws PulsesError LOG_UNSUITABLE when it can't keep the promises */
