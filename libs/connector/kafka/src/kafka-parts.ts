@@ -44,6 +44,7 @@ export async function kafkaPartsOf(
         clock,
         random: nodeRandom,
         dial: createDial({
+          clock,
           security,
           clientId: clientName,
           connectTimeoutMs: CONNECT_MS_MAX,

@@ -3,6 +3,7 @@ export { startJavaProgram } from './java-program';
 export { type KafkaOptions, type KafkaServer } from './kafka';
 export { type KafkaNode } from './kafka-node';
 export { kafkaAdmin, type KafkaAdmin, type TopicOptions } from './kafka-admin';
+export { kafkaRights, type KafkaRights } from './kafka-rights';
 export { freshUser, type KafkaCertificates, type KafkaListener, type KafkaUser } from './kafka-security';
 export { startKafka } from './kafka-shared';
 export {

@@ -28,6 +28,7 @@ type Answer = consumerGroupHeartbeatV1.ConsumerGroupHeartbeatResponse;
 const NOT_STATIC = [null, null] as const;
 /** Neither a pattern of topics nor an assignor of its own. */
 const BY_NAME = [null, null] as const;
+const UNCHANGED = -1;
 const EPOCH_JOIN = 0;
 const EPOCH_LEAVE = -1;
 const FENCING: ReadonlySet<number> = new Set([
@@ -80,6 +81,9 @@ export class ConsumerDriver implements GroupDriver {
     const { owned } = this.ownership;
     const partitions =
       epoch === EPOCH_JOIN || owned.length === 0 ? [] : [{ topicId: uuidOf(topicId), partitions: [...owned] }];
+    // A member that leaves names no topic: it may have lost its right on that.
+    const [timeoutMs, topics, shares]: [number, string[] | null, typeof partitions | null] =
+      epoch === EPOCH_LEAVE ? [UNCHANGED, null, null] : [rebalanceTimeoutMs, [topic], partitions];
     return cluster.toCoordinator(
       'group',
       group,
@@ -92,10 +96,10 @@ export class ConsumerDriver implements GroupDriver {
             memberId,
             epoch,
             ...NOT_STATIC,
-            rebalanceTimeoutMs,
-            [topic],
+            timeoutMs,
+            topics,
             ...BY_NAME,
-            partitions,
+            shares,
           );
         } catch (error) {
           throw FENCING.has(kafkaCodeOf(error) ?? KAFKA_ERROR.NONE) ? removed(group, error) : error;

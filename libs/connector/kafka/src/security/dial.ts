@@ -4,7 +4,9 @@
 // the connection is left without a listener, and a failed one leaves no socket or timer behind.
 
 import { apiVersionsV3, Connection, metadataV12 } from '@platformatic/kafka';
+import { withTimeout } from '@pulses/shared-async';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
+import type { Clock } from '@pulses/shared-ports';
 import { brokerText, type BrokerAddress } from '../settings';
 import { dialError } from './dial-error';
 import type { SecuritySource } from './security-source';
@@ -13,6 +15,8 @@ export interface DialOptions {
   readonly security: SecuritySource;
   /** Names the program in the broker's log. */
   readonly clientId: string;
+  readonly clock: Clock;
+  /** From the first packet to the first answer that needs the user's rights. */
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
   /** Requests that may wait for their answers at once. */
@@ -31,7 +35,7 @@ export function createDial(options: DialOptions): Dial {
 }
 
 async function dialBroker(address: BrokerAddress, options: DialOptions): Promise<Connection> {
-  const { clientId, connectTimeoutMs, requestTimeoutMs, inFlightMax } = options;
+  const { clock, clientId, connectTimeoutMs, requestTimeoutMs, inFlightMax } = options;
   const security = await options.security.current();
   const { tls, sasl } = security;
   const connection = new Connection(clientId, {
@@ -51,15 +55,23 @@ async function dialBroker(address: BrokerAddress, options: DialOptions): Promise
     if (failures.length < FAILURES_MAX) failures.push(error);
   });
   try {
-    await connection.connect(address.host, address.port);
-    checkVersions(address, await apiVersionsV3.api.async(connection, SOFTWARE_NAME, SOFTWARE_VERSION));
-    // A broker that asks for SASL answers the first request without it, but not this one.
-    await metadataV12.api.async(connection, [], false, false);
-    return connection;
+    // Also a broker that accepts a connection may hang.
+    const opened = await withTimeout(open(connection, address), connectTimeoutMs, clock);
+    if (opened === undefined)
+      throw new PulsesError('TIMED_OUT', `--kafka-brokers: ${brokerText(address)} does not answer in time`);
+    return opened;
   } catch (error) {
-    await discard(connection);
+    discard(connection);
     throw isPulsesError(error) ? error : dialError(address, security, [error, ...failures]);
   }
+}
+
+async function open(connection: Connection, address: BrokerAddress): Promise<Connection> {
+  await connection.connect(address.host, address.port);
+  checkVersions(address, await apiVersionsV3.api.async(connection, SOFTWARE_NAME, SOFTWARE_VERSION));
+  // A broker that asks for SASL answers the first request without it, but not this one.
+  await metadataV12.api.async(connection, [], false, false);
+  return connection;
 }
 
 /** The newest of the requests that have no older form here: Metadata 12, with the ids of topics. */
@@ -75,9 +87,9 @@ function checkVersions(address: BrokerAddress, { apiKeys }: apiVersionsV3.ApiVer
     );
 }
 
-/** Closes a connection at once. */
-async function discard(connection: Connection): Promise<void> {
-  // A connection that failed to open has no socket, or one that the library leaves half open.
+/** Ends a connection that did not open, whatever it waits for. */
+function discard(connection: Connection): void {
+  // There is none before the connection begins, and the library leaves some half open.
   (connection.socket as Connection['socket'] | undefined)?.destroy();
-  await connection.close();
+  connection.close().catch(() => undefined);
 }

@@ -1,22 +1,16 @@
 // Each way in, and each refusal, of a real secured server.
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  AclOperations,
-  AclPermissionTypes,
-  createAclsV3,
-  describeAclsV3,
-  ResourcePatternTypes,
-  ResourceTypes,
-} from '@platformatic/kafka';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
 import { parseSettings } from '@pulses/shared-settings';
-import { makeTempDirectory, until, type TempDirectory } from '@pulses/testing-processes';
+import { makeTempDirectory, type TempDirectory } from '@pulses/testing-processes';
 import {
   freshUser,
+  kafkaRights,
   startKafka,
   type KafkaCertificates,
   type KafkaListener,
+  type KafkaRights,
   type KafkaServer,
 } from '@pulses/testing-services';
 import { writeFile } from 'node:fs/promises';
@@ -70,6 +64,7 @@ async function connect(brokers: string, argv: readonly string[]): Promise<void> 
   const security = await securityOf(settings);
   const dial = createDial({
     security: new SecuritySource(security, () => Promise.resolve(security)),
+    clock: nodeClock,
     clientId: 'test',
     connectTimeoutMs: 5_000,
     requestTimeoutMs: 5_000,
@@ -176,7 +171,13 @@ describe('the way in to Kafka', () => {
     const settings = settingsOf(['--kafka-brokers=127.0.0.1:1', ...user('plain', () => wrongFile)]);
     let given = settings;
     const source = new SecuritySource(await securityOf(settings), () => securityOf(given));
-    const dial = createDial({ security: source, clientId: 'test', connectTimeoutMs: 5_000, requestTimeoutMs: 5_000 });
+    const dial = createDial({
+      security: source,
+      clock: nodeClock,
+      clientId: 'test',
+      connectTimeoutMs: 5_000,
+      requestTimeoutMs: 5_000,
+    });
     const [host = '', port = ''] = server.brokersOf('SASL_PLAINTEXT').split(':');
     await expect(dial({ host, port: Number(port) })).rejects.toMatchObject({ code: 'ACCESS_REFUSED' });
     given = { ...settings, kafkaPassword: alice.password };
@@ -187,37 +188,21 @@ describe('the way in to Kafka', () => {
 describe('the rights on Kafka', () => {
   let admin: BrokerCluster;
   let client: BrokerCluster;
+  let rights: KafkaRights;
   const { signal } = new AbortController();
 
-  beforeAll(() => {
+  beforeAll(async () => {
+    rights = await kafkaRights(server.brokers);
     admin = connectTestCluster(server.brokers);
     client = connectTestCluster(server.brokersOf('SASL_PLAINTEXT'), {
       sasl: { mechanism: 'PLAIN', username: alice.name, password: alice.password },
     });
   });
   afterAll(async () => {
-    await Promise.all([admin.close(), client.close()]);
+    await Promise.all([admin.close(), client.close(), rights.close()]);
   });
-  async function grant(
-    kind: 'TOPIC' | 'GROUP' | 'TRANSACTIONAL_ID',
-    resourceName: string,
-    operations: readonly (keyof typeof AclOperations)[],
-  ): Promise<void> {
-    const acls = operations.map((operation) => ({
-      resourceType: ResourceTypes[kind],
-      resourceName,
-      resourcePatternType: ResourcePatternTypes.LITERAL,
-      principal: `User:${alice.name}`,
-      host: '*',
-      operation: AclOperations[operation],
-      permissionType: AclPermissionTypes.ALLOW,
-    }));
-    await admin.toController((connection) => createAclsV3.api.async(connection, acls));
-    // The broker hears of them from the controller.
-    const isKnown = (acl: (typeof acls)[number]) => async () =>
-      (await admin.toAny((connection) => describeAclsV3.api.async(connection, acl))).resources.length > 0;
-    for (const acl of acls) await until(isKnown(acl));
-  }
+  const grant = (...right: [Parameters<KafkaRights['grant']>[1], string, Parameters<KafkaRights['grant']>[3]]) =>
+    rights.grant(alice.name, ...right);
 
   const denied = (what: string, right: string) => ({
     code: 'ACCESS_REFUSED',

@@ -18,6 +18,7 @@ export function connectTestCluster(
 ): BrokerCluster {
   const dial = createDial({
     security: new SecuritySource(security, () => Promise.resolve(security)),
+    clock: nodeClock,
     clientId: 'test',
     connectTimeoutMs: 5_000,
     requestTimeoutMs: 30_000,

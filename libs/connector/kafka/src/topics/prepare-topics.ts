@@ -103,9 +103,11 @@ async function describe(
 ): Promise<Map<string, Described>> {
   const answers = await cluster.toAny(describeTopics(plans.map(({ name }) => name)), { signal });
   const described = new Map<string, Described>();
-  for (const { name, errorCode, topicId, partitions, topicAuthorizedOperations } of answers) {
-    const plan = plans.find((candidate) => candidate.name === name);
-    if (plan === undefined || errorCode === KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION) continue;
+  // In the order of the plans, so that the source comes first.
+  for (const plan of plans) {
+    const answer = answers.find(({ name }) => name === plan.name);
+    if (answer === undefined || answer.errorCode === KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION) continue;
+    const { errorCode, topicId, partitions, topicAuthorizedOperations } = answer;
     const needed = plan.isSource ? SOURCE_RIGHTS : OUTPUT_RIGHTS;
     if (errorCode === KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED)
       throw rightMissing(asker, ['Describe', ...needed], { kind: 'topic', name: plan.name });

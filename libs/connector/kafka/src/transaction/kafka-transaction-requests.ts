@@ -3,6 +3,8 @@
 // Guarantees: what a broker refuses for the moment is repeated. A lost answer rejects: the session ends, and the next one
 // reads back what is stored.
 
+import { withTimeout } from '@pulses/shared-async';
+import { PulsesError } from '@pulses/shared-errors';
 import type { Clock, Random } from '@pulses/shared-ports';
 import type { Ask, Cluster, Lane } from '../protocol/cluster';
 import type { ProducedBatch } from '../protocol/produce';
@@ -25,6 +27,7 @@ import type { TransactionRequests } from './transactions';
 
 /** A commit that meets more of them in a row is refused. */
 const REBALANCES_MAX = 3;
+const ABORT_MS_MAX = 2_000;
 
 export interface KafkaTransactionOptions {
   readonly cluster: Cluster;
@@ -97,7 +100,12 @@ export class KafkaTransactionRequests implements TransactionRequests {
   async end(producer: ProducerIdentity, isCommit: boolean): Promise<ProducerIdentity> {
     const { transactionalId, version } = this.#options;
     this.#added.clear();
-    return await this.#toCoordinator(endTransaction(version, transactionalId, producer, isCommit));
+    const ended = this.#toCoordinator(endTransaction(version, transactionalId, producer, isCommit));
+    if (isCommit) return await ended;
+    // A stop does not wait for a coordinator that hangs; the next holder aborts what is left open.
+    const aborted = await withTimeout(ended, ABORT_MS_MAX, this.#options.clock);
+    if (aborted === undefined) throw new PulsesError('TIMED_OUT', 'the coordinator did not abort in time');
+    return aborted;
   }
 
   #toCoordinator<Answer>(ask: Ask<Answer>): Promise<Answer> {
