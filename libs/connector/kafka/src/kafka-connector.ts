@@ -54,7 +54,7 @@ interface Joined {
   readonly topics: ReadyTopics;
 }
 
-const FETCH_BYTES_MAX = 1024 * 1024;
+const FETCH_BYTES_MAX = 512 * 1024;
 const TRANSACTION_MS_MAX = 15_000;
 /** Of the feature `transaction.version`: KIP-890. */
 const TRANSACTION_LEVEL = 2;

@@ -5,7 +5,8 @@
 //   dead letters    <source>.dead-letter                 no key; the partition is that of the source
 //
 // Guarantees: the lines of a partition keep the order of the commits. Bounds: the caller bounds what it adds; a batch ends
-// at `BATCH_BYTES_MAX`, below the limit of a topic that has Kafka's defaults.
+// at `BATCH_BYTES_MAX`, below the limit of a topic that has Kafka's defaults. Memory is used again after `clear`, of
+// `KEPT_WRITERS_MAX` batches a partition.
 
 import type { OutputCommit, TenantColumns } from '@pulses/connector-api';
 import type { ProducedBatch } from '../protocol/produce';
@@ -17,6 +18,7 @@ import { TenantKeys } from './tenant-keys';
 
 /** A topic takes batches of 1 MiB by default. */
 const BATCH_BYTES_MAX = 900 * 1024;
+const KEPT_WRITERS_MAX = 2;
 const LINE_FEED = 10;
 const NO_KEY = undefined;
 
@@ -52,8 +54,9 @@ function tenantTopic({ name, partitions }: KafkaTopic): TenantTopic {
 interface PartitionOutput {
   readonly topic: string;
   readonly partition: number;
-  /** The last one takes lines. */
   readonly writers: BatchWriter[];
+  /** The number of writers in use; the last one takes lines. */
+  used: number;
 }
 
 export class OutputBuffer {
@@ -75,11 +78,20 @@ export class OutputBuffer {
     }
   }
 
-  /** The batches as rounds: each has at most one batch of a partition. Call once. */
+  /** Forgets the lines. The bytes of the batches are no longer valid. */
+  clear(): void {
+    for (const output of this.#all()) {
+      output.writers.length = Math.min(output.writers.length, KEPT_WRITERS_MAX);
+      for (const writer of output.writers) writer.reset();
+      output.used = 0;
+    }
+  }
+
+  /** The batches as rounds: each has at most one batch of a partition. Call once, then `clear`. */
   rounds(compression: Compression, timestampMs: number, number: NumberBatch): readonly (readonly ProducedBatch[])[] {
     const rounds: ProducedBatch[][] = [];
-    for (const { topic, partition, writers } of [...this.#outputs.values()].flat())
-      for (const [round, writer] of writers.entries()) {
+    for (const { topic, partition, writers, used } of this.#all())
+      for (const [round, writer] of writers.slice(0, used).entries()) {
         const numbered = number(topic, partition, writer.recordCount);
         const batch = writer.finish({ compression, timestampMs, producer: { ...numbered, isTransactional: true } });
         (rounds[round] ??= []).push({ topic, partition, batch });
@@ -99,26 +111,28 @@ export class OutputBuffer {
     }
   }
 
+  /** Partitions that have had lines. */
+  #all(): readonly PartitionOutput[] {
+    return [...this.#outputs.values()].flatMap((outputs) => Object.values(outputs));
+  }
+
   #output(topic: string, partition: number): PartitionOutput {
     let outputs = this.#outputs.get(topic);
     if (outputs === undefined) this.#outputs.set(topic, (outputs = []));
-    return (outputs[partition] ??= { topic, partition, writers: [] });
+    return (outputs[partition] ??= { topic, partition, writers: [], used: 0 });
   }
 }
 
 /** Each line of `bytes[start, end)` is ended by a line feed, which the record does not need. */
-function addLines(
-  { writers }: PartitionOutput,
-  key: Buffer | undefined,
-  bytes: Buffer,
-  start: number,
-  end: number,
-): void {
-  let writer = writers.at(-1);
+function addLines(output: PartitionOutput, key: Buffer | undefined, bytes: Buffer, start: number, end: number): void {
+  const { writers } = output;
+  let writer = writers[output.used - 1];
   for (let from = start; from < end;) {
     const to = bytes.indexOf(LINE_FEED, from);
-    if (writer?.hasRoomFor(key?.length ?? 0, to - from) !== true)
-      writers.push((writer = new BatchWriter(BATCH_BYTES_MAX)));
+    if (writer?.hasRoomFor(key?.length ?? 0, to - from) !== true) {
+      writer = writers[output.used] ??= new BatchWriter(BATCH_BYTES_MAX);
+      output.used += 1;
+    }
     writer.append(key, bytes, from, to);
     from = to + 1;
   }

@@ -92,14 +92,10 @@ export class BatchWriter {
     this.#recordCount += 1;
   }
 
-  /** The batch; the writer begins the next one. */
+  /** The batch. Its bytes are the writer's own: they stay until `reset`, before which nothing may be appended. */
   finish({ compression, timestampMs, producer }: BatchStamp): Buffer {
     const recordCount = this.#recordCount;
-    const whole = this.#bytes.subarray(0, this.#length);
-    if (compression === 'none') this.#bytes = Buffer.allocUnsafeSlow(BUFFER_BYTES_INITIAL);
-    this.#length = BATCH_HEADER_BYTES;
-    this.#recordCount = 0;
-    const batch = packed(whole, compression);
+    const batch = packed(this.#bytes.subarray(0, this.#length), compression);
     batch.writeBigInt64BE(0n, 0);
     batch.writeInt32BE(batch.length - LENGTH_END, 8);
     batch.writeInt32BE(-1, 12);
@@ -117,6 +113,12 @@ export class BatchWriter {
     batch.writeInt32BE(recordCount, 57);
     batch.writeUInt32BE(crc32c(batch.subarray(CRC_END)), 17);
     return batch;
+  }
+
+  /** Begins the next batch in the same memory. */
+  reset(): void {
+    this.#length = BATCH_HEADER_BYTES;
+    this.#recordCount = 0;
   }
 
   #reserve(more: number): void {

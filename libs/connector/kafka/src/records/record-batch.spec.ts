@@ -184,6 +184,7 @@ describe('a record batch', () => {
     expect(writer.hasRoomFor(1, 1)).toBe(false);
     const batch = writer.finish({ compression: 'none', timestampMs: 0, producer: undefined });
     expect(read(batch)[0]?.value).toHaveLength(5_000);
+    writer.reset();
     let count = 0;
     for (; writer.hasRoomFor(1, 100); count += 1) writer.append(Buffer.from('k'), line, 0, 100);
     expect(writer.finish({ compression: 'none', timestampMs: 0, producer: undefined }).length).toBeLessThanOrEqual(

@@ -14,20 +14,22 @@ export interface CommitGroup {
 }
 
 interface Waiting extends CommitGroup {
+  readonly outputs: OutputBuffer;
   readonly positions: Map<string, Position>;
   readonly done: PromiseWithResolvers<void>;
 }
 
 export class CommitQueue {
-  readonly #topics: OutputTopics;
   readonly #store: (group: CommitGroup) => Promise<void>;
+  /** One is filled while the other is stored. */
+  readonly #buffers: OutputBuffer[];
   #waiting: Waiting | undefined;
   #isRunning = false;
   #failure: unknown;
 
   /** @param store runs one transaction; one call at a time, and none after a rejection */
   constructor(topics: OutputTopics, store: (group: CommitGroup) => Promise<void>) {
-    this.#topics = topics;
+    this.#buffers = [new OutputBuffer(topics), new OutputBuffer(topics)];
     this.#store = store;
   }
 
@@ -35,7 +37,7 @@ export class CommitQueue {
   async add(commit: OutputCommit): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure as Error;
     const waiting = (this.#waiting ??= {
-      outputs: new OutputBuffer(this.#topics),
+      outputs: this.#buffers.pop()!, // at most one is stored
       positions: new Map(),
       done: Promise.withResolvers(),
     });
@@ -59,6 +61,8 @@ export class CommitQueue {
     for (let group = this.#take(); group !== undefined; group = this.#take())
       try {
         await this.#store(group);
+        group.outputs.clear();
+        this.#buffers.push(group.outputs);
         group.done.resolve();
       } catch (error) {
         this.fail(error);
