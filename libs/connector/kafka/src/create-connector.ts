@@ -19,13 +19,15 @@ const SESSION_MS = 6_000;
  */
 export async function createKafkaConnector(
   settings: KafkaSettings,
-  { clock, clientName, member }: ConnectorContext,
+  { clock, clientName, member, logger }: ConnectorContext,
   reread?: () => KafkaSettings,
 ): Promise<Connector> {
   const { createCluster, preparing } = await kafkaPartsOf(settings, { clock, clientName }, reread);
   const connector = new KafkaConnector({
     createCluster,
-    joinGroup: createJoinGroup(settings.kafkaGroupProtocol),
+    joinGroup: createJoinGroup(settings.kafkaGroupProtocol, (line) => {
+      logger?.warn({}, line);
+    }),
     prepareTopics: (cluster, sourceTopic, signal) =>
       prepareTopics(cluster, topicsOf(sourceTopic, settings), preparing, signal),
     clock,

@@ -20,7 +20,7 @@ export interface GroupMemberOptions {
 }
 
 /** Shorter than the rebalance time-out, after which the coordinator removes the member. */
-export const RELEASE_MS = 8_000;
+const RELEASE_MS = 8_000;
 const RETRY_MS = 250;
 const LEAVE_MS = 1_000;
 

@@ -8,6 +8,7 @@ import { kafkaAdmin, startKafka, type KafkaAdmin, type KafkaServer } from '@puls
 import type { BrokerCluster } from '../protocol/broker-cluster';
 import { connectTestCluster } from '../testing/test-cluster';
 import { createJoinGroup, type GroupProtocol } from './join-group';
+import { sessionTimeWarning } from './session-time';
 import type { MemberIdentity, Membership } from './membership';
 
 const PROPERTIES = {
@@ -211,6 +212,24 @@ describe.each(['consumer', 'classic'] satisfies GroupProtocol[])('members of a %
       const second = await join(topic);
       await until(() => second.held.size === 1);
       expect(first.lost).toBeUndefined();
+    },
+    LIMIT_MS,
+  );
+});
+
+describe('the time after which a crashed member is replaced', () => {
+  it(
+    'is told when it is longer than promised',
+    async () => {
+      const usual = await startKafka();
+      const clusters = [usual, server].map(({ brokers }) => connectTestCluster(brokers));
+      const warnings = await Promise.all(clusters.map((cluster) => sessionTimeWarning(cluster, 'some-group')));
+      await Promise.all(clusters.map((cluster) => cluster.close()));
+      await usual.stop();
+      expect(warnings).toEqual([
+        expect.stringMatching(/after 45 s: lower group\.consumer\.session\.timeout\.ms/),
+        undefined,
+      ]);
     },
     LIMIT_MS,
   );
