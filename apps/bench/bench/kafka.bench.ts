@@ -42,6 +42,7 @@ async function drain(name: string, source: string, partitions: number, count: nu
       await Promise.all(ingestors.map((ingestor) => ingestor.stop()));
     };
   });
+  process.stderr.write(`${name}: ${Math.round(rate)} pulses/s, ${memory.toFixed(0)} MiB\n`);
   return { rate, memory };
 }
 
@@ -54,7 +55,6 @@ try {
   const streams = await measureDrain(forStreams, filled, () => startKafkaStreams(forStreams));
   process.stderr.write(`Kafka Streams: ${Math.round(streams)} pulses/s\n`);
   const one = await drain('one', 'one', 1, 1, filled);
-  process.stderr.write(`ingestor: ${Math.round(one.rate)} pulses/s, ${one.memory.toFixed(0)} MiB\n`);
 
   const filledTwo = await fillSource(await places('two', 'two', 2), pool, BATCHES, 2);
   const two = await drain('two', 'two', 2, 2, filledTwo);
