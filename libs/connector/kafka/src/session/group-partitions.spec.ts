@@ -1,0 +1,106 @@
+import { describe, expect, it } from '@jest/globals';
+import { PulsesError } from '@pulses/shared-errors';
+import { createSimClock, settle } from '@pulses/testing-sim';
+import { GroupPartitions } from './group-partitions';
+import type { KafkaSession } from './kafka-session';
+
+const { signal } = new AbortController();
+const nothing = () => undefined;
+
+function rig(othersHoldAll = false) {
+  const clock = createSimClock();
+  const partitions = new GroupPartitions(clock, () => Promise.resolve(othersHoldAll));
+  const ended: [partition: number, code: string][] = [];
+  const open = async (): Promise<number> => {
+    const partition = await partitions.take(signal, nothing);
+    const session = {
+      end: (reason: PulsesError) => {
+        ended.push([partition, reason.code]);
+        partitions.release(partition);
+        return Promise.resolve();
+      },
+      close: () => Promise.resolve(),
+    };
+    partitions.add(partition, session as unknown as KafkaSession);
+    return partition;
+  };
+  return { clock, partitions, ended, open };
+}
+
+describe('the partitions of a member', () => {
+  it('are taken once each, and again when their session has ended', async () => {
+    const { partitions, open } = rig();
+    partitions.events.onAssigned(new Set([0, 2]));
+    expect([await open(), await open()]).toEqual([0, 2]);
+    const further = open();
+    await settle();
+    partitions.release(2);
+    expect(await further).toBe(2);
+  });
+
+  it('that are revoked end their sessions with FENCED, and no others', async () => {
+    const { partitions, ended, open } = rig();
+    partitions.events.onAssigned(new Set([0, 1, 2]));
+    for (let count = 0; count < 3; count += 1) await open();
+    await partitions.events.onRevoked(new Set([1]));
+    expect(ended).toEqual([[1, 'FENCED']]);
+  });
+
+  it('are given up only once a session that is being opened is there or has failed', async () => {
+    const { partitions } = rig();
+    partitions.events.onAssigned(new Set([4]));
+    const partition = await partitions.take(signal, nothing);
+    let isGivenUp = false;
+    const revoked = partitions.events.onRevoked(new Set([4])).then(() => {
+      isGivenUp = true;
+    });
+    await settle();
+    expect(isGivenUp).toBe(false);
+    expect(() => {
+      partitions.add(partition, undefined as unknown as KafkaSession);
+    }).toThrow(PulsesError);
+    partitions.release(partition);
+    await revoked;
+  });
+
+  it('end all when the membership is lost, and no call waits any more', async () => {
+    const { partitions, ended, open } = rig();
+    partitions.events.onAssigned(new Set([0]));
+    await open();
+    const waiting = open();
+    const lost = new PulsesError('CONNECTION_LOST', 'gone');
+    partitions.events.onLost(lost);
+    await expect(waiting).rejects.toBe(lost);
+    expect(ended).toEqual([[0, 'CONNECTION_LOST']]);
+    await expect(open()).rejects.toBe(lost);
+  });
+
+  it.each([
+    [true, 1],
+    [false, 0],
+  ])('tell of a standby only when others hold them all (%s)', async (othersHoldAll, calls) => {
+    const { clock, partitions } = rig(othersHoldAll);
+    const abort = new AbortController();
+    let told = 0;
+    const taking = partitions.take(abort.signal, () => {
+      told += 1;
+    });
+    await clock.advance(10_000);
+    expect(told).toBe(calls);
+    const reason = new Error('enough');
+    abort.abort(reason);
+    await expect(taking).rejects.toBe(reason);
+  });
+
+  it('tell of no standby when one comes in time', async () => {
+    const { clock, partitions } = rig(true);
+    let told = 0;
+    const taking = partitions.take(signal, () => {
+      told += 1;
+    });
+    partitions.events.onAssigned(new Set([3]));
+    expect(await taking).toBe(3);
+    await clock.advance(10_000);
+    expect(told).toBe(0);
+  });
+});
