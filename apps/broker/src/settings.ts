@@ -52,7 +52,8 @@ export const brokerSettings = {
     description:
       'How the journal is written: to files that grow, or over files that were filled before and are used again. ' +
       'The latter makes an acknowledgement faster on most local disks. The default measures that at the start. ' +
-      'With recycled, two such files are made at the start.',
+      'With recycled, two such files are made at the start. With append, each group is synchronised by fdatasync, for file ' +
+      'systems that ignore O_DSYNC.',
   }),
   readableFiles: choiceSetting({
     flag: 'readable-files',

@@ -81,9 +81,9 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: 'a commit is acknowledged before its frames are synchronised',
     edits: [
       {
-        file: 'libs/broker/segment-log/src/options.ts',
-        find: "return fsync.mode === 'always' ? 'write-through' : 'write';",
-        replace: "return fsync.mode === 'never' ? 'write-through' : 'write';",
+        file: 'libs/broker/segment-log/src/commit/commit-queue.ts',
+        find: 'if (syncsEachGroup) await journal.sync();',
+        replace: 'if (syncsEachGroup) void journal.sync().catch(() => undefined);',
       },
     ],
     test: { project: 'libs/broker/segment-log', files: 'power-cut', name: 'never lose, repeat, reorder or split' },
@@ -94,8 +94,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'libs/broker/segment-log/src/commit/commit-queue.ts',
-        find: '    await journal.write();\n    this.#options.onDurable(staging.frames);\n',
-        replace: '    this.#options.onDurable(staging.frames);\n    await journal.write();\n',
+        find: '    if (syncsEachGroup) await journal.sync();\n    this.#options.onDurable(staging.frames);\n',
+        replace: '    this.#options.onDurable(staging.frames);\n    if (syncsEachGroup) await journal.sync();\n',
       },
     ],
     test: {
@@ -318,8 +318,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'libs/broker/segment-log/src/checkpoint/checkpointer.ts',
-        find: 'Math.min(this.#sealedLsns.get(newest) ?? 0, this.#sealedLsns.get(older) ?? 0)',
-        replace: 'this.#sealedLsns.get(newest) ?? 0',
+        find: 'if (kept.length > 1) await this.#retire(Math.min(...this.#sealedLsns.values()));',
+        replace: 'await this.#retire(Math.max(...this.#sealedLsns.values()));',
       },
     ],
     test: { project: 'libs/broker/segment-log', files: 'sealing', name: 'is read back from its runs after a restart' },

@@ -20,7 +20,7 @@ export interface RetentionPolicy {
 }
 
 /**
- * How segments come about: new files that grow, right on every disk; or files that were written in full before and are used
+ * How segments come about: new files that grow, synchronised by fdatasync, right on every disk; or files that were written in full before and are used
  * again, where that makes a synchronisation shorter. `auto` measures at the start which is the case;
  * then only segments that are given up are used again.
  */
@@ -78,9 +78,9 @@ export const SEGMENT_LOG_DEFAULTS: SegmentLogOptions = {
   positionsPerTopicMax: 1_024,
 };
 
-/** Written through, a group is durable after one call of the system. */
-export function journalOpenMode({ fsync }: Pick<SegmentLogOptions, 'fsync'>): 'write' | 'write-through' {
-  return fsync.mode === 'always' ? 'write-through' : 'write';
+/** Written through, a group is durable after one call of the system. `append` asks for no more than fdatasync. */
+export function journalOpenMode({ fsync, journalMode }: SegmentLogOptions): 'write' | 'write-through' {
+  return fsync.mode === 'always' && journalMode !== 'append' ? 'write-through' : 'write';
 }
 
 /** Kinds of topics, numbered from 0: each has runs of its own, so that retention of a kind removes whole files. */

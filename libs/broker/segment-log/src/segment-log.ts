@@ -137,6 +137,7 @@ export class SegmentLog implements BrokerLog {
       clock: this.#logClock,
       groupBytesMax: options.groupBytesMax,
       pendingBytesMax: options.pendingBytesMax,
+      syncsEachGroup: options.fsync.mode === 'always',
       onDurable: (frames) => {
         this.#applier.apply(frames);
       },

@@ -13,6 +13,7 @@ function queueWith(room: () => Room, beginGroup: () => void = () => undefined): 
     clock: { hold: () => 1, now: () => 1, release: nothing },
     groupBytesMax: 1,
     pendingBytesMax: 10_000,
+    syncsEachGroup: true,
     onDurable: nothing,
     onFull: nothing,
     onFailed: nothing,

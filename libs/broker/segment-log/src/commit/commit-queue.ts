@@ -37,6 +37,7 @@ export interface CommitQueueOptions {
   readonly clock: LogClock;
   readonly groupBytesMax: number;
   readonly pendingBytesMax: number;
+  readonly syncsEachGroup: boolean;
   /** The frames are durable: makes them visible, before their requests are answered. */
   onDurable(frames: readonly PlacedFrame[]): void;
   /** A full disk has refused a group. */
@@ -247,8 +248,9 @@ export class CommitQueue {
   }
 
   async #write(): Promise<void> {
-    const { journal, staging } = this.#options;
+    const { journal, staging, syncsEachGroup } = this.#options;
     await journal.write();
+    if (syncsEachGroup) await journal.sync();
     this.#options.onDurable(staging.frames);
     failpoint('group-commit.after-apply');
   }

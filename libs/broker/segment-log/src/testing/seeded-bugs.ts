@@ -29,10 +29,16 @@ function writing(handle: FileHandle, writev: FileHandle['writev']): FileHandle {
 }
 
 /** Messages are acknowledged before their frames are synchronised; headers of segments are. */
-export const acknowledgesEarly: Wrap = (disk) => ({
-  ...disk,
-  open: (path, mode) => disk.open(path, mode === 'write-through' && path.endsWith('.journal') ? 'write' : mode),
-});
+export const acknowledgesEarly: Wrap = (disk) =>
+  withHandles((handle, path) => ({
+    ...handle,
+    datasync: async () => {
+      if (!path.includes('.journal') || (await handle.size()) <= SEGMENT_HEADER_BYTES) await handle.datasync();
+    },
+  }))({
+    ...disk,
+    open: (path, mode) => disk.open(path, mode === 'write-through' && path.endsWith('.journal') ? 'write' : mode),
+  });
 
 /** New names are not made durable. */
 export const skipsDirectories: Wrap = (disk) => ({ ...disk, syncDirectory: () => Promise.resolve() });
