@@ -72,13 +72,20 @@ export function createAggregatedIds(source: SourceId, windowStartMs: number, win
   const keyAt = shared.byteLength + LENGTH_BYTES;
   let parts = Buffer.alloc(keyAt);
   shared.copy(parts);
+  /** Views of the parts by the length of the key: one for each sum would be most of what is collected. */
+  let views: Buffer[] = [];
   return {
     write(key, out, position) {
-      const end = keyAt + key.byteLength;
-      if (end > parts.byteLength) parts = Buffer.concat([shared], 2 * end);
-      parts.writeUInt32LE(key.byteLength, shared.byteLength);
-      parts.set(key, keyAt);
-      return writeUuid(hash('sha256', parts.subarray(0, end), 'hex'), out, position);
+      const { length } = key;
+      const end = keyAt + length;
+      if (end > parts.byteLength) {
+        parts = Buffer.concat([shared], 2 * end);
+        views = [];
+      }
+      parts.writeUInt32LE(length, shared.byteLength);
+      for (let index = 0; index < length; index += 1) parts[keyAt + index] = key[index] as number;
+      views[length] ??= parts.subarray(0, end);
+      return writeUuid(hash('sha256', views[length], 'hex'), out, position);
     },
   };
 }

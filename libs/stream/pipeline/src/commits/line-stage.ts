@@ -108,7 +108,7 @@ export function createLineMemory(bytesMax: number): LineMemory {
   };
 }
 
-/** The definition of GroupLines: a counting sort. Sizes by tenant, then places, then one move for each line. */
+/** The definition of GroupLines: a counting sort. Sizes by tenant, then places, then one move for the lines of a tenant in a row. */
 export const groupLines: GroupLines = ({ bytes, ends, tenants, counters }, target) => {
   const lineCount = counters[0] as number;
   const runs = new Map<number, { tenant: number; lines: number; bytes: number }>();
@@ -131,6 +131,7 @@ export const groupLines: GroupLines = ({ bytes, ends, tenants, counters }, targe
   }
   for (let line = 0, start = 0; line < lineCount; line += 1) {
     const tenant = tenants[line] as number;
+    while (line + 1 < lineCount && tenants[line + 1] === tenant) line += 1;
     const end = ends[line] as number;
     const to = places.get(tenant) as number;
     bytes.copy(target, to, start, end);
