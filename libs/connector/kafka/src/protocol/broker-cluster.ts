@@ -84,8 +84,10 @@ export class BrokerCluster implements Cluster {
   }
 
   async #leader(topic: string, partition: number, isAgain: boolean): Promise<number> {
-    if (isAgain || !this.#topics.has(topic)) await this.#refresh(topic, ONCE);
-    const leader = this.#topics.get(topic)?.partitions[partition]?.leader;
+    const known = () => this.#topics.get(topic)?.partitions[partition]?.leader;
+    // Partitions may be added at any time.
+    if (isAgain || known() === undefined) await this.#refresh(topic, ONCE);
+    const leader = known();
     if (leader === undefined) throwOn(KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, `${topic}/${partition}`);
     return leader ?? -1;
   }
