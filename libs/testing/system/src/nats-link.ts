@@ -5,6 +5,8 @@ import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 
 const BATCH_MESSAGES_MAX = 1_000;
 const STORE_MS_MAX = 60_000;
+/** A cluster without a leader answers nothing. */
+const ANSWER_MS_MAX = 5_000;
 
 /** An output message. */
 export interface NatsOutput {
@@ -25,9 +27,15 @@ export class NatsLink {
     this.#source = source;
   }
 
+  /** @param url of one server, or of all, separated by commas */
   static async open(url: string, source = 'source.pulses'): Promise<NatsLink> {
-    const connection = await connect({ servers: url, reconnect: false, timeout: STORE_MS_MAX });
-    return new NatsLink(connection, await jetstreamManager(connection, { timeout: STORE_MS_MAX }), source);
+    const connection = await connect({ servers: url.split(','), reconnect: false, timeout: ANSWER_MS_MAX });
+    try {
+      return new NatsLink(connection, await jetstreamManager(connection, { timeout: ANSWER_MS_MAX }), source);
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
   }
 
   get connection(): NatsConnection {
