@@ -371,4 +371,24 @@ export const MUTATIONS: readonly Mutation[] = [
       name: 'is not valid with any bit of its header, index or directory changed',
     },
   },
+  {
+    number: 25,
+    bug: 'two partitions share an engine',
+    edits: [
+      {
+        file: 'libs/stream/pipeline/src/partition-engines.ts',
+        find: 'this.#engines.get(partition) ?? this.#create()',
+        replace: 'this.#engines.values().next().value ?? this.#create()',
+      },
+    ],
+    test: { project: 'libs/stream/pipeline', files: 'partitions', name: 'makes of each what its log says' },
+  },
+  {
+    number: 26,
+    bug: 'a window begins with the gap before its first message',
+    edits: [
+      { file: STEP_HANDLER, find: 'timestampMs, records.baseOffset)', replace: 'timestampMs, kernel.nextOffset)' },
+    ],
+    test: { project: 'libs/stream/pipeline', files: 'partitions', name: 'makes of each what its log says' },
+  },
 ];
