@@ -181,7 +181,7 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'libs/shared/pulse-model/src/object-ids.ts',
-        find: "hash('sha256', parts.subarray(0, end), 'hex')",
+        find: "hash('sha256', views[length], 'hex')",
         replace: "hash('sha256', `${Math.random()}`, 'hex')",
       },
     ],
