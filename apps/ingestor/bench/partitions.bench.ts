@@ -56,7 +56,7 @@ function sourceOf(pool: PulsePool, batches: number): () => Promise<SourceEvent> 
   };
 }
 
-/** Reads all batches over so many partitions; answers CPU microseconds a pulse. */
+/** Reads all batches over a number of partitions; answers CPU microseconds a pulse. */
 async function run(pool: PulsePool, partitions: number): Promise<number> {
   const abort = new AbortController();
   const batches = BATCHES / partitions;
