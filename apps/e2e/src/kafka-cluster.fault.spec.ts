@@ -75,42 +75,6 @@ describe('on a Kafka that changes', () => {
         writeFileSync(join(directory.path, 'filler'), Buffer.alloc(bavail * bsize - DISK_LEFT_BYTES));
         let hasEnded = false;
         void node?.ended().then(() => (hasEnded = true));
-        await until(async () => {
-          if (!hasEnded) load.send(1_000);
-          await new Promise(setImmediate);
-          return hasEnded;
-        });
-        rmSync(join(directory.path, 'filler'));
-        await node?.restart();
-        await load.finish();
-        expect(await system.check()).toEqual([]);
-        await stopAll();
-        await kafka.stop();
-      } finally {
-        execFileSync('umount', ['--lazy', directory.path]);
-        await directory.remove();
-      }
-    },
-    300_000,
-  );
-
-  itWith('mount')(
-    'a node whose disk was full goes on where it was',
-    async () => {
-      const directory = await makeTempDirectory();
-      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_MIB}m`, 'tmpfs', directory.path]);
-      try {
-        kafka = await startKafka({ dataDirectory: directory.path, properties: { 'log.segment.bytes': '1048576' } });
-        system = await KafkaSystem.open(kafka);
-        const ingestor = await system.startIngestor();
-        const load = system.startLoad();
-        load.send(PULSES);
-        await until(async () => (await ingestor.grouped()) > 0);
-        const [node] = kafka.nodes;
-        const { bavail, bsize } = statfsSync(directory.path);
-        writeFileSync(join(directory.path, 'filler'), Buffer.alloc(bavail * bsize - DISK_LEFT_BYTES));
-        let hasEnded = false;
-        void node?.ended().then(() => (hasEnded = true));
         await until(() => {
           if (load.sent < DISK_LINES_MAX) load.send(1_000);
           return hasEnded;
