@@ -22,6 +22,8 @@ describe('the error catalogue', () => {
       'CONNECTION_LOST',
       'NOT_A_BROKER',
       'TIMED_OUT',
+      'ACCESS_REFUSED',
+      'LOG_UNSUITABLE',
       'OVERLOADED',
       'SHUTTING_DOWN',
     ]);
