@@ -41,6 +41,15 @@ describe('the start of the Kafka connector', () => {
     await expect(gate.openSession(request)).rejects.toMatchObject(wrong);
   });
 
+  it('asks once more when the first request is answered late', async () => {
+    const { gate, clock } = gateOn(async () => {
+      await clock.advance(START_MS);
+      throw new PulsesError('TIMED_OUT', 'the reason');
+    });
+    await expect(gate.openSession(request)).rejects.toMatchObject({ code: 'TIMED_OUT' });
+    await expect(gate.openSession(request)).rejects.toMatchObject(wrong);
+  });
+
   it('leaves other failures as they are', async () => {
     await expect(gateOn(failing('FENCED')).gate.openSession(request)).rejects.toMatchObject({ code: 'FENCED' });
     const error = new Error('stop');

@@ -2,7 +2,8 @@
 //
 // Guarantees: until this process was once a member of the group, what another try can't mend is CONFIG_INVALID, so the
 // program ends and names it. Afterwards the same failures stay as they are, and the caller tries again.
-// Bounds: brokers that can't be reached at the start are waited for `START_MS`.
+// Bounds: brokers that can't be reached at the start are waited for `START_MS`, and asked twice at least: one request that is
+// lost may take longer than that.
 
 import type { Connector, OpenSessionOptions, Session } from '@pulses/connector-api';
 import { isPulsesError, PulsesError, type ErrorCode } from '@pulses/shared-errors';
@@ -23,6 +24,7 @@ export class StartGate implements Connector {
   readonly #inner: Connector;
   readonly #clock: Clock;
   #firstMs: number | undefined;
+  #failures = 0;
   #isPast = false;
 
   constructor(inner: Connector, clock: Clock) {
@@ -51,6 +53,7 @@ export class StartGate implements Connector {
       this.#isPast = true;
       return session;
     } catch (error) {
+      this.#failures += 1;
       throw this.#isWrong(error) ? new PulsesError('CONFIG_INVALID', error.message, { cause: error }) : error;
     }
   }
@@ -62,6 +65,8 @@ export class StartGate implements Connector {
   #isWrong(error: unknown): error is PulsesError {
     if (this.#isPast || !isPulsesError(error)) return false;
     if (NEEDS_CHANGE.has(error.code)) return true;
-    return MAY_PASS.has(error.code) && this.#clock.monotonicMs() - (this.#firstMs ?? 0) >= START_MS;
+    return (
+      this.#failures > 1 && MAY_PASS.has(error.code) && this.#clock.monotonicMs() - (this.#firstMs ?? 0) >= START_MS
+    );
   }
 }
