@@ -3,7 +3,7 @@
 // Guarantees: resolves only after the broker has answered a request, so what it refuses shows here. No 'error' event of
 // the connection is left without a listener, and a failed one leaves no socket or timer behind.
 
-import { apiVersionsV3, Connection, metadataV12 } from '@platformatic/kafka';
+import { apiVersionsV3, Connection, loggers, metadataV12 } from '@platformatic/kafka';
 import { withTimeout } from '@pulses/shared-async';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import type { Clock } from '@pulses/shared-ports';
@@ -26,6 +26,9 @@ export interface DialOptions {
 const SOFTWARE_NAME = 'pulses';
 const SOFTWARE_VERSION = '1';
 const FAILURES_MAX = 10;
+
+// With DEBUG set, the library writes its requests to standard error, and with them the password.
+for (const logger of Object.values(loggers as Readonly<Record<string, { enabled: boolean }>>)) logger.enabled = false;
 
 /** Opens a connection. Rejects with ACCESS_REFUSED, CONNECTION_LOST, TIMED_OUT or VERSION_UNSUPPORTED; the message names the setting. */
 export type Dial = (address: BrokerAddress) => Promise<Connection>;
