@@ -9,7 +9,7 @@
 
 import { createAPI, Writer, type Reader } from '@platformatic/kafka';
 import type { Ask } from './cluster';
-import { throwOn } from './errors';
+import { KAFKA_ERROR, throwOn } from './errors';
 
 export interface ProducedBatch {
   readonly topic: string;
@@ -71,7 +71,8 @@ function readAnswers(reader: Reader): ProduceAnswer[] {
         partitions.readInt64(); // where the log starts
         partitions.readArray((errors) => [errors.readInt32(), errors.readNullableString()]);
         partitions.readNullableString();
-        throwOn(code, `a batch for ${topic}/${partition} was refused`);
+        const hint = code === KAFKA_ERROR.MESSAGE_TOO_LARGE ? ': raise its max.message.bytes' : '';
+        throwOn(code, `a batch for ${topic}/${partition} was refused${hint}`);
         return { baseOffset, logAppendTimeMs };
       });
     })

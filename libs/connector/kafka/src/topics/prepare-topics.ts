@@ -61,7 +61,7 @@ export async function prepareTopics(
 ): Promise<ReadyTopics> {
   const plans = planOf(topics);
   let described = await describe(cluster, plans, options, signal);
-  const missing = plans.filter(({ name }) => !described.has(name)).map(({ name }) => name);
+  const missing = plans.filter(({ name }) => !described.has(name));
   if (missing.length > 0) {
     if (!options.creates) throw notThere(missing, options);
     await create(cluster, missing, options, signal);
@@ -87,8 +87,8 @@ export async function prepareTopic(
   const plans = [{ name, isSource: false }];
   let described = await describe(cluster, plans, options, signal);
   if (described.size === 0) {
-    if (!options.creates) throw notThere([name], options);
-    await create(cluster, [name], options, signal);
+    if (!options.creates) throw notThere(plans, options);
+    await create(cluster, plans, options, signal);
     described = await untilThere(cluster, plans, options, signal);
   }
   return described.get(name)!.topic; // it is there
@@ -133,8 +133,9 @@ async function describe(
   return described;
 }
 
-function notThere(names: readonly string[], { asker, shape }: PrepareOptions): PulsesError {
-  const commands = names.map((name) => createCommand(asker.brokers, name, shape)).join(' && ');
+function notThere(plans: readonly TopicPlan[], { asker, shape }: PrepareOptions): PulsesError {
+  const names = plans.map(({ name }) => name);
+  const commands = plans.map((plan) => createCommand(asker.brokers, plan, shape)).join(' && ');
   return new PulsesError(
     'TOPIC_UNKNOWN',
     `Kafka has no topic ${names.join(', ')}; --kafka-create-topics creates what is missing, or '${commands}'`,
@@ -143,11 +144,11 @@ function notThere(names: readonly string[], { asker, shape }: PrepareOptions): P
 
 async function create(
   cluster: Cluster,
-  names: readonly string[],
+  plans: readonly TopicPlan[],
   { asker, shape }: PrepareOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const { name, errorCode, errorMessage } of await cluster.toController(createTopics(names, shape), { signal })) {
+  for (const { name, errorCode, errorMessage } of await cluster.toController(createTopics(plans, shape), { signal })) {
     // Another member was faster.
     if (errorCode === KAFKA_ERROR.NONE || errorCode === KAFKA_ERROR.TOPIC_ALREADY_EXISTS) continue;
     const why = errorMessage ?? nameOf(errorCode);

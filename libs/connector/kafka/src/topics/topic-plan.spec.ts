@@ -9,7 +9,17 @@ describe('the topics of a source', () => {
   it('are the source and its outputs', () => {
     expect(planOf({ source: 's', grouped: 'g', aggregated: 'a', deadLetter: 'd' })).toEqual([
       { name: 's', isSource: true },
-      ...['g', 'a', 'd'].map((name) => ({ name, isSource: false })),
+      ...['g', 'a'].map((name) => ({ name, isSource: false })),
+      { name: 'd', isSource: false, messageBytesMax: 8_388_608 },
+    ]);
+  });
+
+  it('have room for dead letters, which are larger than their messages', () => {
+    const plans = planOf({ source: 's', grouped: 'g', aggregated: 'a', deadLetter: 'd' });
+    const shape = { partitions: 1, replication: 1, retentionMs: undefined };
+    expect(plans.map((plan) => settingsOf(shape, plan).get('max.message.bytes'))).toEqual([
+      ...[undefined, undefined, undefined],
+      '8388608',
     ]);
   });
 
@@ -41,7 +51,7 @@ describe('the topics of a source', () => {
   });
 
   it('come with the commands that make and mend them', () => {
-    expect(createCommand('h:1', 's', { partitions: 2, replication: 1, retentionMs: 60_000 })).toBe(
+    expect(createCommand('h:1', source, { partitions: 2, replication: 1, retentionMs: 60_000 })).toBe(
       'kafka-topics.sh --bootstrap-server h:1 --create --topic s --partitions 2 --replication-factor 1 ' +
         '--config message.timestamp.type=LogAppendTime --config cleanup.policy=delete --config retention.ms=60000 ' +
         '--config retention.bytes=-1 --config min.insync.replicas=1 --config unclean.leader.election.enable=false',

@@ -14,6 +14,8 @@ export interface TopicPlan {
   readonly name: string;
   /** Windows follow the log's time of the source. */
   readonly isSource: boolean;
+  /** Largest message, when it is created; undefined: as the brokers have it. */
+  readonly messageBytesMax?: number;
 }
 
 /** A setting of a topic that breaks a promise, with the value that keeps it. */
@@ -27,6 +29,8 @@ export interface Unsuitable {
 
 /** From this number of replicas on, a message counts only once a second broker has it. */
 const REPLICAS_OF_SAFETY = 3;
+/** A dead letter has its message in base64, so it may be larger than the source allows. This has room for 6 MB. */
+const DEAD_LETTER_BYTES_MAX = 8 * 1024 * 1024;
 
 /** The settings that are checked. */
 export const CHECKED_SETTINGS = [
@@ -39,11 +43,19 @@ type CheckedSetting = (typeof CHECKED_SETTINGS)[number];
 
 /** The topics of a source, the source first. */
 export function planOf({ source, grouped, aggregated, deadLetter }: KafkaTopics): readonly TopicPlan[] {
-  return [source, grouped, aggregated, deadLetter].map((name, index) => ({ name, isSource: index === 0 }));
+  return [
+    { name: source, isSource: true },
+    { name: grouped, isSource: false },
+    { name: aggregated, isSource: false },
+    { name: deadLetter, isSource: false, messageBytesMax: DEAD_LETTER_BYTES_MAX },
+  ];
 }
 
 /** The settings of a topic that is created. */
-export function settingsOf({ replication, retentionMs }: TopicShape): ReadonlyMap<string, string> {
+export function settingsOf(
+  { replication, retentionMs }: TopicShape,
+  { messageBytesMax }: Pick<TopicPlan, 'messageBytesMax'> = {},
+): ReadonlyMap<string, string> {
   return new Map([
     ['message.timestamp.type', 'LogAppendTime'],
     ['cleanup.policy', 'delete'],
@@ -51,6 +63,7 @@ export function settingsOf({ replication, retentionMs }: TopicShape): ReadonlyMa
     ['retention.bytes', '-1'],
     ['min.insync.replicas', String(replication >= REPLICAS_OF_SAFETY ? 2 : 1)],
     ['unclean.leader.election.enable', 'false'],
+    ...(messageBytesMax === undefined ? [] : [['max.message.bytes', String(messageBytesMax)] as const]),
   ]);
 }
 
@@ -96,10 +109,10 @@ export function unsuitableSettings(
 }
 
 /** The command that creates a topic. */
-export function createCommand(brokers: string, name: string, shape: TopicShape): string {
-  const settings = [...settingsOf(shape)].map(([setting, value]) => ` --config ${setting}=${value}`).join('');
+export function createCommand(brokers: string, plan: TopicPlan, shape: TopicShape): string {
+  const settings = [...settingsOf(shape, plan)].map(([setting, value]) => ` --config ${setting}=${value}`).join('');
   return (
-    `kafka-topics.sh --bootstrap-server ${brokers} --create --topic ${name} --partitions ${shape.partitions} ` +
+    `kafka-topics.sh --bootstrap-server ${brokers} --create --topic ${plan.name} --partitions ${shape.partitions} ` +
     `--replication-factor ${shape.replication}${settings}`
   );
 }

@@ -3,7 +3,7 @@
 
 import { ConfigResourceTypes, createTopicsV7, describeConfigsV4, metadataV12 } from '@platformatic/kafka';
 import type { Ask } from '../protocol/cluster';
-import { settingsOf, type TopicShape } from './topic-plan';
+import { settingsOf, type TopicPlan, type TopicShape } from './topic-plan';
 
 type MetadataTopic = metadataV12.MetadataResponseTopic;
 type ConfigResult = describeConfigsV4.DescribeConfigsResponseResult;
@@ -33,14 +33,14 @@ export function describeSettings(names: readonly string[], settings: readonly st
 }
 
 /** Creates topics of one shape. */
-export function createTopics(names: readonly string[], shape: TopicShape): Ask<readonly CreatedTopic[]> {
+export function createTopics(plans: readonly TopicPlan[], shape: TopicShape): Ask<readonly CreatedTopic[]> {
   return async (connection) => {
-    const requests = names.map((name) => ({
-      name,
+    const requests = plans.map((plan) => ({
+      name: plan.name,
       numPartitions: shape.partitions,
       replicationFactor: shape.replication,
       assignments: [],
-      configs: [...settingsOf(shape)].map(([setting, value]) => ({ name: setting, value })),
+      configs: [...settingsOf(shape, plan)].map(([setting, value]) => ({ name: setting, value })),
     }));
     const asked = createTopicsV7.api.async(connection, requests, CREATE_MS_MAX, false);
     return (await asked.catch(answerIn<createTopicsV7.CreateTopicsResponse>)).topics;
