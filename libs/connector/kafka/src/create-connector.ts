@@ -25,9 +25,7 @@ export async function createKafkaConnector(
   const { createCluster, preparing } = await kafkaPartsOf(settings, { clock, clientName }, reread);
   const connector = new KafkaConnector({
     createCluster,
-    joinGroup: createJoinGroup(settings.kafkaGroupProtocol, (line) => {
-      logger?.warn({}, line);
-    }),
+    joinGroup: createJoinGroup(settings.kafkaGroupProtocol, logger),
     prepareTopics: (cluster, sourceTopic, signal) =>
       prepareTopics(cluster, topicsOf(sourceTopic, settings), preparing, signal),
     clock,

@@ -114,7 +114,7 @@ export const kafkaSettings = {
     default: 'auto',
     description:
       'How members share the partitions. With consumer, which is KIP-848, the brokers decide and set the time-outs. With ' +
-      'classic, a member decides; one that crashed is replaced within 10 s. With auto, the first where the brokers have it.',
+      'classic, a member decides; one that crashed is replaced within 10 s. With auto, the first where it is as fast.',
   }),
   kafkaCreateTopics: booleanSetting({
     flag: 'kafka-create-topics',

@@ -7,8 +7,7 @@ import { until } from '@pulses/testing-processes';
 import { kafkaAdmin, startKafka, type KafkaAdmin, type KafkaServer } from '@pulses/testing-services';
 import type { BrokerCluster } from '../protocol/broker-cluster';
 import { connectTestCluster } from '../testing/test-cluster';
-import { createJoinGroup, type GroupProtocol } from './join-group';
-import { sessionTimeWarning } from './session-time';
+import { chooseProtocol, createJoinGroup, type GroupProtocol } from './join-group';
 import type { MemberIdentity, Membership } from './membership';
 
 const PROPERTIES = {
@@ -217,19 +216,36 @@ describe.each(['consumer', 'classic'] satisfies GroupProtocol[])('members of a %
   );
 });
 
-describe('the time after which a crashed member is replaced', () => {
+describe('the protocol of a group', () => {
+  const choicesAt = async ({ brokers }: KafkaServer) => {
+    const cluster = connectTestCluster(brokers);
+    const protocols = ['auto', 'consumer', 'classic'] satisfies GroupProtocol[];
+    const choices = await Promise.all(
+      protocols.map((protocol) => chooseProtocol(protocol, cluster, 'some-group', 6_000)),
+    );
+    await cluster.close();
+    return choices;
+  };
+
   it(
-    'is told when it is longer than promised',
+    'is the classic one where the brokers replace a crashed member later than promised, unless it is asked for',
     async () => {
       const usual = await startKafka();
-      const clusters = [usual, server].map(({ brokers }) => connectTestCluster(brokers));
-      const warnings = await Promise.all(clusters.map((cluster) => sessionTimeWarning(cluster, 'some-group')));
-      await Promise.all(clusters.map((cluster) => cluster.close()));
+      const choices = await choicesAt(usual);
       await usual.stop();
-      expect(warnings).toEqual([
-        expect.stringMatching(/after 45 s: lower group\.consumer\.session\.timeout\.ms/),
-        undefined,
+      expect(choices).toEqual([
+        { isConsumer: false, line: expect.stringMatching(/after 45 s: the classic protocol is used, .* after 6 s$/) },
+        { isConsumer: true, line: expect.stringMatching(/after 45 s: lower group\.consumer\.session\.timeout\.ms/) },
+        { isConsumer: false },
       ]);
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    'is that of the brokers where it is as fast',
+    async () => {
+      expect(await choicesAt(server)).toEqual([{ isConsumer: true }, { isConsumer: true }, { isConsumer: false }]);
     },
     LIMIT_MS,
   );
