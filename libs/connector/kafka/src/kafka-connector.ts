@@ -10,14 +10,12 @@ import type { Clock, Random } from '@pulses/shared-ports';
 import type { JoinGroup, Membership } from './group/membership';
 import { othersHoldAll } from './group/other-holders';
 import type { Cluster } from './protocol/cluster';
-import { fetchOffsets, listOffset } from './protocol/offset-requests';
-import type { KafkaTopic } from './protocol/topic-metadata';
 import type { Compression } from './records/compression';
 import { GroupPartitions } from './session/group-partitions';
 import { KafkaSession } from './session/kafka-session';
-import { checkOwner, leftPosition, transactionalIdOf } from './session/ownership-claim';
+import { checkOwner, transactionalIdOf } from './session/ownership-claim';
+import { claimPartition, readStart } from './session/session-start';
 import { incarnationOf } from './source/incarnation';
-import { decodePosition, type StoredPosition } from './source/stored-position';
 import type { ReadyTopics } from './topics/prepare-topics';
 import { KafkaTransactionRequests } from './transaction/kafka-transaction-requests';
 import { Transactions } from './transaction/transactions';
@@ -160,13 +158,17 @@ export class KafkaConnector implements Connector {
         lane: `commit-${partition}`,
       }),
     );
-    await checkOwner(cluster, topics.source, group);
+    const partitionCount = Math.max(topics.source.partitions.length, partition + 1);
+    await checkOwner(cluster, topics.source, group, partitionCount);
     signal.throwIfAborted();
     await transactions.start();
     // Again: the owner of now may have stored its claim just before it was fenced.
-    await checkOwner(cluster, topics.source, group);
-    const { startOffset, stored } = await this.#readPositions(topics.source, partition, group, incarnation);
+    const claimed = await checkOwner(cluster, topics.source, group, partitionCount);
+    const place = { topic: topics.source, partition, incarnation, group };
+    const start = await readStart(cluster, place, claimed.has(partition));
     failpoint('session.after-positions');
+    signal.throwIfAborted();
+    await claimPartition(cluster, place, start, transactions);
     const session = new KafkaSession({
       cluster,
       clock,
@@ -176,8 +178,8 @@ export class KafkaConnector implements Connector {
       source: { topic: sourceTopic, incarnation, partition },
       compression,
       fetchBytesMax,
-      startOffset,
-      stored,
+      startOffset: start.startOffset,
+      stored: start.stored,
       transactions,
       onEnd: () => {
         partitions.release(partition);
@@ -187,33 +189,6 @@ export class KafkaConnector implements Connector {
     signal.throwIfAborted();
     partitions.add(partition, session);
     return session;
-  }
-
-  async #readPositions(
-    topic: KafkaTopic,
-    partition: number,
-    group: string,
-    incarnation: string,
-  ): Promise<{ startOffset: number; stored: StoredPosition | undefined }> {
-    const cluster = this.#cluster!; // joined
-    const where = `the position of ${group} on ${topic.name}/${partition}`;
-    const offsets = await cluster.toCoordinator('group', group, fetchOffsets(group, topic.name, [partition]));
-    const stored =
-      decodePosition(offsets.get(partition), incarnation, where) ??
-      (await leftPosition(cluster, topic.name, partition, incarnation));
-    const [startOffset, endOffset] = await Promise.all(
-      (['earliest', 'committed end'] as const).map((kind) =>
-        cluster.toLeader(topic.name, partition, listOffset(topic.name, partition, kind)),
-      ),
-    );
-    for (const [name, { offset }] of stored?.positions ?? [])
-      if (offset < startOffset! || offset > endOffset!)
-        throw new PulsesError(
-          'OFFSET_OUT_OF_RANGE',
-          `${where} is at ${offset} (${name}), and the partition holds the offsets ${startOffset} to ${endOffset}; ` +
-            `'pulses positions set ${group} ${topic.name} ${name} OFFSET --yes' mends it`,
-        );
-    return { startOffset: startOffset!, stored }; // asked for
   }
 
   /** Others may take over what this process no longer reads. */

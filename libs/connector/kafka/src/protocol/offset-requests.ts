@@ -1,6 +1,10 @@
 // Offsets of a partition, and those that a group has committed.
+//
+//   OffsetCommit  (4, the last version that names a retention) STRING group, i32 generation = -1, STRING member = '',
+//                 i64 retention, topics [STRING name, partitions [i32 partition, i64 offset, NULLABLE_STRING metadata]]
+//                 response: i32 throttle, topics [STRING name, partitions [i32 partition, i16 error]]
 
-import { listOffsetsV7, offsetFetchV8 } from '@platformatic/kafka';
+import { createAPI, listOffsetsV7, offsetFetchV8, Writer } from '@platformatic/kafka';
 import type { Ask } from './cluster';
 import { KAFKA_ERROR, throwOn } from './errors';
 
@@ -51,3 +55,69 @@ export function fetchOffsets(
     );
   };
 }
+
+/** An offset of a group, and where it stands. */
+export interface GroupOffset extends StoredOffset {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** A hundred years, in ms. */
+const KEPT_MS = 100n * 365n * 24n * 60n * 60n * 1_000n;
+/** Of a commit by no member. */
+const NO_GENERATION = -1;
+
+/**
+ * Stores an offset of a group without members. Unlike others, Kafka does not remove it after `offsets.retention.minutes`.
+ * To the group's coordinator, which refuses it while the group has members.
+ */
+export function commitKeptOffset(group: string, offset: GroupOffset): Ask<void> {
+  return (connection) => keptOffsetApi.async(connection, group, offset);
+}
+
+const keptOffsetApi = createAPI<[group: string, offset: GroupOffset], undefined>(
+  8,
+  4,
+  (group: string, { topic, partition, offset, metadata }: GroupOffset) =>
+    Writer.create()
+      .appendString(group, false)
+      .appendInt32(NO_GENERATION)
+      .appendString('', false)
+      .appendInt64(KEPT_MS)
+      .appendArray(
+        [topic],
+        (topics, name) => {
+          topics.appendString(name, false).appendArray(
+            [partition],
+            (partitions, index) => {
+              partitions.appendInt32(index).appendInt64(BigInt(offset)).appendString(metadata, false);
+            },
+            false,
+            false,
+          );
+        },
+        false,
+        false,
+      ),
+  (_correlationId, _apiKey, _apiVersion, reader) => {
+    reader.readInt32();
+    reader.readArray(
+      (topics) => {
+        const name = topics.readString(false);
+        topics.readArray(
+          (partitions) => {
+            const index = partitions.readInt32();
+            throwOn(partitions.readInt16(), `the offset on ${name}/${index} was refused`);
+          },
+          false,
+          false,
+        );
+      },
+      false,
+      false,
+    );
+    return undefined;
+  },
+  false,
+  false,
+);

@@ -22,7 +22,6 @@ import { Ticker } from '../source/ticker';
 import type { ReadyTopics } from '../topics/prepare-topics';
 import type { Transactions } from '../transaction/transactions';
 import { CommitQueue, type CommitGroup } from './commit-queue';
-import { CLAIM_MS, claimOf } from './ownership-claim';
 
 export interface KafkaSessionOptions {
   readonly cluster: Cluster;
@@ -34,7 +33,7 @@ export interface KafkaSessionOptions {
   readonly compression: Compression;
   readonly fetchBytesMax: number;
   readonly startOffset: number;
-  /** Undefined when the group has stored nothing. */
+  /** Undefined when nothing was stored before this session. */
   readonly stored: StoredPosition | undefined;
   /** Started. */
   readonly transactions: Transactions;
@@ -54,7 +53,6 @@ export class KafkaSession implements Session {
   readonly #positions: Map<string, Position>;
   #sourceClock: SourceClock | undefined;
   #stream: SourceStream | undefined;
-  #claimedMs = -Infinity;
   #failure: PulsesError | undefined;
   #ended: Promise<void> | undefined;
   readonly #ending = new AbortController();
@@ -139,8 +137,6 @@ export class KafkaSession implements Session {
     const { clock, topics, source, group, compression, transactions } = this.#options;
     const [topic, { partition, incarnation }] = [topics.source, source];
     this.#throwIfEnded();
-    const nowMs = clock.monotonicMs();
-    const isClaiming = nowMs - this.#claimedMs >= CLAIM_MS;
     try {
       for (const [name, position] of positions) this.#positions.set(name, position);
       const all = this.#positions;
@@ -151,9 +147,8 @@ export class KafkaSession implements Session {
       const offsets = { group, offsets: [{ topic: topic.name, partition, ...stored }] };
       await transactions.run({
         batches: (number) => outputs.rounds(compression, clock.nowMs(), number),
-        offsets: isClaiming ? [offsets, claimOf(topic.name, topic.topicId, partition, group)] : [offsets],
+        offsets: [offsets],
       });
-      if (isClaiming) this.#claimedMs = nowMs;
     } catch (error) {
       throw this.#fail(error);
     }

@@ -1,22 +1,18 @@
 // Which group publishes the outputs of a source.
 //
-// Two groups on one source would each publish every output. So a claim is stored with the first commit of a session, in the
-// same transaction: an offset of the group `pulses.owner.<source>`, whose metadata names the group that owns the outputs.
-// All groups share the transactional id of a partition, so the older of two that start at once is fenced, and then finds the
-// claim of the other.
+// Two groups on one source would each publish every output. So a claim on a partition is stored with the group's first
+// position there, in one transaction: an offset of the group `pulses.owner.<source>`, whose metadata names the group that owns
+// the outputs. All groups share the transactional id of a partition, so the older of two that start at once is fenced, and
+// then finds the claim of the other. Each session stores the claim once more, as an offset that Kafka never removes.
 //
-// Guarantees: a group that finds the claim of another is refused before it writes anything. Kafka forgets offsets of a group
-// without members after `offsets.retention.minutes`; the claim is stored again each `CLAIM_MS`.
+// Guarantees: a group that finds the claim of another is refused before it writes anything. A partition that has outputs has
+// a claim.
 
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { z } from 'zod';
 import type { Cluster } from '../protocol/cluster';
-import { fetchOffsets } from '../protocol/offset-requests';
-import type { OffsetsOfGroup } from '../protocol/transaction-requests';
+import { fetchOffsets, type GroupOffset } from '../protocol/offset-requests';
 import { decodePosition, type StoredPosition } from '../source/stored-position';
-
-/** How often a session stores its claim again. */
-export const CLAIM_MS = 60 * 60 * 1_000;
 
 const OWNER_PREFIX = 'pulses.owner.';
 
@@ -33,22 +29,29 @@ export function transactionalIdOf(sourceTopic: string, partition: number): strin
 }
 
 /** @param topicId of the topic now: a claim on one that was deleted is none */
-export function claimOf(sourceTopic: string, topicId: string, partition: number, group: string): OffsetsOfGroup {
+export function claimOf(sourceTopic: string, topicId: string, partition: number, group: string): GroupOffset {
   const metadata = JSON.stringify({ pulses: 1, source: topicId, group } satisfies z.input<typeof claimSchema>);
-  return { group: ownerGroup(sourceTopic), offsets: [{ topic: sourceTopic, partition, offset: 0, metadata }] };
+  return { topic: sourceTopic, partition, offset: 0, metadata };
 }
 
-/** @throws PulsesError CONFIG_INVALID when another group has claimed a partition of the source */
+/**
+ * The partitions that the group has claimed.
+ * @param partitionCount as of now; partitions may be added at any time
+ * @throws PulsesError CONFIG_INVALID when another group has claimed a partition of the source
+ */
 export async function checkOwner(
   cluster: Cluster,
   topic: { readonly name: string; readonly topicId: string; readonly partitions: readonly unknown[] },
   group: string,
-): Promise<void> {
+  partitionCount = topic.partitions.length,
+): Promise<ReadonlySet<number>> {
   const owner = ownerGroup(topic.name);
-  const ask = fetchOffsets(owner, topic.name, [...topic.partitions.keys()]);
+  const claimed = new Set<number>();
+  const ask = fetchOffsets(owner, topic.name, [...Array(partitionCount).keys()]);
   const claims = await cluster.toCoordinator('group', owner, ask);
-  for (const { metadata } of claims.values()) {
+  for (const [partition, { metadata }] of claims) {
     const claimer = claimedBy(metadata, topic.topicId);
+    if (claimer === group) claimed.add(partition);
     if (claimer === undefined || claimer === group) continue;
     throw new PulsesError(
       'CONFIG_INVALID',
@@ -56,6 +59,7 @@ export async function checkOwner(
         `allowed: ${claimer}, or another one after 'pulses groups delete ${claimer}'`,
     );
   }
+  return claimed;
 }
 
 /** The source whose claims a group of this name holds; undefined for any other group. */
@@ -70,8 +74,8 @@ export function claimedBy(metadata: string, topicId: string): string | undefined
 }
 
 /**
- * The position that `pulses groups delete` has left in place of a claim, for the next group that publishes the outputs. Its
- * first commit replaces it by a claim, together with a position of its own.
+ * The position that `pulses groups delete` has left in place of a claim, for the next group that publishes the outputs. That
+ * replaces it by a claim, together with a position of its own.
  */
 export async function leftPosition(
   cluster: Cluster,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { decodePosition, encodePosition, type StoredPosition } from './stored-position';
+import { decodePosition, encodePosition, NOTHING_READ, type StoredPosition } from './stored-position';
 
 const INCARNATION = '1'.repeat(32);
 const STORED: StoredPosition = {
@@ -25,6 +25,19 @@ describe('the positions of a group on a partition', () => {
     for (const stored of [STORED, noneLate])
       expect(decodePosition(encodePosition(INCARNATION, stored), INCARNATION, 'g')).toEqual(stored);
     expect(decodePosition(undefined, INCARNATION, 'g')).toBeUndefined();
+  });
+
+  it('say that nothing was read when they have no name', () => {
+    const encoded = encodePosition(INCARNATION, NOTHING_READ);
+    expect(encoded.offset).toBe(0);
+    expect(decodePosition(encoded, INCARNATION, 'g')).toEqual(NOTHING_READ);
+  });
+
+  it('keep that tools have made them, while they have a name', () => {
+    const mended = { ...STORED, isMended: true };
+    expect(decodePosition(encodePosition(INCARNATION, mended), INCARNATION, 'g')).toEqual(mended);
+    const none = { ...NOTHING_READ, isMended: true };
+    expect(decodePosition(encodePosition(INCARNATION, none), INCARNATION, 'g')).toEqual(NOTHING_READ);
   });
 
   it('are none on a topic that was deleted and made again', () => {

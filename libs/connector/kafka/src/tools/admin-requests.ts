@@ -7,26 +7,16 @@ import {
   initProducerIdV4,
   listGroupsV4,
   metadataV12,
-  offsetCommitV8,
-  offsetDeleteV0,
   offsetFetchV8,
 } from '@platformatic/kafka';
 import type { Ask } from '../protocol/cluster';
 import { kafkaCodeOf, throwOn } from '../protocol/errors';
-import type { StoredOffset } from '../protocol/offset-requests';
+import type { GroupOffset } from '../protocol/offset-requests';
 import type { ProducerIdentity } from '../protocol/transaction-requests';
 
 const GROUP_ID_NOT_FOUND = 69;
 const NO_ID = -1n;
 const NO_EPOCH = -1;
-/** Of a commit by no member. */
-const NO_GENERATION = -1;
-
-/** An offset that a group has committed. */
-export interface GroupOffset extends StoredOffset {
-  readonly topic: string;
-  readonly partition: number;
-}
 
 /** The id of an idempotent producer without transactions. To any broker. */
 export function identifyProducer(timeoutMs: number): Ask<ProducerIdentity> {
@@ -85,26 +75,6 @@ export function groupOffsets(group: string): Ask<GroupOffset[]> {
       }),
     );
   };
-}
-
-/** Stores an offset of a group without members. To its coordinator, which refuses it otherwise. */
-export function commitOffset(group: string, { topic, partition, offset, metadata }: GroupOffset): Ask<unknown> {
-  const partitions = [
-    {
-      partitionIndex: partition,
-      committedOffset: BigInt(offset),
-      committedLeaderEpoch: -1,
-      committedMetadata: metadata,
-    },
-  ];
-  return (connection) =>
-    offsetCommitV8.api.async(connection, group, NO_GENERATION, '', null, [{ name: topic, partitions }]);
-}
-
-/** Removes an offset of a group. To its coordinator. */
-export function deleteOffset(group: string, topic: string, partition: number): Ask<unknown> {
-  const topics = [{ name: topic, partitions: [{ partitionIndex: partition }] }];
-  return (connection) => offsetDeleteV0.api.async(connection, group, topics);
 }
 
 /** False when there is no such group. To its coordinator. */

@@ -2,24 +2,17 @@
 //
 // A group commits one offset for each partition. Its metadata holds the positions of the pipeline: see stored-position.ts.
 // An offset that another program has committed shows as one position without a name. The groups of claims are not shown: see
-// ownership-claim.ts.
+// ownership-claim.ts. A position that was lost (see session-start.ts) can be moved as if it were at the first message.
 
 import type { GroupInfo, GroupPosition, PositionName } from '@pulses/connector-api';
 import { mapConcurrent } from '@pulses/shared-async';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import type { Cluster } from '../protocol/cluster';
-import { listOffset } from '../protocol/offset-requests';
+import { commitKeptOffset, listOffset, type GroupOffset } from '../protocol/offset-requests';
 import { claimedBy, claimedSource, ownerGroup } from '../session/ownership-claim';
-import { decodePosition, encodePosition, type StoredPosition } from '../source/stored-position';
-import {
-  commitOffset,
-  deleteGroup,
-  deleteOffset,
-  groupNames,
-  groupOffsets,
-  hasMembers,
-  type GroupOffset,
-} from './admin-requests';
+import { lostPosition } from '../session/session-start';
+import { decodePosition, encodePosition, NOTHING_READ, type StoredPosition } from '../source/stored-position';
+import { deleteGroup, groupNames, groupOffsets, hasMembers } from './admin-requests';
 import { incarnationOf } from '../source/incarnation';
 import { markOf } from './marked-publisher';
 
@@ -44,7 +37,8 @@ export class GroupAdmin {
   async groups(): Promise<readonly GroupInfo[]> {
     const { groups, sources } = await this.#names();
     const owned = await mapConcurrent(sources, ASKED_AT_ONCE, (source) => this.#ownersOf(source));
-    return groups.map((group) => ({
+    // Kafka forgets a group, but not its claims.
+    return [...new Set([...groups, ...owned.flat()])].sort().map((group) => ({
       group,
       sources: sources.filter((_source, index) => owned[index]?.includes(group) === true),
     }));
@@ -65,7 +59,7 @@ export class GroupAdmin {
   }
 
   async movePosition(name: PositionName, offset: number): Promise<GroupPosition | undefined> {
-    return await this.#change(name, async (position) => {
+    return await this.#change(name, true, async (position) => {
       const { topic, partition = 0 } = name;
       const at = (kind: 'earliest' | 'committed end') =>
         this.#cluster.toLeader(topic, partition, listOffset(topic, partition, kind));
@@ -80,40 +74,62 @@ export class GroupAdmin {
   }
 
   async deletePosition(name: PositionName): Promise<GroupPosition | undefined> {
-    return await this.#change(name, (position) => {
+    return await this.#change(name, false, (position) => {
       position.delete(name.name);
       return Promise.resolve();
     });
   }
 
   async deleteGroup(group: string): Promise<boolean> {
-    const { groups, sources } = await this.#names();
-    if (!groups.includes(group)) return false;
+    const found = (await this.groups()).find((one) => one.group === group);
+    if (found === undefined) return false;
     await this.#checkIdle(group);
-    for (const source of sources)
-      if ((await this.#ownersOf(source)).includes(group)) await this.#handOver(group, source);
-    return await this.#cluster.toCoordinator('group', group, deleteGroup(group));
+    for (const source of found.sources) await this.#handOver(group, source);
+    await this.#cluster.toCoordinator('group', group, deleteGroup(group));
+    return true;
   }
 
   async #change(
     name: PositionName,
+    mayMend: boolean,
     change: (positions: Map<string, { offset: number; metadata: string }>) => Promise<void>,
   ): Promise<GroupPosition | undefined> {
     const { group, topic, partition = 0 } = name;
-    if (!(await this.#names()).groups.includes(group)) return undefined;
-    const found = (await this.#positionsOf(group, topic)).find(({ stored }) => stored.partition === partition);
-    const before = found === undefined ? undefined : groupPositions(found).find((one) => one.name === name.name);
-    if (found?.position === undefined || before === undefined) return undefined;
-    await this.#checkIdle(group);
+    if (!(await this.#names()).groups.includes(group) && !(await this.#ownersOf(topic)).includes(group))
+      return undefined;
+    const all = await this.#positionsOf(group, topic);
+    const there = all.find(({ stored, position }) => stored.partition === partition && position !== undefined);
+    const found = there ?? (await this.#lost(group, topic, partition));
+    if (found?.position === undefined) return undefined;
     const { stored, incarnation, position } = found;
+    const isMended = mayMend && position.isMended === true;
+    const before =
+      groupPositions(found).find((one) => one.name === name.name) ??
+      (isMended ? { ...name, partition, incarnation, offset: stored.offset, metadata: '' } : undefined);
+    if (before === undefined) return undefined;
+    await this.#checkIdle(group);
     const positions = new Map(position.positions);
     await change(positions);
-    const next =
-      positions.size === 0
-        ? deleteOffset(group, topic, partition)
-        : commitOffset(group, { ...stored, ...encodePosition(incarnation, { ...position, positions }) });
-    await this.#cluster.toCoordinator('group', group, next);
+    // Without a name it says that nothing was read: a group without an offset has lost its position.
+    const next = { topic, partition, ...encodePosition(incarnation, { ...position, positions }) };
+    await this.#cluster.toCoordinator('group', group, commitKeptOffset(group, next));
     return before;
+  }
+
+  /** A position on a partition that the group has claimed, in place of one that Kafka has forgotten. */
+  async #lost(group: string, topic: string, partition: number): Promise<PartitionPositions | undefined> {
+    const topicId = (await this.#cluster.topic(topic))?.topicId;
+    if (topicId === undefined) return undefined;
+    const claims = await this.#offsets(ownerGroup(topic));
+    const claim = claims.find((one) => one.partition === partition);
+    if (claim === undefined || claimedBy(claim.metadata, topicId) !== group) return undefined;
+    const position = { ...NOTHING_READ, isMended: true };
+    return {
+      group,
+      stored: { topic, partition, offset: 0, metadata: '' },
+      incarnation: incarnationOf(topicId, partition),
+      position,
+    };
   }
 
   /** @throws PulsesError GROUP_ACTIVE */
@@ -139,15 +155,18 @@ export class GroupAdmin {
     return (await this.#offsets(ownerGroup(source))).flatMap(({ metadata }) => claimedBy(metadata, topicId) ?? []);
   }
 
-  /** Leaves the group's positions on a source to the next owner, in place of its claims. */
+  /**
+   * Leaves the group's positions on a source to the next owner, in place of its claims.
+   * @throws PulsesError CONFIG_INVALID, and changes nothing, when one of them is lost
+   */
   async #handOver(group: string, source: string): Promise<void> {
     const owner = ownerGroup(source);
-    const left = new Map((await this.#positionsOf(group, source)).map(({ stored }) => [stored.partition, stored]));
-    for (const claim of await this.#offsets(owner)) {
-      const stored = left.get(claim.partition);
-      const ask = stored === undefined ? deleteOffset(owner, source, claim.partition) : commitOffset(owner, stored);
-      await this.#cluster.toCoordinator('group', owner, ask);
-    }
+    const topicId = (await this.#cluster.topic(source))?.topicId ?? '';
+    const left = (await this.#positionsOf(group, source)).filter(({ position }) => position !== undefined);
+    const known = new Set(left.map(({ stored }) => stored.partition));
+    for (const { partition, metadata } of await this.#offsets(owner))
+      if (claimedBy(metadata, topicId) === group && !known.has(partition)) throw lostPosition(group, source, partition);
+    for (const { stored } of left) await this.#cluster.toCoordinator('group', owner, commitKeptOffset(owner, stored));
   }
 
   #offsets(group: string): Promise<GroupOffset[]> {
