@@ -37,10 +37,21 @@ export class RowGathering {
       baseOffsets: this.#baseOffsets,
       counts: Uint32Array.from(this.#counts),
       lengths: Uint32Array.from(this.#lengths),
-      payload: others.length === 0 ? only : Buffer.concat(this.#parts),
+      payload: others.length === 0 && !isLittle(only) ? only : this.#copied(),
       next,
       more,
     };
+  }
+
+  /** In memory of their own: a part of the pool would keep all of it. */
+  #copied(): Buffer {
+    const bytes = Buffer.allocUnsafeSlow(this.bytes);
+    let at = 0;
+    for (const part of this.#parts) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    return bytes;
   }
 
   /** Parts that lie side by side are one, which needs no copy. */
@@ -51,4 +62,9 @@ export class RowGathering {
       this.#parts[this.#parts.length - 1] = new Uint8Array(buffer, last.byteOffset, last.length + length);
     else this.#parts.push(payload);
   }
+}
+
+/** Whether the bytes would keep much more in memory than they are: a slow reader may keep them for long. */
+function isLittle({ length, buffer }: Uint8Array): boolean {
+  return 2 * length < buffer.byteLength;
 }
