@@ -20,9 +20,9 @@ export interface RetentionPolicy {
 }
 
 /**
- * How segments come about: new files that grow, synchronised by fdatasync, right on every disk; or files that were written in full before and are used
- * again, where that makes a synchronisation shorter. `auto` measures at the start which is the case;
- * then only segments that are given up are used again.
+ * How segments come about. `append`: new files that grow, synchronised by fdatasync, right on every disk. `recycled`: files
+ * that were written in full before, written through. `auto` measures at the start whether that is quicker, and writes
+ * through in either case. It makes no files in advance: segments that are given up are used again.
  */
 export type JournalMode = 'auto' | 'append' | 'recycled';
 

@@ -61,4 +61,23 @@ describe('the queue of commits', () => {
     await Promise.all(requests);
     await queue.close();
   });
+
+  it('lets the event loop turn between groups that wait for nothing', async () => {
+    let [groups, groupsAtTurn] = [0, 0];
+    const queue = queueWith(
+      () => 'free',
+      () => {
+        groups += 1;
+        if (groups === 1)
+          setImmediate(() => {
+            groupsAtTurn = groups;
+          });
+      },
+    );
+    const stage = () => () => undefined;
+    const one = { payloadBytes: 0, isAlone: true, isRead: false, stage };
+    await Promise.all(Array.from({ length: 19 }, () => queue.enqueue(one)));
+    expect([groups, groupsAtTurn]).toEqual([19, 16]);
+    await queue.close();
+  });
 });

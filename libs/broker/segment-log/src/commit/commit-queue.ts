@@ -18,6 +18,8 @@ import type { Outcome, Staging } from './staging';
 const REQUEST_OVERHEAD_BYTES = 512;
 /** Requests that were answered and are still at the start of the array. */
 const ANSWERED_KEPT_MAX = 1_024;
+/** Groups in a row before the event loop has its turn. Written in place, they wait for nothing that lets it turn. */
+const GROUPS_A_TURN_MAX = 16;
 
 export interface QueuedRequest<T> {
   readonly payloadBytes: number;
@@ -168,9 +170,8 @@ export class CommitQueue {
 
   async #run(): Promise<void> {
     // What the same turn of the event loop brings is one group, of all connections.
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
+    await nextTurn();
+    let groups = 0;
     while (this.#state.kind !== 'failed' && (this.#head < this.#queue.length || this.#works.length > 0)) {
       await this.#runWorks();
       // Work that came meanwhile may be what makes room.
@@ -182,6 +183,8 @@ export class CommitQueue {
         continue;
       }
       await this.#commitGroup(this.#takeGroup(), room);
+      groups += 1;
+      if (groups % GROUPS_A_TURN_MAX === 0) await nextTurn();
     }
     this.#running = undefined;
     // Work that came with a failure still has to be told.
@@ -275,6 +278,12 @@ export class CommitQueue {
     }
     return staged;
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 function costOf(request: QueuedRequest<unknown>): number {
