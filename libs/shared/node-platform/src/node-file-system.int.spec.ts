@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { makeTempDirectory, type TempDirectory } from '@pulses/testing-processes';
 import { constants } from 'node:fs';
 import { mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { nodeClock } from './node-clock';
 import { nodeFileSystem } from './node-file-system';
 
 const text = (content: string) => Buffer.from(content);
@@ -43,6 +44,27 @@ describe('files of the system', () => {
     await expect(file.truncate(0)).rejects.toMatchObject({ code: 'EINVAL' });
     await file.close();
     expect(await readFile(at('f'), 'utf8')).toBe('kept');
+  });
+
+  it('written through are left to the pool, all of them, after a slow write in place', async () => {
+    for (const name of ['slow', 'other']) await writeFile(at(name), '');
+    const [slow, other] = await Promise.all(
+      ['slow', 'other'].map((name) => nodeFileSystem.open(at(name), 'write-through')),
+    );
+    const now = jest.spyOn(nodeClock, 'monotonicMs');
+    try {
+      // Asked before a write, and around one that is made in place.
+      const laterMs = nodeClock.monotonicMs() + 1e9;
+      for (const ms of [0, 0, 5]) now.mockReturnValueOnce(laterMs + ms);
+      expect(await slow!.write(text('x'), 0)).toBe(1); // one for each name
+      now.mockClear().mockReturnValue(laterMs + 6);
+      expect(await other!.write(text('y'), 0)).toBe(1);
+      expect(now).toHaveBeenCalledTimes(1);
+    } finally {
+      now.mockRestore();
+      await slow!.close();
+      await other!.close();
+    }
   });
 
   it('opened to be written through are synchronised by the system', async () => {

@@ -76,9 +76,11 @@ export const nodeFileSystem: FileSystem = {
   lockDirectory,
 };
 
+/** For all files together: it is the disk that is slow. */
+const inPlace = new WritesInPlace(nodeClock);
+
 function writtenThrough(descriptor: number): FileHandle {
   const handle = handleOf(descriptor);
-  const inPlace = new WritesInPlace(nodeClock);
   return {
     ...handle,
     write: (bytes, position) => {

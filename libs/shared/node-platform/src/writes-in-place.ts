@@ -4,7 +4,8 @@
 // a short synchronous write takes 0.1 to 0.3 ms there.
 //
 // Bounds: IN_PLACE_BYTES_MAX a write. A write that takes longer than QUICK_MS shows that the disk is slow, and the pool
-// writes for PAUSE_FACTOR times as long. So slow writes hold the thread for a hundredth of the time at most.
+// writes for PAUSE_FACTOR times as long. So slow writes hold the thread for a hundredth of the time at most. Does not
+// survive a disk that hangs: the write that it hangs in holds the thread until the disk answers.
 
 import type { Clock } from '@pulses/shared-ports';
 

@@ -47,7 +47,7 @@ export interface LiveReader {
 
 interface Query {
   readonly tenantId: string | undefined;
-  /** Who has not answered yet. */
+  /** Sessions that have not answered yet. */
   readonly asked: Set<LiveReader>;
   readonly answers: LiveAnswer[];
   resolve(answers: LiveAnswer[]): void;
