@@ -73,9 +73,9 @@ export class NatsLink {
   }
 
   /** Every output message of a kind, in order. */
-  async outputs(kind: 'grouped.pulses' | 'aggregated.pulses.amount'): Promise<NatsOutput[]> {
+  async outputs(kind: 'grouped.pulses' | 'aggregated.pulses.amount' | 'dead-letter'): Promise<NatsOutput[]> {
     const consumer = await jetstream(this.#connection).consumers.get('pulses-ingestor', {
-      filter_subjects: [`tenants.*.${kind}`],
+      filter_subjects: [kind === 'dead-letter' ? `${this.#source}.dead-letter` : `tenants.*.${kind}`],
     });
     const outputs: NatsOutput[] = [];
     if ((await consumer.info()).num_pending === 0) return outputs;
