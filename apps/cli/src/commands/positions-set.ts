@@ -19,9 +19,9 @@ export const positionsSetCommand = defineCommand({
   args: ['GROUP', 'TOPIC', 'NAME', 'OFFSET'],
   purpose: 'Moves a stored position of a group.',
   details:
-    'Mends a position that lies outside its topic. Refused while the group has an active member. GROUP, TOPIC and NAME are ' +
-    'as positions lists them. Messages before OFFSET count as read; those from it on are read again, and their outputs may ' +
-    'be published twice. Run audit afterwards.',
+    'Mends a position that lies outside its topic, or that Kafka has forgotten. Refused while the group has an active member. ' +
+    'GROUP, TOPIC and NAME are as positions lists them. Messages before OFFSET count as read; those from it on are read ' +
+    'again, and their outputs may be published twice. Run audit afterwards.',
   settings: { ...connectorCommandSettings, ...partitionSettings, ...confirmationSettings },
   async run({ settings, args: [group = '', topic = '', name = '', text = ''], terminal }) {
     const { partition } = settings;
