@@ -12,6 +12,7 @@ import {
   errors,
   type NatsConnection,
   nkeyAuthenticator,
+  nkeys,
   tokenAuthenticator,
   usernamePasswordAuthenticator,
 } from '@nats-io/transport-node';
@@ -86,7 +87,7 @@ function refusalOf(error: unknown, settings: NatsSettings): PulsesError {
       cause: error,
     });
   const reason = message === '' ? code : message;
-  return new PulsesError('CONNECTION_LOST', `--nats-url: ${servers} can't be reached: ${reason}`, { cause: error });
+  return new PulsesError('CONNECTION_LOST', `NATS: ${servers} can't be reached: ${reason}`, { cause: error });
 }
 
 const tlsFlag = ({ natsTlsCertFile, natsTlsCaFile }: NatsSettings) =>
@@ -109,14 +110,27 @@ async function authenticatorOf(settings: NatsSettings): Promise<Authenticator | 
   if (natsToken !== undefined) return tokenAuthenticator(natsToken);
   if (natsCredsFile !== undefined) {
     const bytes = await read('nats-creds-file', natsCredsFile);
-    if (!/BEGIN NATS USER JWT[\s\S]*BEGIN USER NKEY SEED/.test(bytes.toString('latin1')))
+    const [, marked = ''] =
+      /BEGIN NATS USER JWT([\s\S]*BEGIN USER NKEY SEED[\s\S]*)/.exec(bytes.toString('latin1')) ?? [];
+    if (seedIn(marked) === undefined)
       throw invalid('nats-creds-file', natsCredsFile, 'allowed: a file with a user JWT and an NKey seed');
     return credsAuthenticator(bytes);
   }
   if (natsNkeyFile === undefined) return undefined;
-  const seed = /\bSU[A-Z2-7]{40,}\b/.exec((await read('nats-nkey-file', natsNkeyFile)).toString('latin1'))?.[0];
+  const seed = seedIn((await read('nats-nkey-file', natsNkeyFile)).toString('latin1'));
   if (seed === undefined) throw invalid('nats-nkey-file', natsNkeyFile, "allowed: a file with a user's NKey seed");
   return nkeyAuthenticator(Buffer.from(seed));
+}
+
+/** The seed of a user whose checksum is right. */
+function seedIn(text: string): string | undefined {
+  const seed = /\bSU[A-Z2-7]{40,}\b/.exec(text)?.[0];
+  try {
+    if (seed !== undefined) nkeys.fromSeed(Buffer.from(seed)).clear();
+    return seed;
+  } catch {
+    return undefined;
+  }
 }
 
 async function tlsOf(settings: NatsSettings): Promise<ConnectionOptions['tls']> {

@@ -4,12 +4,14 @@
 // record says that the member left, or did not change for the lease, or once no server knows the member's connection. The
 // times are the waiting member's own, so clocks need not agree. A wrong guess loses nothing: what the former member sends
 // later expects an older sequence, and is refused.
+//
+// A member answers for its life from before its name is in the record until its connection ends.
 
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { delay } from '@pulses/shared-async';
 import { isPulsesError } from '@pulses/shared-errors';
 import type { Clock } from '@pulses/shared-ports';
-import { errors, type NatsConnection } from '@nats-io/transport-node';
+import { errors, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 import { natsFailure } from './nats-failure';
 import type { GroupSubjects } from './names';
 import { OutputLog, type OutputLimits } from './output-log';
@@ -47,9 +49,11 @@ export interface Candidate {
 export async function becomeActive(candidate: Candidate): Promise<OutputLog> {
   for (;;) {
     const stored = await untilFree(candidate);
+    const liveness = await answerForLife(candidate);
     try {
       return await take(candidate, stored);
     } catch (error) {
+      liveness.unsubscribe();
       // Another one was faster.
       if (!isPulsesError(error, 'FENCED')) throw error;
     }
@@ -118,6 +122,20 @@ async function readMessage(manager: JetStreamManager, stream: string, sequence: 
 async function readRecord({ manager, subjects: { stream, position } }: Candidate): Promise<StoredRecord | undefined> {
   const message = await manager.streams.getMessage(stream, { last_by_subj: position });
   return message === null ? undefined : { sequence: message.seq, record: decodeRecord(message.data, position) };
+}
+
+/** @throws PulsesError ACCESS_REFUSED without the right: others would take the member for absent */
+async function answerForLife({ connection, subjects }: Candidate): Promise<Subscription> {
+  let failure: Error | undefined;
+  const subscription = connection.subscribe(subjects.liveness, {
+    callback: (error, message) => {
+      if (error === null) message.respond();
+      else failure ??= error;
+    },
+  });
+  await connection.flush();
+  if (failure !== undefined) throw natsFailure(failure, 'the subject of members');
+  return subscription;
 }
 
 /** Whether the servers know no connection of an active member. */

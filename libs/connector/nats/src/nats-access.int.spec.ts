@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { natsConnector } from './registration';
 import { natsSettings } from './settings';
 import { operatorMode } from './testing/nats-jwt';
@@ -76,7 +77,7 @@ describe('the way into NATS', () => {
     await expectWorks(url, '--nats-user=u', `--nats-password-file=${right}`);
     const error = await refusal(url, '--nats-user=u', `--nats-password-file=${wrong}`);
     expect(error).toMatchObject(invalid(/^--nats-user: the server refuses the credentials/));
-    expect(JSON.stringify(error) + String(error)).not.toContain('wrong');
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('wrong');
     expect(await refusal(url)).toMatchObject(invalid(/^--nats-creds-file: the server asks for credentials/));
   });
 
@@ -135,6 +136,22 @@ describe('the way into NATS', () => {
     await (await open(connector)).close();
   });
 
+  it('is not a seed with a wrong letter, which no error shows', async () => {
+    const seed = Buffer.from(nkeys.createUser().getSeed()).toString();
+    const wrong = seed.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
+    const file = await fileWith(wrong);
+    const refused = async (flag: string) =>
+      await connectorOf('nats://127.0.0.1:1', `--${flag}=${file}`).then(
+        () => 'let in',
+        (error: unknown) => error,
+      );
+    for (const flag of ['nats-nkey-file', 'nats-creds-file']) {
+      const error = await refused(flag);
+      expect(error).toMatchObject(invalid(new RegExp(`^--${flag}: '${file}' is not valid: `)));
+      expect(inspect(error, { depth: 9 })).not.toContain(wrong);
+    }
+  });
+
   it.each([
     [['--nats-user=u'], /--nats-user: .*--nats-password-file/],
     [['--nats-nkey-file=/none'], /--nats-nkey-file: '\/none' is not valid: .*ENOENT/],
@@ -161,6 +178,16 @@ describe('a server that does not suit', () => {
     const error = await refusal(url, '--nats-user=u', `--nats-password-file=${await fileWith('p')}`);
     expect(error).toMatchObject(invalid(/^--nats-user: NATS: /));
     expect((error as Error).message).toContain(reason);
+  });
+
+  it('is refused when members may not answer for their life', async () => {
+    const { url } = await start(
+      'authorization { users: [ { user: u, password: p, permissions: { publish: ">", subscribe: { deny: "pulses.members.>" } } } ] }',
+    );
+    const error = await refusal(url, '--nats-user=u', `--nats-password-file=${await fileWith('p')}`);
+    expect(error).toMatchObject(
+      invalid(/^--nats-user: NATS: no right to subscribe to 'pulses\.members\.ingestor\.source%2Epulses'/),
+    );
   });
 
   it('is one before 2.12', async () => {

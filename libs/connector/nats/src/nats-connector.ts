@@ -170,9 +170,13 @@ export class NatsConnector implements Connector {
     if (error.code === 'LOG_UNSUITABLE') return new PulsesError('CONFIG_INVALID', error.message, { cause: error });
     // A server that starts together with the ingestor is waited for.
     if (!UNREACHABLE.has(error.code) || clock.monotonicMs() - this.#createdMs < START_MS_MAX) return error;
-    return new PulsesError('CONFIG_INVALID', `--nats-url: '${serversText}' is not valid: ${error.message}`, {
-      cause: error,
-    });
+    return new PulsesError(
+      'CONFIG_INVALID',
+      `--nats-url: '${serversText}' is not valid: allowed: servers that answer within ${START_MS_MAX / 1000} s (${error.message})`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

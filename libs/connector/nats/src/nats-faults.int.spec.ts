@@ -22,7 +22,7 @@ let manager: JetStreamManager;
 let connector: NatsConnector;
 
 beforeAll(async () => {
-  server = await startNats();
+  server = await startNats({ own: true });
   proxy = await startCuttingProxy(server.port);
 });
 afterAll(async () => {

@@ -24,7 +24,7 @@ import type { OutputLog } from './output-log';
 import { outputMessages } from './output-messages';
 import { positionsOf } from './position-record';
 import type { SourceClock } from './source-clock';
-import { SourceReader } from './source-reader';
+import { SourceReader } from './source/source-reader';
 import { incarnationOf, startOffsetOf } from './streams';
 
 const HEARTBEATS_PER_LEASE = 4;
@@ -59,7 +59,7 @@ export class NatsSession implements Session {
   #fence: number;
 
   constructor(options: NatsSessionOptions) {
-    const { source, startOffset, log, connection, subjects } = options;
+    const { source, startOffset, log, connection } = options;
     this.#options = options;
     this.source = source;
     this.startOffset = startOffset;
@@ -68,12 +68,6 @@ export class NatsSession implements Session {
     this.#fence = log.fence;
     onConnectionEnd(connection, (error) => {
       this.#fail(error);
-    });
-    connection.subscribe(subjects.liveness, {
-      callback: (error, message) => {
-        // Without the right to subscribe, others wait for the lease.
-        if (error === null) message.respond();
-      },
     });
     this.#scheduleHeartbeat();
   }

@@ -11,7 +11,7 @@ import { PulsesError } from '@pulses/shared-errors';
 import type { Clock, Timer } from '@pulses/shared-ports';
 import type { LogTime } from './log-time';
 import type { SourceClock } from './source-clock';
-import type { SourceMessage, SourceReader } from './source-reader';
+import type { SourceMessage, SourceReader } from './source/source-reader';
 
 const RUN_MESSAGES_MAX = 4_096;
 const RUN_BYTES_MAX = 1024 * 1024;

@@ -23,7 +23,7 @@ import { natsFailure } from '../nats-failure';
 import { groupSubjects } from '../names';
 import type { OutputLog } from '../output-log';
 import { readLimits } from '../server-limits';
-import { SourceReader } from '../source-reader';
+import { SourceReader } from '../source/source-reader';
 import { OUTPUT_OFFSETS } from './line-offsets';
 import { checkRange, readLines } from './read-lines';
 import { readOutputLines } from './read-outputs';

@@ -6,7 +6,7 @@
 import type { ReadRange, StoredBatch } from '@pulses/connector-api';
 import { Condition } from '@pulses/shared-async';
 import { PulsesError } from '@pulses/shared-errors';
-import type { SourceMessage, SourceReader } from '../source-reader';
+import type { SourceMessage, SourceReader } from '../source/source-reader';
 import { SOURCE_OFFSETS, type OffsetScale } from './line-offsets';
 
 const BATCH_MESSAGES_MAX = 256;

@@ -4,7 +4,7 @@
 
 import { forEachMessage, type OutputBatch, type PartitionInfo } from '@pulses/connector-api';
 import { Condition } from '@pulses/shared-async';
-import type { SourceReader } from '../source-reader';
+import type { SourceReader } from '../source/source-reader';
 import { OUTPUT_OFFSETS } from './line-offsets';
 
 const BATCHES_MAX = 256;

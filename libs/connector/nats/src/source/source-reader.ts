@@ -12,8 +12,9 @@ import { PulsesError } from '@pulses/shared-errors';
 import type { Clock, Timer } from '@pulses/shared-ports';
 import { createInbox, nanos, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 import { randomBytes } from 'node:crypto';
-import { natsFailure } from './nats-failure';
-import { TICK_HEADER } from './names';
+import { MessageQueue } from './message-queue';
+import { natsFailure } from '../nats-failure';
+import { TICK_HEADER } from '../names';
 
 const PULL_MESSAGES = 5_000;
 /** With this many messages to come, the next pull is sent: two are open at a time. */
@@ -55,9 +56,7 @@ export class SourceReader {
   readonly #options: SourceReaderOptions;
   readonly #inbox: string;
   #subscription: Subscription | undefined;
-  #queue: SourceMessage[] = [];
-  #taken = 0;
-  #queuedBytes = 0;
+  readonly #queue = new MessageQueue<SourceMessage>();
   /** Messages that the server may still send for the pulls so far. */
   #openMessages = 0;
   /** The next message is longer than a pull. */
@@ -92,35 +91,26 @@ export class SourceReader {
 
   /** True when every stored message was taken. */
   get isAtHead(): boolean {
-    return this.#pending === 0 && this.#taken === this.#queue.length;
+    return this.#pending === 0 && this.#queue.length === 0;
   }
 
   /** The next message, if one is there. @throws what ended the reader, after the messages before it */
   peek(): SourceMessage | undefined {
-    const message = this.#queue[this.#taken];
+    const message = this.#queue.peek();
     if (message === undefined && this.#failure !== undefined) throw this.#failure;
     return message;
   }
 
   /** Takes the message of `peek`. */
   shift(): void {
-    const message = this.#queue[this.#taken];
-    if (message === undefined) return;
-    this.#taken += 1;
-    this.#queuedBytes -= message.body.byteLength;
-    if (this.#taken === this.#queue.length) {
-      this.#queue = [];
-      this.#taken = 0;
-    }
-    this.#pull();
+    if (this.#queue.shift() !== undefined) this.#pull();
   }
 
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#silence?.cancel();
-    this.#queue = [];
-    this.#taken = 0;
+    this.#queue.clear();
     const { connection, manager, stream } = this.#options;
     if (connection.isClosed()) return;
     this.#subscription?.unsubscribe();
@@ -171,7 +161,7 @@ export class SourceReader {
   #pull(): void {
     if (this.#consumer === undefined || this.#isClosed || this.#failure !== undefined) return;
     const { connection, stream } = this.#options;
-    while (this.#openMessages <= OPEN_MESSAGES_LOW && this.#queuedBytes < PULL_BYTES) {
+    while (this.#openMessages <= OPEN_MESSAGES_LOW && this.#queue.bytes < PULL_BYTES) {
       const isLong = this.#isNextLong;
       this.#isNextLong = false;
       const messages = isLong ? 1 : PULL_MESSAGES;
@@ -219,7 +209,6 @@ export class SourceReader {
       // Headers are decoded only where they can matter.
       isTick: message.data.byteLength === 0 && message.headers?.has(TICK_HEADER) === true,
     });
-    this.#queuedBytes += message.data.byteLength;
     this.#openMessages -= 1;
     this.#pull();
     this.#options.onChange();
