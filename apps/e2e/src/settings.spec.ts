@@ -53,6 +53,8 @@ describe('settings', () => {
     ['ingestor', ['--connector', 'pigeon'], {}, /--connector.*'pigeon'.*fs/],
     ['broker', [], { PULSES_PORT: 'tcp://10.0.0.7:9000' }, /PULSES_PORT.*enableServiceLinks: false/],
     ['ingestor', ['--engine=redis', '--redis-url=redis://:pa%ss@redis'], {}, /--redis-url: [^:]*: a % .*%25/],
+    ['ingestor', ['--connector=nats', '--nats-url=nats://u:secret@far'], {}, /--nats-url: '…@far' is not valid/],
+    ['ingestor', ['--connector=nats', '--nats-user=u'], {}, /--nats-user: allowed: only together with/],
     ['stub-generator', ['--tenants', '0'], {}, /--tenants.*'0'/],
     ['stub-generator', ['--rate', 'fast'], {}, /--rate.*'fast'.*max/],
     ['cli', ['totals', '--until', '20260301'], {}, /--until.*'20260301'.*dashes/],
@@ -61,6 +63,14 @@ describe('settings', () => {
   ] as const)('%s %j refuses a bad setting with one line and exit code 2', async (app, args, env, line) => {
     const { code, stderr } = await run(app, args, env);
     expect(stderr).toMatch(line);
+    expect(oneLine(stderr)).toBe(true);
+    expect(code).toBe(2);
+  });
+
+  it('ends with exit code 2 when no NATS server is reached at the start', async () => {
+    const args = ['--connector=nats', '--nats-url=nats://127.0.0.1:1', `--http-port=${await freePort()}`];
+    const { code, stderr } = await run('ingestor', [...args, '--log-level=silent']);
+    expect(stderr).toMatch(/^ingestor: --nats-url: 'nats:\/\/127\.0\.0\.1:1' is not valid: .*refused/i);
     expect(oneLine(stderr)).toBe(true);
     expect(code).toBe(2);
   });

@@ -21,6 +21,13 @@ describe('the settings of NATS', () => {
     },
   );
 
+  it.each(['nats://user:hidden@a:1', 'hidden@a', 'nats://b,nats://u:hid/den@a:1'])(
+    'do not show the password of %j',
+    (text) => {
+      expect(() => parse(`--nats-url=${text}`)).toThrow(/^--nats-url: '…@a/);
+    },
+  );
+
   it('warn of a secret that is sent in plain text', () => {
     const warnings = (...argv: string[]) => parse(...argv).warnings;
     expect(warnings('--nats-url=nats://far.example', '--nats-token-file=t')).toEqual([

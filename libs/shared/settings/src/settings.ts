@@ -160,9 +160,10 @@ function valueOf(setting: Setting<unknown>, flags: ReadonlyMap<string, string>, 
   throw new PulsesError('CONFIG_INVALID', `${origin}: ${shown} is not valid: ${setting.allowed}${hint}`);
 }
 
-/** A value on one line of bounded length. */
+/** A value on one line of bounded length. What stands before an @ may be the password of a URL. */
 function shownText(text: string): string {
-  const cut = text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
+  const safe = text.replace(/^.*@/s, '…@');
+  const cut = safe.length > SHOWN_MAX ? `${safe.slice(0, SHOWN_MAX)}…` : safe;
   return cut.replace(/\p{Cc}/gu, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 

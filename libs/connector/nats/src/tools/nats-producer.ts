@@ -23,6 +23,8 @@ const BACKOFF = { delayMsMin: 100, delayMsMax: 5_000 };
 /** Part of the window in which an id is surely remembered. */
 const WINDOW_SHARE = 0.5;
 const NANOSECONDS_PER_MS = 1e6;
+/** For the headers of a message, which the server counts as payload. */
+const HEADER_BYTES_MAX = 512;
 
 export interface NatsProducerOptions extends LineProducerOptions {
   connect(): Promise<NatsConnection>;
@@ -34,6 +36,8 @@ interface Open {
   readonly connection: NatsConnection;
   readonly isAtomic: boolean;
   readonly windowMs: number;
+  /** A longer message would be refused each time. */
+  readonly messageBytesMax: number;
 }
 
 export async function openNatsProducer(options: NatsProducerOptions): Promise<LineProducer> {
@@ -69,8 +73,9 @@ class NatsProducer implements LineProducer {
     const stored = (async () => {
       await previous;
       try {
+        const longest = messages.reduce((bytes, message) => Math.max(bytes, message.byteLength), 0);
         for (let at = 0; at < messages.length; at += BATCH_MESSAGES_MAX)
-          await this.#store(messages.slice(at, at + BATCH_MESSAGES_MAX));
+          await this.#store(messages.slice(at, at + BATCH_MESSAGES_MAX), longest);
       } finally {
         this.#waiting -= 1;
         this.#settled.notifyAll();
@@ -102,7 +107,10 @@ class NatsProducer implements LineProducer {
     try {
       const { config } = await provideSource(await jetstreamManager(connection), this.#options.topic);
       const windowMs = config.duplicate_window / NANOSECONDS_PER_MS;
-      this.#open = { connection, isAtomic: config.allow_atomic === true, windowMs };
+      const payloadMax = connection.info?.max_payload ?? Infinity;
+      const messageBytesMax =
+        (config.max_msg_size > 0 ? Math.min(config.max_msg_size, payloadMax) : payloadMax) - HEADER_BYTES_MAX;
+      this.#open = { connection, isAtomic: config.allow_atomic === true, windowMs, messageBytesMax };
       return this.#open;
     } catch (error) {
       void connection.close();
@@ -110,7 +118,8 @@ class NatsProducer implements LineProducer {
     }
   }
 
-  async #store(messages: readonly Uint8Array[]): Promise<void> {
+  /** @param longest bytes of the longest message of the send, of which nothing is stored when that is too long */
+  async #store(messages: readonly Uint8Array[], longest: number): Promise<void> {
     const { clock, random, onRetry } = this.#options;
     this.#batches += 1;
     const id = `${this.#id}-${this.#batches}`;
@@ -119,6 +128,12 @@ class NatsProducer implements LineProducer {
       if (this.#failure !== undefined) throw this.#failure;
       try {
         const open = this.#open ?? (await this.connect());
+        if (longest > open.messageBytesMax)
+          throw new PulsesError(
+            'MESSAGE_TOO_LARGE',
+            `a message of ${longest} bytes; the stream takes ${open.messageBytesMax}: ` +
+              "raise the server's max_payload, or the stream's max_msg_size",
+          );
         if (sentMs !== undefined && clock.monotonicMs() - sentMs > open.windowMs * WINDOW_SHARE)
           throw new PulsesError(
             'PRODUCER_EXPIRED',

@@ -15,7 +15,7 @@ let server: NatsServer;
 const closing: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  server = await startNats();
+  server = await startNats({ own: true });
   const anchor = await connect({ servers: server.url });
   await (await jetstreamManager(anchor)).streams.add({ name: 'anchor', subjects: ['anchor'] });
   await anchor.close();
@@ -111,6 +111,16 @@ describe('the tools on NATS', () => {
     await Promise.all(sends);
     await producer.close();
     expect((await read(await topics(), SOURCE)).map(([, line]) => line)).toEqual(lines.flat());
+  });
+
+  it('refuse a line that no message takes, before any of its send is stored', async () => {
+    const long = 'x'.repeat(1_048_576);
+    await expect(produce([...Array.from({ length: 1_500 }, () => 'short'), long])).rejects.toMatchObject({
+      code: 'MESSAGE_TOO_LARGE',
+    });
+    expect(await read(await topics(), SOURCE)).toEqual([]);
+    await produce(['x'.repeat(1_048_000)]);
+    expect(await read(await topics(), SOURCE)).toHaveLength(1);
   });
 
   it('list topics, and read the lines of an output one by one from any offset', async () => {
