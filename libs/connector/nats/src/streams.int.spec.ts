@@ -20,12 +20,16 @@ const SUBJECTS = groupSubjects(GROUP, SOURCE);
 let server: NatsServer;
 let connection: NatsConnection;
 let manager: JetStreamManager;
+/** What a server of NATS_URL held before. */
+let kept: readonly string[];
 
 beforeAll(async () => {
   server = await startNats();
   // With its last stream a server removes the directory in which the next one is made.
   const first = await connect({ servers: server.url });
-  await (await jetstreamManager(first)).streams.add({ name: ANCHOR, subjects: ['anchor'] });
+  const admin = await jetstreamManager(first);
+  await admin.streams.add({ name: ANCHOR, subjects: ['anchor'] });
+  kept = await admin.streams.names().next();
   await first.close();
 });
 afterAll(() => server.stop());
@@ -34,7 +38,7 @@ beforeEach(async () => {
   manager = await jetstreamManager(connection);
 });
 afterEach(async () => {
-  for (const name of await manager.streams.names().next()) if (name !== ANCHOR) await manager.streams.delete(name);
+  for (const name of await manager.streams.names().next()) if (!kept.includes(name)) await manager.streams.delete(name);
   await connection.close();
 });
 

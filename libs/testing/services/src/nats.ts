@@ -1,23 +1,18 @@
-// A real NATS server with JetStream for tests and benches: from the PATH, else built by the Go toolchain if present.
+// A real NATS server with JetStream for tests and benches: the one of NATS_URL, else a server of the suite's own.
 
 import { freePort, makeTempDirectory } from '@pulses/testing-processes';
-import { execFile, spawn } from 'node:child_process';
-import { access, mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { cacheDirectory, onPath } from './program';
-import { startedServer, type ServerProcess } from './server-process';
+import { findNatsLauncher } from './nats-launcher';
+import type { ServerProcess } from './server-process';
 
-const run = promisify(execFile);
-const PROGRAM = 'nats-server';
-const MODULE = 'github.com/nats-io/nats-server/v2@v2.15.2';
-const BUILD_MS_MAX = 900_000;
+const PORT_DEFAULT = 4222;
 
 export interface NatsServer {
-  /** `nats://127.0.0.1:<port>` */
+  /** `nats://127.0.0.1:<port>`, or the value of NATS_URL. */
   readonly url: string;
   readonly port: number;
-  /** Its configuration and its files. */
+  /** Its configuration and its files; empty for the one of NATS_URL. */
   readonly directory: string;
   /** Kills the server by SIGKILL and waits for its end. Its files stay. */
   kill(): Promise<void>;
@@ -28,6 +23,8 @@ export interface NatsServer {
 }
 
 export interface NatsOptions {
+  /** Never uses NATS_URL; nor does a suite that gives another option. For suites that kill or empty the server. */
+  readonly own?: boolean;
   /** `always` syncs before each acknowledgement; otherwise an interval such as `2m`. */
   readonly syncInterval?: string;
   /** Whether a missing program may be built, which takes minutes and the network. */
@@ -38,10 +35,16 @@ export interface NatsOptions {
   readonly jetstream?: readonly string[];
 }
 
-/** Starts a server that keeps its streams on disk. @throws Error with the reason why no server is available */
-export async function startNats(options: NatsOptions = {}): Promise<NatsServer> {
+/** Starts a server that keeps its streams on disk, or finds one. @throws Error with the reason why none is available */
+export async function startNats(options?: NatsOptions): Promise<NatsServer> {
+  const url = process.env['NATS_URL'];
+  if (url !== undefined && url !== '' && options === undefined) return foreignNats(url);
+  return await ownNats(options ?? {});
+}
+
+async function ownNats(options: NatsOptions): Promise<NatsServer> {
   const { syncInterval = '2m', mayBuild = true, jetstream = [] } = options;
-  const path = await provideNats(mayBuild);
+  const launch = await findNatsLauncher(mayBuild);
   const [port, directory] = [await freePort(), await makeTempDirectory()];
   let { lines = [] } = options;
   const start = async () => {
@@ -54,8 +57,7 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
       ...lines,
     ].join('\n');
     await writeFile(configuration, `${text.replaceAll('DIRECTORY', directory.path)}\n`);
-    const child = spawn(path, ['--config', configuration], { stdio: ['ignore', 'pipe', 'pipe'] });
-    return await startedServer(PROGRAM, /Server is ready/, child, (pid) => ['kill', '-9', String(pid)]);
+    return await launch(directory.path, configuration);
   };
   let server: ServerProcess | undefined;
   const kill = async () => {
@@ -85,41 +87,15 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
   };
 }
 
-async function provideNats(mayBuild: boolean): Promise<string> {
-  const installed = await onPath(PROGRAM);
-  if (installed !== undefined) return installed;
-  const directory = join(cacheDirectory(), PROGRAM);
-  const built = join(directory, PROGRAM);
-  if (
-    await access(built).then(
-      () => true,
-      () => false,
-    )
-  )
-    return built;
-  if (!mayBuild) throw new Error(`there is no ${PROGRAM} on the PATH`);
-  if ((await onPath('go')) === undefined)
-    throw new Error(`there is no ${PROGRAM} on the PATH, and no Go to build it with`);
-  await mkdir(directory, { recursive: true });
-  const work = await makeTempDirectory();
-  try {
-    const env = {
-      ...process.env,
-      GOBIN: directory,
-      GOPATH: join(work.path, 'path'),
-      GOCACHE: join(work.path, 'cache'),
-      GOFLAGS: '-modcacherw',
-    };
-    await run('go', ['install', MODULE], { cwd: work.path, env, timeout: BUILD_MS_MAX });
-  } catch (error) {
-    throw new Error(
-      `there is no ${PROGRAM} on the PATH, and building it failed (${(error as Error).message.split('\n')[0] ?? ''})`,
-      {
-        cause: error,
-      },
-    );
-  } finally {
-    await work.remove();
-  }
-  return built;
+function foreignNats(url: string): NatsServer {
+  const refuse = () =>
+    Promise.reject(new TypeError('the suite cannot stop the NATS of NATS_URL; ask for a server of its own'));
+  return {
+    url,
+    port: Number(new URL(url).port || PORT_DEFAULT),
+    directory: '',
+    kill: refuse,
+    restart: refuse,
+    stop: () => Promise.resolve(),
+  };
 }
