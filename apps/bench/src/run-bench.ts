@@ -25,6 +25,7 @@ const ORDER = [
   'redis-streams',
   'nats-jetstream',
   'nats-ingest',
+  'nats-latency',
 ];
 
 /** Where the time goes, beside the benches. */
