@@ -138,6 +138,36 @@ describe('a session that fails', () => {
 });
 
 describe('an engine that fails after it has answered', () => {
+  it('is asked nothing more after it has failed while the source was idle', async () => {
+    const engine = createReferenceEngine();
+    const log = newLog();
+    const drop = Promise.withResolvers<void>();
+    let isDropping = false;
+    const calls: string[] = [];
+    const rig = startRig({
+      log,
+      limits: { deltaRowsMax: 1 },
+      engine: {
+        ...engine,
+        open: (source, fromOffset) => (calls.push('open'), engine.open(source, fromOffset)),
+        add: (delta) => (calls.push('add'), engine.add(delta)),
+        drop: (windowStartMs) => {
+          if (isDropping) return engine.drop(windowStartMs);
+          isDropping = true;
+          return drop.promise;
+        },
+      },
+    });
+    await rig.until(() => isDropping);
+    log.append(T0 + WINDOW_MS, line('a', 's0', 1));
+    await rig.idle();
+    calls.length = 0;
+    drop.reject(new PulsesError('CONNECTION_LOST'));
+    await rig.until(() => calls.includes('open'));
+    expect(calls[0]).toBe('open');
+    await rig.stop();
+  });
+
   it('is heard of although nothing is added, and opened again', async () => {
     const log = new SimLog({ sourceTopic: TOPIC, random: createSimRandom(10) });
     const inner = createReferenceEngine();

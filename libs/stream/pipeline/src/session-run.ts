@@ -74,6 +74,8 @@ export async function runSession(session: Session, options: SessionOptions): Pro
     for await (const step of new FairMerge(stream, handler.emission, handler.gathering, signal)) {
       const busy = idle.pause();
       if (busy !== undefined) await busy;
+      // What has failed is asked nothing more.
+      if (idle.failure !== undefined) throw idle.failure as Error;
       await handler.handle(step);
       askForProof();
       await live?.answer(reader, (tenantId) => handler.liveWindow(tenantId));
