@@ -1,6 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { startApp } from '@pulses/testing-processes';
-import { exactUnits, numberText, startBrokerProcess, type BrokerProcess } from '@pulses/testing-system';
+import { startApp, until } from '@pulses/testing-processes';
+import {
+  exactUnits,
+  NatsLink,
+  numberText,
+  startBrokerProcess,
+  startNatsSystem,
+  type BrokerProcess,
+} from '@pulses/testing-system';
 import { readLines } from './testing/line-client';
 
 interface Totals {
@@ -69,5 +76,19 @@ describe('the stub generator', () => {
     await topics.exited;
     expect(topics.stdout).toContain('"new"');
     expect(topics.stdout).not.toContain('"old"');
+  });
+});
+
+describe('the stub generator of an ingestor', () => {
+  it('publishes to the system that the ingestor reads', async () => {
+    const system = await startNatsSystem({ ingestorArgs: ['--stub', '--stub-tenants=1'] });
+    try {
+      await system.ingestor.waitForReady();
+      const link = await NatsLink.open(system.server.url);
+      await until(async () => (await link.manager.streams.info('pulses-source')).state.messages > 0);
+      await link.close();
+    } finally {
+      await system.stop();
+    }
   });
 });

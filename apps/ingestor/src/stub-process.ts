@@ -2,17 +2,21 @@
 //
 // Guarantees: it ends with `stop`, and by itself when the ingestor dies, since its channel closes.
 
+import { connectorSettings } from '@pulses/connector-registry';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock } from '@pulses/shared-node-platform';
+import { variablesOf } from '@pulses/shared-settings';
 import { fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '@pulses/shared-ports';
-import type { IngestorSettings } from './settings';
+import { ingestorSettings, type IngestorSettings } from './settings';
 
 /** Its bundle, relative to the ingestor's. */
 const BUNDLE = join(__dirname, '../stub-generator/main.js');
 const STOP_MS_MAX = 7_000;
+/** Given as variables, since other users of the machine can read a process's flags. */
+const SAME_SETTINGS = { ...connectorSettings, connector: ingestorSettings.connector };
 
 /** @throws PulsesError CONFIG_INVALID when the generator's bundle is missing */
 export function startStub(settings: IngestorSettings, logger: Logger): { stop(): Promise<void> } {
@@ -23,8 +27,7 @@ export function startStub(settings: IngestorSettings, logger: Logger): { stop():
     );
   const child = fork(BUNDLE, flagsOf(settings), {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    // A second source of the token would be refused.
-    env: { ...process.env, PULSES_AUTH_TOKEN: settings.authToken, PULSES_AUTH_TOKEN_FILE: undefined },
+    env: { ...process.env, ...variablesOf(SAME_SETTINGS, process.argv.slice(2)) },
   });
   let isStopping = false;
   const exited = new Promise<void>((resolve) => {
@@ -45,15 +48,6 @@ export function startStub(settings: IngestorSettings, logger: Logger): { stop():
 }
 
 function flagsOf(settings: IngestorSettings): string[] {
-  const { host, port, tls, tlsCaFile, sourceTopic, stubTenants, stubSkus, stubClean } = settings;
-  return [
-    `--host=${host}`,
-    `--port=${port}`,
-    `--tls=${tls}`,
-    ...(tlsCaFile === undefined ? [] : [`--tls-ca-file=${tlsCaFile}`]),
-    `--source-topic=${sourceTopic}`,
-    `--tenants=${stubTenants}`,
-    `--skus=${stubSkus}`,
-    `--clean=${stubClean}`,
-  ];
+  const { sourceTopic, stubTenants, stubSkus, stubClean } = settings;
+  return [`--source-topic=${sourceTopic}`, `--tenants=${stubTenants}`, `--skus=${stubSkus}`, `--clean=${stubClean}`];
 }

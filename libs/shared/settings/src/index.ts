@@ -27,6 +27,7 @@ export {
 export {
   asksFor,
   parseSettings,
+  variablesOf,
   type ParsedSettings,
   type SettingsDefinition,
   type SettingsOf,

@@ -15,7 +15,7 @@ import {
   textSetting,
   tokenSetting,
 } from './setting';
-import { asksFor, parseSettings, type SettingsSources } from './settings';
+import { asksFor, parseSettings, variablesOf, type SettingsSources } from './settings';
 
 const about = { description: 'A setting.' };
 
@@ -347,5 +347,27 @@ describe('secrets', () => {
       );
     expect(refusal([`--auth-tokne=${SECRET}`])).not.toContain(SECRET);
     expect(refusal(['--auth-tokne', SECRET])).not.toContain(SECRET);
+  });
+});
+
+describe('variables for a child process', () => {
+  const inherited = {
+    host: textSetting({ flag: 'host', default: 'here', ...about }),
+    tls: booleanSetting({ flag: 'tls', ...about }),
+    token: tokenSetting({ flag: 'auth-token', ...about }),
+  };
+
+  it('say what the flags say, without those of other settings', () => {
+    const argv = ['--group', 'tls', '--host', 'there', '--no-tls', '--other=1', '-x', 'word'];
+    expect(variablesOf(inherited, argv)).toEqual({ PULSES_HOST: 'there', PULSES_TLS: 'false' });
+    expect(variablesOf(inherited, ['--tls'])).toEqual({ PULSES_TLS: 'true' });
+    expect(variablesOf(inherited, ['--group=a'])).toEqual({});
+  });
+
+  it('replace both variables of a secret', () => {
+    expect(variablesOf(inherited, ['--auth-token-file=/token'])).toEqual({
+      PULSES_AUTH_TOKEN: undefined,
+      PULSES_AUTH_TOKEN_FILE: '/token',
+    });
   });
 });

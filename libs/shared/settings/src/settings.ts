@@ -74,9 +74,25 @@ export function asksFor(flag: 'help' | 'version', argv: readonly string[]): bool
   return own.includes(`--${flag}`) || (flag === 'help' && own.includes('-h'));
 }
 
+/**
+ * What flags say of these settings, as variables for a child process that inherits the others. Flags of other settings are
+ * left out. A variable that a flag beats is undefined.
+ */
+export function variablesOf(
+  definition: SettingsDefinition,
+  argv: readonly string[],
+): Readonly<Record<string, string | undefined>> {
+  const { flags } = readFlags(definition, { argv }, 'left out');
+  const given = Object.values(definition)
+    .map(({ flag, secret }) => (secret ? [flag, `${flag}-file`] : [flag]))
+    .filter((names) => names.some((name) => flags.has(name)));
+  return Object.fromEntries(given.flat().map((name) => [variableOf(name), flags.get(name)]));
+}
+
 function readFlags(
   definition: SettingsDefinition,
-  { argv, positionals }: SettingsSources,
+  { argv, positionals }: Pick<SettingsSources, 'argv' | 'positionals'>,
+  others: 'refused' | 'left out' = 'refused',
 ): { flags: ReadonlyMap<string, string>; positionals: string[] } {
   const settings = Object.values(definition);
   const booleans = new Set(settings.filter(({ boolean }) => boolean).map(({ flag }) => flag));
@@ -107,7 +123,10 @@ function readFlags(
     if (token.kind !== 'option') continue;
     const negated = token.name.startsWith('no-') && booleans.has(token.name.slice(3));
     const flag = negated ? token.name.slice(3) : token.name;
-    if (!known.has(flag) || token.rawName.length === 2) throw unknownFlag(token.rawName, [...known, ...OWN_FLAGS]);
+    if (!known.has(flag) || token.rawName.length === 2) {
+      if (others === 'left out') continue;
+      throw unknownFlag(token.rawName, [...known, ...OWN_FLAGS]);
+    }
     if (negated && token.value !== undefined)
       throw new PulsesError(
         'CONFIG_INVALID',
@@ -123,7 +142,7 @@ function readFlags(
     } else throw new PulsesError('CONFIG_INVALID', `${token.rawName}: a value is missing`);
   }
   const allowed = positionals?.names ?? [];
-  if (rest.length > allowed.length && positionals?.isOpenEnded !== true)
+  if (others === 'refused' && rest.length > allowed.length && positionals?.isOpenEnded !== true)
     throw new PulsesError('CONFIG_INVALID', `'${rest[allowed.length] ?? ''}': unexpected argument; see --help`);
   return { flags, positionals: rest };
 }
