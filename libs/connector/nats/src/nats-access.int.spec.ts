@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { nkeys } from '@nats-io/transport-node';
 import type { Connector } from '@pulses/connector-api';
 import { nodeClock, nodeNetwork } from '@pulses/shared-node-platform';
+import { isPulsesError } from '@pulses/shared-errors';
 import { parseSettings } from '@pulses/shared-settings';
 import { makeCertificate, makeTempDirectory } from '@pulses/testing-processes';
 import { startNats, type NatsServer } from '@pulses/testing-services';
@@ -60,6 +61,14 @@ const refusal = async (url: string, ...argv: string[]) => {
     () => 'let in',
     (error: unknown) => error,
   );
+};
+
+/** The first refusal with a reason. With TLS 1.3 the server's reset may overtake its reason. */
+const reasonOf = async (url: string, ...argv: string[]): Promise<unknown> => {
+  for (;;) {
+    const error = await refusal(url, ...argv);
+    if (!isPulsesError(error, 'CONNECTION_LOST')) return error;
+  }
 };
 
 const invalid = (pattern: RegExp): object => ({ code: 'CONFIG_INVALID', message: expect.stringMatching(pattern) });
@@ -122,7 +131,7 @@ describe('the way into NATS', () => {
     await expectWorks(tls.url, trust);
     expect(await refusal(tls.url.replace('nats:', 'tls:'))).toMatchObject(invalid(/^--nats-tls-ca-file: /));
     await expectWorks(mutual.url, trust, ...show);
-    expect(await refusal(mutual.url, trust)).toMatchObject(invalid(/^--nats-tls-/));
+    expect(await reasonOf(mutual.url, trust)).toMatchObject(invalid(/^--nats-tls-/));
   });
 
   it('is open again once credentials that became wrong are right', async () => {

@@ -16,8 +16,8 @@ import type {
   StoredBatch,
   TopicAdmin,
 } from '@pulses/connector-api';
-import { mapConcurrent } from '@pulses/shared-async';
-import { PulsesError } from '@pulses/shared-errors';
+import { delay, mapConcurrent } from '@pulses/shared-async';
+import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { aggregatedTopic, groupedTopic } from '@pulses/shared-pulse-model';
 import type { Clock, Random } from '@pulses/shared-ports';
 import type { Cluster } from '../protocol/cluster';
@@ -34,6 +34,9 @@ import { encodedKey, physicalTopic } from './topic-names';
 
 const ASKED_AT_ONCE = 16;
 const DELETE_MS_MAX = 30_000;
+/** While a topic is made or deleted, brokers disagree for some milliseconds whether it exists. */
+const SETTLE_ATTEMPTS_MAX = 50;
+const SETTLE_MS = 100;
 const OUTPUT_AHEAD_BYTES = 1024 * 1024;
 
 /** The settings that name topics. */
@@ -181,11 +184,18 @@ export class KafkaTopicAdmin implements TopicAdmin {
 
   /** @param name the name that the caller uses */
   async #partitionsOf(name: string, physical: string): Promise<PartitionInfo[]> {
-    const topic = await this.#cluster.topic(physical);
-    if (topic === undefined) return [];
-    return await mapConcurrent(topic.partitions, ASKED_AT_ONCE, ({ partition }) =>
-      this.#infoOf(name, topic, partition),
-    );
+    for (let attempt = 1; ; attempt += 1) {
+      const topic = await this.#cluster.topic(physical);
+      if (topic === undefined) return [];
+      try {
+        return await mapConcurrent(topic.partitions, ASKED_AT_ONCE, ({ partition }) =>
+          this.#infoOf(name, topic, partition),
+        );
+      } catch (error) {
+        if (!isPulsesError(error, 'TOPIC_UNKNOWN') || attempt === SETTLE_ATTEMPTS_MAX) throw error;
+        await delay(SETTLE_MS, this.#platform.clock, new AbortController().signal);
+      }
+    }
   }
 
   async #infoOf(name: string, topic: KafkaTopic, partition: number): Promise<PartitionInfo> {
