@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { OpenMode } from '@pulses/shared-ports';
+import { countedRunReads } from '../testing/counted-run-reads';
 import { lines, publish } from '../testing/log-fixture';
 import { machine, opened } from '../testing/small-log';
 import { settled } from '../testing/torture-run';
@@ -12,26 +12,15 @@ const READ_BYTES = 16 * 1024;
 describe('a piece that is longer than a read', () => {
   it('is read once for all of it, and what is given out keeps no more in memory than a few reads', async () => {
     const on = machine();
-    let bytesRead = 0;
-    const fileSystem = {
-      ...on.fileSystem,
-      open: async (path: string, mode: OpenMode) => {
-        const handle = await on.fileSystem.open(path, mode);
-        const read: typeof handle.read = async (into, at) => {
-          const count = await handle.read(into, at);
-          if (path.endsWith('.run')) bytesRead += count;
-          return count;
-        };
-        return { ...handle, read };
-      },
-    };
+    const runReads = countedRunReads(on);
+    const { fileSystem } = runReads;
     const log = await opened(on, { fileSystem });
     await log.append({ topic: 'out', ...lines(...Array.from({ length: MESSAGES }, () => MESSAGE)) });
     await publish(log, 'a', ['next']);
     await on.clock.advance(500);
     expect(log.unsealedBytes).toBe(0);
     const { incarnation } = log.topic('out')!; // published above
-    bytesRead = 0;
+    runReads.bytes = 0;
     let reads = 0;
     for (let offset = 0; offset < MESSAGES; reads += 1) {
       const batches = (await settled(on, log.read('out', incarnation, offset, READ_BYTES))) ?? [];
@@ -43,7 +32,7 @@ describe('a piece that is longer than a read', () => {
       }
     }
     expect(reads).toBe(LENGTH / READ_BYTES);
-    expect(bytesRead).toBeLessThan(1.1 * LENGTH);
+    expect(runReads.bytes).toBeLessThan(1.1 * LENGTH);
     await settled(on, log.close());
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { SCAN_START, topicIdOf, type ScanPlace } from '@pulses/broker-wire';
 import type { OpenMode } from '@pulses/shared-ports';
 import type { SegmentLog } from '../segment-log';
+import { countedRunReads } from '../testing/counted-run-reads';
 import { lines } from '../testing/log-fixture';
 import { fill, filesIn, machine, opened, SMALL_OPTIONS, text } from '../testing/small-log';
 import { DIRECTORY, settled, type Machine } from '../testing/torture-run';
@@ -45,6 +46,34 @@ describe('a scan', () => {
     await settled(on, log.close());
   });
 
+  it('goes on in the run when what it reads is sealed in the middle of a call', async () => {
+    const on = machine();
+    let onRead: (() => Promise<void>) | undefined;
+    const fileSystem = {
+      ...on.fileSystem,
+      open: async (path: string, mode: OpenMode) => {
+        const handle = await on.fileSystem.open(path, mode);
+        const read: typeof handle.read = async (into, at) => {
+          const act = path.includes('/journal/') ? onRead : undefined;
+          if (act !== undefined) onRead = undefined;
+          await act?.();
+          return await handle.read(into, at);
+        };
+        return { ...handle, read };
+      },
+    };
+    const log = await opened(on, { fileSystem });
+    for (const topic of ['a', 'b']) await fill(on, log, topic, 5);
+    const sealed = filesIn(on, 'runs').length;
+    onRead = async () => {
+      while (filesIn(on, 'runs').length < sealed + 3) await fill(on, log, 'c', 5);
+    };
+    const seen = await scanFrom(on, log, 'a', SCAN_START, 100_000);
+    expect(onRead).toBeUndefined();
+    for (const topic of ['a', 'b']) expect(seen.get(idOf(log, topic))).toEqual(texts(0, 5));
+    await settled(on, log.close());
+  });
+
   it('goes on with the next run from its start when the one that it was in has been dropped', async () => {
     const on = machine();
     const policy: { bytes?: number } = {};
@@ -67,19 +96,8 @@ describe('a scan', () => {
 
   it('reads each byte of a run about once, whether its topics are long or short', async () => {
     const on = machine();
-    let bytesRead = 0;
-    const fileSystem = {
-      ...on.fileSystem,
-      open: async (path: string, mode: OpenMode) => {
-        const handle = await on.fileSystem.open(path, mode);
-        const read: typeof handle.read = async (into, at) => {
-          const count = await handle.read(into, at);
-          if (path.endsWith('.run')) bytesRead += count;
-          return count;
-        };
-        return { ...handle, read };
-      },
-    };
+    const runReads = countedRunReads(on);
+    const { fileSystem } = runReads;
     const options = { segmentBytesMax: 600_000, tailBytesMax: 0, openFilesMax: 4 };
     const log = await opened(on, { fileSystem, options });
     const long = Array.from({ length: 40 }, (_, at) => text(at));
@@ -91,13 +109,13 @@ describe('a scan', () => {
     await on.clock.advance(500);
     const [run = '', ...others] = filesIn(on, 'runs');
     expect([run === '', others]).toEqual([false, []]);
-    bytesRead = 0;
+    runReads.bytes = 0;
     const seen = await scanFrom(on, log, 'long', SCAN_START, 16 * 1024);
     expect([seen.get(idOf(log, 'long'))?.size, seen.get(idOf(log, 'short-99'))?.size]).toEqual([4_000, 20]);
     const runBytes = on.fileSystem.bytesOf(`${DIRECTORY}/runs/${run}`).length;
     expect(runBytes).toBeGreaterThan(500_000);
-    expect(bytesRead).toBeGreaterThan(0.9 * runBytes);
-    expect(bytesRead).toBeLessThan(1.3 * runBytes);
+    expect(runReads.bytes).toBeGreaterThan(0.9 * runBytes);
+    expect(runReads.bytes).toBeLessThan(1.3 * runBytes);
     await settled(on, log.close());
   });
 

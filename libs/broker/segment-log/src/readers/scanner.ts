@@ -68,12 +68,15 @@ export class Scanner {
   }
 
   async #scanUnsealed(kind: number, from: ScanPlace, bytesMax: number): Promise<ScannedRows> {
-    const { topics, sealedLsn } = this.#options.state;
-    const lsn = sealedLsn + 1;
+    const { state } = this.#options;
+    const { topics } = state;
+    const lsn = state.sealedLsn + 1;
     const place = from.lsn === lsn ? from : PART_START;
     const rows = new RowGathering();
     const lastId = Math.min(topics.nextId, place.topicId + IDS_LOOKED_MAX);
     for (let topicId = place.topicId; topicId < lastId; topicId += 1) {
+      // Sealed during the last read: the messages of this topic and the later ones are in the run now.
+      if (state.sealedLsn >= lsn) return rows.end({ lsn, topicId, offset: 0 }, true);
       const row = topics.rowOf(topicId);
       if (row === NO_ROW || !topics.isStored(row) || topics.kindOf(row) !== kind) continue;
       const end = topics.nextOffset(row);
