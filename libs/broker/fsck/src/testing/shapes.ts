@@ -147,13 +147,14 @@ async function buildShape(name: ShapeName): Promise<Shape> {
   }
   if (rounds > 100) await until(() => filesIn(disk, 'checkpoints').length === 2 && log.unsealedBytes === 0);
   if (name === 'retention') await until(() => (log.topic('logs')?.startOffset ?? 0) > 100);
+  const positions = await log.positions('', '');
+  await log.close();
+  // Retention trims on time until the log is closed.
   const topics = new Map<string, { startOffset: number; messages: string[] }>();
   for (const [topic, messages] of expected) {
     const { startOffset } = log.topic(topic)!; // published
     topics.set(topic, { startOffset, messages: messages.slice(startOffset) });
   }
-  const positions = await log.positions('', '');
-  await log.close();
   return { disk: disk.fork(), topics, positions, nextSequence: rounds };
 }
 
