@@ -1,7 +1,6 @@
 // The settings of every program that connects to a broker.
 
 import { checkTopicName, GROUP_NAME_BYTES_MAX, TOPIC_NAME_BYTES_MAX } from '@pulses/broker-wire';
-import { PulsesError } from '@pulses/shared-errors';
 import {
   booleanSetting,
   customSetting,
@@ -9,13 +8,12 @@ import {
   integerKind,
   isLoopback,
   optional,
+  readPemFile,
   textKind,
   tokenSetting,
   type SettingKind,
   type SettingsOf,
 } from '@pulses/shared-settings';
-import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { BrokerAddress } from './broker-client';
 
@@ -78,34 +76,11 @@ export const brokerClientSettings = {
 /** The address that the settings name. @throws PulsesError CONFIG_INVALID when --tls-ca-file can't be read */
 export async function brokerAddressOf(settings: SettingsOf<typeof brokerClientSettings>): Promise<BrokerAddress> {
   const { host, port, authToken, tls, tlsCaFile } = settings;
-  const caPem = tlsCaFile === undefined ? undefined : await readCertificates(tlsCaFile);
+  const caPem = tlsCaFile === undefined ? undefined : await readPemFile('tls-ca-file', tlsCaFile, 'certificates');
   return {
     host,
     port,
     ...(authToken === undefined ? {} : { token: authToken }),
     ...(tls || caPem !== undefined ? { tls: caPem === undefined ? {} : { caPem } } : {}),
   };
-}
-
-async function readCertificates(path: string): Promise<string> {
-  const refused = (allowed: string) =>
-    new PulsesError('CONFIG_INVALID', `--tls-ca-file: '${path}' is not valid: ${allowed}`);
-  let pem: string;
-  try {
-    pem = await readFile(path, 'utf8');
-  } catch (error) {
-    const { code = 'unreadable' } = error as NodeJS.ErrnoException;
-    throw refused(`a file that can be read (${code})`);
-  }
-  // TLS ignores any other text, and then trusts no certificate.
-  if (!holdsCertificate(pem)) throw refused('a PEM file of certificates');
-  return pem;
-}
-
-function holdsCertificate(pem: string): boolean {
-  try {
-    return new X509Certificate(pem).raw.byteLength > 0;
-  } catch {
-    return false;
-  }
 }

@@ -3,6 +3,7 @@ export { hostOf, hostSetting, hostsKind, httpAddressKind, isLoopback } from './h
 export { renderHelp, renderSettingsTable, type HelpOptions } from './help';
 export { listenError } from './listen-error';
 export { mergeSettings } from './merge-settings';
+export { readPemFile, type PemContent } from './pem-file';
 export { SecretToken } from './secret-token';
 export {
   booleanSetting,

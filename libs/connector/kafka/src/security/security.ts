@@ -4,8 +4,8 @@
 // settings and their files, and reach no message.
 
 import { PulsesError } from '@pulses/shared-errors';
+import { readPemFile, type PemContent } from '@pulses/shared-settings';
 import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { usesTls, type KafkaSettings } from '../settings';
 
 /** What a connection needs. Texts are PEM. */
@@ -55,9 +55,9 @@ async function tlsOf(settings: SecuritySettings): Promise<KafkaSecurity['tls']> 
   if (keyFile !== undefined && certFile === undefined) throw missing('kafka-tls-cert-file', 'kafka-tls-key-file');
   if (certFile !== undefined && keyFile === undefined) throw missing('kafka-tls-key-file', 'kafka-tls-cert-file');
   if (!usesTls(settings)) return undefined;
-  const ca = await readPem('kafka-tls-ca-file', caFile, CERTIFICATES);
-  const cert = await readPem('kafka-tls-cert-file', certFile, CERTIFICATES);
-  const key = await readPem('kafka-tls-key-file', keyFile, PRIVATE_KEY);
+  const ca = await pemOf('kafka-tls-ca-file', caFile, 'certificates');
+  const cert = await pemOf('kafka-tls-cert-file', certFile, 'certificates');
+  const key = await pemOf('kafka-tls-key-file', keyFile, 'a private key without password');
   if (cert !== undefined && key !== undefined && !new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
     throw new PulsesError(
       'CONFIG_INVALID',
@@ -74,31 +74,7 @@ function missing(needed: string, given: string): PulsesError {
   return new PulsesError('CONFIG_INVALID', `--${needed}: a value is needed together with --${given}`);
 }
 
-interface PemContent {
-  readonly allowed: string;
-  /** Throws when the text is none. */
-  parse(pem: string): unknown;
-}
-
-const CERTIFICATES: PemContent = { allowed: 'a PEM file of certificates', parse: (pem) => new X509Certificate(pem) };
-const PRIVATE_KEY: PemContent = { allowed: 'a PEM file of a private key without password', parse: createPrivateKey };
-
-async function readPem(flag: string, path: string | undefined, content: PemContent): Promise<string | undefined> {
-  if (path === undefined) return undefined;
-  const refused = (allowed: string) =>
-    new PulsesError('CONFIG_INVALID', `--${flag}: '${path}' is not valid: ${allowed}`);
-  let pem: string;
-  try {
-    pem = await readFile(path, 'utf8');
-  } catch (error) {
-    const { code = 'unreadable' } = error as NodeJS.ErrnoException;
-    throw refused(`a file that can be read (${code})`);
-  }
-  // TLS ignores any other text, and then trusts or shows nothing.
-  try {
-    content.parse(pem);
-  } catch {
-    throw refused(content.allowed);
-  }
-  return pem;
+/** The file, if the setting names one. */
+function pemOf(flag: string, path: string | undefined, content: PemContent): Promise<string> | undefined {
+  return path === undefined ? undefined : readPemFile(flag, path, content);
 }
