@@ -1,15 +1,11 @@
 // Members and tools of any group on a real Kafka.
 
 import { tenantColumns, type OutputCommit, type Session, type TopicAdmin } from '@pulses/connector-api';
-import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
 import { readTopic, startKafka, writeLines } from '@pulses/testing-services';
-import { createJoinGroup } from '../group/join-group';
-import { KafkaConnector } from '../kafka-connector';
+import type { KafkaConnector } from '../kafka-connector';
 import type { BrokerCluster } from '../protocol/broker-cluster';
-import { topicsOf } from '../settings';
-import { KafkaTools } from '../tools/kafka-tools';
-import { prepareTopic, prepareTopics } from '../topics/prepare-topics';
 import { connectTestCluster } from './test-cluster';
+import { testPartsOn } from './test-parts';
 
 const TENANT = 'acme';
 
@@ -42,34 +38,14 @@ export function commitAt(line: string, positions: Readonly<Record<string, number
 export async function startKafkaRig(properties: Readonly<Record<string, string>> = {}): Promise<KafkaRig> {
   const server = await startKafka({ properties });
   const cluster = connectTestCluster(server.brokers);
-  const naming = {
-    kafkaGroupedTopic: `${server.topicPrefix}.grouped`,
-    kafkaAggregatedTopic: `${server.topicPrefix}.aggregated`,
-    kafkaDeadLetterTopic: undefined,
-  };
-  const preparing = {
-    clock: nodeClock,
-    asker: { brokers: server.brokers, user: undefined },
-    creates: true,
-    shape: { partitions: 2, replication: 1, retentionMs: undefined },
-  };
+  const parts = testPartsOn(server, 2);
   const { signal } = new AbortController();
   const connectors: KafkaConnector[] = [];
   const admins: TopicAdmin[] = [];
   let sources = 0;
 
   const startMember = () => {
-    const connector = new KafkaConnector({
-      createCluster: () => connectTestCluster(server.brokers),
-      joinGroup: createJoinGroup('classic'),
-      prepareTopics: (client, source, aborts) => prepareTopics(client, topicsOf(source, naming), preparing, aborts),
-      clock: nodeClock,
-      heartbeatClock: nodeClock,
-      random: nodeRandom,
-      member: 'rig',
-      sessionTimeoutMs: 6_000,
-      compression: 'none',
-    });
+    const connector = parts.createConnector({ member: 'rig', sessionTimeoutMs: 6_000, compression: 'none' });
     connectors.push(connector);
     return (group: string, sourceTopic: string) =>
       connector.openSession({ sourceTopic, group, signal, onStandby: () => undefined });
@@ -82,7 +58,7 @@ export async function startKafkaRig(properties: Readonly<Record<string, string>>
     cluster,
     async makeSource(messages) {
       const source = `${server.topicPrefix}.source-${(sources += 1)}`;
-      await prepareTopics(cluster, topicsOf(source, naming), preparing, signal);
+      await parts.prepare(cluster, source, signal);
       const lines = Array.from({ length: messages }, (_, index) => `message ${index}`);
       for (const partition of [0, 1]) await writeLines({ brokers: server.brokers, topic: source, partition }, lines);
       return source;
@@ -95,20 +71,12 @@ export async function startKafkaRig(properties: Readonly<Record<string, string>>
     },
     leave,
     async tools() {
-      const tools = new KafkaTools({
-        openCluster: () => connectTestCluster(server.brokers),
-        ensureTopic: (client, topic, aborts) => prepareTopic(client, topic, preparing, aborts),
-        clock: nodeClock,
-        random: nodeRandom,
-        naming,
-        compression: 'none',
-      });
-      const admin = await tools.connect();
+      const admin = await parts.createTools().connect();
       admins.push(admin);
       return admin;
     },
     async lines() {
-      const records = await readTopic({ brokers: server.brokers, topic: naming.kafkaGroupedTopic });
+      const records = await readTopic({ brokers: server.brokers, topic: parts.groupedTopic });
       return records.map(({ value }) => value?.toString() ?? '');
     },
     async close() {
