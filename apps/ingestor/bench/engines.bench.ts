@@ -14,9 +14,9 @@ import {
 } from '@pulses/connector-api';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
 import { parseSettings } from '@pulses/shared-settings';
-import { runPipeline } from '@pulses/stream-pipeline';
 import { startRedis } from '@pulses/testing-services';
 import { cpus } from 'node:os';
+import { ignore, logger, runBenchPipeline } from './bench-pipeline';
 
 const isSmoke = process.env['SMOKE'] === '1';
 const KEYS = isSmoke ? 500 : 50_000;
@@ -25,9 +25,6 @@ const WINDOW_PULSES = isSmoke ? 5_000 : 2_000_000;
 const BATCH = isSmoke ? 500 : 5_000;
 const WINDOW_MS = 5_000;
 const TENANTS = 1_000;
-
-const ignore = () => undefined;
-const logger = { debug: ignore, info: ignore, warn: ignore, error: ignore, fatal: ignore };
 
 function check(actual: unknown, expected: unknown, what: string): void {
   if (actual !== expected) throw new Error(`${what} is ${String(actual)}; it should be ${String(expected)}`);
@@ -105,31 +102,8 @@ async function run(engine: AggregationEngine, source: ReturnType<typeof batches>
     openSession: () => Promise.resolve(session),
     close: () => Promise.resolve(),
   };
-  const observer = {
-    grouped: ignore,
-    deadLettered: ignore,
-    aggregated: ignore,
-    committed: ignore,
-    openKeys: ignore,
-    readUpTo: ignore,
-    atHead: ignore,
-    state: ignore,
-  };
   const start = performance.now();
-  await runPipeline(
-    {
-      connector,
-      createEngine: () => engine,
-      sourceTopic: 'source.pulses',
-      group: 'bench',
-      windowMs: WINDOW_MS,
-      clock: nodeClock,
-      random: nodeRandom,
-      logger,
-      observer,
-    },
-    abort.signal,
-  );
+  await runBenchPipeline({ connector, createEngine: () => engine, windowMs: WINDOW_MS }, abort.signal);
   const seconds = (performance.now() - start) / 1000;
   await engine.close();
   check(grouped, total, 'the count of grouped lines');

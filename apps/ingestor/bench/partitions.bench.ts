@@ -12,10 +12,10 @@ import {
   tenantOutputs,
 } from '@pulses/connector-api';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
-import { runPipeline } from '@pulses/stream-pipeline';
 import { parseSettings } from '@pulses/shared-settings';
 import { check, createPulsePool, isSmoke, sized, type PulsePool } from '@pulses/testing-benches';
 import { cpus } from 'node:os';
+import { ignore, logger, runBenchPipeline } from './bench-pipeline';
 
 const PARTITIONS = 6;
 const BATCH_PULSES = 1_000;
@@ -24,9 +24,6 @@ const WINDOWS = 4;
 const TENANTS = sized(1_000, 10);
 const WINDOW_MS = 5_000;
 const MEMORY_MIB_MAX = 300;
-
-const ignore = () => undefined;
-const logger = { debug: ignore, info: ignore, warn: ignore, error: ignore, fatal: ignore };
 
 /** The events of one partition: every batch of the pool in turn, and heads behind them. */
 function sourceOf(pool: PulsePool, batches: number): () => Promise<SourceEvent> {
@@ -101,31 +98,8 @@ async function run(pool: PulsePool, partitions: number): Promise<number> {
       }),
     close: () => Promise.resolve(),
   };
-  const observer = {
-    grouped: ignore,
-    deadLettered: ignore,
-    aggregated: ignore,
-    committed: ignore,
-    openKeys: ignore,
-    readUpTo: ignore,
-    atHead: ignore,
-    state: ignore,
-  };
   const before = process.cpuUsage();
-  await runPipeline(
-    {
-      connector,
-      createEngine: engines.create,
-      sourceTopic: 'source.pulses',
-      group: 'bench',
-      windowMs: WINDOW_MS,
-      clock: nodeClock,
-      random: nodeRandom,
-      logger,
-      observer,
-    },
-    abort.signal,
-  );
+  await runBenchPipeline({ connector, createEngine: engines.create, windowMs: WINDOW_MS }, abort.signal);
   const { user, system } = process.cpuUsage(before);
   check(grouped, BATCHES * BATCH_PULSES, 'the number of grouped lines');
   check(pulses, BATCHES * BATCH_PULSES, 'the number of summed pulses');
