@@ -215,11 +215,12 @@ describe('a broker', () => {
     expect((await get('/readyz')).status).toBe(200);
   });
 
-  it('is not ready once its data directory is gone', async () => {
+  it('is not ready once its data directory is gone, also when a part of it is made anew', async () => {
     const { httpPort } = await start();
     const answer = async () => (await fetch(`http://127.0.0.1:${httpPort}/readyz`)).json();
     expect(await answer()).toEqual({ status: 'ready' });
     await rename(dataDir(), `${dataDir()}.moved`);
+    await mkdir(join(dataDir(), 'topics'), { recursive: true });
     const gone = JSON.stringify({ status: 'not ready', reason: 'the data directory is gone' });
     await until(async () => JSON.stringify(await answer()) === gone);
   });

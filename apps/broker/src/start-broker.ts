@@ -24,7 +24,7 @@ import { createSecureContext } from 'node:tls';
 import { countedWrites } from './counted-writes';
 import { checkRetentionBytes, retentionIntervalMs, segmentAgeMs } from './retention-setting';
 import type { brokerSettings } from './settings';
-import { freeBytesOf, StorageWatch } from './storage-watch';
+import { freeBytesOf, roomIn, StorageWatch } from './storage-watch';
 
 export type BrokerSettings = SettingsOf<typeof brokerSettings>;
 
@@ -186,7 +186,7 @@ function readableFilesOf(
     logger,
     directory: join(dataDir, 'topics'),
     topicsMax: readableFiles === 'auto' ? READABLE_TOPICS_MAX : Infinity,
-    freeBytes: () => freeBytesOf(dataDir).then((free) => free ?? Infinity),
+    freeBytes: () => roomIn(dataDir),
   });
 }
 
