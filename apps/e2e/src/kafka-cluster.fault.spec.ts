@@ -49,7 +49,7 @@ describe('on a Kafka that changes', () => {
     const ingestor = await system.startIngestor();
     const load = system.startLoad();
     load.send(PULSES);
-    await until(async () => (await ingestor.grouped()) > 0);
+    await ingestor.untilGrouped(0);
     await load.finish();
     await system.admin.addPartitions(system.topics.source, 3);
     const after = system.startLoad();
@@ -69,7 +69,7 @@ describe('on a Kafka that changes', () => {
         const ingestor = await system.startIngestor();
         const load = system.startLoad();
         load.send(PULSES);
-        await until(async () => (await ingestor.grouped()) > 0);
+        await ingestor.untilGrouped(0);
         const [node] = kafka.nodes;
         const { bavail, bsize } = statfsSync(directory.path);
         writeFileSync(join(directory.path, 'filler'), Buffer.alloc(bavail * bsize - DISK_LEFT_BYTES));
@@ -101,7 +101,7 @@ describe('on a Kafka that changes', () => {
     for (let round = 0; round < LEADER_CHANGES; round += 1) {
       const before = await ingestor.grouped();
       load.send(PULSES);
-      await until(async () => (await ingestor.grouped()) > before);
+      await ingestor.untilGrouped(before);
       const [leader] = await system.admin.leaders(system.topics.source);
       const node = kafka.nodes.find(({ id }) => id === leader);
       await node?.kill();

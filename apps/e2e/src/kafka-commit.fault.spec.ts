@@ -2,7 +2,7 @@
 
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { startKafka, type KafkaServer } from '@pulses/testing-services';
-import { stopAll, until } from '@pulses/testing-processes';
+import { stopAll } from '@pulses/testing-processes';
 import { startKafkaProxy, type KafkaApi, type KafkaFault, type KafkaProxy } from './testing/kafka-proxy';
 import { KafkaSystem } from './testing/kafka-system';
 
@@ -46,7 +46,7 @@ describe('a faulty connection to Kafka', () => {
           await done;
           const before = await ingestor.grouped();
           load.send(PULSES);
-          await until(async () => (await ingestor.grouped()) > before);
+          await ingestor.untilGrouped(before);
         }
       }
       await load.finish();
@@ -64,7 +64,7 @@ describe('a faulty connection to Kafka', () => {
         load.send(PULSES);
         const ingestor = await system.startIngestor({ brokers: `127.0.0.1:${proxy.port}` });
         await done;
-        await until(async () => (await ingestor.grouped()) > 0);
+        await ingestor.untilGrouped(0);
         await ingestor.kill();
       }
     }

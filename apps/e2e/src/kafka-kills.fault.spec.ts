@@ -4,7 +4,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { startKafka, type KafkaServer } from '@pulses/testing-services';
 import { SCALE } from '@pulses/testing-scale';
-import { stopAll, until } from '@pulses/testing-processes';
+import { stopAll } from '@pulses/testing-processes';
 import { KafkaSystem, type KafkaIngestor } from './testing/kafka-system';
 
 const INGESTOR_KILLS = SCALE.sizeOf({ sample: 3, fault: 50, torture: 500 });
@@ -48,7 +48,7 @@ describe('on a real Kafka', () => {
         load.send(PULSES_A_ROUND);
         const ingestor = await system.startIngestor();
         // Commits follow each other closely, so a kill falls into one.
-        await until(async () => (await ingestor.grouped()) > (round * 137) % (PULSES_A_ROUND - 500));
+        await ingestor.untilGrouped((round * 137) % (PULSES_A_ROUND - 500));
         await ingestor.kill();
       }
       await load.finish();
@@ -67,7 +67,7 @@ describe('on a real Kafka', () => {
       for (let round = 0; round < NODE_KILLS; round += 1) {
         const before = await ingestor.grouped();
         load.send(PULSES_A_ROUND);
-        await until(async () => (await ingestor.grouped()) > before + ((round * 137) % 1_000));
+        await ingestor.untilGrouped(before + ((round * 137) % 1_000));
         await kafka.restart();
       }
       await load.finish();
@@ -104,12 +104,12 @@ describe('on a real Kafka', () => {
     const load = system.startLoad();
     const first = await system.startIngestor();
     load.send(PULSES_A_ROUND);
-    await until(async () => (await first.grouped()) > 0);
+    await first.untilGrouped(0);
     const second = await system.startIngestor();
     first.app.signal('SIGSTOP');
     load.send(PULSES_A_ROUND);
     // The second one has the partition once the session of the first is over.
-    await until(async () => (await second.grouped()) > 0);
+    await second.untilGrouped(0);
     first.app.signal('SIGCONT');
     load.send(PULSES_A_ROUND);
     await second.kill();

@@ -7,6 +7,7 @@ import { PassThrough } from 'node:stream';
 import { loadLine } from './steady-load';
 
 const WINDOW_MS = 1_000;
+const LOG_CHARS_SHOWN = 8_000;
 
 export interface KafkaTopicNames {
   readonly source: string;
@@ -21,6 +22,8 @@ export interface KafkaIngestor {
   readonly httpPort: number;
   /** Pulses that it has grouped since its start; 0 when it does not answer. */
   grouped(): Promise<number>;
+  /** Resolves once `grouped` exceeds the count. @throws Error that tells how far the source and the ingestor are */
+  untilGrouped(count: number): Promise<void>;
   /** Kills it by SIGKILL and waits for its end. */
   kill(): Promise<void>;
 }
@@ -37,6 +40,7 @@ export class KafkaSystem {
   readonly topics: KafkaTopicNames;
   readonly admin: KafkaAdmin;
   readonly #kafka: KafkaServer;
+  readonly #closing = new AbortController();
 
   private constructor(kafka: KafkaServer, admin: KafkaAdmin, topics: KafkaTopicNames) {
     this.#kafka = kafka;
@@ -86,30 +90,45 @@ export class KafkaSystem {
     });
     let hasEnded = false;
     void app.exited.then(() => (hasEnded = true));
-    return {
+    const get = async (path: string) => await (await fetch(`http://127.0.0.1:${httpPort}${path}`)).text();
+    const ingestor: KafkaIngestor = {
       app,
       httpPort,
       async grouped() {
         if (hasEnded)
           throw new Error(`the ingestor has ended:\n${app.stderr.slice(-4_000)}${app.stdout.slice(-4_000)}`);
         try {
-          const text = await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text();
-          return Number(/^pulses_grouped_total (\d+)$/m.exec(text)?.[1] ?? 0);
+          return Number(/^pulses_grouped_total (\d+)$/m.exec(await get('/metrics'))?.[1] ?? 0);
         } catch {
           return 0;
         }
       },
+      untilGrouped: (count) =>
+        until(async () => (await ingestor.grouped()) > count).catch(async (cause: unknown) => {
+          const stored = await readTopic({ brokers: this.#kafka.brokers, topic: source }).then(
+            ({ length }) => `${length} records`,
+            String,
+          );
+          const told = [
+            `the ingestor has grouped ${await ingestor.grouped()} of more than ${count}; the source has ${stored}`,
+            await get('/readyz').catch(String),
+            app.stdout.slice(-LOG_CHARS_SHOWN),
+          ];
+          throw new Error(told.join('\n'), { cause });
+        }),
       async kill() {
         app.signal('SIGKILL');
         await app.exited;
       },
     };
+    return ingestor;
   }
 
   /** A producer that outlives every fault: kcat, which tries again until a line is stored. Keyed by tenant. */
   startLoad(): KafkaLoad {
     const lines = new PassThrough();
-    const ended = writeStream({ brokers: this.#kafka.brokers, topic: this.topics.source }, true, lines);
+    const place = { brokers: this.#kafka.brokers, topic: this.topics.source };
+    const ended = writeStream(place, true, lines, this.#closing.signal);
     ended.catch(() => undefined);
     let sent = 0;
     return {
@@ -149,7 +168,9 @@ export class KafkaSystem {
     return differencesOf(outputs, WINDOW_MS);
   }
 
+  /** Also ends loads that a failed test left behind: they would wait for a Kafka that is gone. */
   async close(): Promise<void> {
+    this.#closing.abort();
     await this.admin.close();
   }
 }

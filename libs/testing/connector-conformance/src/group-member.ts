@@ -1,13 +1,15 @@
 // A process of a group that works on every partition it gets: commits a line for each message, with the position behind it.
+//
+// Guarantees: it ends with `leave` or `end`, whatever its connector does, and lets the event loop go on between two tries.
 
 import type { Connector, Session } from '@pulses/connector-api';
 import { isPulsesError } from '@pulses/shared-errors';
-import { commitOf } from './session-probe';
+import { commitOf, turn } from './session-probe';
 
 export class GroupMember {
   readonly #connector: Connector;
   readonly #topic: string;
-  readonly #abort = new AbortController();
+  readonly #leaving = new AbortController();
   readonly #running: Promise<void>;
   readonly #works = new Set<Promise<void>>();
   #committed = 0;
@@ -24,23 +26,29 @@ export class GroupMember {
     return this.#committed;
   }
 
-  /** @throws what ended it before it left */
-  throwFailure(): void {
+  /** @throws what made it fail, or that it has ended: a test that waits for it would wait for ever */
+  throwIfEnded(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    this.#leaving.signal.throwIfAborted();
+  }
+
+  /** Ends in the middle of its work. @throws what made it fail before */
+  async leave(): Promise<void> {
+    await this.end();
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** Ends in the middle of its work. */
-  async leave(): Promise<void> {
-    this.#abort.abort(new Error('the member leaves'));
+  /** The same, for a test that is over. */
+  async end(): Promise<void> {
+    this.#leaving.abort(new Error('the member has left'));
     await this.#connector.close();
     await this.#running;
     await Promise.all(this.#works);
-    this.throwFailure();
   }
 
   async #run(): Promise<void> {
-    const { signal } = this.#abort;
-    while (!signal.aborted) {
+    const { signal } = this.#leaving;
+    while (!signal.aborted && this.#failure === undefined) {
       try {
         const session = await this.#connector.openSession({
           sourceTopic: this.#topic,
@@ -53,6 +61,8 @@ export class GroupMember {
         void work.then(() => this.#works.delete(work));
       } catch (error) {
         this.#note(error);
+        // A refusal may come at once, and then again.
+        await turn();
       }
     }
   }
@@ -84,6 +94,6 @@ export class GroupMember {
   /** A session that failed is followed by another one; anything else is a failure of the test. */
   #note(error: unknown): void {
     const isUsual = isPulsesError(error) && (error.retriable || error.code === 'FENCED');
-    if (!isUsual && !this.#abort.signal.aborted) this.#failure ??= { error };
+    if (!isUsual && !this.#leaving.signal.aborted) this.#failure ??= { error };
   }
 }

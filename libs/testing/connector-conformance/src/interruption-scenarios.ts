@@ -25,7 +25,7 @@ export function describeInterruptions(suite: ConnectorSuite, supports: Connector
 
   /** Expects that exactly the commits below the position are stored, and all that were answered. */
   const expectWhole = async (tenant: string, answered: number): Promise<void> => {
-    const session = await reopen(suite.another(), suite.topic);
+    const session = await reopen(suite.another(), suite.topic, suite.signal);
     const position = session.positions.get('grouped');
     const stored = position === undefined ? 0 : position.offset + 1;
     expect(stored).toBeGreaterThanOrEqual(answered);
@@ -78,7 +78,7 @@ export function describeInterruptions(suite: ConnectorSuite, supports: Connector
     await suite.harness.restart();
     await session.close();
 
-    const next = await reopen(suite.another(), suite.topic);
+    const next = await reopen(suite.another(), suite.topic, suite.signal);
     expect(next.source).toEqual(session.source);
     expect([...next.positions]).toEqual([['grouped', { offset: head.nextOffset, metadata: 'kept' }]]);
     await suite.harness.publish(suite.topic, messages('after'));

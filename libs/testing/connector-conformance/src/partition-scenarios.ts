@@ -3,7 +3,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Connector, Session } from '@pulses/connector-api';
 import { isPulsesError } from '@pulses/shared-errors';
-import { GroupMember } from './group-member';
+import type { GroupMember } from './group-member';
 import { commitOf, failureOf, messages, openSession, readMessages, readToTheEnd, turn } from './session-probe';
 import type { ConnectorSuite } from './suite';
 
@@ -109,7 +109,7 @@ export function describePartitions(suite: ConnectorSuite): void {
       const members = new Set<GroupMember>();
       const all: GroupMember[] = [];
       const join = (): GroupMember => {
-        const member = new GroupMember(suite.another(), suite.topic);
+        const member = suite.member();
         members.add(member);
         all.push(member);
         return member;
@@ -130,7 +130,7 @@ export function describePartitions(suite: ConnectorSuite): void {
           const committed = all.reduce((sum, each) => sum + each.committed, 0);
           const total = published.reduce((sum, count) => sum + count, 0);
           if (total - committed < BEHIND_MAX) await publish();
-          for (const each of members) each.throwFailure();
+          for (const each of members) each.throwIfEnded();
           await turn();
         }
       };
@@ -153,7 +153,7 @@ export function describePartitions(suite: ConnectorSuite): void {
         const expected = Array.from({ length: published[number] ?? 0 }, (_, index) => `${number}:${index}`);
         let lines: string[] = [];
         while (lines.length < expected.length) {
-          third.throwFailure();
+          third.throwIfEnded();
           await turn();
           lines = await outputOf(number);
         }

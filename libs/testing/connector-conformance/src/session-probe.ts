@@ -59,9 +59,13 @@ export function openStandby(
   };
 }
 
-/** Opens a session once the system can be reached again and an earlier member has lost its place. */
-export async function reopen(connector: Connector, sourceTopic: string): Promise<Session> {
+/**
+ * Opens a session once the system can be reached again and an earlier member has lost its place.
+ * @throws the signal's reason when it aborts
+ */
+export async function reopen(connector: Connector, sourceTopic: string, signal: AbortSignal): Promise<Session> {
   for (;;) {
+    signal.throwIfAborted();
     try {
       return await openStandby(connector, sourceTopic).takeover;
     } catch (error) {

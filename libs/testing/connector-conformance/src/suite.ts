@@ -2,6 +2,7 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals';
 import type { Connector, Session } from '@pulses/connector-api';
+import { GroupMember } from './group-member';
 import type { ConnectorHarness } from './harness';
 import { openSession } from './session-probe';
 
@@ -13,8 +14,12 @@ export interface ConnectorSuite {
   readonly connector: Connector;
   /** A source topic that no other test uses; also fit as a part of a tenant's name. */
   readonly topic: string;
+  /** Aborts when the test is over, also one that ran into its limit: what it still waits for ends then. */
+  readonly signal: AbortSignal;
   /** A further connector, closed after the test. */
   another(create?: () => Connector): Connector;
+  /** A member on the topic with a connector of its own, ended after the test. */
+  member(): GroupMember;
   /** Opens a session that is expected to become active at once. */
   open(from?: Connector): Promise<Session>;
   /** Opens a session on a source of `SOURCE_MESSAGES` messages: a position lies within its source. */
@@ -25,6 +30,8 @@ export interface ConnectorSuite {
 export function useConnectorSuite(start: () => Promise<ConnectorHarness>): ConnectorSuite {
   let harness: ConnectorHarness;
   let connectors: Connector[] = [];
+  let members: GroupMember[] = [];
+  let running = new AbortController();
   let topics = 0;
 
   beforeAll(async () => {
@@ -33,8 +40,13 @@ export function useConnectorSuite(start: () => Promise<ConnectorHarness>): Conne
   beforeEach(() => {
     topics += 1;
     connectors = [harness.createConnector()];
+    members = [];
+    running = new AbortController();
   });
   afterEach(async () => {
+    running.abort(new Error('the test is over'));
+    // A member would take a connector that is closed under it for one that may come back.
+    await Promise.all(members.map((member) => member.end()));
     await Promise.all(connectors.map((connector) => connector.close()));
   });
   afterAll(async () => {
@@ -51,10 +63,18 @@ export function useConnectorSuite(start: () => Promise<ConnectorHarness>): Conne
     get topic() {
       return `source-conformance-${topics}`;
     },
+    get signal() {
+      return running.signal;
+    },
     another(create = () => harness.createConnector()) {
       const connector = create();
       connectors.push(connector);
       return connector;
+    },
+    member() {
+      const member = new GroupMember(harness.createConnector(), suite.topic);
+      members.push(member);
+      return member;
     },
     open: (from = suite.connector) => openSession(from, suite.topic),
     async openOnFilled(from = suite.connector) {

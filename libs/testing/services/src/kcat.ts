@@ -147,11 +147,15 @@ export function writeLines(
   return writeStream(place, keys !== undefined, [`${texts.join('\n')}\n`]);
 }
 
-/** The same for pieces of text that hold whole lines. Key and line are separated by a tab. */
+/**
+ * The same for pieces of text that hold whole lines. Key and line are separated by a tab.
+ * @param signal gives up what is not stored: a server that is gone for good would be waited for
+ */
 export async function writeStream(
   { brokers, topic, partition }: Pick<KcatOptions, 'brokers' | 'topic' | 'partition'>,
   isKeyed: boolean,
   pieces: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>,
+  signal?: AbortSignal,
 ): Promise<void> {
   const { path, env } = await provideKcat();
   const to = partition === undefined ? [] : ['-p', String(partition)];
@@ -161,6 +165,7 @@ export async function writeStream(
   ]);
   const args = ['-b', brokers, '-P', '-E', '-t', topic, ...to, ...(isKeyed ? ['-K', KEY_END] : []), ...settings];
   const child = spawn(path, args, { env: { ...process.env, ...env }, stdio: ['pipe', 'ignore', 'pipe'] });
+  signal?.addEventListener('abort', () => child.kill('SIGKILL'));
   const ended = ending(child);
   await Promise.all([pipeline(Readable.from(pieces), child.stdin), ended]);
 }
