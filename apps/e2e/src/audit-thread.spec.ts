@@ -43,7 +43,7 @@ describe('the thread of an audit', () => {
         ...(token === undefined ? {} : { authToken: token }),
       },
       connections: 2,
-      compared,
+      compared: [compared],
       topics,
     };
     const thread = new Worker(bundlePath('cli'), { workerData: job, execArgv: [] });
@@ -60,13 +60,17 @@ describe('the thread of an audit', () => {
     await publishLines(broker.port, TOPIC, ['{', 'no line of ours']);
     expect(await answerOf(broker.port, 2)).toMatchObject({
       kind: 'done',
-      readings: [
-        {
-          topic: TOPIC,
-          comparedCount: 0,
-          findings: { count: 2, first: [{ offset: 0, found: '{' }, { offset: 1 }] },
-        },
-      ],
+      readings: {
+        bySource: [
+          [
+            {
+              topic: TOPIC,
+              comparedCount: 0,
+              findings: { count: 2, first: [{ offset: 0, found: '{' }, { offset: 1 }] },
+            },
+          ],
+        ],
+      },
     });
   });
 

@@ -123,7 +123,7 @@ describe('the audit', () => {
       const skimElsewhere: Skim = async (compared, topics, onRead) => {
         topicsElsewhere = topics.map(({ topic }) => topic);
         return structuredClone(
-          await skimOver([broker])(structuredClone(comparedLinesOf(compared)), structuredClone(topics), onRead),
+          await skimOver([broker])(structuredClone(compared.map(comparedLinesOf)), structuredClone(topics), onRead),
         );
       };
       const [here, elsewhere] = [await audit(broker), await audit(broker, { skimElsewhere, skimElsewhereMin: 980 })];

@@ -8,7 +8,7 @@ import {
   type Finding,
   type UncheckedRange,
 } from '@pulses/audit';
-import type { PartitionInfo, TopicReader } from '@pulses/connector-api';
+import type { TopicReader } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
 import { booleanSetting, integerKind, optional, textKind, textSetting } from '@pulses/shared-settings';
@@ -36,7 +36,7 @@ export const auditCommand = defineCommand({
   details:
     'Exit code 0: all that was asked for was compared and is equal, byte for byte. 1: there are differences, of which the ' +
     'first are printed, or ranges that could not be compared, which are named. Works while the system runs: it compares ' +
-    'what was stored when it started. With --from or --to, windows that lie only partly within are skipped. A source of several partitions is compared one after the other.',
+    'what was stored when it started. With --from or --to, windows that lie only partly within are skipped. A source of several partitions has a report for each; time and rate are those of the whole audit.',
   settings: {
     ...connectorCommandSettings,
     sourceTopic: textSetting({ flag: 'source-topic', default: 'source.pulses', description: 'Topic of the pulses.' }),
@@ -59,34 +59,32 @@ export const auditCommand = defineCommand({
       throw new PulsesError('CONFIG_INVALID', `--to: '${to}' is not valid: an offset from --from=${from} on`);
     let latest: AuditProgress | undefined;
     const progress = await startProgress(terminal, nodeClock, () => progressText(latest));
-    const reports: AuditReport[] = [];
+    let reports: readonly AuditReport[];
     try {
-      await withConnections(settings, CONNECTIONS, async (readers) => {
-        for (const { partition } of await sourcePartitions(readers[0] as TopicReader, settings))
-          reports.push(
-            await runAudit({
-              readers,
-              skimElsewhere: skimInThread(process.argv[1] ?? '', connectForAudit, auditAccess(settings), CONNECTIONS),
-              sourceTopic,
-              partition,
-              group,
-              from,
-              to,
-              tenant,
-              clock: nodeClock,
-              random: nodeRandom,
-              onProgress: (at) => {
-                latest = at;
-              },
-            }),
-          );
-      });
+      reports = await withConnections(settings, CONNECTIONS, async (readers) =>
+        runAudit({
+          readers,
+          skimElsewhere: skimInThread(process.argv[1] ?? '', connectForAudit, auditAccess(settings), CONNECTIONS),
+          sourceTopic,
+          partitions: await sourcePartitions(readers[0] as TopicReader, settings),
+          group,
+          from,
+          to,
+          tenant,
+          clock: nodeClock,
+          random: nodeRandom,
+          onProgress: (at) => {
+            latest = at;
+          },
+        }),
+      );
     } finally {
       progress.stop();
     }
     const asJson = settings.json || !terminal.isInteractive;
+    const rate = rateOf(reports);
     for (const report of reports)
-      await terminal.write(asJson ? reportJson(report, { group, tenant }) : reportText(report));
+      await terminal.write(asJson ? reportJson(report, rate, { group, tenant }) : reportText(report, rate));
     return reports.every((report) => isPassed(report, settings.allowTrimmed)) ? 0 : 1;
   },
 });
@@ -102,8 +100,9 @@ interface AskedPartitions {
 async function sourcePartitions(
   reader: TopicReader,
   { sourceTopic, partition, from, to }: AskedPartitions,
-): Promise<readonly PartitionInfo[]> {
-  return chosenPartitions(await findPartitions(reader, sourceTopic), { partition, offsets: { from, to } });
+): Promise<readonly (number | undefined)[]> {
+  const found = await findPartitions(reader, sourceTopic);
+  return chosenPartitions(found, { partition, offsets: { from, to } }).map((chosen) => chosen.partition);
 }
 
 function isPassed({ findings, unchecked }: AuditReport, allowTrimmed: boolean): boolean {
@@ -118,7 +117,11 @@ function progressText(progress: AuditProgress | undefined): string {
 }
 
 /** The differences, then the summary: an object a line. */
-function reportJson(report: AuditReport, { group, tenant }: { group: string; tenant: string | undefined }): string {
+function reportJson(
+  report: AuditReport,
+  rate: number,
+  { group, tenant }: { group: string; tenant: string | undefined },
+): string {
   const { scope, replayed, found, findings, unchecked, seconds } = report;
   const differences = findings.first.map((finding) => {
     const { topic, offset, problem, expected, found: actual } = shortened(finding);
@@ -145,7 +148,7 @@ function reportJson(report: AuditReport, { group, tenant }: { group: string; ten
     aggregated_lines: found.sums,
     lines_of_other_sources: found.ofOtherSources,
     seconds: Number(seconds.toFixed(3)),
-    messages_per_second: rateOf(report),
+    messages_per_second: rate,
     unchecked: unchecked.map(({ outputs, fromOffset, toOffset, reason }) => ({
       outputs: typeof outputs === 'string' ? outputs : outputs.topic,
       from_offset: fromOffset,
@@ -156,7 +159,7 @@ function reportJson(report: AuditReport, { group, tenant }: { group: string; ten
   return [...differences, summary].map((line) => `${visibleJson(line)}\n`).join('');
 }
 
-function reportText(report: AuditReport): string {
+function reportText(report: AuditReport, rate: number): string {
   const { scope, replayed, found, findings, unchecked, seconds } = report;
   const { topic, partition } = scope.source;
   const lines = findings.first.map((finding) => {
@@ -172,7 +175,7 @@ function reportText(report: AuditReport): string {
     ...lines.flat(),
     `source      ${groupedDigits(replayed.messages)} messages: ${groupedDigits(replayed.pulses)} pulses, ${groupedDigits(replayed.deadLetters)} invalid`,
     `outputs     ${groupedDigits(found.grouped)} grouped, ${groupedDigits(found.deadLetters)} dead letters, ${groupedDigits(found.sums)} sums of ${groupedDigits(replayed.windows)} windows`,
-    `compared in ${seconds.toFixed(1)} s, ${groupedDigits(rateOf(report))} messages/s`,
+    `compared in ${seconds.toFixed(1)} s, ${groupedDigits(rate)} messages/s`,
     ...unchecked.slice(0, UNCHECKED_SHOWN_MAX).map(uncheckedText),
     ...(unchecked.length > UNCHECKED_SHOWN_MAX
       ? [`and ${groupedDigits(unchecked.length - UNCHECKED_SHOWN_MAX)} more; --json lists all`]
@@ -198,8 +201,11 @@ function uncheckedText({ outputs, fromOffset, toOffset, reason }: UncheckedRange
   return visibleText(`not compared: ${of} of source offsets ${range}: ${why}`);
 }
 
-function rateOf({ replayed, seconds }: AuditReport): number {
-  return seconds === 0 ? 0 : Math.round(replayed.messages / seconds);
+/** Messages a second of the whole audit. */
+function rateOf(reports: readonly AuditReport[]): number {
+  const { seconds = 0 } = reports[0] ?? {};
+  const messages = reports.reduce((sum, { replayed }) => sum + replayed.messages, 0);
+  return seconds === 0 ? 0 : Math.round(messages / seconds);
 }
 
 function shortened(finding: Finding): Finding {

@@ -1,4 +1,6 @@
-// The lines of one output topic that are compared, in their order.
+// The lines of one output topic that are compared with one source, in their order.
+//
+// A line is usual when the fast readers tell its source offset. Any other one is read in full.
 //
 // Bounds: one batch of the topic.
 
@@ -55,9 +57,7 @@ export class OutputTopic {
   readonly #options: OutputTopicOptions;
   readonly #kind: TopicKind;
   /** The reader in full, made when a line needs it. */
-  #readInFull: LineReader | undefined;
-  /** The fast path for grouped lines, which are nearly all lines of an audit. */
-  readonly #fastOffset: ((bytes: Buffer, start: number, end: number) => number) | undefined;
+  #readLine: LineReader | undefined;
   /** Source offsets below it are compared. */
   readonly #comparedTo: number;
   /** No line has this source offset or a higher one. */
@@ -68,11 +68,10 @@ export class OutputTopic {
   #isSkimmed = false;
 
   constructor(options: OutputTopicOptions) {
-    const { scope, info, readers } = options;
+    const { scope, info } = options;
     const kind = topicKindOf(info.topic);
     this.#options = options;
     this.#kind = kind;
-    this.#fastOffset = kind === 'grouped' ? readers.groupedOffset : undefined;
     this.#comparedTo = kind === 'aggregated' ? scope.windowedOffset : scope.groupedOffset;
     this.#limit = kind === 'aggregated' ? scope.windowedLimit : scope.groupedLimit;
     // A topic that has lost its oldest lines is compared from the first whole part on.
@@ -103,58 +102,102 @@ export class OutputTopic {
   }
 
   /** Hands on the lines of a batch that are compared. Call it for each batch, in order. */
-  takeBatch({ baseOffset, recordCount, payload }: OutputBatch['batch'], takeLines: TakeLines): void {
-    // A client's payloads are Buffers already; making one costs as much as reading a line.
-    const bytes = Buffer.isBuffer(payload)
-      ? payload
-      : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-    if (this.#options.maySkim === true && this.#isPlainAtEnds(bytes)) {
-      takeLines(bytes, 0, bytes.length, recordCount, baseOffset);
-      this.#comparedCount += recordCount;
-      this.#isSkimmed = true;
-    } else this.#takeLineByLine(bytes, baseOffset, recordCount, takeLines);
+  takeBatch(batch: OutputBatch['batch'], takeLines: TakeLines): void {
+    const bytes = bytesOf(batch);
+    if (this.takeWhole(bytes, batch, takeLines)) return;
+    const { baseOffset, recordCount } = batch;
+    for (let [index, start] = [0, 0]; index < recordCount;) {
+      const usual = this.takeUsual(bytes, start, baseOffset + index, recordCount - index, takeLines);
+      index += usual.count;
+      start = usual.end;
+      if (index === recordCount) return;
+      const end = bytes.indexOf(LINE_FEED, start);
+      this.takeReading(this.readInFull(bytes, start, end), bytes, start, end, baseOffset + index, takeLines);
+      index += 1;
+      start = end + 1;
+    }
   }
 
-  #takeLineByLine(bytes: Buffer, baseOffset: number, recordCount: number, takeLines: TakeLines): void {
-    const fastOffset = this.#fastOffset;
-    const [plainFrom, plainTo] = [this.#comparedFrom, Math.min(this.#comparedTo, this.#limit)];
-    let [runStart, runCount, start] = [0, 0, 0];
-    const endRun = (end: number, offset: number) => {
-      if (runCount > 0) takeLines(bytes, runStart, end, runCount, offset - runCount);
+  /** Hands on a batch unread, if it may and both its first and its last line are to be compared. */
+  takeWhole(bytes: Buffer, { baseOffset, recordCount }: OutputBatch['batch'], takeLines: TakeLines): boolean {
+    if (this.#options.maySkim !== true || !this.#isPlainAtEnds(bytes)) return false;
+    takeLines(bytes, 0, bytes.length, recordCount, baseOffset);
+    this.#comparedCount += recordCount;
+    this.#isSkimmed = true;
+    return true;
+  }
+
+  /** Takes the next lines up to one that is not usual, `countMax` at most. Answers their number and where they end. */
+  takeUsual(
+    bytes: Buffer,
+    from: number,
+    firstOffset: number,
+    countMax: number,
+    takeLines: TakeLines,
+  ): { count: number; end: number } {
+    let [runStart, runCount, start, count] = [from, 0, from, 0];
+    const endRun = () => {
+      if (runCount > 0) takeLines(bytes, runStart, start, runCount, firstOffset + count - runCount);
       this.#comparedCount += runCount;
       runCount = 0;
     };
-    for (let index = 0; index < recordCount; index += 1) {
-      const [lineStart, end] = [start, bytes.indexOf(LINE_FEED, start)];
-      start = end + 1;
-      const sourceOffset = fastOffset?.(bytes, lineStart, end) ?? -1;
-      if (sourceOffset >= plainFrom && sourceOffset < plainTo) {
+    for (; count < countMax; count += 1) {
+      const end = bytes.indexOf(LINE_FEED, start);
+      const taken = this.#takesUsual(bytes, start, end, firstOffset + count);
+      if (taken === undefined) break;
+      if (taken) {
         runCount += 1;
-        continue;
+        start = end + 1;
+      } else {
+        endRun();
+        runStart = start = end + 1;
       }
-      const reading = this.#read(bytes, lineStart, end);
-      const isTaken = this.#judge(reading, baseOffset + index, () => bytes.toString('utf8', lineStart, end));
-      const text = isTaken && reading.kind === 'ours' ? reading.text : undefined;
-      if (isTaken && text === undefined) {
-        runCount += 1;
-        continue;
-      }
-      endRun(lineStart, baseOffset + index);
-      runStart = start;
-      if (text === undefined) continue;
-      const line = Buffer.from(`${text}\n`);
-      takeLines(line, 0, line.length, 1, baseOffset + index);
-      this.#comparedCount += 1;
     }
-    endRun(start, baseOffset + recordCount);
+    endRun();
+    return { count, end: start };
+  }
+
+  /** Reads a line by all its members. */
+  readInFull(bytes: Buffer, start: number, end: number): LineReading {
+    this.#readLine ??= fullReaderOf(this.#options.info.topic, this.#options.scope);
+    return this.#readLine(bytes.toString('utf8', start, end));
+  }
+
+  /** Takes one line as it was read; its line feed is `bytes[end]`. */
+  takeReading(
+    reading: LineReading,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    offset: number,
+    takeLines: TakeLines,
+  ): void {
+    if (!this.#judge(reading, offset, () => bytes.toString('utf8', start, end))) return;
+    const text = reading.kind === 'ours' ? reading.text : undefined;
+    const line = text === undefined ? bytes.subarray(start, end + 1) : Buffer.from(`${text}\n`);
+    takeLines(line, 0, line.length, 1, offset);
+    this.#comparedCount += 1;
+  }
+
+  /** Whether a usual line is to be compared; undefined for any other line. */
+  #takesUsual(bytes: Buffer, start: number, end: number, offset: number): boolean | undefined {
+    const { readers } = this.#options;
+    if (this.#kind === 'grouped') {
+      const sourceOffset = readers.groupedOffset(bytes, start, end);
+      if (sourceOffset < 0) return undefined;
+      if (sourceOffset >= this.#comparedFrom && sourceOffset < Math.min(this.#comparedTo, this.#limit)) return true;
+      return this.#judge({ kind: 'ours', sourceOffset }, offset, () => bytes.toString('utf8', start, end));
+    }
+    const reading = this.#kind === 'aggregated' ? readers.window(bytes, start, end) : undefined;
+    return reading && this.#judge(reading, offset, () => bytes.toString('utf8', start, end));
   }
 
   /** True when the first and the last line are to be compared: then so are those in between. */
   #isPlainAtEnds(bytes: Buffer): boolean {
-    const fastOffset = this.#fastOffset;
-    if (fastOffset === undefined) return false;
-    const firstOffset = fastOffset(bytes, 0, bytes.indexOf(LINE_FEED));
-    const lastOffset = fastOffset(bytes, bytes.lastIndexOf(LINE_FEED, -2) + 1, bytes.length - 1);
+    if (this.#kind !== 'grouped') return false;
+    const { groupedOffset } = this.#options.readers;
+    const firstOffset = groupedOffset(bytes, 0, bytes.indexOf(LINE_FEED));
+    const lastOffset = groupedOffset(bytes, bytes.lastIndexOf(LINE_FEED, -2) + 1, bytes.length - 1);
     return (
       firstOffset >= this.#comparedFrom &&
       lastOffset >= firstOffset &&
@@ -193,19 +236,11 @@ export class OutputTopic {
     this.#options.onWindow?.(window);
     return true;
   }
+}
 
-  /** Reads a line of the usual form by the fast path, every other one in full. */
-  #read(bytes: Buffer, start: number, end: number): LineReading {
-    const { readers, scope, info } = this.#options;
-    if (this.#kind === 'grouped') {
-      const sourceOffset = readers.groupedOffset(bytes, start, end);
-      if (sourceOffset >= 0) return { kind: 'ours', sourceOffset };
-    }
-    const window = this.#kind === 'aggregated' ? readers.window(bytes, start, end) : undefined;
-    if (window !== undefined) return window;
-    this.#readInFull ??= fullReaderOf(info.topic, scope);
-    return this.#readInFull(bytes.toString('utf8', start, end));
-  }
+/** The bytes of a batch. A client's payloads are Buffers already; making one costs as much as reading a line. */
+export function bytesOf({ payload }: Pick<OutputBatch['batch'], 'payload'>): Buffer {
+  return Buffer.isBuffer(payload) ? payload : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
 }
 
 function fullReaderOf(topic: string, { source, otherSources }: ComparedLines): LineReader {

@@ -33,7 +33,7 @@ describe('skimming in a thread', () => {
     const read: number[] = [];
     const access = { host: '127.0.0.1', token: 'secret' };
     return {
-      answer: skimInThread(program, unreachable, access, 3)(compared, [], (messages) => read.push(messages)),
+      answer: skimInThread(program, unreachable, access, 3)([compared], [], (messages) => read.push(messages)),
       read,
     };
   }
@@ -44,7 +44,9 @@ describe('skimming in a thread', () => {
       parentPort.postMessage({ kind: 'done', readings: [workerData] });
       setInterval(() => undefined, 1000);
     `);
-    expect(await answer).toMatchObject([{ connections: 3, access: { token: 'secret' }, compared, topics: [] }]);
+    expect(await answer).toMatchObject([
+      { connections: 3, access: { token: 'secret' }, compared: [compared], topics: [] },
+    ]);
     expect(read).toEqual([5]);
   });
 
@@ -63,7 +65,7 @@ describe('skimming in a thread', () => {
   });
 
   it('runs in the calling thread when no other can be started', async () => {
-    const answer = skimInThread('-', unreachable, {}, 1)(compared, [], () => undefined);
+    const answer = skimInThread('-', unreachable, {}, 1)([compared], [], () => undefined);
     await expect(answer).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
   });
 });

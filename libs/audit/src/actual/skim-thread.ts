@@ -6,7 +6,7 @@ import { constants, getPriority, setPriority } from 'node:os';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import type { TopicReader } from '@pulses/connector-api';
 import { isPulsesError, PulsesError, type ErrorCode } from '@pulses/shared-errors';
-import type { TopicReading } from './output-reading';
+import type { OutputReadings } from './output-reading';
 import { comparedLinesOf, type AuditedOutput, type ComparedLines } from '../compare/scope';
 import { skimOver, type Skim } from './skim';
 
@@ -26,13 +26,13 @@ export type ConnectReaders = <Result>(
 interface Job {
   readonly access: unknown;
   readonly connections: number;
-  readonly compared: ComparedLines;
+  readonly compared: readonly ComparedLines[];
   readonly topics: readonly AuditedOutput[];
 }
 
 type Answer =
   | { readonly kind: 'read'; readonly messages: number }
-  | { readonly kind: 'done'; readonly readings: readonly TopicReading[] }
+  | { readonly kind: 'done'; readonly readings: OutputReadings }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
 /**
@@ -42,7 +42,7 @@ type Answer =
  */
 export function skimInThread(program: string, connect: ConnectReaders, access: unknown, connections: number): Skim {
   return async (compared, topics, onRead) => {
-    const job: Job = { access, connections, compared: comparedLinesOf(compared), topics };
+    const job: Job = { access, connections, compared: compared.map(comparedLinesOf), topics };
     let thread: Worker;
     try {
       thread = new Worker(program, { workerData: job });
@@ -54,7 +54,7 @@ export function skimInThread(program: string, connect: ConnectReaders, access: u
   };
 }
 
-function answerOf(thread: Worker, onRead: (messages: number) => void): Promise<readonly TopicReading[]> {
+function answerOf(thread: Worker, onRead: (messages: number) => void): Promise<OutputReadings> {
   return new Promise((resolve, reject) => {
     thread.on('message', (answer: Answer) => {
       if (answer.kind === 'read') onRead(answer.messages);
@@ -73,7 +73,7 @@ function perform(
   { access, connections, compared, topics }: Job,
   connect: ConnectReaders,
   onRead: (messages: number) => void,
-): Promise<readonly TopicReading[]> {
+): Promise<OutputReadings> {
   return connect(access, connections, (readers) => skimOver(readers)(compared, topics, onRead));
 }
 

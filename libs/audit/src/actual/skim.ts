@@ -2,18 +2,19 @@
 
 import type { TopicReader } from '@pulses/connector-api';
 import type { AuditedOutput, ComparedLines } from '../compare/scope';
-import { OutputReader, type TopicReading } from './output-reading';
+import { OutputReader, type OutputReadings } from './output-reading';
 
 /**
- * Reads the topics.
+ * Reads the topics, for all sources of an audit at a time.
  *
+ * @param compared for each source
  * @param onRead called now and then with the number of messages read so far
  */
 export type Skim = (
-  compared: ComparedLines,
+  compared: readonly ComparedLines[],
   topics: readonly AuditedOutput[],
   onRead: (messages: number) => void,
-) => Promise<readonly TopicReading[]>;
+) => Promise<OutputReadings>;
 
 /** A Skim over these connections. @throws PulsesError of the connections */
 export function skimOver(readers: readonly TopicReader[]): Skim {
@@ -22,6 +23,6 @@ export function skimOver(readers: readonly TopicReader[]): Skim {
     await outputs.read(topics, 'skimming', () => {
       onRead(outputs.readCount);
     });
-    return [...outputs.topics.values()];
+    return outputs.readings();
   };
 }

@@ -4,7 +4,7 @@ import type { PartitionInfo, TopicReader } from '@pulses/connector-api';
 import type { AuditedOutput, AuditScope } from './scope';
 
 /** Those to read again for some topics: their own, and the shared ones if a topic has none of its own. */
-export function outputsToRead(scope: AuditScope, topics: readonly string[]): AuditedOutput[] {
+export function outputsToRead(scope: Pick<AuditScope, 'outputs'>, topics: readonly string[]): AuditedOutput[] {
   if (topics.length === 0) return [];
   const wanted = new Set(topics);
   const own = scope.outputs.filter(({ topic, isShared }) => isShared !== true && wanted.has(topic));

@@ -60,8 +60,8 @@ export interface AuditScope extends ComparedLines {
 /** Which part of the source and of its outputs to compare; all of it by default. */
 export interface AuditSelection {
   readonly sourceTopic: string;
-  /** Number of the source's partition; undefined for a source that has none. */
-  readonly partition?: number | undefined;
+  /** Numbers of the source's partitions, at least one; without it, a source that has none. */
+  readonly partitions?: readonly (number | undefined)[];
   readonly group: string;
   /** First source offset. */
   readonly from?: number | undefined;
@@ -71,11 +71,13 @@ export interface AuditSelection {
   readonly tenant?: string | undefined;
 }
 
-/** @throws PulsesError TOPIC_UNKNOWN when there is no such source; CONFIG_INVALID when there is no such group */
-export async function readScope(reader: TopicReader, selection: AuditSelection): Promise<AuditScope> {
-  const { sourceTopic, partition, group, from = 0, to = Infinity, tenant } = selection;
-  const { incarnation } = await findPartition(reader, sourceTopic, partition);
-  const source = { topic: sourceTopic, incarnation, ...(partition === undefined ? {} : { partition }) };
+/**
+ * The scope of each partition, in the order of the selection. All have the same outputs.
+ * @throws PulsesError TOPIC_UNKNOWN when there is no such source; CONFIG_INVALID when there is no such group
+ */
+export async function readScopes(reader: TopicReader, selection: AuditSelection): Promise<readonly AuditScope[]> {
+  const { sourceTopic, partitions = [undefined], group, tenant } = selection;
+  const found = await findPartitions(reader, sourceTopic, partitions);
   const positionsBefore = await reader.positions('');
   const groupName = await checkedGroup(reader, positionsBefore, group, sourceTopic);
   const ofTenants = await reader.outputs();
@@ -83,25 +85,44 @@ export async function readScope(reader: TopicReader, selection: AuditSelection):
     ...(tenant === undefined ? await outputsOfKind(reader, deadLetterTopic(sourceTopic), 'dead_letter') : []),
     ...(tenant === undefined ? ofTenants : await outputsOf(reader, tenant)),
   ];
-  const sourceNow = await findPartition(reader, sourceTopic, partition, incarnation);
-  const everyPosition = await reader.positions('');
-  // Listed after the positions, so the source reaches beyond each that is right.
-  const { startOffset: keptFrom, nextOffset: end } = sourceNow;
-  const before = positionsOf(positionsBefore, source, groupName, keptFrom);
-  const after = positionsOf(everyPosition, source, groupName, keptFrom);
+  const now = await findPartitions(reader, sourceTopic, partitions, found);
+  const positionsAfter = await reader.positions('');
+  const shared = { outputCount: ofTenants.length, outputs, isInScope: inScope(sourceTopic, tenant) };
+  return now.map((info) => ({
+    ...shared,
+    ...scopeOf(info, selection, (source, keptFrom) => ({
+      before: positionsOf(positionsBefore, source, groupName, keptFrom),
+      after: positionsOf(positionsAfter, source, groupName, keptFrom),
+      otherSources: otherSourcesOf(positionsAfter, source),
+    })),
+  }));
+}
+
+interface ScopePositions {
+  readonly before: ReturnType<typeof positionsOf>;
+  readonly after: ReturnType<typeof positionsOf>;
+  readonly otherSources: readonly SourceId[];
+}
+
+/** @param sourceNow as listed after the first reading of positions, so it reaches beyond each that is right */
+function scopeOf(
+  sourceNow: PartitionInfo,
+  { from = 0, to = Infinity }: AuditSelection,
+  positionsAt: (source: SourceId, keptFrom: number) => ScopePositions,
+): Omit<AuditScope, 'outputCount' | 'outputs' | 'isInScope'> {
+  const { topic, incarnation, partition, startOffset: keptFrom, nextOffset: end } = sourceNow;
+  const source = { topic, incarnation, ...(partition === undefined ? {} : { partition }) };
+  const { before, after, otherSources } = positionsAt(source, keptFrom);
   const [grouped, windowed] = [Math.min(before.grouped, end), Math.min(before.windowed, end)];
   const startOffset = Math.max(keptFrom, from);
   return {
     source,
-    otherSources: otherSourcesOf(everyPosition, source),
+    otherSources,
     startOffset,
     groupedOffset: Math.max(startOffset, Math.min(grouped, to)),
     windowedOffset: Math.max(startOffset, Math.min(windowed, to)),
     groupedLimit: after.grouped,
     windowedLimit: after.windowed + (after.isPartlyEmitted ? 1 : 0),
-    outputCount: ofTenants.length,
-    outputs,
-    isInScope: inScope(sourceTopic, tenant),
     hasPositions: before.areStored,
     isTrimmed: keptFrom > from,
     unchecked: uncheckedOf({ from, to, keptFrom, grouped, windowed }),
@@ -130,19 +151,24 @@ async function checkedGroup(
   );
 }
 
-/** @throws PulsesError TOPIC_UNKNOWN when the source was deleted, or deleted and made again */
-async function findPartition(
+/**
+ * @param before the same partitions, found earlier
+ * @throws PulsesError TOPIC_UNKNOWN when the source was deleted, or deleted and made again
+ */
+async function findPartitions(
   reader: TopicReader,
   topic: string,
-  partition: number | undefined,
-  incarnation?: string,
-): Promise<PartitionInfo> {
+  wanted: readonly (number | undefined)[],
+  before?: readonly PartitionInfo[],
+): Promise<PartitionInfo[]> {
   const partitions = await reader.partitions(topic);
-  const info = partitions.find((candidate) => candidate.partition === partition);
-  if (info === undefined) throw new PulsesError('TOPIC_UNKNOWN', `topic ${topic} does not exist`);
-  if (incarnation !== undefined && info.incarnation !== incarnation)
-    throw new PulsesError('TOPIC_UNKNOWN', `topic ${topic} was deleted`);
-  return info;
+  return wanted.map((number, index) => {
+    const info = partitions.find(({ partition }) => partition === number);
+    if (info === undefined) throw new PulsesError('TOPIC_UNKNOWN', `topic ${topic} does not exist`);
+    if (before !== undefined && info.incarnation !== before[index]?.incarnation)
+      throw new PulsesError('TOPIC_UNKNOWN', `topic ${topic} was deleted`);
+    return info;
+  });
 }
 
 async function outputsOf(reader: TopicReader, tenant: string): Promise<AuditedOutput[]> {

@@ -3,14 +3,21 @@
 import { expect } from '@jest/globals';
 import { aggregatedTopic, deadLetterTopic, groupedTopic } from '@pulses/shared-pulse-model';
 import fc from 'fast-check';
-import { runAudit, type AuditOptions } from '../run-audit';
+import { runAudit, type AuditOptions, type AuditReport } from '../run-audit';
 import { createMemoryBroker, type MemoryBroker, type MemoryRecord } from './memory-broker';
 import { GROUP, SOURCE, writeSystem, type SystemPlan } from './written-system';
 
 const clock = { nowMs: () => 0, monotonicMs: () => 0, setTimer: () => ({ cancel: () => undefined }) };
 const random = { bytes: (count: number) => new Uint8Array(count), fraction: () => 0 };
 
-export function audit(broker: MemoryBroker, others: Partial<AuditOptions> = {}) {
+/** The report of the only partition. */
+export async function audit(broker: MemoryBroker, others: Partial<AuditOptions> = {}) {
+  const [report, ...more] = await auditAll(broker, others);
+  expect(more).toEqual([]);
+  return report as AuditReport; // there is one
+}
+
+export function auditAll(broker: MemoryBroker, others: Partial<AuditOptions> = {}) {
   const options = {
     readers: [broker, broker],
     sourceTopic: SOURCE,
