@@ -60,6 +60,22 @@ describe('settings', () => {
     ['cli', ['totals', '--until', '20260301'], {}, /--until.*'20260301'.*dashes/],
     ['cli', ['totals', '--live', '--ingestor-http=h:abc'], {}, /--ingestor-http.*'h:abc'.*127\.0\.0\.1:9002/],
     ['cli', ['topix'], {}, /topix.*topics/],
+    ...(['ingestor', 'stub-generator', 'cli'] as const).flatMap((app) => {
+      const command = app === 'cli' ? ['topics'] : [];
+      return [
+        [app, [...command, '--kafka-brokers=h:1'], {}, /--kafka-brokers: has no effect with --connector fs; allowed/],
+        [app, [...command, '--connector=kafka', '--port=9000'], {}, /--port: has no effect with --connector kafka/],
+      ] as const;
+    }),
+    ...['kafka', 'nats'].map(
+      (connector) =>
+        [
+          'cli',
+          ['export', '--to=files', `--connector=${connector}`],
+          {},
+          /--connector: .*pulses cat TOPIC > FILE/,
+        ] as const,
+    ),
   ] as const)('%s %j refuses a bad setting with one line and exit code 2', async (app, args, env, line) => {
     const { code, stderr } = await run(app, args, env);
     expect(stderr).toMatch(line);

@@ -27,8 +27,21 @@ export type ConnectorName = keyof typeof CONNECTORS;
 
 export const connectorNames = Object.keys(CONNECTORS) as readonly ConnectorName[];
 
-/** The settings of every connector. */
-export const connectorSettings = mergeSettings(Object.values(CONNECTORS).map(({ settings }) => settings));
+/** Settings that programs use for more than a connector: the token of a broker is that of HTTP too. */
+const USED_BY_ALL: ReadonlySet<string> = new Set<keyof typeof fsConnector.settings>(['authToken']);
+
+/** The settings of every connector. The flag of one has no effect with another --connector, and is refused. */
+export const connectorSettings = mergeSettings(
+  Object.entries(CONNECTORS).map(([name, { settings }]) => onlyWith(name, settings)),
+);
+
+function onlyWith<Definition extends SettingsDefinition>(connector: string, settings: Definition): Definition {
+  const condition = { flag: 'connector', choice: connector };
+  const own = Object.entries(settings).map(([key, setting]) =>
+    USED_BY_ALL.has(key) ? [key, setting] : [key, { ...setting, onlyWith: condition }],
+  );
+  return Object.fromEntries(own) as Definition;
+}
 
 /**
  * @param reread reads the settings again, for a token that is refused

@@ -26,6 +26,15 @@ export interface Setting<Value> extends SettingKind<Value> {
   readonly secret: boolean;
   /** What is legal but unwise about the value, as one line; undefined when nothing is. */
   readonly warning?: Warning;
+  /** The value of another setting without which this one has no effect: then its flag is refused. */
+  readonly onlyWith?: Condition;
+}
+
+/** A choice that another setting must have. */
+export interface Condition {
+  /** Of the other setting. */
+  readonly flag: string;
+  readonly choice: string;
 }
 
 /** @param values all settings of the program by their keys */

@@ -1,7 +1,8 @@
 // Settings from flags, environment variables and defaults, in that order.
 //
 // Guarantees: every value has passed the check of its declaration. A failure is one line with the flag or variable, the
-// value (never of a secret) and the allowed values. What is legal but unwise is one warning line.
+// value (never of a secret) and the allowed values. What is legal but unwise is one warning line. A flag that has no effect
+// with the other settings is refused; a variable is not, since several programs share an environment.
 
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import { PulsesError } from '@pulses/shared-errors';
@@ -50,7 +51,27 @@ export function parseSettings<Definition extends SettingsDefinition>(
   const values = Object.fromEntries(
     Object.entries(definition).map(([key, setting]) => [key, valueOf(setting, flags, sources)]),
   );
+  checkConditions(definition, values, flags);
   return { values: values as SettingsOf<Definition>, warnings: warningsOf(definition, values, flags), positionals };
+}
+
+/** @throws PulsesError CONFIG_INVALID for a flag that has no effect */
+function checkConditions(
+  definition: SettingsDefinition,
+  values: Readonly<Record<string, unknown>>,
+  flags: ReadonlyMap<string, string>,
+): void {
+  const valueOfFlag = new Map(Object.entries(definition).map(([key, { flag }]) => [flag, values[key]]));
+  for (const { flag, onlyWith, secret } of Object.values(definition)) {
+    const given = (secret ? [flag, `${flag}-file`] : [flag]).find((name) => flags.has(name));
+    if (given === undefined || onlyWith === undefined || !valueOfFlag.has(onlyWith.flag)) continue;
+    const chosen = String(valueOfFlag.get(onlyWith.flag));
+    if (chosen !== onlyWith.choice)
+      throw new PulsesError(
+        'CONFIG_INVALID',
+        `--${given}: has no effect with --${onlyWith.flag} ${chosen}; allowed: only with --${onlyWith.flag} ${onlyWith.choice}`,
+      );
+  }
 }
 
 function warningsOf(
