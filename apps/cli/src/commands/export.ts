@@ -1,7 +1,7 @@
 // pulses export: topics as readable files.
 
 import { Exporter, type ExportSource } from '@pulses/broker-export';
-import type { PartitionInfo, TopicReader } from '@pulses/connector-api';
+import type { TopicReader } from '@pulses/connector-api';
 import { delay } from '@pulses/shared-async';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeFileSystem } from '@pulses/shared-node-platform';
@@ -34,7 +34,8 @@ export const exportCommand = defineCommand({
     follow: booleanSetting({ flag: 'follow', description: 'Go on with further messages, until a signal ends it.' }),
   },
   async run({ settings, args: topics, terminal, stopSignal }) {
-    const { to, follow } = settings;
+    const { to, follow, connector } = settings;
+    if (connector !== 'fs') throw notExportable(connector);
     if (to === undefined) throw new PulsesError('CONFIG_INVALID', '--to is missing: a directory for the files');
     return await withTopics(settings, async (reader) => {
       for (const topic of topics) await findPartitions(reader, topic);
@@ -99,20 +100,18 @@ async function writeOn(exporter: Exporter, signal: AbortSignal): Promise<void> {
 function exportSource(reader: TopicReader, names: readonly string[], signal: AbortSignal): ExportSource {
   return {
     async *topics() {
-      if (names.length === 0) yield exportable(await reader.topics(''));
-      for (const name of names) yield exportable(await findPartitions(reader, name));
+      if (names.length === 0) yield await reader.topics('');
+      for (const name of names) yield await findPartitions(reader, name);
     },
     read: (partition, fromOffset, untilOffset) =>
       reader.read(partition, { fromOffset, untilOffset, aheadBytes: AHEAD_BYTES, signal }),
   };
 }
 
-/** Files are named by offsets without gaps, of topics that are one log. @throws PulsesError CONFIG_INVALID */
-function exportable(partitions: readonly PartitionInfo[]): readonly PartitionInfo[] {
-  const several = partitions.find(({ partition }) => partition !== undefined);
-  if (several === undefined) return partitions;
-  const what = `--connector: export can't write ${several.topic}, whose topics have partitions; allowed: fs`;
-  throw new PulsesError('CONFIG_INVALID', what);
+/** Files are named by offsets without gaps, of topics that are one log: those of the broker. */
+function notExportable(connector: string): PulsesError {
+  const what = `--connector: '${connector}' is not valid: its offsets have gaps; allowed: fs, or 'pulses cat TOPIC > FILE'`;
+  return new PulsesError('CONFIG_INVALID', what);
 }
 
 /** Makes the directory, and keeps other exports and a broker out of it. @throws PulsesError CONFIG_INVALID, DATA_DIR_LOCKED */
