@@ -71,8 +71,12 @@ async function* rowsOf(
   }
 }
 
+function offsetText(partition: number | undefined, offset: number): string {
+  return partition === undefined ? groupedDigits(offset) : `${partition}: ${groupedDigits(offset)}`;
+}
+
 function rowOf(
-  { partition, offset, sourceOffset, reason, detail, timestampS, raw }: Letter,
+  { partition, offset, sourceOffset, sourcePartition, reason, detail, timestampS, raw }: Letter,
   redriven: boolean,
   withRaw: boolean,
 ): Row {
@@ -80,8 +84,8 @@ function rowOf(
   const cut = raw.byteLength > RAW_BYTES_SHOWN_MAX ? '…' : '';
   return {
     cells: [
-      partition === undefined ? groupedDigits(offset) : `${partition}: ${groupedDigits(offset)}`,
-      groupedDigits(sourceOffset),
+      offsetText(partition, offset),
+      offsetText(sourcePartition, sourceOffset),
       time,
       reason,
       redriven ? 'yes' : 'no',
@@ -91,6 +95,7 @@ function rowOf(
     json: visibleJson({
       partition,
       offset,
+      source_partition: sourcePartition,
       source_offset: sourceOffset,
       time,
       reason,

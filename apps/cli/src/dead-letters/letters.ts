@@ -36,6 +36,8 @@ export interface Letter {
   /** Offset in the dead-letter topic. */
   readonly offset: number;
   readonly sourceOffset: number;
+  /** Partition of the source; undefined for a source without. */
+  readonly sourcePartition: number | undefined;
   readonly reason: string;
   readonly detail: string;
   /** Unix seconds. */
@@ -57,7 +59,7 @@ export async function findLetters(topics: TopicReader, selection: LetterSelectio
 
 /** The letters of a partition that are chosen, some at a time. @throws PulsesError OUTPUT_INVALID for a line that is no dead letter, and the stream's */
 export async function* readLetters(
-  topics: TopicReader,
+  topics: Pick<TopicReader, 'read'>,
   info: PartitionInfo,
   { from = 0, to = Infinity, reason }: LetterSelection,
 ): AsyncGenerator<Letter[], void, undefined> {
@@ -76,8 +78,10 @@ export async function* readLetters(
 
 function letterOf(line: string, { topic, partition }: PartitionInfo, offset: number): Letter {
   try {
-    const { source_offset: sourceOffset, reason, detail, raw, timestamp: timestampS } = parseDeadLetter(line);
-    return { partition, offset, sourceOffset, reason, detail, timestampS, raw: Buffer.from(raw, 'base64') };
+    const letter = parseDeadLetter(line);
+    const { source_offset: sourceOffset, source_partition: sourcePartition, reason, detail, timestamp } = letter;
+    const raw = Buffer.from(letter.raw, 'base64');
+    return { partition, offset, sourceOffset, sourcePartition, reason, detail, timestampS: timestamp, raw };
   } catch (error) {
     if (!isPulsesError(error)) throw error;
     throw new PulsesError(error.code, `${topic}, offset ${offset}: ${error.message}`, { cause: error });
