@@ -11,7 +11,7 @@ describe('the sums of the open window', () => {
         { partition: 3, cut: false, sums: [SUM, SUM] },
       ],
     });
-    expect(await readLiveSums('h:1', undefined)).toHaveLength(3);
+    expect(await readLiveSums('h:1', undefined)).toMatchObject([{ total: '4.5', pulseCount: 6 }]);
     answer({
       partitions: [
         { partition: 0, sums: [SUM] },
@@ -19,6 +19,29 @@ describe('the sums of the open window', () => {
       ],
     });
     await expect(readLiveSums('h:1', undefined)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+
+  it('of a key that several partitions have are added up exactly, apart from other keys', async () => {
+    const small = { ...SUM, total_amount: '0.000000000000000000000000000001', pulse_count: 1 };
+    const large = { ...SUM, total_amount: '99999999999999999999', pulse_count: 3 };
+    const negative = { ...SUM, use_unit: 'v', total_amount: '-2.5' };
+    answer({
+      partitions: [
+        { partition: 0, sums: [large, negative] },
+        { partition: 1, sums: [] },
+        { partition: 2, sums: [{ ...negative, total_amount: '0.5' }, small] },
+      ],
+    });
+    expect(await readLiveSums('h:1', 't')).toEqual([
+      {
+        tenantId: 't',
+        productSku: 's',
+        useUnit: 'u',
+        total: '99999999999999999999.000000000000000000000000000001',
+        pulseCount: 4,
+      },
+      { tenantId: 't', productSku: 's', useUnit: 'v', total: '-2', pulseCount: 4 },
+    ]);
   });
 
   const answer = (body: object, status = 200) =>

@@ -1,7 +1,8 @@
-// The sums of the open windows, read from the ingestor over HTTP: of one, or of each partition's.
+// The sums of the open windows, read from the ingestor over HTTP: of one, or of each partition's, added up exactly.
 
 import { PulsesError } from '@pulses/shared-errors';
 import { z } from 'zod';
+import { addDecimals } from './exact-decimal';
 
 const TIMEOUT_MS = 10_000;
 const TOTAL = /^-?\d+(\.\d+)?$/;
@@ -33,7 +34,7 @@ export interface LiveSum {
 }
 
 /**
- * Answers the sums of every open window. A key that several partitions have comes once for each.
+ * Answers the sums of every open window, one for each key, in the order of the answer.
  *
  * @param address host and port of the ingestor's HTTP
  * @param token shown to the ingestor
@@ -81,13 +82,30 @@ export async function readLiveSums(address: string, tenant: string | undefined, 
       `--live: the open window has more than ${sums.length} sums${tenant === undefined ? '' : ' of the tenant'}, ` +
         `the most of an answer; allowed: ${tenant === undefined ? 'with --tenant' : "without --live, after the window's end"}`,
     );
-  return sums.map(({ tenant_id, product_sku, use_unit, total_amount, pulse_count }) => ({
-    tenantId: tenant_id,
-    productSku: product_sku,
-    useUnit: use_unit,
-    total: total_amount,
-    pulseCount: pulse_count,
-  }));
+  return addedUp(
+    sums.map(({ tenant_id, product_sku, use_unit, total_amount, pulse_count }) => ({
+      tenantId: tenant_id,
+      productSku: product_sku,
+      useUnit: use_unit,
+      total: total_amount,
+      pulseCount: pulse_count,
+    })),
+  );
+}
+
+/** One sum for each key. */
+function addedUp(sums: readonly LiveSum[]): LiveSum[] {
+  const byKey = new Map<string, LiveSum>();
+  for (const sum of sums) {
+    const key = JSON.stringify([sum.tenantId, sum.productSku, sum.useUnit]);
+    const before = byKey.get(key);
+    byKey.set(key, before === undefined ? sum : added(before, sum));
+  }
+  return [...byKey.values()];
+}
+
+function added(one: LiveSum, other: LiveSum): LiveSum {
+  return { ...one, total: addDecimals(one.total, other.total), pulseCount: one.pulseCount + other.pulseCount };
 }
 
 /** The bytes of UTF-8, each as the character by which a header is sent. */
