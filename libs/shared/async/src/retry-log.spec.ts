@@ -32,17 +32,27 @@ describe('the log of a retry loop', () => {
     expect(lines).toEqual(['warn retrying: refused (1)', 'debug retrying: refused (2)', 'debug retrying: refused (3)']);
   });
 
-  it('warns again when the reason changes, and back', () => {
-    const { warnings, note } = openLog();
-    [REFUSED, OTHER, OTHER, REFUSED, new Error('odd')].forEach((error, index) => {
+  it('warns of each new reason once: servers that fail in turn are no news at each turn', async () => {
+    const { clock, warnings, note } = openLog();
+    [REFUSED, OTHER, OTHER, REFUSED, new Error('odd'), OTHER].forEach((error, index) => {
       note(error, index + 1);
     });
     expect(warnings()).toEqual([
       'warn retrying: refused (1)',
       'warn retrying: an HTTP server (2)',
-      'warn retrying: refused (4)',
       'warn retrying: Error: odd (5)',
     ]);
+    await clock.advance(REPEATED_AFTER_MS);
+    [REFUSED, OTHER, REFUSED].forEach((error, index) => {
+      note(error, index + 7);
+    });
+    expect(warnings().slice(3)).toEqual(['warn retrying: refused (7)']);
+  });
+
+  it('keeps few reasons: texts that differ at each attempt do not fill the log', () => {
+    const { warnings, note } = openLog();
+    for (let attempt = 1; attempt <= 100; attempt += 1) note(new Error(`attempt ${attempt}`), attempt);
+    expect(warnings()).toHaveLength(16);
   });
 
   it('warns again after a success', () => {

@@ -1,17 +1,20 @@
 // The log of a retry loop: a line a reason, not a line an attempt.
 //
-// Guarantees: a failure is news at the first attempt, and when its reason differs from the one before. While it stays
-// the same, it is news once in `REPEATED_AFTER_MS`.
+// Guarantees: a failure is news at the first attempt, and when its reason is a new one since then. So several servers that
+// fail in turn have a line each. Reasons that are known are news once in `REPEATED_AFTER_MS`, all together.
+// Bounds: `REASONS_MAX` reasons; further ones count as known.
 
 import { isPulsesError } from '@pulses/shared-errors';
 import type { Clock, Logger } from '@pulses/shared-ports';
 
 export const REPEATED_AFTER_MS = 60_000;
+const REASONS_MAX = 16;
 
 /** What a retry loop has told of its failures. */
 export class RetryNews {
   readonly #clock: Clock;
-  #reason = '';
+  /** Since the first attempt. */
+  readonly #reasons = new Set<string>();
   #toldAtMs = 0;
 
   constructor(clock: Clock) {
@@ -24,8 +27,10 @@ export class RetryNews {
    */
   isNews(reason: string, attempt: number): boolean {
     const nowMs = this.#clock.monotonicMs();
-    if (attempt > 1 && reason === this.#reason && nowMs - this.#toldAtMs < REPEATED_AFTER_MS) return false;
-    this.#reason = reason;
+    if (attempt <= 1) this.#reasons.clear();
+    const isKnown = this.#reasons.has(reason) || this.#reasons.size === REASONS_MAX;
+    if (isKnown && nowMs - this.#toldAtMs < REPEATED_AFTER_MS) return false;
+    if (!isKnown) this.#reasons.add(reason);
     this.#toldAtMs = nowMs;
     return true;
   }
