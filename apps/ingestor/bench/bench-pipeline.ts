@@ -14,6 +14,7 @@ const observer = {
   committed: ignore,
   openKeys: ignore,
   readUpTo: ignore,
+  partitions: ignore,
   atHead: ignore,
   state: ignore,
 };

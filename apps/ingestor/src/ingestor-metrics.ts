@@ -2,21 +2,25 @@
 
 import type { Clock } from '@pulses/shared-ports';
 import { DEAD_LETTER_REASONS } from '@pulses/shared-pulse-model';
-import { withTimeout } from '@pulses/shared-async';
 import type { Metrics, Readiness } from '@pulses/shared-monitoring';
-import type { PipelineObserver, PipelineState } from '@pulses/stream-pipeline';
+import type { PartitionStatus, PartitionsView, PipelineObserver, PipelineState } from '@pulses/stream-pipeline';
 import { LogLiveness } from './log-liveness';
+import { partitionReadiness, reasonOf } from './partition-readiness';
+import { SourceLag, type PartitionLag } from './source-lag';
 
 export interface IngestorMetrics {
   readonly observer: PipelineObserver;
   readiness(): Readiness;
+  /** The partitions of this process, and what each does. */
+  partitions(): readonly PartitionStatus[];
   stop(): void;
 }
 
-/** How long reading metrics waits for the heads of the source; the last known lag is shown then. */
-const SCRAPE_MS_MAX = 500;
-
-export function createIngestorMetrics(metrics: Metrics, sourceTopic: string, clock: Clock): IngestorMetrics {
+/** @param peer where the connector connects */
+export function createIngestorMetrics(
+  metrics: Metrics,
+  { sourceTopic, peer, clock }: { readonly sourceTopic: string; readonly peer: string; readonly clock: Clock },
+): IngestorMetrics {
   const grouped = metrics.counter('pulses_grouped_total', 'Grouped lines committed.');
   const aggregated = metrics.counter('pulses_aggregated_total', 'Window sums committed.');
   const deadLettered = metrics.labelledCounter(
@@ -27,16 +31,37 @@ export function createIngestorMetrics(metrics: Metrics, sourceTopic: string, clo
   );
   const commitSeconds = metrics.secondsHistogram('pulses_commit_seconds', 'Time from sending a commit to its answer.');
   const openKeys = metrics.gauge('pulses_open_window_keys', 'Keys of the open windows.');
-  let state: PipelineState = { kind: 'connecting', reason: 'no session yet' };
+  const partitionCounts = metrics.labelledGauge(
+    'pulses_partitions',
+    'Partitions of the source, by what this ingestor does with them.',
+    'state',
+    ['active', 'connecting', 'set_aside', 'not_owned'],
+  );
+  let state: PipelineState = { kind: 'connecting', reason: `connecting to ${peer}` };
+  let partitions: PartitionsView = { own: [], elsewhere: 0 };
   const liveness = new LogLiveness(clock);
-  let lag = 0;
+  const lag = new SourceLag(clock);
   metrics.observedGauge('pulses_source_lag', 'Source messages stored and not yet read.', async () => {
-    if (state.kind === 'active') {
-      const asked = state.sourceLag().catch(() => undefined);
-      lag = (await withTimeout(asked, SCRAPE_MS_MAX, clock)) ?? lag;
-    }
-    return lag;
+    let total = 0;
+    for (const { lag: ofOne = 0 } of (await lag.read()).values()) total += ofOne;
+    return total;
   });
+  const lagOf = async (figure: (partition: PartitionLag) => number | undefined) => {
+    const figures = [...(await lag.read())].map(([number, partition]) => [String(number), figure(partition)] as const);
+    return new Map(figures.flatMap(([number, value]) => (value === undefined ? [] : [[number, value] as const])));
+  };
+  metrics.observedLabelledGauge(
+    'pulses_partition_lag',
+    'Messages of a partition stored and not yet read, as last known.',
+    'partition',
+    () => lagOf((partition) => partition.lag),
+  );
+  metrics.observedLabelledGauge(
+    'pulses_partition_lag_age_seconds',
+    'Time since the lag of a partition was last known.',
+    'partition',
+    () => lagOf((partition) => partition.ageSeconds),
+  );
 
   return {
     observer: {
@@ -63,27 +88,34 @@ export function createIngestorMetrics(metrics: Metrics, sourceTopic: string, clo
         state = next;
         liveness.watch(askOf(next));
       },
+      partitions: (view) => {
+        partitions = view;
+        lag.update(view.own);
+        const { active, connecting, set_aside, not_owned } = partitionCounts;
+        const count = (kind: PartitionStatus['state']) => view.own.filter((each) => each.state === kind).length;
+        active.set(count('active'));
+        connecting.set(count('connecting'));
+        set_aside.set(count('set_aside'));
+        not_owned.set(view.elsewhere);
+      },
     },
+    partitions: () => partitions.own,
     readiness() {
       const trouble = liveness.trouble;
       if (trouble !== undefined) return { ready: false, reason: trouble };
       switch (state.kind) {
         case 'active':
-          return { ready: true, detail: activeDetail(state.partitions) };
+          return partitionReadiness(partitions.own, clock.monotonicMs());
         case 'standby':
           return { ready: true, detail: `standby: another member reads ${sourceTopic}` };
         case 'connecting':
-          return { ready: false, reason: state.reason };
+          return { ready: false, reason: reasonOf(partitions.own) ?? state.reason };
       }
     },
     stop: () => {
       liveness.stop();
     },
   };
-}
-
-function activeDetail(partitions: readonly number[]): string {
-  return partitions.length === 0 ? 'active' : `active in the partitions ${partitions.join(', ')}`;
 }
 
 function askOf(state: PipelineState): (() => Promise<unknown>) | undefined {

@@ -47,8 +47,9 @@ export async function startIngestor(
   const {
     observer,
     readiness: ofPipeline,
+    partitions,
     stop: stopMetrics,
-  } = createIngestorMetrics(metrics, settings.sourceTopic, nodeClock);
+  } = createIngestorMetrics(metrics, { sourceTopic: settings.sourceTopic, peer, clock: nodeClock });
   const readiness = () => {
     const ofEngine = engineReadiness();
     return ofEngine.ready ? ofPipeline() : ofEngine;
@@ -58,7 +59,7 @@ export async function startIngestor(
     settings,
     metrics,
     readiness,
-    routes: [liveRoute(live, settings.sourceTopic, nodeClock)],
+    routes: [liveRoute({ live, sourceTopic: settings.sourceTopic, clock: nodeClock, partitions })],
   });
   host.onReload(() => {
     http.setAuthToken(host.rereadSettings().authToken);
@@ -69,6 +70,7 @@ export async function startIngestor(
   const abort = new AbortController();
   logger.info(
     {
+      connector: settings.connector,
       broker: peer,
       sourceTopic: settings.sourceTopic,
       group: settings.group,

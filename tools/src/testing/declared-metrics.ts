@@ -18,11 +18,13 @@ const TYPES: Readonly<Record<string, MetricType>> = {
   counter: 'counter',
   labelledCounter: 'counter',
   gauge: 'gauge',
+  labelledGauge: 'gauge',
   observedGauge: 'gauge',
+  observedLabelledGauge: 'gauge',
   observedCounter: 'counter',
   secondsHistogram: 'histogram',
 };
-/** A call of `Metrics` in libs/shared/monitoring: name, help and, of a labelled counter, the label. */
+/** A call of `Metrics` in libs/shared/monitoring: name, help and, of one with a label, the label. */
 const DECLARATION = /\.(\w+)\(\s*'(pulses_\w+)',\s*'((?:[^'\\]|\\.)*)'(?:,\s*'(\w+)')?/g;
 
 /** Every metric of a source text. */

@@ -19,6 +19,7 @@
 //   anything else                                             stop
 // The caller never repeats a commit. The positions of the next session show whether the last one was stored.
 
+import type { PulsesError } from '@pulses/shared-errors';
 import type { TenantColumns } from './tenant-columns';
 
 /** What an adapter can do. The conformance suite skips a scenario only through this manifest. */
@@ -45,7 +46,8 @@ export interface Connector {
    * and without a call under way is no member: other members get its partitions.
    *
    * Calls `onStandby` once when other members hold every partition and this process holds none.
-   * Does not retry: a lost connection rejects. Sessions that are open already are not affected.
+   * Does not retry: a lost connection rejects. Sessions that are open already are not affected. A partition that could not
+   * be opened comes after the others in further calls, so that it holds up none of them.
    *
    * @throws PulsesError; CONFIG_INVALID when the outputs of the source belong to another group
    * @throws the signal's reason when it aborts
@@ -61,6 +63,24 @@ export interface OpenSessionOptions {
   readonly signal: AbortSignal;
   /** @param ask asks the system for a sign of life: resolves with its answer */
   onStandby(ask: () => Promise<unknown>): void;
+  /**
+   * Which partitions belong to this process: told before the first one is answered, and at each change, also between calls.
+   * Of several calls the newest is told. A system without partitions tells nothing.
+   */
+  onShare?(share: PartitionShare): void;
+  /**
+   * A partition that belongs to this process could not be opened.
+   * @returns for how long to leave it alone, in milliseconds: the call continues with the other partitions. Undefined to
+   * reject the call with the error.
+   */
+  onFailure?(partition: number, error: PulsesError): number | undefined;
+}
+
+/** What belongs to this process. */
+export interface PartitionShare {
+  readonly held: ReadonlySet<number>;
+  /** Partitions of the source, as far as this process knows. */
+  readonly count: number;
 }
 
 /** What the ids of outputs are derived from. */

@@ -3,6 +3,7 @@ export type {
   ConnectorSupports,
   OpenSessionOptions,
   OutputCommit,
+  PartitionShare,
   Position,
   Session,
   SourceEvent,

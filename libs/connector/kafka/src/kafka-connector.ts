@@ -4,7 +4,7 @@
 // transactional id is taken over first, so every commit of earlier members is decided when the positions are read.
 
 import type { Connector, OpenSessionOptions, Session } from '@pulses/connector-api';
-import { PulsesError } from '@pulses/shared-errors';
+import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import type { Clock, Random } from '@pulses/shared-ports';
 import type { JoinGroup, Membership } from './group/membership';
@@ -78,15 +78,28 @@ export class KafkaConnector implements Connector {
     try {
       const joined = await this.#join(request);
       const { partitions, membership } = joined;
-      const partition = await partitions.take(request.signal, () => {
+      const { onShare } = request;
+      if (onShare !== undefined)
+        partitions.tellShare((held) => {
+          onShare({
+            held,
+            count: Math.max(joined.topics.source.partitions.length, ...[...held].map((each) => each + 1)),
+          });
+        });
+      const onStandby = () => {
         request.onStandby(() => membership.ask());
-      });
-      try {
-        return await this.#open(joined, partition, request);
-      } catch (error) {
-        partitions.release(partition);
-        request.signal.throwIfAborted();
-        throw error;
+      };
+      for (;;) {
+        const partition = await partitions.take(request.signal, onStandby);
+        try {
+          return await this.#open(joined, partition, request);
+        } catch (error) {
+          const isOver = request.signal.aborted || partitions.membership === undefined || !isPulsesError(error);
+          const waitMs = isOver ? undefined : request.onFailure?.(partition, error);
+          partitions.leaveAlone(partition, waitMs ?? 0);
+          request.signal.throwIfAborted();
+          if (waitMs === undefined) throw error;
+        }
       }
     } finally {
       this.#waiting.set(key, (this.#waiting.get(key) ?? 1) - 1);

@@ -50,6 +50,17 @@ describe('the start of the Kafka connector', () => {
     await expect(gate.openSession(request)).rejects.toMatchObject(wrong);
   });
 
+  it('leaves the failure of one partition to the caller once it is over, and not before', async () => {
+    const error = new PulsesError('CONFIG_INVALID', 'the position is lost');
+    const answers: (number | undefined)[] = [];
+    const { gate } = gateOn(({ onFailure }) => {
+      answers.push(onFailure?.(3, error));
+      return Promise.resolve({} as Session);
+    });
+    for (let call = 0; call < 2; call += 1) await gate.openSession({ ...request, onFailure: () => 30_000 });
+    expect(answers).toEqual([undefined, 30_000]);
+  });
+
   it('leaves other failures as they are', async () => {
     await expect(gateOn(failing('FENCED')).gate.openSession(request)).rejects.toMatchObject({ code: 'FENCED' });
     const error = new Error('stop');

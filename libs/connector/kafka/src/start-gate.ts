@@ -49,6 +49,8 @@ export class StartGate implements Connector {
           this.#isPast = true;
           request.onStandby(ask);
         },
+        // Until then a failure is the call's, so that it is told as what it is.
+        onFailure: (partition, error) => (this.#isPast ? request.onFailure?.(partition, error) : undefined),
       });
       this.#isPast = true;
       return session;

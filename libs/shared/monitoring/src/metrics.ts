@@ -31,6 +31,20 @@ export interface Metrics {
     values: readonly Value[],
   ): Readonly<Record<Value, CounterHandle>>;
   gauge(name: string, help: string): GaugeHandle;
+  /** A gauge with one child for each value of a label, from the start as 0. */
+  labelledGauge<const Value extends string>(
+    name: string,
+    help: string,
+    label: string,
+    values: readonly Value[],
+  ): Readonly<Record<Value, GaugeHandle>>;
+  /** A gauge whose children are read at each scrape: the values by the value of a label. Others are gone. */
+  observedLabelledGauge(
+    name: string,
+    help: string,
+    label: string,
+    read: () => Promise<ReadonlyMap<string, number>>,
+  ): void;
   /** A gauge whose value is read at each scrape. */
   observedGauge(name: string, help: string, read: () => number | Promise<number>): void;
   /** A counter whose value is read at each scrape. It never falls. */
@@ -67,6 +81,28 @@ export function createMetrics(clock: Clock): Metrics {
       return Object.fromEntries(children) as Record<(typeof values)[number], CounterHandle>;
     },
     gauge: (name, help) => new Gauge({ name, help, registers }),
+    labelledGauge(name, help, label, values) {
+      const gauge = new Gauge({ name, help, registers, labelNames: [label] });
+      const children = values.map((value): [string, GaugeHandle] => {
+        const child = gauge.labels(value);
+        child.set(0);
+        return [value, child];
+      });
+      return Object.fromEntries(children) as Record<(typeof values)[number], GaugeHandle>;
+    },
+    observedLabelledGauge(name, help, label, read) {
+      new Gauge({
+        name,
+        help,
+        registers,
+        labelNames: [label],
+        async collect() {
+          const values = await read();
+          this.reset();
+          for (const [value, count] of values) this.labels(value).set(count);
+        },
+      });
+    },
     observedGauge(name, help, read) {
       new Gauge({
         name,

@@ -22,6 +22,31 @@ export interface PipelineObserver {
   /** A partition is read to its head. `clockMs` is the log's clock there. */
   atHead(clockMs: number): void;
   state(state: PipelineState): void;
+  /** What the partitions do; told at each change. */
+  partitions(view: PartitionsView): void;
+}
+
+/** `set_aside`: it failed in a way that no new session mends by itself. It is tried again, less often. */
+export type PartitionState = 'active' | 'connecting' | 'set_aside';
+
+/** A partition that belongs to this process. */
+export interface PartitionStatus {
+  /** Undefined for a source without partitions. */
+  readonly partition: number | undefined;
+  readonly state: PartitionState;
+  /** Why it is not active. */
+  readonly reason?: string;
+  /** Since when it has been so: monotonic milliseconds. */
+  readonly sinceMs: number;
+  /** Of an active one: messages stored and not yet read. It may stay without an answer for long. */
+  lag?(): Promise<number>;
+}
+
+export interface PartitionsView {
+  /** In order of their numbers. */
+  readonly own: readonly PartitionStatus[];
+  /** How many partitions belong to other members, as far as this process knows. */
+  readonly elsewhere: number;
 }
 
 /** For readiness: this ingestor is active in a partition (its engine is open, too), stands by, or connects. */
@@ -29,15 +54,8 @@ export type PipelineState =
   | { readonly kind: 'connecting'; readonly reason: string }
   /** `ask` resolves when the connector's system answers. */
   | { readonly kind: 'standby'; ask(): Promise<unknown> }
-  | {
-      readonly kind: 'active';
-      /** Numbers of the partitions; none for a source without. */
-      readonly partitions: readonly number[];
-      /** Resolves when the connector's system answers for one of them. */
-      ask(): Promise<unknown>;
-      /** Messages stored and not yet read, over all of them. */
-      sourceLag(): Promise<number>;
-    };
+  /** `ask` resolves when the connector's system answers for a partition. */
+  | { readonly kind: 'active'; ask(): Promise<unknown> };
 
 export interface PipelineLimits {
   /** Approximate output bytes of a commit; a dead letter may exceed it. At least COMMIT_BYTES_MIN. */

@@ -56,6 +56,11 @@ function setUp(random: Random, count: number, fail: Fail = () => undefined): Set
   };
 }
 
+/** The partitions of a member, and what each does. */
+function statesOf({ partitions }: Rig): string[] {
+  return partitions.own.map(({ partition, state }) => `${partition} ${state}`);
+}
+
 function isDone({ positions, end }: SimLog): boolean {
   const windowed = positions.get('windowed');
   return (
@@ -149,11 +154,10 @@ describe('a pipeline over several partitions', () => {
     for (const [number, each] of logs.entries())
       each.append(T0, ...Array.from({ length: number + 1 }, (_, index) => line('a', `s${index}`, 1)));
     await rig.until(() => rig.counts.openKeys === 6);
-    const state = rig.states.at(-1);
-    if (state?.kind !== 'active') throw new Error('it is active');
-    expect(state.partitions).toEqual([0, 1, 2]);
+    expect(rig.states.at(-1)?.kind).toBe('active');
+    expect(statesOf(rig)).toEqual(['0 active', '1 active', '2 active']);
     await rig.until(() => rig.counts.readUpTo >= logs.reduce((sum, { end }) => sum + end, 0));
-    expect(await state.sourceLag()).toBe(0);
+    for (const { lag } of rig.partitions.own) expect(await lag?.()).toBe(0);
     const answers = await rig.live.ask(undefined);
     expect(answers.map(({ partition, window }) => [partition, window?.sums.length])).toEqual([
       [0, 1],
@@ -164,24 +168,112 @@ describe('a pipeline over several partitions', () => {
     expect(rig.clock.timerCount).toBe(0);
   });
 
-  it('goes on with the other partitions when one fails for good, and ends when it was the only one', async () => {
+  it('sets a partition aside that fails for good, tries it again, and goes on with the others', async () => {
+    let isPoisoned = true;
     const poison: CommitFailure = { at: 'before', error: new PulsesError('STORAGE_FAILED') };
-    const { logs, member } = setUp(createSimRandom(2), 2, (partition) => (partition === 0 ? poison : undefined));
+    const { logs, member } = setUp(createSimRandom(2), 2, (partition) =>
+      partition === 0 && isPoisoned ? poison : undefined,
+    );
     const rig = startRig({ log: member().log, createEngine: () => createReferenceEngine(), windowMs: WINDOW_MS });
-    await rig.idle();
-    logs[0]?.append(T0, line('a', 's', 1));
-    await rig.idle();
-    logs[1]?.append(T0, line('a', 's', 1));
-    logs[1]?.setClock(T0 + WINDOW_MS);
+    for (const log of logs) {
+      log.append(T0, line('a', 's', 1));
+      log.setClock(T0 + WINDOW_MS);
+    }
     await rig.until(() => logs.slice(1).every(isDone));
+    expect(statesOf(rig)).toEqual(['0 set_aside', '1 active']);
+    expect(rig.partitions.own[0]).toMatchObject({ reason: poison.error.message });
     expect(logs[0]?.topics.size).toBe(0);
+    await rig.idle();
+    await rig.idle();
+    expect(rig.errors).toMatchObject([{ code: 'STORAGE_FAILED', partitions: [0] }]);
+    isPoisoned = false;
+    await rig.until(() => logs.every(isDone));
+    expect(statesOf(rig)).toEqual(['0 active', '1 active']);
     await rig.stop();
-    expectOutputs(logs.slice(1));
+    expectOutputs(logs);
+  });
 
-    const alone = setUp(createSimRandom(3), 1, () => poison);
+  it('does not end when a partition fails for good while the others try to come back, or while there is no other', async () => {
+    const poison: CommitFailure = { at: 'before', error: new PulsesError('WINDOW_FULL') };
+    const lost: CommitFailure = { at: 'before', error: new PulsesError('CONNECTION_LOST') };
+    let fails = true;
+    const { logs, member } = setUp(createSimRandom(3), 3, (partition) => {
+      if (!fails) return undefined;
+      return partition === 0 ? poison : lost;
+    });
+    const rig = startRig({ log: member().log, createEngine: () => createReferenceEngine(), windowMs: WINDOW_MS });
+    for (const log of logs) log.append(T0, line('a', 's', 1));
+    await rig.until(() => statesOf(rig).join() === '0 set_aside,1 connecting,2 connecting');
+    expect(rig.states.at(-1)).toMatchObject({ kind: 'connecting' });
+    fails = false;
+    for (const log of logs) log.setClock(T0 + WINDOW_MS);
+    await rig.until(() => logs.every(isDone));
+    await rig.stop();
+
+    const alone = setUp(createSimRandom(4), 1, () => poison);
     const only = startRig({ log: alone.member().log, windowMs: WINDOW_MS });
     alone.logs[0]?.append(T0, line('a', 's', 1));
-    await expect(only.until(() => false)).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
+    await only.until(() => statesOf(only)[0] === '0 set_aside');
+    await only.stop();
+  });
+
+  it('opens the other partitions while one can not be opened, whatever the reason', async () => {
+    for (const code of ['CONNECTION_LOST', 'OFFSET_OUT_OF_RANGE'] as const) {
+      const { logs, source, member } = setUp(createSimRandom(5), 3);
+      let isBroken = true;
+      source.failOpen = (partition) => (partition === 1 && isBroken ? new PulsesError(code) : undefined);
+      const rig = startRig({ log: member().log, createEngine: () => createReferenceEngine(), windowMs: WINDOW_MS });
+      source.clock = rig.clock;
+      for (const log of logs) {
+        log.append(T0, line('a', 's', 1));
+        log.setClock(T0 + WINDOW_MS);
+      }
+      await rig.until(() => [logs[0], logs[2]].every((log) => log !== undefined && isDone(log)));
+      const state = code === 'CONNECTION_LOST' ? 'connecting' : 'set_aside';
+      expect(statesOf(rig)).toEqual(['0 active', `1 ${state}`, '2 active']);
+      isBroken = false;
+      await rig.until(() => logs.every(isDone));
+      await rig.stop();
+      expectOutputs(logs);
+      expect(rig.clock.timerCount).toBe(0);
+    }
+  });
+
+  it('ends at its start with what a partition can not be opened for, while none has worked', async () => {
+    const { logs, source, member } = setUp(createSimRandom(6), 1);
+    const error = new PulsesError('CONFIG_INVALID', 'the position is lost');
+    source.failOpen = () => error;
+    const rig = startRig({ log: member().log, windowMs: WINDOW_MS });
+    source.clock = rig.clock;
+    await expect(rig.until(() => false)).rejects.toBe(error);
+    expect(logs[0]?.sessionsOpened).toBe(0);
+  });
+
+  it('tells the end of all sessions by one reason as one line with their partitions', async () => {
+    const { logs, member } = setUp(createSimRandom(7), 4);
+    const rig = startRig({ log: member().log, createEngine: () => createReferenceEngine(), windowMs: WINDOW_MS });
+    await rig.until(() => statesOf(rig).every((state) => state.endsWith(' active')));
+    for (const log of logs) log.breakSession(new PulsesError('CONNECTION_LOST'));
+    await rig.until(() => rig.warnings.length > 0);
+    expect(rig.warnings).toMatchObject([{ code: 'CONNECTION_LOST', partitions: [0, 1, 2, 3] }]);
+    await rig.until(() => statesOf(rig).every((state) => state.endsWith(' active')));
+    await rig.stop();
+    expect(rig.clock.timerCount).toBe(0);
+  });
+
+  it('tells how many partitions belong to other members', async () => {
+    const { logs, member } = setUp(createSimRandom(8), 3);
+    const first = startRig({ log: member().log, createEngine: () => createReferenceEngine(), windowMs: WINDOW_MS });
+    await first.until(() => statesOf(first).length === 3);
+    const second = startRig({ log: member().log, createEngine: () => createReferenceEngine(), windowMs: WINDOW_MS });
+    await second.until(() => statesOf(second).join() === '2 active' || statesOf(second).join() === '0 active');
+    await first.until(() => first.partitions.own.length === 2);
+    expect([first.partitions.elsewhere, second.partitions.elsewhere]).toEqual([1, 2]);
+    await second.stop();
+    await first.until(() => statesOf(first).filter((state) => state.endsWith(' active')).length === 3);
+    expect(first.partitions.elsewhere).toBe(0);
+    await first.stop();
+    expectOutputs(logs);
   });
 
   it('ends tidily in a partition that goes to another member, and says that it stands by when it has none', async () => {
@@ -193,6 +285,7 @@ describe('a pipeline over several partitions', () => {
     const second = startRig({ log: other.log, createEngine: () => createReferenceEngine(), windowMs: WINDOW_MS });
     await second.idle();
     expect(second.states.at(-1)?.kind).toBe('standby');
+    expect(second.partitions).toEqual({ own: [], elsewhere: 1 });
     await first.stop();
     await second.until(() => second.states.at(-1)?.kind === 'active');
     expect(first.warnings).toEqual([]);

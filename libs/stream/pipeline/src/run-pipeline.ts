@@ -1,25 +1,30 @@
 // Runs sessions: one after the other on a source without partitions, and one for each partition beside each other.
 //
-// After a failure that a new session can recover from, the next one follows. One partition's failure does not end the
-// others.
+// After a failure that a new session can recover from, the next one follows. A partition that fails in another way is set
+// aside and tried again less often. One partition's failure does not end the others, also when these fail themselves.
 //
 // Guarantees: a session starts from what the connector stored and from nothing else. So an uncertain commit is settled by
 // reading the positions, never by an assumption. Two sessions of one partition never run at the same time.
 
 import type { Session } from '@pulses/connector-api';
 import { delay } from '@pulses/shared-async';
-import { isPulsesError } from '@pulses/shared-errors';
+import { isPulsesError, type PulsesError } from '@pulses/shared-errors';
+import { FailureLog } from './failure-log';
 import { limitsOf, sessionLimits, type PipelineLimits, type PipelineOptions } from './options';
-import { PartitionEngines } from './partition-engines';
+import { PartitionBoard } from './partitions/partition-board';
+import { PartitionEngines } from './partitions/partition-engines';
 import { Retries } from './retries';
-import { SessionBoard } from './session-board';
 import { isRecoverable } from './session-failure';
 import { runSession } from './session-run';
 
-/** The wait after a failure that no new session can recover from, while other partitions work. */
+/** The wait after a failure that no new session can recover from. */
 const LASTING_FAILURE_MS = 30_000;
 
-/** Resolves after the signal has aborted and every session is closed. @throws what no new session can recover from */
+/**
+ * Resolves after the signal has aborted and every session is closed.
+ * @throws what no new session can recover from: on a source of several partitions only before the first session, and what is
+ * no operating failure
+ */
 export async function runPipeline(options: PipelineOptions, signal: AbortSignal): Promise<void> {
   const pipeline = new Pipeline(options, signal);
   try {
@@ -32,7 +37,8 @@ export async function runPipeline(options: PipelineOptions, signal: AbortSignal)
 class Pipeline {
   readonly #options: PipelineOptions;
   readonly #limits: PipelineLimits;
-  readonly #board: SessionBoard;
+  readonly #board: PartitionBoard;
+  readonly #failures: FailureLog;
   readonly #engines: PartitionEngines;
   /** By partition: the run of its last session. */
   readonly #runs = new Map<number | undefined, Promise<void>>();
@@ -41,39 +47,48 @@ class Pipeline {
   readonly #waits = new Map<number | undefined, number>();
   readonly #end = new AbortController();
   readonly #signal: AbortSignal;
+  /** A session was opened. */
+  #hasWorked = false;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(options: PipelineOptions, signal: AbortSignal) {
     this.#options = options;
     this.#limits = limitsOf(options.limits);
-    this.#board = new SessionBoard(options.observer);
+    const { observer, clock, connector } = options;
+    this.#board = new PartitionBoard(observer, clock, connector.supports.partitions);
+    this.#failures = new FailureLog(options);
     this.#engines = new PartitionEngines(() => options.createEngine());
     this.#signal = AbortSignal.any([signal, this.#end.signal]);
   }
 
   async close(): Promise<void> {
+    this.#failures.flush();
     await this.#engines.close();
   }
 
   async runInTurn(): Promise<void> {
     const { clock } = this.#options;
-    const retries = new Retries(this.#options, 'session ended; opening another');
+    const retries = new Retries(this.#options);
     while (!this.#signal.aborted) {
       const startMs = clock.monotonicMs();
+      let kind: 'not opened' | 'session ended' = 'not opened';
       try {
         const session = await this.#open();
+        kind = 'session ended';
         await this.#run(session, retries);
       } catch (error) {
         if (this.#signal.aborted) return;
         if (!isRecoverable(error)) throw error;
-        await this.#pause(retries.failed(error, startMs));
+        const retry = retries.failed(startMs);
+        this.#failures.note({ kind, partition: undefined, error, ...retry });
+        await this.#pause(retry.delayMs);
       }
     }
   }
 
   async runPartitions(): Promise<void> {
     const { clock } = this.#options;
-    const retries = new Retries(this.#options, 'no partition could be opened; trying again');
+    const retries = new Retries(this.#options);
     try {
       while (!this.#signal.aborted) {
         const startMs = clock.monotonicMs();
@@ -85,7 +100,9 @@ class Pipeline {
         } catch (error) {
           if (this.#signal.aborted) break;
           if (!isRecoverable(error)) throw error;
-          await this.#pause(retries.failed(error, startMs));
+          const retry = retries.failed(startMs);
+          this.#failures.note({ kind: 'not opened', partition: undefined, error, ...retry });
+          await this.#pause(retry.delayMs);
         }
       }
     } finally {
@@ -96,7 +113,7 @@ class Pipeline {
   }
 
   async #open(): Promise<Session> {
-    const { connector, sourceTopic, group, logger } = this.#options;
+    const { connector, sourceTopic, group, clock, logger } = this.#options;
     let hasStoodBy = false;
     let session: Session;
     try {
@@ -109,7 +126,16 @@ class Pipeline {
           this.#board.idle({ kind: 'standby', ask });
           logger.info({ group, sourceTopic }, 'standing by: another member is active');
         },
+        onShare: (share) => {
+          this.#board.shared(share);
+        },
+        onFailure: (partition, error) => {
+          // Until something has worked the settings may be wrong.
+          if (!this.#hasWorked || this.#signal.aborted) return undefined;
+          return this.#setBack(partition, error, 'not opened', clock.monotonicMs());
+        },
       });
+      this.#hasWorked = true;
     } catch (error) {
       if (!this.#signal.aborted) this.#board.idle({ kind: 'connecting', reason: String((error as Error).message) });
       throw error;
@@ -148,15 +174,32 @@ class Pipeline {
       if (isPulsesError(error, 'FENCED')) {
         logger.info({ partition }, 'the partition went to another member');
         await this.#engines.release(partition).catch(() => undefined);
-      } else if (isRecoverable(error)) {
-        this.#waits.set(partition, clock.monotonicMs() + retries.failed(error, startMs));
       } else {
-        // What is no operating failure may be wrong everywhere. And a process that does nothing else may end.
-        if (!isPulsesError(error) || this.#board.size === 0) throw error;
-        logger.error({ partition, code: error.code, reason: error.message }, 'the partition failed; the others go on');
-        this.#waits.set(partition, clock.monotonicMs() + LASTING_FAILURE_MS);
+        // What is no operating failure may be wrong everywhere.
+        if (!isPulsesError(error)) throw error;
+        const waitMs = this.#setBack(partition, error, 'session ended', startMs);
+        this.#waits.set(partition, clock.monotonicMs() + waitMs);
       }
     }
+  }
+
+  /** A partition's failure, of an attempt that began at `startMs`; answers the time to wait. */
+  #setBack(
+    partition: number | undefined,
+    error: PulsesError,
+    kind: 'not opened' | 'session ended',
+    startMs: number,
+  ): number {
+    const { attempt, delayMs } = this.#retriesOf(partition).failed(startMs);
+    const { message: reason } = error;
+    if (isRecoverable(error)) {
+      this.#board.troubled(partition, { state: 'connecting', reason });
+      this.#failures.note({ kind, partition, error, attempt, delayMs });
+      return delayMs;
+    }
+    this.#board.troubled(partition, { state: 'set_aside', reason });
+    this.#failures.note({ kind: 'set aside', partition, error, attempt, delayMs: LASTING_FAILURE_MS });
+    return LASTING_FAILURE_MS;
   }
 
   /** Runs a session to its end, and closes it. */
@@ -186,7 +229,7 @@ class Pipeline {
   }
 
   #retriesOf(partition: number | undefined): Retries {
-    const retries = this.#retries.get(partition) ?? new Retries(this.#options, 'session ended; opening another');
+    const retries = this.#retries.get(partition) ?? new Retries(this.#options);
     this.#retries.set(partition, retries);
     return retries;
   }

@@ -15,7 +15,7 @@ import type { Timer } from '@pulses/shared-ports';
 import { FairMerge } from './fair-merge';
 import { IdleWork } from './idle-work';
 import type { PipelineLimits, PipelineOptions } from './options';
-import type { SessionObserver } from './session-board';
+import type { SessionObserver } from './partitions/partition-board';
 import { isRecoverable } from './session-failure';
 import { StepHandler } from './step-handler';
 import { readPositions } from './stored-positions';

@@ -10,7 +10,7 @@ import type { Emission, Gathering, Step } from './fair-merge';
 import { GroupedWriter } from './commits/grouped-writer';
 import type { LiveWindow } from './windows/live-window';
 import type { PipelineLimits } from './options';
-import type { SessionObserver } from './session-board';
+import type { SessionObserver } from './partitions/partition-board';
 import type { IngestKernel } from './kernel/ingest-kernel';
 import { createIngestKernel } from './kernel/wasm-kernel';
 import { readLiveWindow } from './windows/read-live-window';

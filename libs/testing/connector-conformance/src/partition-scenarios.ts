@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from '@jest/globals';
 import type { Connector, Session } from '@pulses/connector-api';
+import { Condition } from '@pulses/shared-async';
 import { isPulsesError } from '@pulses/shared-errors';
 import type { GroupMember } from './group-member';
 import { commitOf, failureOf, messages, openSession, readMessages, readToTheEnd, turn } from './session-probe';
@@ -102,6 +103,39 @@ export function describePartitions(suite: ConnectorSuite): void {
       await taken.commit(commitOf([`taken-${suite.topic}`], 'line', { offset: 0, metadata: '' }));
       abort.abort(new Error('the test is over'));
       await waiting;
+    });
+
+    it('tells each member which partitions are its own, also when they change', async () => {
+      await createSource();
+      const abort = new AbortController();
+      const held: ReadonlySet<number>[] = [];
+      const changed = new Condition();
+      const join = async (number: number, connector: Connector, sessions: number): Promise<void> => {
+        const open = () =>
+          connector.openSession({
+            sourceTopic: suite.topic,
+            group: 'conformance',
+            signal: abort.signal,
+            onStandby: () => undefined,
+            onShare: (share) => {
+              expect(share.count).toBe(PARTITIONS);
+              held[number] = share.held;
+              changed.notifyAll();
+            },
+          });
+        for (let count = 0; count < sessions; count += 1) {
+          const session = await open();
+          expect(held[number]).toContain(numberOf(session));
+        }
+        // A member that waits for further partitions is one that works.
+        open().catch(() => undefined);
+      };
+      await join(0, suite.connector, PARTITIONS);
+      expect(held[0]).toEqual(new Set([0, 1, 2, 3]));
+      await join(1, suite.another(), 1);
+      await changed.until(() => held[0]?.size === 2 && held[1]?.size === 2);
+      expect(new Set([...(held[0] ?? []), ...(held[1] ?? [])]).size).toBe(PARTITIONS);
+      abort.abort(new Error('the test is over'));
     });
 
     it('reads and commits each message once while members come, go and crash under load', async () => {

@@ -46,6 +46,35 @@ describe('the partitions of a member', () => {
     expect(ended).toEqual([[1, 'FENCED']]);
   });
 
+  it('that could not be opened come after the others, and after their time', async () => {
+    const { clock, partitions, open } = rig();
+    partitions.events.onAssigned(new Set([0, 1, 2]));
+    expect(await partitions.take(signal, nothing)).toBe(0);
+    partitions.leaveAlone(0, 1_000);
+    expect(await partitions.take(signal, nothing)).toBe(1);
+    partitions.leaveAlone(1, 0);
+    expect([await open(), await open()]).toEqual([2, 1]);
+    const last = open();
+    await clock.advance(999);
+    partitions.events.onAssigned(new Set([0, 1, 2]));
+    await settle();
+    await clock.advance(1);
+    expect(await last).toBe(0);
+    expect(clock.timerCount).toBe(0);
+  });
+
+  it('are told at each change, once the group has said which they are, and not when it is out of reach', () => {
+    const { partitions } = rig();
+    const told: number[][] = [];
+    partitions.tellShare((held) => told.push([...held]));
+    expect(told).toEqual([]);
+    partitions.events.onAssigned(new Set([0, 3]));
+    void partitions.events.onRevoked(new Set([3]));
+    partitions.events.onLost(new PulsesError('CONNECTION_LOST'));
+    partitions.tellShare((held) => told.push([...held]));
+    expect(told).toEqual([[0, 3], [0]]);
+  });
+
   it('are given up only once a session that is being opened is there or has failed', async () => {
     const { partitions } = rig();
     partitions.events.onAssigned(new Set([4]));

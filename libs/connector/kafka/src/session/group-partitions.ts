@@ -1,11 +1,12 @@
 // The partitions that this process holds as a member of a group, and the sessions on them.
 //
 // Guarantees: a partition has at most one session here. One that must be given up is confirmed only after its session has
-// ended. The group is left when the last session has ended and no call waits for another.
+// ended. The group is left when the last session has ended and no call waits for another. A partition that could not be opened
+// comes after the others, and holds up none of them.
 
 import { Condition, delay } from '@pulses/shared-async';
 import { PulsesError } from '@pulses/shared-errors';
-import type { Clock } from '@pulses/shared-ports';
+import type { Clock, Timer } from '@pulses/shared-ports';
 import type { Membership, MembershipEvents } from '../group/membership';
 import type { KafkaSession } from './kafka-session';
 
@@ -20,8 +21,13 @@ export class GroupPartitions {
   readonly #sessions = new Map<number, KafkaSession>();
   /** Being opened. */
   readonly #taken = new Set<number>();
+  /** Could not be opened: when each may be taken again, in monotonic milliseconds. */
+  readonly #leftAlone = new Map<number, number>();
+  readonly #retries = new Set<Timer>();
   #membership: Membership | undefined;
   #held: ReadonlySet<number> = new Set();
+  #isAssigned = false;
+  #onShare: (held: ReadonlySet<number>) => void = () => undefined;
   #failure: PulsesError | undefined;
   #isClosed = false;
 
@@ -34,12 +40,13 @@ export class GroupPartitions {
   /** What the membership calls. */
   readonly events: MembershipEvents = {
     onAssigned: (partitions) => {
-      this.#held = new Set(partitions);
+      this.#isAssigned = true;
+      this.#hold(new Set(partitions));
       this.#changed.notifyAll();
     },
     onRevoked: async (partitions) => {
       const gone = [...partitions];
-      this.#held = new Set([...this.#held].filter((partition) => !partitions.has(partition)));
+      this.#hold(new Set([...this.#held].filter((partition) => !partitions.has(partition))));
       // A session that is being opened would fence the next member's.
       await this.#changed.until(() => !gone.some((partition) => this.#taken.has(partition)));
       const reason = new PulsesError('FENCED', 'the partition goes to another member');
@@ -67,6 +74,25 @@ export class GroupPartitions {
     this.#membership = membership;
   }
 
+  /** Tells which partitions are held, as far as the group has said so, and each change. Replaces an earlier one. */
+  tellShare(onShare: (held: ReadonlySet<number>) => void): void {
+    this.#onShare = onShare;
+    if (this.#isAssigned && !this.#isOver) onShare(this.#held);
+  }
+
+  /** The partition that was taken could not be opened, and may be taken again after a time. */
+  leaveAlone(partition: number, waitMs: number): void {
+    this.#leftAlone.set(partition, this.#clock.monotonicMs() + waitMs);
+    if (waitMs > 0 && !this.#isOver) {
+      const timer = this.#clock.setTimer(waitMs, () => {
+        this.#retries.delete(timer);
+        this.#changed.notifyAll();
+      });
+      this.#retries.add(timer);
+    }
+    this.release(partition);
+  }
+
   /**
    * Waits for a partition that is held and has no session, and reserves it: `add` or `release` comes next.
    * @param onStandby called once when other members hold every partition.
@@ -84,7 +110,7 @@ export class GroupPartitions {
       for (;;) {
         signal.throwIfAborted();
         if (this.#failure !== undefined) throw this.#failure;
-        const free = [...this.#held].find((partition) => !this.#sessions.has(partition) && !this.#taken.has(partition));
+        const free = this.#nextFree();
         if (free !== undefined) {
           this.#taken.add(free);
           return free;
@@ -95,6 +121,23 @@ export class GroupPartitions {
       signal.removeEventListener('abort', abort);
       taken.abort();
     }
+  }
+
+  /** Those that could not be opened come last, the longest ago first. */
+  #nextFree(): number | undefined {
+    const nowMs = this.#clock.monotonicMs();
+    const dueMs = (partition: number) => this.#leftAlone.get(partition) ?? -Infinity;
+    let next: number | undefined;
+    for (const partition of this.#held) {
+      if (this.#sessions.has(partition) || this.#taken.has(partition) || dueMs(partition) > nowMs) continue;
+      if (next === undefined || dueMs(partition) < dueMs(next)) next = partition;
+    }
+    return next;
+  }
+
+  #hold(held: ReadonlySet<number>): void {
+    this.#held = held;
+    this.#onShare(held);
   }
 
   async #tellStandby(signal: AbortSignal, onStandby: () => void): Promise<void> {
@@ -116,6 +159,7 @@ export class GroupPartitions {
     if (this.#failure !== undefined) throw this.#failure;
     if (!this.#held.has(partition)) throw new PulsesError('FENCED', 'the partition went to another member');
     this.#taken.delete(partition);
+    this.#leftAlone.delete(partition);
     this.#sessions.set(partition, session);
     this.#changed.notifyAll();
   }
@@ -139,7 +183,10 @@ export class GroupPartitions {
 
   #end(reason: PulsesError): void {
     this.#failure ??= reason;
+    // Which partitions belong to this process is not known any more, so nothing is told.
     this.#held = new Set();
+    for (const timer of this.#retries) timer.cancel();
+    this.#retries.clear();
     for (const session of this.#sessions.values()) void session.end(reason);
     this.#changed.notifyAll();
   }

@@ -4,7 +4,7 @@ import type { AggregationEngine } from '@pulses/aggregation-api';
 import { createReferenceEngine } from '@pulses/testing-aggregation-conformance';
 import { createSimClock, createSimRandom, type SimClock } from '@pulses/testing-sim';
 import { LiveWindows } from '../windows/live-window';
-import type { PipelineLimits, PipelineState } from '../options';
+import type { PartitionsView, PipelineLimits, PipelineState } from '../options';
 import { runPipeline } from '../run-pipeline';
 import type { SimLog } from './sim-log';
 
@@ -24,13 +24,23 @@ export interface RigOptions {
   readonly seed?: number;
 }
 
+/** Fields of a log line about failed sessions. */
+export interface RigLine {
+  readonly code: string;
+  readonly delayMs: number;
+  readonly partitions?: readonly number[];
+}
+
 export interface Rig {
   readonly live: LiveWindows;
   readonly clock: SimClock;
   readonly counts: { grouped: number; aggregated: number; readUpTo: number; openKeys: number };
   readonly deadLetters: string[];
   readonly states: PipelineState[];
-  readonly warnings: { readonly code: string; readonly delayMs: number }[];
+  /** As they are now. */
+  readonly partitions: PartitionsView;
+  readonly warnings: RigLine[];
+  readonly errors: RigLine[];
   /** Settles as `runPipeline` does. */
   readonly finished: Promise<void>;
   /** Lets the pipeline run until the condition holds. @throws when it never does, or what the pipeline rejects with */
@@ -56,7 +66,9 @@ export function startRig({
   const counts = { grouped: 0, aggregated: 0, readUpTo: 0, openKeys: 0 };
   const deadLetters: string[] = [];
   const states: PipelineState[] = [];
-  const warnings: { code: string; delayMs: number }[] = [];
+  const warnings: RigLine[] = [];
+  const errors: RigLine[] = [];
+  let partitions: PartitionsView = { own: [], elsewhere: 0 };
   const silent = () => undefined;
   let ended: { readonly error?: unknown } | undefined;
 
@@ -73,8 +85,8 @@ export function startRig({
       logger: {
         debug: silent,
         info: silent,
-        warn: (fields) => warnings.push(fields as { code: string; delayMs: number }),
-        error: silent,
+        warn: (fields) => warnings.push(fields as RigLine),
+        error: (fields) => errors.push(fields as RigLine),
         fatal: silent,
       },
       observer: {
@@ -86,6 +98,9 @@ export function startRig({
         readUpTo: (offset) => (counts.readUpTo = offset),
         atHead: silent,
         state: (state) => states.push(state),
+        partitions: (view) => {
+          partitions = view;
+        },
       },
       limits,
     },
@@ -115,7 +130,11 @@ export function startRig({
     counts,
     deadLetters,
     states,
+    get partitions() {
+      return partitions;
+    },
     warnings,
+    errors,
     finished,
     until,
     untilDone: () =>

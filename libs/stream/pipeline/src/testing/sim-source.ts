@@ -6,6 +6,7 @@
 
 import type { Connector, OpenSessionOptions, Session } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
+import type { Clock } from '@pulses/shared-ports';
 import type { SimLog } from './sim-log';
 import type { SimSession } from './sim-session';
 import { untilAborted } from './until-aborted';
@@ -17,10 +18,18 @@ interface Member {
   isClosed: boolean;
   /** Its lease is over: it lost its partitions and does not hear of it. */
   isPaused: boolean;
+  /** Of the newest call. */
+  onShare: OpenSessionOptions['onShare'];
+  /** Could not be opened: left alone until the times, on the clock of `SimSource.clock`. */
+  readonly leftAlone: Map<number, number>;
 }
 
 export class SimSource {
   readonly partitions: readonly SimLog[];
+  /** Why a partition can't be opened. */
+  failOpen: (partition: number) => PulsesError | undefined = () => undefined;
+  /** Needed once a partition can't be opened. */
+  clock: Clock | undefined;
   readonly #members = new Set<Member>();
   readonly #known = new Map<Connector, Member>();
   /** Resolves when a waiting call should look again. */
@@ -32,7 +41,14 @@ export class SimSource {
   }
 
   createConnector(): Connector {
-    const member: Member = { held: new Map(), calls: 0, isClosed: false, isPaused: false };
+    const member: Member = {
+      held: new Map(),
+      calls: 0,
+      isClosed: false,
+      isPaused: false,
+      onShare: undefined,
+      leftAlone: new Map(),
+    };
     const connector: Connector = {
       name: 'sim',
       supports: { atomicCommit: true, standby: true, partitions: true },
@@ -66,16 +82,23 @@ export class SimSource {
     this.#announce();
   }
 
-  async #openSession(member: Member, { group, signal, onStandby }: OpenSessionOptions): Promise<Session> {
+  async #openSession(member: Member, options: OpenSessionOptions): Promise<Session> {
+    const { group, signal, onShare, onStandby } = options;
     signal.throwIfAborted();
     member.calls += 1;
+    member.onShare = onShare;
     if (!member.isPaused) this.#members.add(member);
     this.#balance();
     let isStandby = false;
     try {
       for (;;) {
-        const waiting = [...member.held].find(([, session]) => session === undefined);
-        if (waiting !== undefined) return this.#open(member, waiting[0], group);
+        const waiting = this.#waitingOf(member);
+        if (waiting !== undefined) {
+          const error = this.failOpen(waiting);
+          if (error === undefined) return this.#open(member, waiting, group);
+          this.#leaveAlone(member, waiting, options.onFailure?.(waiting, error), error);
+          continue;
+        }
         if (member.held.size === 0 && !isStandby) {
           isStandby = true;
           onStandby(() => Promise.resolve());
@@ -86,6 +109,30 @@ export class SimSource {
       member.calls -= 1;
       this.#leaveIfIdle(member);
     }
+  }
+
+  /** A partition to open; one that could not be opened comes last. */
+  #waitingOf({ held, leftAlone }: Member): number | undefined {
+    const nowMs = this.clock?.monotonicMs() ?? 0;
+    return [...held]
+      .filter(([partition, session]) => session === undefined && (leftAlone.get(partition) ?? 0) <= nowMs)
+      .map(([partition]) => partition)
+      .sort((left, right) => (leftAlone.get(left) ?? -1) - (leftAlone.get(right) ?? -1))[0];
+  }
+
+  /** @throws the error when the caller wants no further partition */
+  #leaveAlone({ leftAlone }: Member, partition: number, waitMs: number | undefined, error: PulsesError): void {
+    if (waitMs === undefined) throw error;
+    const { clock } = this;
+    if (clock === undefined) throw new TypeError('a clock is needed');
+    leftAlone.set(partition, clock.monotonicMs() + waitMs);
+    clock.setTimer(
+      waitMs,
+      () => {
+        this.#announce();
+      },
+      { keepAlive: false },
+    );
   }
 
   #open(member: Member, partition: number, group: string): Session {
@@ -147,6 +194,8 @@ export class SimSource {
   }
 
   #announce(): void {
+    for (const { held, onShare } of this.#members)
+      onShare?.({ held: new Set(held.keys()), count: this.partitions.length });
     this.#change.resolve();
     this.#change = Promise.withResolvers<void>();
   }
