@@ -10,7 +10,8 @@
 //
 // After a rejection the pipeline reopens session and engine and starts again from the stored positions, or from the
 // window that `open` reports. CONNECTION_LOST, TIMED_OUT and OVERLOADED leave open whether the add was done.
-// POSITION_CONFLICT means that it does not fit the adds before. The engine never drops an add silently or adds a part.
+// POSITION_CONFLICT means that it does not fit the adds before. FENCED means that another engine has opened the source over
+// the same store: this one reads and changes nothing more. The engine never drops an add silently or adds a part.
 
 import type { KeyList } from './key-table';
 

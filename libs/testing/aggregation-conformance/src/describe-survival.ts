@@ -101,4 +101,17 @@ export function describeSurvival(harness: () => EngineHarness): void {
       await expectSealed(engine, window);
     });
   });
+  it('fences an engine whose source another one has opened', async () => {
+    const source = { ...SOURCE, topic: 'source.survival-fenced' };
+    const [engine, other] = [harness().createEngine(), harness().createEngine()];
+    const window = createTestWindow(0, 40);
+    await engine.open(source, 40);
+    await addNext(engine, window, pulse(SKU_A, 1n));
+    await engine.seal(window.startMs);
+    await other.open(source, 40);
+    for (const call of ['sums', 'seal', 'drop'] as const)
+      await expect(engine[call](window.startMs, 0, 1)).rejects.toMatchObject({ code: 'FENCED' });
+    await expectSealed(other, window);
+    await Promise.all([engine.close(), other.close()]);
+  });
 }

@@ -1,6 +1,6 @@
 // A minimal engine: the reference of the suite, also used to test the pipeline. With a store its sums survive.
 //
-// Guarantees: those of the interface. All engines over one store share it. Bounds: none.
+// Guarantees: those of the interface. All engines over one store share it: the last to open a source fences the others. Bounds: none.
 
 import {
   createKeyTable,
@@ -22,8 +22,15 @@ interface StoredWindow {
   readonly rows: { readonly key: Uint8Array; sum: ExpectedSum }[];
 }
 
-/** The surviving state: the windows of every source, by their start. */
-export type EngineStore = Map<string, Map<number, StoredWindow>>;
+interface StoredSource {
+  /** By their start. */
+  readonly windows: Map<number, StoredWindow>;
+  /** The engine that opened it last. */
+  owner: object;
+}
+
+/** The surviving state of every source. */
+export type EngineStore = Map<string, StoredSource>;
 
 export function createEngineStore(): EngineStore {
   return new Map();
@@ -31,10 +38,17 @@ export function createEngineStore(): EngineStore {
 
 /** @param store without it the sums end with the engine */
 export function createReferenceEngine(store?: EngineStore): AggregationEngine {
-  let windows = new Map<number, StoredWindow>();
+  const owner = {};
+  const nothing = (): StoredSource => ({ windows: new Map<number, StoredWindow>(), owner });
+  let source = nothing();
 
+  /** @throws PulsesError FENCED when another engine has opened the source since */
+  const owned = (): Map<number, StoredWindow> => {
+    if (source.owner !== owner) throw new PulsesError('FENCED', 'another engine has opened the source');
+    return source.windows;
+  };
   const windowAt = (windowStartMs: number): StoredWindow => {
-    const window = windows.get(windowStartMs);
+    const window = owned().get(windowStartMs);
     if (window === undefined) throw new TypeError(`no window starts at ${windowStartMs}`);
     return window;
   };
@@ -42,8 +56,9 @@ export function createReferenceEngine(store?: EngineStore): AggregationEngine {
   return {
     name: 'reference',
     supports: { survivesRestart: store !== undefined },
-    open(source, fromOffset) {
-      windows = store === undefined ? new Map<number, StoredWindow>() : windowsOf(store, source);
+    open(identity, fromOffset) {
+      source = store === undefined ? nothing() : sourceIn(store, identity, owner);
+      const { windows } = source;
       let state: EngineState | undefined;
       for (const [windowStartMs, window] of [...windows]) {
         if (window.fromOffset !== fromOffset) windows.delete(windowStartMs);
@@ -53,6 +68,7 @@ export function createReferenceEngine(store?: EngineStore): AggregationEngine {
     },
     async add(delta) {
       const { windowStartMs, fromOffset, nextOffset } = delta;
+      const windows = owned();
       const window = windows.get(windowStartMs) ?? { fromOffset, nextOffset: fromOffset, isSealed: false, rows: [] };
       if (nextOffset <= window.nextOffset) return Promise.resolve();
       if (window.isSealed || fromOffset !== window.nextOffset)
@@ -62,8 +78,8 @@ export function createReferenceEngine(store?: EngineStore): AggregationEngine {
       window.nextOffset = nextOffset;
       return Promise.resolve();
     },
-    seal(windowStartMs) {
-      const window = windows.get(windowStartMs);
+    async seal(windowStartMs) {
+      const window = owned().get(windowStartMs);
       if (window === undefined) return Promise.resolve(0);
       window.isSealed = true;
       return Promise.resolve(window.rows.length);
@@ -85,25 +101,28 @@ export function createReferenceEngine(store?: EngineStore): AggregationEngine {
         lastSeenMs: Float64Array.from(sums, ({ lastSeenMs }) => lastSeenMs),
       });
     },
-    drop(windowStartMs) {
-      windows.delete(windowStartMs);
+    async drop(windowStartMs) {
+      owned().delete(windowStartMs);
       return Promise.resolve();
     },
     close() {
-      windows = new Map<number, StoredWindow>();
+      source = nothing();
       return Promise.resolve();
     },
   };
 }
 
-function windowsOf(
+/** What the store has of a source, for its new owner. */
+function sourceIn(
   store: EngineStore,
   { topic, incarnation, group, windowMs }: EngineSource,
-): Map<number, StoredWindow> {
+  owner: object,
+): StoredSource {
   const name = JSON.stringify([topic, incarnation, group, windowMs]);
-  const windows = store.get(name) ?? new Map<number, StoredWindow>();
-  store.set(name, windows);
-  return windows;
+  const source = store.get(name) ?? { windows: new Map<number, StoredWindow>(), owner };
+  source.owner = owner;
+  store.set(name, source);
+  return source;
 }
 
 function addRows({ rows }: StoredWindow, delta: WindowDelta): void {
