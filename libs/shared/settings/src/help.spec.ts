@@ -84,9 +84,7 @@ describe('the help text', () => {
     [120, 120],
     [400, 120],
   ])('wraps at the %i columns of a terminal, within reason', (width, columns) => {
-    const lines = helpOf(width)
-      .split('\n')
-      .filter((line) => !line.startsWith('Flags ('));
+    const lines = helpOf(width).split('\n');
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(columns);
     // A line breaks only where the next word does not fit.
     const summary = lines.slice(2, lines.indexOf('', 2));
@@ -95,6 +93,14 @@ describe('the help text', () => {
       expect(`${summary[index] ?? ''} ${firstWord}`.length).toBeGreaterThan(columns);
     });
     expect(summary.join(' ')).toBe('Reads pulses and writes sums. '.repeat(6).trim());
+  });
+
+  it('names no choices beside a flag where they do not fit: they are in its text', () => {
+    const choices = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
+    const mechanism = choiceSetting({ flag: 'mechanism', choices, default: 'plain', description: 'How.' });
+    const headOf = (width: number) => renderHelp({ mechanism }, { usage: 'x', summary: 's', width }).split('  --')[1];
+    expect(headOf(80)).toMatch(/^mechanism <plain\|scram-sha-256\|scram-sha-512>\n/);
+    expect(headOf(40)).toMatch(/^mechanism <choice>\n/);
   });
 
   it('fills a line to its last column', () => {

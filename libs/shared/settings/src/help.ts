@@ -20,15 +20,17 @@ export function renderHelp(definition: SettingsDefinition, { usage, summary, wid
   const columns = Math.min(Math.max(width, WIDTH_MIN), WIDTH_MAX);
   const blocks = Object.values(definition).map((setting) => {
     const head = `  --${setting.flag}${setting.boolean ? '' : ` <${setting.type}>`}`;
+    // What may be chosen is in the text below, too.
+    const shownHead = head.length > columns ? head.replace(/<\S+\|\S+>$/, '<choice>') : head;
     const files = setting.secret ? ` Also from a file: --${setting.flag}-file, ${variableOf(setting.flag)}_FILE.` : '';
-    return [head, ...wrap(`${setting.description}${files} [${factsOf(setting)}]`, columns, '      ')].join('\n');
+    return [shownHead, ...wrap(`${setting.description}${files} [${factsOf(setting)}]`, columns, '      ')].join('\n');
   });
   return [
     `Usage: ${usage}`,
     '',
     ...wrap(summary, columns, ''),
     '',
-    'Flags (each is also an environment variable; flag beats variable beats default):',
+    ...wrap('Flags (each is also an environment variable; flag beats variable beats default):', columns, ''),
     ...blocks,
     '  --help',
     '      Prints this text.',
