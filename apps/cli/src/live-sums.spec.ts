@@ -21,6 +21,19 @@ describe('the sums of the open window', () => {
     await expect(readLiveSums('h:1', undefined)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 
+  it('come with a line for each partition whose sums are missing', async () => {
+    answer({
+      partitions: [{ partition: 0, sums: [SUM] }],
+      missing: [
+        { partition: 1, state: 'connecting', reason: 'nobody answers' },
+        { partition: 2, state: 'active' },
+      ],
+    });
+    const notes: string[] = [];
+    expect(await readLiveSums('h:1', undefined, undefined, (text) => notes.push(text))).toHaveLength(1);
+    expect(notes).toEqual(['without the partition 1: connecting (nobody answers)', 'without the partition 2: active']);
+  });
+
   it('of a key that several partitions have are added up exactly, apart from other keys', async () => {
     const small = { ...SUM, total_amount: '0.000000000000000000000000000001', pulse_count: 1 };
     const large = { ...SUM, total_amount: '99999999999999999999', pulse_count: 3 };

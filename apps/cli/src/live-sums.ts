@@ -20,8 +20,14 @@ const windowSchema = z.object({
   ),
 });
 
+/** Partitions of the ingestor that are not in its answer. */
+const missingSchema = z.array(z.object({ partition: z.int(), state: z.string(), reason: z.string().optional() }));
+
 /** Of a source with partitions, or of one without. */
-const answerSchema = z.union([z.object({ partitions: z.array(windowSchema) }), windowSchema]);
+const answerSchema = z.union([
+  z.object({ partitions: z.array(windowSchema), missing: missingSchema.optional() }),
+  windowSchema,
+]);
 
 /** One key's sum so far. */
 export interface LiveSum {
@@ -38,11 +44,17 @@ export interface LiveSum {
  *
  * @param address host and port of the ingestor's HTTP
  * @param token shown to the ingestor
+ * @param note gets a line for people for each partition of the ingestor whose sums are missing
  * @throws PulsesError CONNECTION_LOST when there is no answer, or the ingestor has no open window; CONFIG_INVALID when there
  * are more sums than an answer holds, or the ingestor has another name; UNAUTHENTICATED when it asks for another token;
  * PROTOCOL_VIOLATION when another program answers
  */
-export async function readLiveSums(address: string, tenant: string | undefined, token?: string): Promise<LiveSum[]> {
+export async function readLiveSums(
+  address: string,
+  tenant: string | undefined,
+  token?: string,
+  note: (text: string) => void = () => undefined,
+): Promise<LiveSum[]> {
   const query = tenant === undefined ? '' : `?tenant=${encodeURIComponent(tenant)}`;
   let response: Response;
   try {
@@ -82,6 +94,8 @@ export async function readLiveSums(address: string, tenant: string | undefined, 
       `--live: the open window has more than ${sums.length} sums${tenant === undefined ? '' : ' of the tenant'}, ` +
         `the most of an answer; allowed: ${tenant === undefined ? 'with --tenant' : "without --live, after the window's end"}`,
     );
+  for (const { partition, state, reason } of ('partitions' in answer.data ? answer.data.missing : undefined) ?? [])
+    note(`without the partition ${partition}: ${state}${reason === undefined ? '' : ` (${reason})`}`);
   return addedUp(
     sums.map(({ tenant_id, product_sku, use_unit, total_amount, pulse_count }) => ({
       tenantId: tenant_id,

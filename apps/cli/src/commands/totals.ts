@@ -17,6 +17,7 @@ import { defineCommand } from '../command';
 import { connectorCommandSettings, withConnections } from '../connector-access';
 import { writeListing } from '../listing';
 import { readLiveSums } from '../live-sums';
+import { visibleText } from '../visible-text';
 import { startProgress } from '../progress';
 import { GroupedSums } from '../sums/grouped-sums';
 import { KeySelection } from '../sums/key-selection';
@@ -68,7 +69,11 @@ export const totalsCommand = defineCommand({
           'CONFIG_INVALID',
           '--live: the open window has its own bounds; allowed: without --since, --until and --through',
         );
-      const open = (await readLiveSums(settings.ingestorHttp, tenant, settings.authToken)).filter(
+      const note = (text: string) => {
+        terminal.note(`pulses: warning: ${visibleText(text)}`);
+      };
+      const live = await readLiveSums(settings.ingestorHttp, tenant, settings.authToken, note);
+      const open = live.filter(
         ({ productSku, useUnit }) =>
           (sku === undefined || productSku === sku) && (unit === undefined || useUnit === unit),
       );
