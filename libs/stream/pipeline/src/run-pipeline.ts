@@ -19,6 +19,8 @@ import { runSession } from './session-run';
 
 /** The wait after a failure that no new session can recover from. */
 const LASTING_FAILURE_MS = 30_000;
+/** A first session that takes longer is told of. */
+const WAITING_NOTE_MS = 2_000;
 
 /**
  * Resolves after the signal has aborted and every session is closed.
@@ -116,6 +118,12 @@ class Pipeline {
     const { connector, sourceTopic, group, clock, logger } = this.#options;
     let hasStoodBy = false;
     let session: Session;
+    // A start that takes long should not look as if nothing happened.
+    const waiting = this.#hasWorked
+      ? undefined
+      : clock.setTimer(WAITING_NOTE_MS, () => {
+          if (!hasStoodBy) logger.info({ group, sourceTopic }, 'waiting for the message system');
+        });
     try {
       session = await connector.openSession({
         sourceTopic,
@@ -139,6 +147,8 @@ class Pipeline {
     } catch (error) {
       if (!this.#signal.aborted) this.#board.idle({ kind: 'connecting', reason: String((error as Error).message) });
       throw error;
+    } finally {
+      waiting?.cancel();
     }
     // Active once the engine is open, too.
     if (hasStoodBy) this.#board.idle({ kind: 'connecting', reason: 'the engine has not answered yet' });
