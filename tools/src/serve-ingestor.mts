@@ -80,7 +80,9 @@ class Launcher {
     const ended = new AbortController();
     void broker.exited.then((code) => {
       ended.abort();
-      if (this.#broker === broker && !this.#isStopping) process.exit(code);
+      if (this.#broker !== broker || this.#isStopping) return;
+      console.error(`the broker ended with ${code}; the ingestor ends as well`);
+      process.exit(code);
     });
     await this.#address.untilAnswered(ended.signal);
   }

@@ -15,8 +15,14 @@ import {
   type SettingsOf,
 } from '@pulses/shared-settings';
 
+/** What most users set comes first in the help. */
 export const ingestorSettings = {
-  ...connectorSettings,
+  connector: choiceSetting({
+    flag: 'connector',
+    choices: connectorNames,
+    default: 'fs',
+    description: 'System that carries source and outputs.',
+  }),
   sourceTopic: customSetting(topicKind(deadLetterTopic('')), {
     flag: 'source-topic',
     default: 'source.pulses',
@@ -29,38 +35,12 @@ export const ingestorSettings = {
       'Name of the group that shares one position: one member works, the others stand by. A source has one group: a ' +
       'second one would publish every output again.',
   }),
-  connector: choiceSetting({
-    flag: 'connector',
-    choices: connectorNames,
-    default: 'fs',
-    description: 'System that carries source and outputs.',
-  }),
-  engine: choiceSetting({
-    flag: 'engine',
-    choices: engineNames,
-    default: 'memory',
-    description: 'Where the sums of the open window are kept.',
-  }),
-  ...engineSettings,
   flushIntervalMs: durationSetting({
     flag: 'flush-interval',
     min: '10ms',
     max: '1d',
     default: '5s',
     description: 'Length of a window: how often sums are published.',
-  }),
-  ...httpSettings('9002'),
-  httpAuth: httpAuthSetting,
-  insecureBind: booleanSetting({
-    flag: 'insecure-bind',
-    description: 'Allows an HTTP address beyond this machine: the network is private.',
-    warning: ({ insecureBind, httpHost, httpAuth, authToken }) => {
-      const asksForToken = authToken !== undefined && httpAuth !== 'off';
-      if (insecureBind !== true || isLoopback(String(httpHost)) || (asksForToken && httpAuth === 'on'))
-        return undefined;
-      const what = asksForToken ? 'metrics; --http-auth is auto' : "metrics and the open window's sums";
-      return `--insecure-bind: any program that reaches ${String(httpHost)} can read ${what}`;
-    },
   }),
   stub: booleanSetting({ flag: 'stub', description: 'Runs the stub generator as well.' }),
   stubTenants: integerSetting({
@@ -78,6 +58,27 @@ export const ingestorSettings = {
     description: 'Number of SKUs of the stub generator.',
   }),
   stubClean: booleanSetting({ flag: 'stub-clean', description: 'With --stub: deletes all topics first.' }),
+  engine: choiceSetting({
+    flag: 'engine',
+    choices: engineNames,
+    default: 'memory',
+    description: 'Where the sums of the open window are kept.',
+  }),
+  ...engineSettings,
+  ...httpSettings('9002'),
+  httpAuth: httpAuthSetting,
+  insecureBind: booleanSetting({
+    flag: 'insecure-bind',
+    description: 'Allows an HTTP address beyond this machine: the network is private.',
+    warning: ({ insecureBind, httpHost, httpAuth, authToken }) => {
+      const asksForToken = authToken !== undefined && httpAuth !== 'off';
+      if (insecureBind !== true || isLoopback(String(httpHost)) || (asksForToken && httpAuth === 'on'))
+        return undefined;
+      const what = asksForToken ? 'metrics; --http-auth is auto' : "metrics and the open window's sums";
+      return `--insecure-bind: any program that reaches ${String(httpHost)} can read ${what}`;
+    },
+  }),
+  ...connectorSettings,
 };
 
 export type IngestorSettings = SettingsOf<typeof ingestorSettings>;
