@@ -112,7 +112,7 @@ export class KafkaSystem {
           const told = [
             `the ingestor has grouped ${await ingestor.grouped()} of more than ${count}; the source has ${stored}`,
             await get('/readyz').catch(String),
-            app.stdout.slice(-LOG_CHARS_SHOWN),
+            `${app.stdout}${app.stderr}`.slice(-LOG_CHARS_SHOWN),
           ];
           throw new Error(told.join('\n'), { cause });
         }),

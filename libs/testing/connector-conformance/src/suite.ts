@@ -28,6 +28,7 @@ export interface ConnectorSuite {
 
 /** Declares the hooks that bring the system up and down. */
 export function useConnectorSuite(start: () => Promise<ConnectorHarness>): ConnectorSuite {
+  let starting: Promise<ConnectorHarness> | undefined;
   let harness: ConnectorHarness;
   let connectors: Connector[] = [];
   let members: GroupMember[] = [];
@@ -35,7 +36,8 @@ export function useConnectorSuite(start: () => Promise<ConnectorHarness>): Conne
   let topics = 0;
 
   beforeAll(async () => {
-    harness = await start();
+    starting = start();
+    harness = await starting;
   });
   beforeEach(() => {
     topics += 1;
@@ -50,7 +52,8 @@ export function useConnectorSuite(start: () => Promise<ConnectorHarness>): Conne
     await Promise.all(connectors.map((connector) => connector.close()));
   });
   afterAll(async () => {
-    await harness.close();
+    // A system that came up too late is closed, too.
+    await (await starting)?.close();
   });
 
   const suite: ConnectorSuite = {
