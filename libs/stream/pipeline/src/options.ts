@@ -2,7 +2,7 @@
 
 import type { AggregationEngine } from '@pulses/aggregation-api';
 import type { LiveWindows } from './windows/live-window';
-import type { Connector } from '@pulses/connector-api';
+import type { Connector, Session } from '@pulses/connector-api';
 import type { Clock, Logger, Random } from '@pulses/shared-ports';
 import { GROUPED_LINE_OVERHEAD_BYTES, KEY_FIELDS_BYTES_MAX, type DeadLetterReason } from '@pulses/shared-pulse-model';
 
@@ -69,6 +69,8 @@ export interface PipelineLimits {
   readonly deltaRowsMax: number;
   /** Keys whose sums go into one commit. */
   readonly sumsMax: number;
+  /** Tenants whose sums go into one commit. */
+  readonly tenantsMax: number;
   /** Keys of a closed window whose sums are emitted in one step, between two source events. */
   readonly keysPerStep: number;
 }
@@ -83,6 +85,7 @@ const PIPELINE_LIMITS: PipelineLimits = {
   openKeysMax: 2_000_000,
   deltaRowsMax: 16_384,
   sumsMax: 8_192,
+  tenantsMax: 8_192,
   keysPerStep: 250,
 };
 
@@ -96,6 +99,7 @@ export function limitsOf(given: Partial<PipelineLimits> = {}): PipelineLimits {
     openKeysMax: 1,
     deltaRowsMax: 1,
     sumsMax: 1,
+    tenantsMax: 1,
     keysPerStep: 1,
   };
   for (const name of Object.keys(least) as (keyof PipelineLimits)[])
@@ -108,9 +112,17 @@ export function limitsOf(given: Partial<PipelineLimits> = {}): PipelineLimits {
 const PARTITION_COMMIT_BYTES_MAX = 2 * 1024 * 1024;
 
 /** The limits of one session. */
-export function sessionLimits(limits: PipelineLimits, partition: number | undefined): PipelineLimits {
-  if (partition === undefined) return limits;
-  return { ...limits, commitBytes: Math.min(limits.commitBytes, PARTITION_COMMIT_BYTES_MAX) };
+export function sessionLimits(
+  limits: PipelineLimits,
+  { source: { partition }, commitSize }: Pick<Session, 'source' | 'commitSize'>,
+): PipelineLimits {
+  const { commitBytes, sumsMax, tenantsMax } = limits;
+  return {
+    ...limits,
+    commitBytes: partition === undefined ? commitBytes : Math.min(commitBytes, PARTITION_COMMIT_BYTES_MAX),
+    sumsMax: Math.min(sumsMax, commitSize?.sumsMax ?? sumsMax),
+    tenantsMax: Math.min(tenantsMax, commitSize?.tenantsMax ?? tenantsMax),
+  };
 }
 
 export interface PipelineOptions {

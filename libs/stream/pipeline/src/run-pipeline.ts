@@ -221,7 +221,7 @@ class Pipeline {
       await runSession(session, {
         ...this.#options,
         engine: this.#engines.of(partition),
-        limits: sessionLimits(this.#limits, partition),
+        limits: sessionLimits(this.#limits, session),
         signal: this.#signal,
         isShared: () => this.#board.size > 1,
         activate: () =>

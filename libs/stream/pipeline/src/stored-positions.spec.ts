@@ -18,8 +18,8 @@ describe('stored positions', () => {
     expect(firstPositions({ positions: new Map([['windowed', windowed]]), startOffset: 9 }).size).toBe(0);
   });
 
-  it('come back as they were written, with the progress of a window', () => {
-    const progress = { windowStartMs: 5_000, windowMs: 1_000, emittedKeys: 3 };
+  it.each(['tenant', 'appearance'] as const)('come back as they were written, with keys emitted by %s', (order) => {
+    const progress = { windowStartMs: 5_000, windowMs: 1_000, emittedKeys: 3, order };
     const positions = new Map([['windowed', windowedPosition(9, progress)]]);
     expect(readPositions({ positions, startOffset: 0 })).toEqual({ groupedOffset: 0, windowedOffset: 9, progress });
   });

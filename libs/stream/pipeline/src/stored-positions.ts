@@ -2,11 +2,13 @@
 //
 //   grouped    next source offset whose grouped line or dead letter is not stored
 //   windowed   first source offset of the oldest window whose sums are not all stored; its metadata, JSON, says which
-//              window that is and how many of its keys, in order of first appearance, are stored already
+//              window that is and how many of its keys are stored already: `order` "tenant" counts them in the order of
+//              emission-block.ts, none in that of first appearance
 
 import type { Position, Session } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import { z } from 'zod';
+import type { EmissionOrder } from './windows/emission-block';
 
 export const GROUPED = 'grouped';
 export const WINDOWED = 'windowed';
@@ -15,6 +17,7 @@ const windowProgressSchema = z.strictObject({
   window_start_ms: z.int().nonnegative(),
   window_ms: z.int().positive(),
   emitted_keys: z.int().positive(),
+  order: z.literal('tenant').optional(),
 });
 
 /** A window of which some keys are emitted. */
@@ -22,6 +25,7 @@ export interface WindowProgress {
   readonly windowStartMs: number;
   readonly windowMs: number;
   readonly emittedKeys: number;
+  readonly order: EmissionOrder;
 }
 
 export interface StoredPositions {
@@ -77,17 +81,16 @@ export function groupedPosition(offset: number): Position {
 
 export function windowedPosition(offset: number, progress: WindowProgress | undefined): Position {
   if (progress === undefined) return { offset, metadata: '' };
-  const { windowStartMs, windowMs, emittedKeys } = progress;
-  return {
-    offset,
-    metadata: JSON.stringify({ window_start_ms: windowStartMs, window_ms: windowMs, emitted_keys: emittedKeys }),
-  };
+  const { windowStartMs, windowMs, emittedKeys, order } = progress;
+  const counted = { window_start_ms: windowStartMs, window_ms: windowMs, emitted_keys: emittedKeys };
+  return { offset, metadata: JSON.stringify(order === 'tenant' ? { ...counted, order } : counted) };
 }
 
 function parseProgress(metadata: string): WindowProgress {
   try {
     const parsed = windowProgressSchema.parse(JSON.parse(metadata));
-    return { windowStartMs: parsed.window_start_ms, windowMs: parsed.window_ms, emittedKeys: parsed.emitted_keys };
+    const { window_start_ms: windowStartMs, window_ms: windowMs, emitted_keys: emittedKeys } = parsed;
+    return { windowStartMs, windowMs, emittedKeys, order: parsed.order ?? 'appearance' };
   } catch (error) {
     throw new PulsesError('PROTOCOL_VIOLATION', 'the metadata of the position windowed is not readable', {
       cause: error,

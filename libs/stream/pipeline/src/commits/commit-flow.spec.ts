@@ -1,8 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import type { OutputCommit } from '@pulses/connector-api';
+import { tenantColumns, type OutputCommit } from '@pulses/connector-api';
 import { createSimClock, settle } from '@pulses/testing-sim';
 import { CommitFlow } from './commit-flow';
 import { HeldCommits } from '../testing/held-commits';
+
+const SUMS = tenantColumns([{ tenant: 'a', recordCount: 1, payload: Buffer.from('sum\n') }]);
 
 const commit = (offset: number): OutputCommit => ({
   grouped: undefined,
@@ -37,10 +39,10 @@ describe('commits under way', () => {
   it('make room and are drained as they settle', async () => {
     const { commits, flow, send } = start();
     await send(0);
-    await flow.room();
+    await flow.roomForSums();
     await send(1);
     const reached: string[] = [];
-    void flow.room().then(() => reached.push('room'));
+    void flow.roomForSums().then(() => reached.push('room'));
     void flow.drain().then(() => reached.push('drained'));
     await settle();
     expect(reached).toEqual([]);
@@ -48,6 +50,24 @@ describe('commits under way', () => {
     expect(reached).toEqual(['room']);
     await commits.answer();
     expect(reached).toEqual(['room', 'drained']);
+  });
+
+  it.each([
+    [1, 1],
+    [2, 1],
+    [4, 3],
+  ])('leave room for lines: of %i, at most %i are sums', async (underWayMax, sumsMax) => {
+    const { commits, flow } = start(underWayMax);
+    for (let sent = 0; sent < sumsMax; sent += 1) {
+      await flow.roomForSums();
+      await flow.send({ ...commit(sent), aggregated: SUMS }, () => undefined);
+    }
+    let hasRoom = false;
+    void flow.roomForSums().then(() => (hasRoom = true));
+    await settle();
+    expect([flow.hasRoom, hasRoom]).toEqual([sumsMax < underWayMax, false]);
+    await commits.answer();
+    expect(hasRoom).toBe(true);
   });
 
   it('tell how long each took', async () => {
@@ -68,7 +88,7 @@ describe('commits under way', () => {
     await commits.answer(new Error('the second'));
     expect(await waiting).toBe(failure);
     await expect(send(3)).rejects.toBe(failure);
-    await expect(flow.room()).rejects.toBe(failure);
+    await expect(flow.roomForSums()).rejects.toBe(failure);
     await expect(flow.drain()).rejects.toBe(failure);
     expect(commits.sent).toHaveLength(2);
     expect(settled).toEqual(['0 unknown', '1 unknown']);

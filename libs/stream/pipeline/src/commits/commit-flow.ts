@@ -1,7 +1,8 @@
 // Commits under way: several at a time, in order, within bounds.
 //
 // Guarantees: commits are sent in the order of the calls. After the first failure nothing more is sent, and every later call
-// rejects with that failure. Bounds: `underWayMax` commits.
+// rejects with that failure. The sums of a window need many commits, so they leave room for one of lines.
+// Bounds: `underWayMax` commits.
 
 import type { OutputCommit, Session } from '@pulses/connector-api';
 import { Condition } from '@pulses/shared-async';
@@ -19,6 +20,7 @@ export class CommitFlow {
   readonly #options: CommitFlowOptions;
   readonly #settlement = new Condition();
   #underWay = 0;
+  #sumsUnderWay = 0;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(options: CommitFlowOptions) {
@@ -37,27 +39,35 @@ export class CommitFlow {
   async send(commit: OutputCommit, settled: (isStored: boolean) => void): Promise<void> {
     await this.#settlement.until(() => {
       if (this.#failure !== undefined) return true;
-      if (this.#underWay >= this.#options.underWayMax) return false;
+      if (!this.hasRoom) return false;
       // Within the predicate: no other call can take the same room.
       this.#underWay += 1;
+      if (commit.aggregated !== undefined) this.#sumsUnderWay += 1;
       void this.#store(commit, settled);
       return true;
     });
     this.#throwFailure();
   }
 
-  /** Waits until a `send` would not. @throws the flow's failure */
-  room(): Promise<void> {
-    return this.#untilFewerThan(this.#options.underWayMax);
+  /** True when a `send` would not wait. */
+  get hasRoom(): boolean {
+    return this.#underWay < this.#options.underWayMax;
+  }
+
+  /** Waits until there is room for sums beside a commit of lines. @throws the flow's failure */
+  roomForSums(): Promise<void> {
+    const sumsMax = Math.max(1, this.#options.underWayMax - 1);
+    return this.until(() => this.hasRoom && this.#sumsUnderWay < sumsMax);
   }
 
   /** Waits until no commit is under way. @throws the flow's failure */
   drain(): Promise<void> {
-    return this.#untilFewerThan(1);
+    return this.until(() => this.isIdle);
   }
 
-  async #untilFewerThan(bound: number): Promise<void> {
-    await this.#settlement.until(() => this.#failure !== undefined || this.#underWay < bound);
+  /** Waits for what can only become true when a commit settles. @throws the flow's failure */
+  async until(isMet: () => boolean): Promise<void> {
+    await this.#settlement.until(() => this.#failure !== undefined || isMet());
     this.#throwFailure();
   }
 
@@ -73,6 +83,7 @@ export class CommitFlow {
       this.#failure ??= { error };
     } finally {
       this.#underWay -= 1;
+      if (commit.aggregated !== undefined) this.#sumsUnderWay -= 1;
       settled(isStored);
       this.#settlement.notifyAll();
     }

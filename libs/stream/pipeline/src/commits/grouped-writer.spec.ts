@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Position } from '@pulses/connector-api';
+import { tenantColumns, type OutputCommit, type Position } from '@pulses/connector-api';
 import { createSimClock } from '@pulses/testing-sim';
 import { CommitFlow } from './commit-flow';
 import { GroupedWriter } from './grouped-writer';
@@ -10,6 +10,14 @@ import { HeldCommits } from '../testing/held-commits';
 import { line } from '../testing/rig';
 
 const INTERVAL_MS = 5;
+
+/** A commit of a window's sums. */
+const sums = (): OutputCommit => ({
+  grouped: undefined,
+  aggregated: tenantColumns([{ tenant: 'a', recordCount: 1, payload: Buffer.from('sum\n') }]),
+  deadLetters: undefined,
+  positions: new Map([['windowed', { offset: 1, metadata: '' }]]),
+});
 
 function start(underWayMax = 2, firstPositions: ReadonlyMap<string, Position> = new Map()) {
   const clock = createSimClock();
@@ -64,7 +72,23 @@ describe('the writer of grouped lines', () => {
     expect(commits.sent).toEqual([]);
   });
 
-  it('is due once the interval is over and no commit is under way', async () => {
+  it('is due while sums are under way, as long as there is room', async () => {
+    const { clock, commits, flow, writer, add } = start(2);
+    add(line('a', 's', 1));
+    await flow.send(sums(), () => undefined);
+    await clock.advance(INTERVAL_MS);
+    expect(writer.isDue).toBe(true);
+    await flow.send(sums(), () => undefined);
+    expect(writer.isDue).toBe(false);
+    let isTold = false;
+    void writer.untilDue()?.then(() => (isTold = true));
+    await clock.advance(1);
+    expect(isTold).toBe(false);
+    await commits.answer();
+    expect([isTold, writer.takeDue()]).toEqual([true, true]);
+  });
+
+  it('is due once the interval is over and no commit of lines is under way', async () => {
     const { clock, commits, writer, add, flush } = start();
     add(line('a', 's', 1));
     expect(writer.isDue).toBe(false);

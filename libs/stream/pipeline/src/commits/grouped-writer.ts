@@ -28,6 +28,7 @@ export class GroupedWriter {
   readonly #options: GroupedWriterOptions;
   readonly #freeBuffers: Buffer[] = [];
   #intervalStartMs: number;
+  #underWay = 0;
   #due: { readonly promise: Promise<void>; readonly timer: Timer } | undefined;
   #morePositions: ReadonlyMap<string, Position>;
 
@@ -38,12 +39,16 @@ export class GroupedWriter {
   }
 
   /**
-   * True when the interval is over and no commit is under way. While one is, the batch grows: under load, fewer and larger
-   * commits cost every topic less.
+   * True when the interval is over and no commit of lines is under way. While one is, the batch grows: under load, fewer and
+   * larger commits cost every topic less. Lines do not wait for the sums of a window.
    */
   get isDue(): boolean {
-    const { clock, limits, flow } = this.#options;
-    return clock.monotonicMs() - this.#intervalStartMs >= limits.commitIntervalMs && flow.isIdle;
+    const { clock, limits } = this.#options;
+    return clock.monotonicMs() - this.#intervalStartMs >= limits.commitIntervalMs && this.#isFree;
+  }
+
+  get #isFree(): boolean {
+    return this.#underWay === 0 && this.#options.flow.hasRoom;
   }
 
   /** Positions that the next commit stores as well, in place of those that were given before and are not sent yet. */
@@ -90,8 +95,10 @@ export class GroupedWriter {
     };
     this.#morePositions = new Map();
     failpoint('pipeline.before-commit');
+    this.#underWay += 1;
     await flow.send(commit, (isStored) => {
       if (isStored) this.#countStored(lineCount, reasons);
+      this.#underWay -= 1;
       this.#freeBuffers.push(buffer);
     });
     failpoint('pipeline.after-commit');
@@ -103,7 +110,7 @@ export class GroupedWriter {
     const { promise, resolve } = Promise.withResolvers<void>();
     const leftMs = this.#intervalStartMs + limits.commitIntervalMs - clock.monotonicMs();
     const timer = clock.setTimer(Math.max(0, leftMs), resolve);
-    return { promise: promise.then(() => flow.drain()), timer };
+    return { promise: promise.then(() => flow.until(() => this.#isFree)), timer };
   }
 
   #countStored(lineCount: number, reasons: readonly DeadLetterReason[]): void {

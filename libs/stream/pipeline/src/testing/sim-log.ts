@@ -88,6 +88,11 @@ export class SimLog {
     return this.#positions;
   }
 
+  /** For a position that no session of the test has stored. */
+  setPosition(name: string, position: Position): void {
+    this.#positions.set(name, position);
+  }
+
   /** Everything stored so far, by topic. */
   get topics(): ReadonlyMap<string, string> {
     return this.#topics;

@@ -3,6 +3,7 @@
 import type { KeyList } from '@pulses/aggregation-api';
 import { isPulsesError, PulsesError } from '@pulses/shared-errors';
 import type { PulseReader } from '@pulses/shared-pulse-model';
+import type { EmissionOrder } from './emission-block';
 import type { WindowKeys } from './window-keys';
 
 export interface OpenWindowOptions {
@@ -12,6 +13,8 @@ export interface OpenWindowOptions {
   readonly fromOffset: number;
   /** Number of keys whose sums an earlier session has emitted. */
   readonly emittedKeys: number;
+  /** `tenant` unless an earlier session has emitted in another one. */
+  readonly order?: EmissionOrder;
   readonly keys: WindowKeys;
 }
 
@@ -20,18 +23,20 @@ export class OpenWindow {
   readonly windowMs: number;
   readonly fromOffset: number;
   readonly emittedKeys: number;
+  readonly order: EmissionOrder;
   readonly keys: WindowKeys;
   /** Offset behind the last message read in this window, dead letters included. */
   nextOffset: number;
   /** First offset of the next window, where one is open already and offsets are missing between the two. */
   followedBy: number | undefined;
 
-  constructor({ startMs, windowMs, fromOffset, emittedKeys, keys }: OpenWindowOptions) {
+  constructor({ startMs, windowMs, fromOffset, emittedKeys, order, keys }: OpenWindowOptions) {
     this.startMs = startMs;
     this.windowMs = windowMs;
     this.fromOffset = fromOffset;
     this.nextOffset = fromOffset;
     this.emittedKeys = emittedKeys;
+    this.order = order ?? 'tenant';
     this.keys = keys;
   }
 

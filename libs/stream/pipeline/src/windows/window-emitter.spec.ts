@@ -20,7 +20,11 @@ const lineOf = (key: number): string =>
   });
 
 /** The commits of a window of `keyCount` of the longest keys. The topic makes the lines longer still. */
-async function emit(keyCount: number, sumsMax: number): Promise<{ commit: OutputCommit; lineCount: number }[]> {
+async function emit(
+  keyCount: number,
+  sumsMax: number,
+  tenantsMax = TENANTS,
+): Promise<{ commit: OutputCommit; lineCount: number }[]> {
   const source = { topic: 't'.repeat(4_000), incarnation: '0'.repeat(32) };
   const engine = createReferenceEngine();
   await engine.open({ ...source, group: 'g', windowMs: 5_000 }, 0);
@@ -37,7 +41,7 @@ async function emit(keyCount: number, sumsMax: number): Promise<{ commit: Output
     engine,
     source,
     window,
-    { sumsMax, keysPerStep: 30, commitBytes: 4 * 1024 * 1024 },
+    { sumsMax, tenantsMax, keysPerStep: 30, commitBytes: 4 * 1024 * 1024 },
     (commit, lineCount) => {
       commits.push({ commit, lineCount });
       return Promise.resolve();
@@ -68,5 +72,13 @@ describe('the sums of a window of long keys', () => {
     expect(skus.length).toBe(keyCount);
     expect(new Set(skus)).toEqual(new Set(Array.from({ length: keyCount }, (_, key) => label(key))));
     expect(commits.length).toBe(sumsMax === 7 ? Math.ceil(keyCount / 7) : 2);
+  });
+
+  it('leave tenant by tenant, at most as many in a commit as it should have', async () => {
+    const tenantsOf = (commits: Awaited<ReturnType<typeof emit>>) =>
+      commits.map(({ commit }) => tenantOutputs(commit.aggregated).map(({ recordCount }) => recordCount));
+    expect(tenantsOf(await emit(150, 70))).toEqual([[50, 20], [30, 40], [10]]);
+    expect(tenantsOf(await emit(150, 1_000, 2))).toEqual([[50, 50], [50]]);
+    expect(tenantsOf(await emit(150, 40, 1))).toEqual([[40], [10], [40], [10], [40], [10]]);
   });
 });

@@ -1,22 +1,30 @@
 // Turns a sealed window into commits of aggregated lines, a few keys at a time, so that reading continues meanwhile.
 //
-// Guarantees: each key is emitted once, in order of first appearance. The position `windowed` of a commit counts them; the
-// last commit moves it to the next window, over offsets that are missing. The lines depend on the window alone, not on how it was sliced.
+// Guarantees: each key is emitted once, tenant by tenant (see emission-block.ts). The position `windowed` of a commit counts
+// them; the last commit moves it to the next window, over offsets that are missing. The lines depend on the window alone,
+// not on how it was sliced.
 
 import type { AggregationEngine } from '@pulses/aggregation-api';
-import type { OutputCommit, SourceIdentity } from '@pulses/connector-api';
+import type { OutputCommit, SourceIdentity, TenantColumns } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
-import { AMOUNT_LIMBS, createAggregatedLines, KEY_FIELDS_BYTES_MAX } from '@pulses/shared-pulse-model';
+import {
+  AMOUNT_LIMBS,
+  createAggregatedLines,
+  KEY_FIELDS_BYTES_MAX,
+  type AggregatedLines,
+} from '@pulses/shared-pulse-model';
 import { createLineMemory, groupLines, LineStage } from '../commits/line-stage';
+import { BLOCK_KEYS, EmissionBlock } from './emission-block';
 import type { OpenWindow } from './open-window';
+import type { WindowKeys } from './window-keys';
 import type { PipelineLimits } from '../options';
 import { WINDOWED, windowedPosition } from '../stored-positions';
 
 /** A commit is sent above this size even with fewer than `sumsMax` keys, since a key may be kilobytes long. */
 const BYTES_A_COMMIT_MAX = 4 * 1024 * 1024;
 
-export type EmissionLimits = Pick<PipelineLimits, 'sumsMax' | 'keysPerStep' | 'commitBytes'>;
+export type EmissionLimits = Pick<PipelineLimits, 'sumsMax' | 'tenantsMax' | 'keysPerStep' | 'commitBytes'>;
 
 /** Yields after each step whether the next one begins with a commit. */
 export type WindowEmission = AsyncGenerator<boolean, void>;
@@ -34,69 +42,120 @@ export async function sealWindow(engine: AggregationEngine, window: OpenWindow):
 }
 
 /**
- * Emits what is left of a sealed window through `send`, at most `sumsMax` lines at a time. Yields after every `keysPerStep`
- * keys, true when the next step begins with a commit, and ends when the last one was sent.
+ * Emits what is left of a sealed window through `send`, at most `sumsMax` lines of `tenantsMax` tenants at a time. Yields
+ * after every `keysPerStep` keys, true when the next step begins with a commit, and ends when the last one was sent.
  * @param send the last one has `isLast`; there is one also for a window without keys
  */
 export async function* emitWindow(
   engine: AggregationEngine,
   source: SourceIdentity,
   window: OpenWindow,
-  { sumsMax, keysPerStep, commitBytes }: EmissionLimits,
+  { sumsMax, tenantsMax, keysPerStep, commitBytes }: EmissionLimits,
   send: (commit: OutputCommit, lineCount: number, isLast: boolean) => Promise<void>,
 ): WindowEmission {
-  const keyCount = window.keys.size;
-  const { startMs: windowStartMs, windowMs, fromOffset, nextOffset } = window;
-  const { keys, tenants } = window;
+  const { startMs: windowStartMs, windowMs, fromOffset, nextOffset, keys, order } = window;
   const lines = createAggregatedLines({ source, windowStartMs, windowMs, fromOffset, toOffset: nextOffset - 1 }, keys);
   const lineBytesMax = lines.overheadBytes + KEY_FIELDS_BYTES_MAX;
-  const linesMax = Math.min(sumsMax, keyCount - window.emittedKeys);
+  const linesMax = Math.min(sumsMax, BLOCK_KEYS, keys.size - window.emittedKeys);
   const bytesMax = Math.min(BYTES_A_COMMIT_MAX, commitBytes);
   const stage = new LineStage(createLineMemory(Math.min(linesMax * lineBytesMax, bytesMax + lineBytesMax)), groupLines);
+  const slice = new EmissionSlice(lines, stage, keys, { sumsMax, tenantsMax, bytesMax });
 
-  /** Takes keys from `fromId` on, up to `toIdMax` or until the commit is long enough; answers the next id. */
-  const gather = async (fromId: number, toIdMax: number): Promise<number> => {
-    const { limbs, counts, firstSeenMs, lastSeenMs } = await engine.sums(windowStartMs, fromId, toIdMax);
-    let id = fromId;
-    for (; id < toIdMax && stage.usedBytes < bytesMax; id += 1) {
-      const row = id - fromId;
-      const end = lines.write(
-        stage.memory.bytes,
-        stage.usedBytes,
-        id,
-        keys.bytesOf(id),
-        limbs,
-        row * AMOUNT_LIMBS,
-        counts[row] as number,
-        firstSeenMs[row] as number,
-        lastSeenMs[row] as number,
-      );
-      stage.addWritten(end, keys.tenantOf(id));
-    }
-    return id;
-  };
-
-  let nextId = window.emittedKeys;
+  let block: EmissionBlock | undefined;
+  let emitted = window.emittedKeys;
   do {
-    const fromId = nextId;
-    const toIdMax = Math.min(keyCount, fromId + sumsMax);
-    const isWanted = (): boolean => nextId < toIdMax && stage.usedBytes < bytesMax;
-    while (isWanted()) {
-      nextId = await gather(nextId, Math.min(toIdMax, nextId + keysPerStep));
-      yield !isWanted();
+    if (emitted < keys.size && emitted >= (block?.toId ?? 0)) {
+      block = new EmissionBlock(keys, order, emitted);
+      while (!block.isLoaded) {
+        await block.load(engine, windowStartMs, keysPerStep);
+        yield false;
+      }
     }
-    const isLast = nextId === keyCount;
+    const before = emitted;
+    while (block !== undefined && emitted < block.toId && !slice.isFull) {
+      emitted = slice.add(block, emitted, keysPerStep);
+      yield slice.isFull || emitted === block.toId;
+    }
+    const isLast = emitted === keys.size;
     const position = isLast
       ? windowedPosition(window.followedBy ?? nextOffset, undefined)
-      : windowedPosition(fromOffset, { windowStartMs, windowMs, emittedKeys: nextId });
-    const aggregated = stage.take(tenants, Buffer.allocUnsafeSlow(stage.usedBytes));
+      : windowedPosition(fromOffset, { windowStartMs, windowMs, emittedKeys: emitted, order });
     const commit = {
       grouped: undefined,
-      aggregated,
+      aggregated: slice.take(window.tenants),
       deadLetters: undefined,
       positions: new Map([[WINDOWED, position]]),
     };
-    await send(commit, nextId - fromId, isLast);
+    await send(commit, emitted - before, isLast);
     failpoint('window.after-slice');
-  } while (nextId < keyCount);
+  } while (emitted < keys.size);
+}
+
+/** The sums of one commit. */
+class EmissionSlice {
+  readonly #lines: AggregatedLines;
+  readonly #stage: LineStage;
+  readonly #keys: WindowKeys;
+  readonly #limits: { readonly sumsMax: number; readonly tenantsMax: number; readonly bytesMax: number };
+  #tenant = -1;
+  #tenantCount = 0;
+  #isFull = false;
+
+  constructor(
+    lines: AggregatedLines,
+    stage: LineStage,
+    keys: WindowKeys,
+    limits: { readonly sumsMax: number; readonly tenantsMax: number; readonly bytesMax: number },
+  ) {
+    this.#lines = lines;
+    this.#stage = stage;
+    this.#keys = keys;
+    this.#limits = limits;
+  }
+
+  /** True when it takes no more. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** Adds at most `keysMax` keys from a place of the window's order on, until it is full; answers the next place. */
+  add(block: EmissionBlock, place: number, keysMax: number): number {
+    const { sumsMax, tenantsMax, bytesMax } = this.#limits;
+    const { bytes } = this.#stage.memory;
+    const end = Math.min(block.toId, place + keysMax);
+    let next = place;
+    for (; next < end; next += 1) {
+      const id = block.ids[next - block.fromId] as number;
+      const tenant = this.#keys.tenantOf(id);
+      const isOther = tenant !== this.#tenant;
+      const { length, usedBytes } = this.#stage;
+      this.#isFull = length === sumsMax || usedBytes >= bytesMax || (isOther && this.#tenantCount === tenantsMax);
+      if (this.#isFull) return next;
+      if (isOther) this.#tenantCount += 1;
+      this.#tenant = tenant;
+      const row = id - block.fromId;
+      const lineEnd = this.#lines.write(
+        bytes,
+        usedBytes,
+        id,
+        this.#keys.bytesOf(id),
+        block.limbs,
+        row * AMOUNT_LIMBS,
+        block.counts[row] as number,
+        block.firstSeenMs[row] as number,
+        block.lastSeenMs[row] as number,
+      );
+      this.#stage.addWritten(lineEnd, tenant);
+    }
+    this.#isFull = this.#stage.length === sumsMax || this.#stage.usedBytes >= bytesMax;
+    return next;
+  }
+
+  /** Takes the lines out; it is empty then. */
+  take(tenants: readonly string[]): TenantColumns | undefined {
+    this.#tenant = -1;
+    this.#tenantCount = 0;
+    this.#isFull = false;
+    return this.#stage.take(tenants, Buffer.allocUnsafeSlow(this.#stage.usedBytes));
+  }
 }

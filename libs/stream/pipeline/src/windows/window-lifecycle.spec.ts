@@ -29,7 +29,7 @@ async function start(keys = 3) {
   const lifecycle = new WindowLifecycle(window, {
     engine,
     source: SOURCE,
-    limits: { sumsMax: 2, keysPerStep: 1, commitBytes: 4 * 1024 * 1024 },
+    limits: { sumsMax: 2, tenantsMax: 9, keysPerStep: 1, commitBytes: 4 * 1024 * 1024 },
     flow,
     aggregated: (count) => (aggregated += count),
     stored: () => undefined,

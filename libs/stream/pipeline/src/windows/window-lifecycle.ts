@@ -81,7 +81,7 @@ export class WindowLifecycle {
 
   /** Resolves when `emit` need not wait; undefined when it sends nothing. @throws the flow's failure */
   untilRoom(): Promise<void> | undefined {
-    return this.#state.kind === 'emitting' && this.#state.sendsNext ? this.#session.flow.room() : undefined;
+    return this.#state.kind === 'emitting' && this.#state.sendsNext ? this.#session.flow.roomForSums() : undefined;
   }
 
   /** sealed or emitting → emitting or sent: emits some sums. Waits for room when it sends. @throws the flow's failure */

@@ -40,7 +40,7 @@ async function start(stored = NOTHING_STORED) {
     session: {
       engine,
       source: SOURCE,
-      limits: { sumsMax: 1, keysPerStep: 1, commitBytes: 4 * 1024 * 1024 },
+      limits: { sumsMax: 1, tenantsMax: 9, keysPerStep: 1, commitBytes: 4 * 1024 * 1024 },
       flow,
       aggregated: () => undefined,
       stored: () => undefined,
@@ -158,7 +158,7 @@ describe('the windows of a session', () => {
   });
 
   it('refuse to go on in a window that is emitted in part when its first messages are gone', async () => {
-    const progress = { windowStartMs: T0, windowMs: WINDOW_MS, emittedKeys: 1 };
+    const progress = { windowStartMs: T0, windowMs: WINDOW_MS, emittedKeys: 1, order: 'tenant' } as const;
     const { windows } = await start({ groupedOffset: 9, windowedOffset: 9, progress });
     await expect(windows.enter(T0, 10)).rejects.toMatchObject({ code: 'PROTOCOL_VIOLATION' });
   });
@@ -170,7 +170,7 @@ describe('the windows of a session', () => {
   });
 
   it('keep the length of a window that an earlier session has emitted in part, and that one alone', async () => {
-    const progress = { windowStartMs: T0, windowMs: 2_000, emittedKeys: 1 };
+    const progress = { windowStartMs: T0, windowMs: 2_000, emittedKeys: 1, order: 'tenant' } as const;
     const { windows, commits, read } = await start({ groupedOffset: 9, windowedOffset: 9, progress });
     await read(0, 's', 't');
     expect(windows.open).toMatchObject({ startMs: T0, endMs: T0 + 2_000, emittedKeys: 1 });

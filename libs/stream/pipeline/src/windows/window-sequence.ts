@@ -148,6 +148,7 @@ export class WindowSequence implements Emission {
       windowMs,
       fromOffset,
       emittedKeys: resumed?.emittedKeys ?? 0,
+      order: resumed?.order ?? 'tenant',
       keys: keySpace.startWindow(),
     });
   }
