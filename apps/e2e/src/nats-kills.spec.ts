@@ -7,8 +7,9 @@ import { createSimRandom } from '@pulses/testing-sim';
 import { NatsLink, pulseLine, startNatsSystem, sumsOf, sumsOfLines, type Pulse } from '@pulses/testing-system';
 
 const PULSES_A_ROUND = 400;
-/** More tenants than a batch has messages: some commits take several batches. */
+/** More tenants than a batch has messages: commits of lines take several batches, and the sums of a window several commits. */
 const TENANTS = 1_500;
+const BATCH_MESSAGES_MAX = 100;
 
 afterAll(stopAll);
 
@@ -16,7 +17,10 @@ describe(`the ingestor on NATS, ${SCALE.note}`, () => {
   it.each(['ingestor', 'server', 'both'] as const)('counts each pulse once while %s is killed', async (victim) => {
     const kills = SCALE.sizeOf({ sample: 3, fault: 50, torture: 500 });
     const random = createSimRandom(SCALE.seed);
-    const system = await startNatsSystem({ ingestorArgs: ['--flush-interval=300ms', '--log-level=warn'] });
+    const system = await startNatsSystem({
+      jetstream: [`limits { batch { max_msgs: ${BATCH_MESSAGES_MAX} } }`],
+      ingestorArgs: ['--flush-interval=300ms', '--log-level=warn'],
+    });
     try {
       await system.ingestor.waitForReady();
       const published: Pulse[] = [];
@@ -27,7 +31,8 @@ describe(`the ingestor on NATS, ${SCALE.note}`, () => {
           const amount = (random.fraction() * 10 - 1).toFixed(6);
           return { tenant, sku: 'a', unit: 'GiB', amount };
         });
-        lastSequence = await link.publish(pulses.map(pulseLine));
+        for (let at = 0; at < pulses.length; at += BATCH_MESSAGES_MAX)
+          lastSequence = await link.publish(pulses.slice(at, at + BATCH_MESSAGES_MAX).map(pulseLine));
         published.push(...pulses);
       };
       let link = await NatsLink.open(system.server.url);

@@ -1,4 +1,4 @@
-// Messages of a commit as bytes, for a commit that needs more than one batch.
+// Messages of a commit as bytes: those of a large commit that do not fit its first batch.
 //
 //   entry  := subject length u16, line count u32, body length u32, subject, body     (little-endian)
 //
@@ -8,6 +8,22 @@ import { PulsesError } from '@pulses/shared-errors';
 import type { OutputMessage } from './output-messages';
 
 const HEAD_BYTES = 10;
+
+/**
+ * How many messages at the end of a commit go into its journal, so that the others, the journal and the record fit a batch.
+ * All of them when that is impossible.
+ * @param messagesMax of a batch
+ * @param chunkBytesMax bytes that one message takes
+ */
+export function journaledCount(messages: readonly OutputMessage[], messagesMax: number, chunkBytesMax: number): number {
+  let bytes = 0;
+  for (let first = messages.length - 1; first >= 0; first -= 1) {
+    const { subject, body } = messages[first] as OutputMessage;
+    bytes += HEAD_BYTES + Buffer.byteLength(subject) + body.byteLength;
+    if (first + Math.ceil(bytes / chunkBytesMax) + 1 <= messagesMax) return messages.length - first;
+  }
+  return messages.length;
+}
 
 /** @param chunkBytesMax bytes that one message takes */
 export function encodeJournal(messages: readonly OutputMessage[], chunkBytesMax: number): Uint8Array[] {

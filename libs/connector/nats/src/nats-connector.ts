@@ -146,7 +146,7 @@ export class NatsConnector implements Connector {
       manager,
       clock,
       subjects,
-      bodyBytesMax: limits.bodyBytesMax,
+      limits,
       leaseMs,
       source: { topic: sourceTopic, incarnation },
       sourceStream: source.config.name,

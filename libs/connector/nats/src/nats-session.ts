@@ -20,7 +20,7 @@ import {
 } from './nats-failure';
 import { TICK_HEADER, type GroupSubjects } from './names';
 import { NatsSourceStream } from './nats-source-stream';
-import type { OutputLog } from './output-log';
+import type { OutputLimits, OutputLog } from './output-log';
 import { outputMessages } from './output-messages';
 import { positionsOf } from './position-record';
 import type { SourceClock } from './source-clock';
@@ -30,13 +30,17 @@ import { incarnationOf, startOffsetOf } from './streams';
 const HEARTBEATS_PER_LEASE = 4;
 const LEAVE_MS_MAX = 2_000;
 const TICK_MS_MAX = 5_000;
+/** Lines of the next window wait behind a commit of sums: it takes some 10 ms. */
+const SUMS_MAX = 2_048;
+/** In a batch besides a message a tenant: the record, and the rest of tenants with more than a message takes. */
+const OTHER_MESSAGES_MAX = 8;
 
 export interface NatsSessionOptions {
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
   readonly clock: Clock;
   readonly subjects: GroupSubjects;
-  readonly bodyBytesMax: number;
+  readonly limits: OutputLimits;
   readonly leaseMs: number;
   readonly source: SourceIdentity;
   readonly sourceStream: string;
@@ -50,6 +54,7 @@ export class NatsSession implements Session {
   readonly source: SourceIdentity;
   readonly startOffset: number;
   readonly positions: ReadonlyMap<string, Position>;
+  readonly commitSize: { readonly sumsMax: number; readonly tenantsMax: number };
   readonly #options: NatsSessionOptions;
   readonly #time: LogTime;
   readonly #streams = new Set<NatsSourceStream>();
@@ -59,11 +64,12 @@ export class NatsSession implements Session {
   #fence: number;
 
   constructor(options: NatsSessionOptions) {
-    const { source, startOffset, log, connection } = options;
+    const { source, startOffset, log, connection, limits } = options;
     this.#options = options;
     this.source = source;
     this.startOffset = startOffset;
     this.positions = positionsOf(log.record);
+    this.commitSize = { sumsMax: SUMS_MAX, tenantsMax: limits.batchMessagesMax - OTHER_MESSAGES_MAX };
     this.#time = new LogTime(log.record.clock);
     this.#fence = log.fence;
     onConnectionEnd(connection, (error) => {
@@ -102,10 +108,10 @@ export class NatsSession implements Session {
 
   async commit(commit: OutputCommit): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
-    const { log, subjects, bodyBytesMax, startOffset } = this.#options;
+    const { log, subjects, limits, startOffset } = this.#options;
     try {
       failpoint('commit.before-send');
-      const messages = outputMessages(commit, subjects.deadLetters, bodyBytesMax);
+      const messages = outputMessages(commit, subjects.deadLetters, limits.bodyBytesMax);
       const positions = new Map([...positionsOf(log.record), ...commit.positions]);
       const lowest = Math.min(...[...positions.values()].map(({ offset }) => offset));
       const stored = log.commit(messages, commit.positions, this.#time.state(Math.max(lowest, startOffset)));

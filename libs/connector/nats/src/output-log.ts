@@ -4,8 +4,8 @@
 // expects that record's sequence. So a batch is stored whole or not at all, and only while no other member has written the
 // position since: the sequence is the fence.
 //
-// A commit of more messages than a batch takes begins with a batch that holds all of them as a journal, and a record that
-// says so. From then on the commit is decided: batches move the messages to their subjects, each with a record of how far
+// A commit of more messages than a batch takes begins with a batch that holds the rest of them as a journal, and a record
+// that says so. From then on the commit is decided: batches move the rest to its subjects, each with a record of how far
 // they got, and the last one removes the journal and sets the positions. A later member finishes what it finds.
 //
 // Guarantees: commits take effect in the order of the calls; after the first failure nothing more is sent. Several may be
@@ -15,7 +15,7 @@ import type { Position } from '@pulses/connector-api';
 import { PulsesError } from '@pulses/shared-errors';
 import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import { randomBytes } from 'node:crypto';
-import { decodeJournal, encodeJournal } from './journal';
+import { decodeJournal, encodeJournal, journaledCount } from './journal';
 import { natsFailure, serverFailure, type ServerError } from './nats-failure';
 import { LINES_HEADER, type GroupSubjects } from './names';
 import type { OutputMessage } from './output-messages';
@@ -145,14 +145,17 @@ export class OutputLog {
     record: PositionRecord,
   ): Promise<void> {
     const { journal: subject } = this.#subjects;
-    const chunks = encodeJournal(messages, this.#limits.bodyBytesMax);
+    const { batchMessagesMax, bodyBytesMax } = this.#limits;
+    const first = messages.length - journaledCount(messages, batchMessagesMax, bodyBytesMax);
+    const rest = messages.slice(first);
+    const chunks = encodeJournal(rest, bodyBytesMax);
     const { positions } = record;
     // The server numbers a batch without gaps: the journal ends right before the record.
     const opening = { ...before, journal: { first: 0, count: chunks.length, done: 0, positions } };
     const bodies = chunks.map((body) => ({ subject, lineCount: 0, body }));
-    const sequence = await this.#stage(bodies, opening)();
+    const sequence = await this.#stage([...messages.slice(0, first), ...bodies], opening)();
     const journal = { first: sequence - chunks.length, count: chunks.length, done: 0, positions };
-    await this.#moveJournal(messages, before, record, journal);
+    await this.#moveJournal(rest, before, record, journal);
   }
 
   /** @param before the record while messages of the journal are left; `record` is the one after them */

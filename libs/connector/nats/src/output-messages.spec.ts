@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { tenantColumns } from '@pulses/connector-api';
 import fc from 'fast-check';
-import { decodeJournal, encodeJournal } from './journal';
+import { decodeJournal, encodeJournal, journaledCount } from './journal';
 import { outputMessages } from './output-messages';
 
 const lines = fc.array(fc.stringMatching(/^[a-z]{0,30}$/), { minLength: 1, maxLength: 20 });
@@ -77,6 +77,27 @@ describe('the journal of a commit', () => {
           all.map(({ body, ...rest }) => ({ ...rest, body: [...body] })),
         );
       }),
+    );
+  });
+
+  it('holds as few messages as a batch has no room for', () => {
+    const message = fc.record({
+      subject: fc.string({ minLength: 1, maxLength: 20 }),
+      lineCount: fc.nat(1_000),
+      body: fc.uint8Array({ maxLength: 40 }),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(message, { minLength: 1, maxLength: 20 }),
+        fc.integer({ min: 2, max: 30 }),
+        fc.integer({ min: 10, max: 300 }),
+        (all, messagesMax, max) => {
+          const fits = (count: number) =>
+            all.length - count + encodeJournal(all.slice(all.length - count), max).length + 1 <= messagesMax;
+          const expected = all.map((_, index) => index + 1).find(fits) ?? all.length;
+          expect(journaledCount(all, messagesMax, max)).toBe(expected);
+        },
+      ),
     );
   });
 
