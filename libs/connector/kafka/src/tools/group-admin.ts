@@ -14,7 +14,7 @@ import { lostPosition } from '../session/session-start';
 import { decodePosition, encodePosition, NOTHING_READ, type StoredPosition } from '../source/stored-position';
 import { deleteGroup, groupNames, groupOffsets, hasMembers } from './admin-requests';
 import { incarnationOf } from '../source/incarnation';
-import { markOf } from './marked-publisher';
+import { markOf, unitedMarks } from './redriven-mark';
 
 const ASKED_AT_ONCE = 16;
 
@@ -52,7 +52,9 @@ export class GroupAdmin {
     const left = await mapConcurrent(wanted, ASKED_AT_ONCE, (source) => this.#positionsOf(ownerGroup(source), source));
     return [
       ...found.flat().flatMap(groupPositions),
-      ...marked.flat().flatMap((one) => groupPositions(one).map((stored) => ({ ...stored, ...markOf(one.group) }))),
+      ...unitedMarks(
+        marked.flat().flatMap((one) => groupPositions(one).map((stored) => ({ ...stored, ...markOf(one.group) }))),
+      ),
       // Claims are no positions; what a deleted owner has left has no group.
       ...left.flat().flatMap((one) => (one.position === undefined ? [] : groupPositions({ ...one, group: '' }))),
     ];

@@ -1,17 +1,19 @@
 // Publishes messages with the positions that mark them, in one transaction.
 //
-// A mark is the offset of a group of its own, `pulses.marks.<group>.<name>`, since one offset has room for one mark only.
-// Guarantees: messages and marks become visible in one step. A newer publisher of the partition fences this one.
+// Guarantees: messages and marks become visible in one step. A newer publisher of the partition fences this one. A mark whose
+// copy is stored outlives `offsets.retention.minutes`: see redriven-mark.ts.
 
 import type { GroupPosition, MarkedPublisher, MarkedPublisherOptions } from '@pulses/connector-api';
 import type { Clock, Random } from '@pulses/shared-ports';
 import type { Cluster } from '../protocol/cluster';
+import { commitKeptOffset } from '../protocol/offset-requests';
 import type { Compression } from '../records/compression';
 import { KafkaTransactionRequests } from '../transaction/kafka-transaction-requests';
 import { Transactions, type TransactionWork } from '../transaction/transactions';
 import { KeyedBatches } from './keyed-batches';
+import { keptMarkGroup, markGroup } from './redriven-mark';
 
-const PREFIX = 'pulses.marks.';
+const TRANSACTIONS = 'pulses.marks.';
 const TIMEOUT_MS = 15_000;
 /** Of the feature `transaction.version`: KIP-890. */
 const TRANSACTION_LEVEL = 2;
@@ -33,18 +35,6 @@ export interface KafkaMarkingOptions extends MarkedPublisherOptions {
   readPositions(): Promise<readonly GroupPosition[]>;
 }
 
-/** The group whose offset is a mark. */
-function markGroup(group: string, name: string): string {
-  return `${PREFIX}${group}.${name}`;
-}
-
-/** Whose mark the offset of a group is; undefined for any other group. A group's name may hold points, a mark's not. */
-export function markOf(group: string): { readonly group: string; readonly name: string } | undefined {
-  if (!group.startsWith(PREFIX)) return undefined;
-  const end = group.lastIndexOf('.');
-  return { group: group.slice(PREFIX.length, end), name: group.slice(end + 1) };
-}
-
 /** @throws PulsesError */
 export async function openKafkaMarkedPublisher(options: KafkaMarkingOptions): Promise<MarkedPublisher> {
   const { cluster, clock, random, compression, partitionCount, group, marked, topic, keyOf, readPositions } = options;
@@ -54,7 +44,7 @@ export async function openKafkaMarkedPublisher(options: KafkaMarkingOptions): Pr
       cluster,
       clock,
       random,
-      transactionalId: `${PREFIX}${group}.${markedTopic}.${partition}`,
+      transactionalId: `${TRANSACTIONS}${group}.${markedTopic}.${partition}`,
       version: (await cluster.featureLevel('transaction.version')) >= TRANSACTION_LEVEL ? 2 : 1,
       membership: NO_MEMBERSHIP,
       timeoutMs: TIMEOUT_MS,
@@ -74,16 +64,26 @@ export async function openKafkaMarkedPublisher(options: KafkaMarkingOptions): Pr
       }
     return rounds;
   };
+  const keep = async (marks: readonly Pick<GroupPosition, 'name' | 'offset' | 'metadata'>[]) => {
+    for (const { name, offset, metadata } of marks) {
+      const kept = keptMarkGroup({ group, name });
+      const ask = commitKeptOffset(kept, { topic: markedTopic, partition, offset, metadata });
+      await cluster.toCoordinator('group', kept, ask);
+    }
+  };
+  const positions = await readPositions();
+  await keep(positions);
   return {
-    positions: await readPositions(),
+    positions,
     async publish(payload, _recordCount, changes) {
       await transactions.run({
         batches: (number) => batchesOf(payload, number),
         offsets: changes.map(({ name, offset, metadata }) => ({
-          group: markGroup(group, name),
+          group: markGroup({ group, name }),
           offsets: [{ topic: markedTopic, partition, offset, metadata }],
         })),
       });
+      await keep(changes);
     },
     close: () => transactions.close(),
   };
