@@ -89,6 +89,15 @@ async function read(admin: TopicAdmin, topic: string, from = 0, until = Infinity
 }
 
 describe('the tools on NATS', () => {
+  it('refuse to publish dead letters again, and say what to use', async () => {
+    const marked = { topic: `${SOURCE}.dead-letter`, incarnation: '' };
+    const options = { group: 'redrive', marked, topic: SOURCE, keyOf: () => undefined };
+    await expect((await topics()).openMarkedPublisher(options)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining("'pulses produce'"),
+    });
+  });
+
   it('publish lines once, in order, and read them with their offsets', async () => {
     const lines = Array.from({ length: 2_500 }, (_, index) => `line ${index}`);
     await produce(lines);

@@ -134,7 +134,7 @@ export class NatsTopics implements TopicAdmin {
   /** The source and its dead letters are in two streams, which no batch spans. */
   openMarkedPublisher(): Promise<MarkedPublisher> {
     const message =
-      "--connector: 'nats' is not valid: it can't publish dead letters again; allowed: fs, or 'pulses produce'";
+      "--connector: 'nats' is not valid: no batch spans the source and the marks of letters; allowed: fs, kafka, or 'pulses produce'";
     return Promise.reject(new PulsesError('CONFIG_INVALID', message));
   }
 
