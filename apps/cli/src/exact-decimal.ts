@@ -13,7 +13,7 @@ function fractionOf(text: string): string {
   return text.split('.')[1] ?? '';
 }
 
-/** In units of the last of so many fraction digits. */
+/** In units of 10^-digits. */
 function unitsOf(text: string, digits: number): bigint {
   return BigInt(text.replace('.', '') + '0'.repeat(digits - fractionOf(text).length));
 }
