@@ -14,6 +14,20 @@ export const ALIASES: Readonly<Record<string, string>> = {
  */
 export const MODULE_URL = 'file:///dev/null/';
 
+const LOCALES = /^export \* as locales from "\.\.\/locales\/index\.js";$/m;
+
+/** zod without its texts in languages other than English: each bundle would hold all of them. */
+export const withoutLocales: Plugin = {
+  name: 'without-locales',
+  setup(build) {
+    build.onLoad({ filter: /[\\/]zod[\\/]v4[\\/](classic[\\/]external|core[\\/]index)\.js$/ }, async ({ path }) => {
+      const text = await readFile(path, 'utf8');
+      if (LOCALES.test(text)) return { contents: text.replace(LOCALES, ''), loader: 'js' };
+      return { errors: [{ text: `${path} has changed: look for its locales` }] };
+    });
+  },
+};
+
 const UNUSED = /^export \* from "\.\/(clients|registries)\/index\.js";$/gm;
 
 /**

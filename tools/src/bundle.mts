@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { ALIASES, MODULE_URL, withoutKafkaClients } from './bundle-packages.mts';
+import { ALIASES, MODULE_URL, withoutKafkaClients, withoutLocales } from './bundle-packages.mts';
 import { licencesOf } from './licences.mts';
 
 const NODE_MAJOR_MIN = 24;
@@ -60,7 +60,7 @@ const { metafile } = await build({
     'import.meta.url': JSON.stringify(MODULE_URL),
   },
   alias: ALIASES,
-  plugins: [withoutKafkaClients],
+  plugins: [withoutKafkaClients, withoutLocales],
   // Calls of functions without a body fall away, with their arguments.
   minifySyntax: true,
   loader: { '.lua': 'text' },
