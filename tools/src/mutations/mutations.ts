@@ -376,7 +376,7 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: 'two partitions share an engine',
     edits: [
       {
-        file: 'libs/stream/pipeline/src/partition-engines.ts',
+        file: 'libs/stream/pipeline/src/partitions/partition-engines.ts',
         find: 'this.#engines.get(partition) ?? this.#create()',
         replace: 'this.#engines.values().next().value ?? this.#create()',
       },
