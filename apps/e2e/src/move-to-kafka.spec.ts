@@ -20,6 +20,13 @@ interface PositionRow {
   readonly lag: number;
 }
 
+/** Sorted, as partitions come one after the other. */
+const linesOf = (text: string) =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .sort();
+
 describe('a move to Kafka', () => {
   let broker: System;
   let kafka: KafkaServer;
@@ -81,6 +88,12 @@ describe('a move to Kafka', () => {
       const onKafka = await settledOutputs(readKafka, rest, () => app.stop());
       const outputs = [`--kafka-grouped-topic=${grouped}`, `--kafka-aggregated-topic=${aggregated}`];
       await cli(['audit', `--source-topic=${source}`, ...toKafka, ...outputs]);
+
+      // The other way, in place of an export: the same messages, also those that are no pulses.
+      const back = '"$0" "$1" cat "$2" "$3" "$4" | "$0" "$1" produce "$5" "$6"';
+      await run('sh', ['-c', back, ...programs, source, ...toKafka, 'copied', at]);
+      const copied = await run(process.execPath, [bundlePath('cli'), 'cat', 'copied', at], { encoding: 'latin1' });
+      expect(linesOf(copied.stdout)).toEqual(linesOf(rest.text.toString('latin1')));
 
       await broker.restart('ingestor', 'SIGTERM');
       await until(async () => (await metrics()).includes('\npulses_source_lag 0\n'));
