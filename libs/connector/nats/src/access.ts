@@ -4,6 +4,7 @@
 // client never reconnects by itself: the end of a connection is the end of its session.
 
 import { PulsesError } from '@pulses/shared-errors';
+import { readPemFile, type PemContent } from '@pulses/shared-settings';
 import {
   type Authenticator,
   connect,
@@ -18,11 +19,13 @@ import {
 } from '@nats-io/transport-node';
 import { readFile } from 'node:fs/promises';
 import { serversText, type NatsSettings } from './settings';
+import { asksForCertificate } from './tls-demand';
 
 /** A server that is silent for twice as long counts as lost. */
 const PING_INTERVAL_MS = 2_000;
 const PINGS_OUT_MAX = 2;
 const CONNECT_MS_MAX = 5_000;
+const REFUSALS = /^(ECONNRESET|EPIPE|ERR_SSL_.*_ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE))$/;
 const OLDEST = { major: 2, minor: 12 };
 
 const invalid = (flag: string, value: string, allowed: string) =>
@@ -52,7 +55,7 @@ export async function connectNats(settings: NatsSettings, clientName: string): P
   try {
     connection = await connect(options);
   } catch (error) {
-    throw refusalOf(error, settings);
+    throw (await certificateRefusal(error, settings)) ?? refusalOf(error, settings);
   }
   const version = connection.info?.version ?? '';
   const [major = 0, minor = 0] = version.split('.').map(Number);
@@ -71,6 +74,23 @@ export function credentialsFlag({ natsCredsFile, natsNkeyFile, natsUser, natsTok
   if (natsToken !== undefined) return 'nats-token-file';
   if (natsUser !== undefined) return 'nats-user';
   return 'nats-creds-file';
+}
+
+/**
+ * A server that asks for a certificate refuses a client without one. With TLS 1.3 the reset of the connection may overtake
+ * the reason. So a server is asked whether it does.
+ */
+async function certificateRefusal(error: unknown, settings: NatsSettings): Promise<PulsesError | undefined> {
+  const { code = '' } = error as { code?: string };
+  if (!REFUSALS.test(code) || settings.natsTlsCertFile !== undefined || (await tlsOf(settings)) === undefined)
+    return undefined;
+  const asked = await Promise.all(settings.natsUrl.map(asksForCertificate));
+  if (!asked.includes(true)) return undefined;
+  return new PulsesError(
+    'ACCESS_REFUSED',
+    `--nats-tls-cert-file: ${serversText(settings.natsUrl)} asks for a certificate of the client`,
+    { cause: error },
+  );
 }
 
 function refusalOf(error: unknown, settings: NatsSettings): PulsesError {
@@ -139,15 +159,11 @@ async function tlsOf(settings: NatsSettings): Promise<ConnectionOptions['tls']> 
     throw new PulsesError('CONFIG_INVALID', '--nats-tls-cert-file: allowed: only together with --nats-tls-key-file');
   const isWanted = natsTlsCaFile !== undefined || natsTlsCertFile !== undefined || natsUrl.some(({ tls }) => tls);
   if (!isWanted) return undefined;
-  const pem = async (flag: string, path: string | undefined, kind: RegExp) => {
-    if (path === undefined) return undefined;
-    const text = (await read(flag, path)).toString('latin1');
-    if (!kind.test(text)) throw invalid(flag, path, 'allowed: a PEM file');
-    return text;
-  };
-  const ca = await pem('nats-tls-ca-file', natsTlsCaFile, /BEGIN (TRUSTED |X509 )?CERTIFICATE/);
-  const cert = await pem('nats-tls-cert-file', natsTlsCertFile, /BEGIN CERTIFICATE/);
-  const key = await pem('nats-tls-key-file', natsTlsKeyFile, /BEGIN [A-Z ]*PRIVATE KEY/);
+  const pem = async (flag: string, path: string | undefined, content: PemContent) =>
+    path === undefined ? undefined : await readPemFile(flag, path, content);
+  const ca = await pem('nats-tls-ca-file', natsTlsCaFile, 'certificates');
+  const cert = await pem('nats-tls-cert-file', natsTlsCertFile, 'certificates');
+  const key = await pem('nats-tls-key-file', natsTlsKeyFile, 'a private key without password');
   return {
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),

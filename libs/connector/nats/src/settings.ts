@@ -23,6 +23,7 @@ export interface NatsAddress {
   /** As the client takes it: `host:port`, an IPv6 address in brackets. */
   readonly authority: string;
   readonly host: string;
+  readonly port: number;
   readonly tls: boolean;
 }
 
@@ -42,7 +43,7 @@ function readServer(text: string): NatsAddress | undefined {
   const [, scheme, hostText = '', portText = String(PORT_DEFAULT)] = match;
   const [host, port] = [hostOf(hostText), Number(portText)];
   if (host === undefined || port < 1 || port > PORT_MAX) return undefined;
-  return { authority: `${host.includes(':') ? `[${host}]` : host}:${port}`, host, tls: scheme === 'tls' };
+  return { authority: `${host.includes(':') ? `[${host}]` : host}:${port}`, host, port, tls: scheme === 'tls' };
 }
 
 export const natsSettings = {
