@@ -5,7 +5,7 @@
 import { expect } from '@jest/globals';
 import { until } from '@pulses/testing-processes';
 import type { createSimRandom } from '@pulses/testing-sim';
-import { NatsLink, pulseLine, sumsOf, sumsOfLines, type Pulse } from '@pulses/testing-system';
+import { pulseLine, sumsOf, sumsOfLines, type NatsLink, type Pulse } from '@pulses/testing-system';
 
 export interface NatsLoadOptions {
   readonly random: ReturnType<typeof createSimRandom>;

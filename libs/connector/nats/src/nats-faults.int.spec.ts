@@ -7,8 +7,8 @@ import { tenantColumns, type Session } from '@pulses/connector-api';
 import { isPulsesError } from '@pulses/shared-errors';
 import { nodeClock } from '@pulses/shared-node-platform';
 import { startNats, type NatsServer } from '@pulses/testing-services';
+import { startNatsProxy, type NatsCut, type NatsProxy } from '@pulses/testing-system';
 import { NatsConnector } from './nats-connector';
-import { startCuttingProxy, type Cut, type CuttingProxy } from './testing/cutting-proxy';
 
 const SOURCE = 'source.pulses';
 const STREAM = 'pulses-ingestor';
@@ -16,14 +16,14 @@ const TENANTS = 6;
 const MESSAGES = 20;
 
 let server: NatsServer;
-let proxy: CuttingProxy;
+let proxy: NatsProxy;
 let client: NatsConnection;
 let manager: JetStreamManager;
 let connector: NatsConnector;
 
 beforeAll(async () => {
   server = await startNats({ own: true });
-  proxy = await startCuttingProxy(server.port);
+  proxy = await startNatsProxy(server.port);
 });
 afterAll(async () => {
   await proxy.close();
@@ -85,15 +85,15 @@ const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
   );
 
 describe('a commit whose connection is cut', () => {
-  const cuts: Cut[] = [
-    ...Array.from({ length: TENANTS + 1 }, (_, index): Cut => ({ kind: 'before', message: index + 1 })),
+  const cuts: NatsCut[] = [
+    ...Array.from({ length: TENANTS + 1 }, (_, index): NatsCut => ({ kind: 'before', message: index + 1 })),
     { kind: 'answer' },
   ];
 
   it.each(cuts)('is stored whole or not at all, and the next session knows which: %j', async (cut) => {
     const session = await open();
     await commitOf(session, 'first', 1);
-    proxy.cutNext(cut);
+    void proxy.cutNext(cut);
     const failure = await failureOf(commitOf(session, 'cut', 2));
     expect(isPulsesError(failure) && failure.retriable).toBe(true);
     await session.close();

@@ -5,5 +5,6 @@ export { differencesOf, expectedOf, type KafkaOutputs } from './kafka-oracle';
 export { loadOf, pass, publisherOf, readByFetch, readByLines, type LoadReader } from './neighbours-load';
 export { exactUnits, numberText, pulseLine, sumsOf, sumsOfLines, type Pulse } from './oracle';
 export { startSystem, type System } from './system';
+export { startNatsProxy, type NatsCut, type NatsProxy } from './nats-proxy';
 export { NatsLink, type NatsOutput } from './nats-link';
 export { startNatsSystem, type NatsSystem } from './nats-system';

@@ -1,8 +1,8 @@
 // Publishes messages to the source, each once.
 //
 // A send is one or more atomic batches; the first message of each has an id. A batch without an answer is sent again with
-// the same id, and the server refuses it when it has stored it. The server remembers ids for `duplicate_window`: an answer
-// that is missing for longer ends the producer, since neither repeating nor leaving out would be safe.
+// the same id, and the server refuses it when it has stored it. The server remembers ids for `duplicate_window`. When an
+// answer is missing for longer, the batch is looked for in the stream before it is sent again.
 //
 // Bounds: SENDS_MAX sends that wait.
 
@@ -11,10 +11,11 @@ import { forEachMessage, type LineProducer, type LineProducerOptions } from '@pu
 import { backoffMs, Condition, delay } from '@pulses/shared-async';
 import { PulsesError } from '@pulses/shared-errors';
 import type { Clock, Random } from '@pulses/shared-ports';
-import { headers, type NatsConnection } from '@nats-io/transport-node';
+import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import { randomBytes } from 'node:crypto';
 import { natsFailure, SERVER_ERROR, serverFailure, type ServerError } from '../nats-failure';
 import { provideSource } from '../streams';
+import { storedIds } from './stored-ids';
 
 const SENDS_MAX = 16;
 const BATCH_MESSAGES_MAX = 1_000;
@@ -32,7 +33,22 @@ export interface NatsProducerOptions extends LineProducerOptions {
   readonly random: Random;
 }
 
+/** An attempt that may have been stored. */
+interface Unsettled {
+  readonly sentMs: number;
+  /** The stream's messages up to this one are older. */
+  readonly fromSequence: number;
+}
+
+interface Batch {
+  readonly id: string;
+  readonly messages: readonly Uint8Array[];
+  /** How many of its messages are known to be stored. */
+  stored: number;
+}
+
 interface Open {
+  readonly stream: string;
   readonly connection: NatsConnection;
   readonly isAtomic: boolean;
   readonly windowMs: number;
@@ -55,6 +71,10 @@ class NatsProducer implements LineProducer {
   #tail: Promise<void> = Promise.resolve();
   #waiting = 0;
   #batches = 0;
+  /** Of a message in the stream: the last one at the first connection, or one of this producer's. */
+  #lastSequence: number | undefined;
+  /** As it was at the first connection: ids of the two kinds of batches differ. */
+  #isAtomic: boolean | undefined;
   #failure: PulsesError | undefined;
 
   constructor(options: NatsProducerOptions) {
@@ -105,12 +125,15 @@ class NatsProducer implements LineProducer {
   async connect(): Promise<Open> {
     const connection = await this.#options.connect();
     try {
-      const { config } = await provideSource(await jetstreamManager(connection), this.#options.topic);
+      const { config, state } = await provideSource(await jetstreamManager(connection), this.#options.topic);
       const windowMs = config.duplicate_window / NANOSECONDS_PER_MS;
       const payloadMax = connection.info?.max_payload ?? Infinity;
       const messageBytesMax =
         (config.max_msg_size > 0 ? Math.min(config.max_msg_size, payloadMax) : payloadMax) - HEADER_BYTES_MAX;
-      this.#open = { connection, isAtomic: config.allow_atomic === true, windowMs, messageBytesMax };
+      this.#lastSequence ??= state.last_seq;
+      this.#isAtomic ??= config.allow_atomic === true;
+      const stream = config.name;
+      this.#open = { connection, stream, isAtomic: this.#isAtomic, windowMs, messageBytesMax };
       return this.#open;
     } catch (error) {
       void connection.close();
@@ -123,7 +146,8 @@ class NatsProducer implements LineProducer {
     const { clock, random, onRetry } = this.#options;
     this.#batches += 1;
     const id = `${this.#id}-${this.#batches}`;
-    let sentMs: number | undefined;
+    const batch: Batch = { id, messages, stored: 0 };
+    let unsettled: Unsettled | undefined;
     for (let attempt = 1; ; attempt += 1) {
       if (this.#failure !== undefined) throw this.#failure;
       try {
@@ -134,14 +158,23 @@ class NatsProducer implements LineProducer {
             `a message of ${longest} bytes; the stream takes ${open.messageBytesMax}: ` +
               "raise the server's max_payload, or the stream's max_msg_size",
           );
-        if (sentMs !== undefined && clock.monotonicMs() - sentMs > open.windowMs * WINDOW_SHARE)
-          throw new PulsesError(
-            'PRODUCER_EXPIRED',
-            'a batch had no answer for so long that NATS may have forgotten it',
-          );
-        sentMs ??= clock.monotonicMs();
-        await (open.isAtomic ? this.#storeBatch(open, id, messages) : this.#storeEach(open, id, messages));
-        return;
+        const nowMs = clock.monotonicMs();
+        const { fromSequence = this.#lastSequence ?? 0, sentMs = nowMs } = unsettled ?? {};
+        if (nowMs - sentMs > open.windowMs * WINDOW_SHARE) {
+          const ids = await storedIds(open.connection, open.stream, fromSequence, `${id}-`);
+          while (batch.stored < messages.length && ids.has(`${id}-${open.isAtomic ? 0 : batch.stored}`))
+            batch.stored += 1;
+          if (batch.stored === messages.length) return;
+          // An attempt that is stored from now on will be remembered.
+          unsettled = undefined;
+        }
+        const before = unsettled;
+        unsettled ??= { sentMs: nowMs, fromSequence };
+        const error = await this.#send(open, batch);
+        if (error === undefined) return;
+        // The server has stored nothing of this attempt.
+        unsettled = before;
+        throw serverFailure(error, `a batch of the stream ${open.stream}`);
       } catch (error) {
         const failure = natsFailure(error, 'a batch of the source');
         void this.#open?.connection.close();
@@ -155,44 +188,47 @@ class NatsProducer implements LineProducer {
     }
   }
 
-  /** One message has no need of a batch. */
-  async #storeBatch(open: Open, id: string, messages: readonly Uint8Array[]): Promise<void> {
-    if (messages.length === 1) {
-      await this.#storeEach(open, id, messages);
-      return;
+  /**
+   * Sends what is left of a batch. One message has no need of an atomic batch.
+   * @returns the server's refusal, after which nothing more of it is stored
+   */
+  async #send(open: Open, batch: Batch): Promise<ServerError | undefined> {
+    const { id, messages } = batch;
+    if (open.isAtomic && messages.length > 1) return await this.#sendAtomic(open, batch);
+    for (const message of messages.slice(batch.stored)) {
+      const own = headers();
+      own.set('Nats-Msg-Id', `${id}-${batch.stored}`);
+      const error = await this.#request(open, message, own);
+      if (error !== undefined) return error;
+      batch.stored += 1;
     }
-    const { topic } = this.#options;
+    return undefined;
+  }
+
+  async #sendAtomic(open: Open, { id, messages }: Batch): Promise<ServerError | undefined> {
     // Each attempt is a batch of its own: the server may still hold a part of the one before.
     const batchId = `${id}-${randomBytes(4).toString('hex')}`;
-    let answer: Promise<{ string(): string }> | undefined;
+    const last = messages.length - 1;
     for (const [index, message] of messages.entries()) {
       const own = headers();
       own.set('Nats-Batch-Id', batchId);
       own.set('Nats-Batch-Sequence', String(index + 1));
-      if (index === 0) own.set('Nats-Msg-Id', id);
-      if (index < messages.length - 1) {
-        open.connection.publish(topic, message, { headers: own });
-        continue;
+      if (index === 0) own.set('Nats-Msg-Id', `${id}-0`);
+      if (index === last) {
+        own.set('Nats-Batch-Commit', '1');
+        return await this.#request(open, message, own);
       }
-      own.set('Nats-Batch-Commit', '1');
-      answer = open.connection.request(topic, message, { headers: own, timeout: STORE_MS_MAX });
+      open.connection.publish(this.#options.topic, message, { headers: own });
     }
-    const { error } = JSON.parse((await answer)?.string() ?? '{}') as { error?: ServerError };
-    // It was stored before; only the answer was lost.
-    if (error === undefined || error.err_code === SERVER_ERROR.duplicateId) return;
-    throw serverFailure(error, 'a batch of the source');
+    return undefined;
   }
 
-  async #storeEach(open: Open, id: string, messages: readonly Uint8Array[]): Promise<void> {
-    for (const [index, message] of messages.entries()) {
-      const own = headers();
-      own.set('Nats-Msg-Id', `${id}-${index}`);
-      const answer = await open.connection.request(this.#options.topic, message, {
-        headers: own,
-        timeout: STORE_MS_MAX,
-      });
-      const { error } = JSON.parse(answer.string()) as { error?: ServerError };
-      if (error !== undefined) throw serverFailure(error, 'a message of the source');
-    }
+  async #request(open: Open, message: Uint8Array, own: MsgHdrs): Promise<ServerError | undefined> {
+    const answer = await open.connection.request(this.#options.topic, message, { headers: own, timeout: STORE_MS_MAX });
+    const { error, seq } = JSON.parse(answer.string()) as { error?: ServerError; seq?: number };
+    // It was stored before; only the answer was lost.
+    if (error?.err_code === SERVER_ERROR.duplicateId) return undefined;
+    if (error === undefined && seq !== undefined) this.#lastSequence = seq;
+    return error;
   }
 }

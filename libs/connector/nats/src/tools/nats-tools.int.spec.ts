@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
+import { connect, nanos, type NatsConnection } from '@nats-io/transport-node';
 import { linesOf, tenantColumns, type ConnectorTools, type Session, type TopicAdmin } from '@pulses/connector-api';
 import { nodeClock, nodeNetwork, nodeRandom } from '@pulses/shared-node-platform';
 import { parseSettings } from '@pulses/shared-settings';
 import { startNats, type NatsServer } from '@pulses/testing-services';
+import { startNatsProxy } from '@pulses/testing-system';
 import { natsConnector } from '../registration';
 import { natsSettings } from '../settings';
 
@@ -30,10 +31,16 @@ afterEach(async () => {
 afterAll(() => server.stop());
 
 const context = { network: nodeNetwork, clock: nodeClock, random: nodeRandom, clientName: 'test', member: 'test' };
-const settings = () =>
-  parseSettings(natsSettings, { argv: [`--nats-url=${server.url}`], env: {}, readFile: () => '' }).values;
+const settings = (url = server.url) =>
+  parseSettings(natsSettings, { argv: [`--nats-url=${url}`], env: {}, readFile: () => '' }).values;
 
 const tools = (): Promise<ConnectorTools> => natsConnector.openTools(settings(), context);
+
+async function client(): Promise<NatsConnection> {
+  const connection = await connect({ servers: server.url });
+  closing.push(() => connection.close());
+  return connection;
+}
 
 async function topics(): Promise<TopicAdmin> {
   const admin = await (await tools()).connect();
@@ -120,6 +127,45 @@ describe('the tools on NATS', () => {
     await Promise.all(sends);
     await producer.close();
     expect((await read(await topics(), SOURCE)).map(([, line]) => line)).toEqual(lines.flat());
+  });
+
+  it.each([
+    ['an atomic batch that was stored', true, { kind: 'answer' }, 3],
+    ['an atomic batch of which a part was sent', true, { kind: 'before', message: 3 }, 3],
+    ['messages of which the last answer is missing', false, { kind: 'answer', after: 'line 2' }, 3],
+    ['one message', true, { kind: 'answer', after: 'line 0' }, 1],
+  ] as const)('publish %s once when its id is forgotten', async (_, isAtomic, cut, count) => {
+    const windowMs = 200;
+    const admin = await jetstreamManager(await client());
+    await admin.streams.add({
+      name: 'pulses-source',
+      subjects: [SOURCE],
+      allow_atomic: isAtomic,
+      duplicate_window: nanos(windowMs),
+    });
+    const proxy = await startNatsProxy(server.port);
+    closing.push(() => proxy.close());
+    let waitedMs = 0;
+    const through = await natsConnector.openTools(settings(proxy.url), context);
+    const producer = await through.openProducer({
+      topic: SOURCE,
+      keyOf: () => undefined,
+      isPatient: true,
+      onRetry: (_error, _attempt, delayMs) => {
+        waitedMs += delayMs;
+        if (waitedMs > windowMs) proxy.block(false);
+      },
+    });
+    await producer.send(Buffer.from('before\n'), 1);
+    const lines = Array.from({ length: count }, (_item, index) => `line ${index}`);
+    void proxy.cutNext(cut).then(() => {
+      proxy.block(true);
+    });
+    await producer.send(Buffer.from(lines.map((line) => `${line}\n`).join('')), count);
+    await producer.send(Buffer.from('after\n'), 1);
+    await producer.close();
+    expect(waitedMs).toBeGreaterThan(windowMs);
+    expect((await read(await topics(), SOURCE)).map(([, line]) => line)).toEqual(['before', ...lines, 'after']);
   });
 
   it('refuse a line that no message takes, before any of its send is stored', async () => {
