@@ -1,6 +1,6 @@
 // NATS as programs of others see it: publishes pulses, reads outputs and the position. No code of the connector.
 
-import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager, type JetStreamManager, type JsMsg } from '@nats-io/jetstream';
 import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 
 const BATCH_MESSAGES_MAX = 1_000;
@@ -14,6 +14,15 @@ export interface NatsOutput {
   readonly sequence: number;
   readonly lines: readonly string[];
 }
+
+/** A pulse of the source. */
+export interface NatsPulse {
+  readonly sequence: number;
+  readonly line: string;
+}
+
+/** Header of messages of the source that are no pulses. */
+const TICK_HEADER = 'pulses-tick';
 
 export class NatsLink {
   readonly #connection: NatsConnection;
@@ -72,21 +81,42 @@ export class NatsLink {
     return message.json<{ positions: Record<string, { offset: number } | undefined> }>().positions[name]?.offset ?? 0;
   }
 
+  /** Every pulse of the source, in order. */
+  async sourceMessages(): Promise<NatsPulse[]> {
+    const messages = await this.#read(await this.sourceStream(), [this.#source]);
+    return messages
+      .filter(({ headers: own }) => own?.has(TICK_HEADER) !== true)
+      .map((message) => ({ sequence: message.seq, line: message.string() }));
+  }
+
+  /** Name of the stream that holds the source. */
+  async sourceStream(): Promise<string> {
+    const [name] = await this.#manager.streams.names(this.#source).next();
+    if (name === undefined) throw new Error(`no stream holds ${this.#source}`);
+    return name;
+  }
+
   /** Every output message of a kind, in order. */
   async outputs(kind: 'grouped.pulses' | 'aggregated.pulses.amount' | 'dead-letter'): Promise<NatsOutput[]> {
-    const consumer = await jetstream(this.#connection).consumers.get('pulses-ingestor', {
-      filter_subjects: [kind === 'dead-letter' ? `${this.#source}.dead-letter` : `tenants.*.${kind}`],
-    });
-    const outputs: NatsOutput[] = [];
-    if ((await consumer.info()).num_pending === 0) return outputs;
+    const subject = kind === 'dead-letter' ? `${this.#source}.dead-letter` : `tenants.*.${kind}`;
+    return (await this.#read('pulses-ingestor', [subject])).map((message) => ({
+      subject: message.subject,
+      sequence: message.seq,
+      lines: message.string().split('\n').slice(0, -1),
+    }));
+  }
+
+  async #read(stream: string, subjects: string[]): Promise<JsMsg[]> {
+    const consumer = await jetstream(this.#connection).consumers.get(stream, { filter_subjects: subjects });
+    const all: JsMsg[] = [];
+    if ((await consumer.info()).num_pending === 0) return all;
     const messages = await consumer.consume();
     for await (const message of messages) {
-      const lines = message.string().split('\n').slice(0, -1);
-      outputs.push({ subject: message.subject, sequence: message.seq, lines });
+      all.push(message);
       if (message.info.pending === 0) break;
     }
     await messages.close();
-    return outputs;
+    return all;
   }
 
   async close(): Promise<void> {
