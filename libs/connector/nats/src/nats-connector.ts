@@ -112,13 +112,13 @@ export class NatsConnector implements Connector {
     failpoint('session.after-connect');
     const manager = await jetstreamManager(connection, { timeout: REQUEST_MS_MAX });
     const subjects = groupSubjects(group, sourceTopic);
-    const source = await provideSource(manager, sourceTopic);
-    const { config } = await provideOutputs(manager, subjects, group);
+    const source = await named(provideSource(manager, sourceTopic), `the stream of ${sourceTopic}`);
+    const { config } = await named(provideOutputs(manager, subjects, group), `the stream ${subjects.stream}`);
     const limits = await readLimits(connection, subjects, config);
     await checkTicks(connection, sourceTopic);
     const incarnation = incarnationOf(source);
     const startOffset = startOffsetOf(source.state.first_seq);
-    const log = await becomeActive({
+    const joining = becomeActive({
       connection,
       manager,
       clock,
@@ -134,6 +134,7 @@ export class NatsConnector implements Connector {
       },
       onStandby,
     });
+    const log = await named(joining, `the position in the stream ${subjects.stream}`);
     failpoint('session.after-join');
     const sourceClock = new SourceClock(clock);
     const written = await manager.streams.getMessage(subjects.stream, { seq: log.fence });
@@ -177,6 +178,15 @@ export class NatsConnector implements Connector {
         cause: error,
       },
     );
+  }
+}
+
+/** @param what the server is asked for, for errors */
+async function named<Answer>(asked: Promise<Answer>, what: string): Promise<Answer> {
+  try {
+    return await asked;
+  } catch (error) {
+    throw natsFailure(error, what);
   }
 }
 

@@ -32,6 +32,16 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   10_122: 'STORAGE_FULL',
 };
 
+/** What has no room, by the code. */
+const ROOM: Readonly<Record<number, string>> = {
+  10_002: "raise the account's limit of storage",
+  10_023: 'raise max_file_store of the server, or make room on its disk',
+  10_028: 'raise max_memory_store of the server',
+  10_047: 'raise max_file_store of the server, or make room on its disk',
+  10_077: 'raise max_bytes or max_msgs of the stream, or remove messages that nothing needs',
+  10_122: 'lower max_bytes of the stream, or raise the limit of the account',
+};
+
 /** An error as the server describes it in an answer. */
 export interface ServerError {
   readonly code: number;
@@ -42,7 +52,8 @@ export interface ServerError {
 /** @param what the server was asked for, for people */
 export function serverFailure({ err_code: code = 0, description }: ServerError, what: string): PulsesError {
   // What the server refuses today it may take after a repair, so the session is tried again.
-  return new PulsesError(CODES[code] ?? 'CONNECTION_LOST', `NATS refused ${what}: ${description} (${code})`);
+  const remedy = ROOM[code] === undefined ? '' : `; ${ROOM[code]}`;
+  return new PulsesError(CODES[code] ?? 'CONNECTION_LOST', `NATS refused ${what}: ${description} (${code})${remedy}`);
 }
 
 /** Any failure of a call. @param what the server was asked for, for people */
@@ -55,7 +66,11 @@ export function natsFailure(error: unknown, what: string): PulsesError {
   if (cause instanceof errors.NoRespondersError || (error instanceof errors.RequestError && error.isNoResponders()))
     return new PulsesError('CONNECTION_LOST', `NATS: no stream or no JetStream answers to ${what}`, { cause: error });
   if (cause instanceof errors.TimeoutError)
-    return new PulsesError('TIMED_OUT', `NATS did not answer to ${what}`, { cause: error });
+    return new PulsesError(
+      'TIMED_OUT',
+      `NATS did not answer to ${what}: it is slow, or its disk is full; its log tells`,
+      { cause: error },
+    );
   const message = error instanceof Error ? error.message : String(error);
   return new PulsesError('CONNECTION_LOST', `NATS: ${what} failed: ${message}`, { cause: error });
 }

@@ -113,7 +113,13 @@ describe('a session', () => {
     const { bytes } = (await manager.streams.info(STREAM)).state;
     await manager.streams.update(STREAM, { max_bytes: bytes + 100 });
     const failure = await failureOf(commitOf(session, 'too much', 2));
-    expect(failure).toMatchObject({ code: 'STORAGE_FULL', retriable: true });
+    expect(failure).toMatchObject({
+      code: 'STORAGE_FULL',
+      retriable: true,
+      message: expect.stringMatching(
+        /^NATS refused a commit to the stream pulses-ingestor: maximum bytes exceeded .*; raise max_bytes /,
+      ) as unknown,
+    });
     expect(await lines()).toEqual(Array<string>(TENANTS).fill('first'));
     await session.close();
     await manager.streams.update(STREAM, { max_bytes: -1 });

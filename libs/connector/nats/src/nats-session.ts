@@ -170,6 +170,7 @@ export class NatsSession implements Session {
 
   /** Appends a tick; with `offset`, only if it is what the next message gets. */
   async #tick(offset?: number): Promise<boolean> {
+    const what = `a tick on the stream ${this.#options.sourceStream}`;
     const own = headers();
     own.set(TICK_HEADER, '1');
     if (offset !== undefined) own.set('Nats-Expected-Last-Sequence', String(Math.max(0, offset - 1)));
@@ -182,9 +183,9 @@ export class NatsSession implements Session {
       if (error === undefined) return true;
       if (error.err_code === SERVER_ERROR.wrongLastSequence || error.err_code === SERVER_ERROR.wrongLastSequenceUnnamed)
         return false;
-      throw serverFailure(error, 'a tick on the source');
+      throw serverFailure(error, what);
     } catch (error) {
-      throw natsFailure(error, 'a tick on the source');
+      throw natsFailure(error, what);
     }
   }
 

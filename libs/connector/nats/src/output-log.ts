@@ -68,6 +68,11 @@ export class OutputLog {
     return this.#record;
   }
 
+  /** For errors. */
+  get #what(): string {
+    return `a commit to the stream ${this.#subjects.stream}`;
+  }
+
   /** Sequence of the record that was stored last. */
   get fence(): number {
     return this.#fence;
@@ -92,7 +97,7 @@ export class OutputLog {
     try {
       send = this.#stage(messages, record);
     } catch (error) {
-      this.#failure ??= natsFailure(error, 'a commit');
+      this.#failure ??= natsFailure(error, this.#what);
       return Promise.reject(this.#failure);
     }
     return this.#inOrder(async () => {
@@ -126,7 +131,7 @@ export class OutputLog {
       try {
         await store();
       } catch (error) {
-        this.#failure ??= natsFailure(error, 'a commit');
+        this.#failure ??= natsFailure(error, this.#what);
         throw this.#failure;
       }
     })();
@@ -213,7 +218,7 @@ export class OutputLog {
   }
 
   #take({ error, stream, seq, count }: StoredAnswer, expectedCount: number): number {
-    if (error !== undefined) throw serverFailure(error, 'a commit');
+    if (error !== undefined) throw serverFailure(error, this.#what);
     // A server without batches would store the last message alone.
     if (stream !== this.#subjects.stream || seq === undefined || (expectedCount > 0 && count !== expectedCount))
       throw new PulsesError(

@@ -16,8 +16,8 @@ export interface NatsServer {
   readonly directory: string;
   /** Kills the server by SIGKILL and waits for its end. Its files stay. */
   kill(): Promise<void>;
-  /** Starts the server again on the same port and files, after a kill if it runs. `lines` replace the additional ones. */
-  restart(lines?: readonly string[]): Promise<void>;
+  /** Starts the server again on the same port and files, after a kill if it runs. What is given replaces the former. */
+  restart(lines?: readonly string[], jetstream?: readonly string[]): Promise<void>;
   /** Ends the server and removes its files. */
   stop(): Promise<void>;
 }
@@ -33,6 +33,8 @@ export interface NatsOptions {
   readonly lines?: readonly string[];
   /** Members of `jetstream { … }`. */
   readonly jetstream?: readonly string[];
+  /** Holds the streams, in place of a directory of the server's own; not removed. */
+  readonly storeDirectory?: string;
 }
 
 /** Starts a server that keeps its streams on disk, or finds one. @throws Error with the reason why none is available */
@@ -43,13 +45,13 @@ export async function startNats(options?: NatsOptions): Promise<NatsServer> {
 }
 
 async function ownNats(options: NatsOptions): Promise<NatsServer> {
-  const { syncInterval = '2m', mayBuild = true, jetstream = [] } = options;
+  const { syncInterval = '2m', mayBuild = true, storeDirectory } = options;
   const launch = await findNatsLauncher(mayBuild);
   const [port, directory] = [await freePort(), await makeTempDirectory()];
-  let { lines = [] } = options;
+  let { lines = [], jetstream = [] } = options;
   const start = async () => {
     const configuration = join(directory.path, 'nats.conf');
-    const store = JSON.stringify(join(directory.path, 'store'));
+    const store = JSON.stringify(storeDirectory ?? join(directory.path, 'store'));
     const text = [
       'host: "127.0.0.1"',
       `port: ${port}`,
@@ -75,9 +77,9 @@ async function ownNats(options: NatsOptions): Promise<NatsServer> {
     port,
     directory: directory.path,
     kill,
-    async restart(given = lines) {
+    async restart(...given) {
       await kill();
-      lines = given;
+      [lines = lines, jetstream = jetstream] = given;
       server = await start();
     },
     async stop() {

@@ -4,7 +4,7 @@ import { jetstream, jetstreamManager, type JetStreamManager, type JsMsg } from '
 import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 
 const BATCH_MESSAGES_MAX = 1_000;
-const STORE_MS_MAX = 60_000;
+const STORE_MS_MAX = 20_000;
 /** A cluster without a leader answers nothing. */
 const ANSWER_MS_MAX = 5_000;
 
