@@ -40,6 +40,8 @@ export interface Candidate {
   /** The record of a group that has none of this source. */
   readonly fresh: Pick<PositionRecord, 'source' | 'positions' | 'clock'>;
   onStandby(ask: () => Promise<unknown>): void;
+  /** The record is of a source that was deleted. */
+  onOtherSource?(): void;
 }
 
 /**
@@ -89,6 +91,7 @@ async function untilFree(candidate: Candidate): Promise<StoredRecord | undefined
 async function take(candidate: Candidate, stored: StoredRecord | undefined): Promise<OutputLog> {
   const { connection, manager, subjects, limits, member, leaseMs, fresh } = candidate;
   const isOfSource = stored?.record.source.incarnation === fresh.source.incarnation;
+  if (stored !== undefined && !isOfSource) candidate.onOtherSource?.();
   const journal = stored?.record.journal;
   const log = new OutputLog({
     connection,

@@ -30,6 +30,8 @@ export interface NatsConnectorOptions {
   readonly credentialsFlag?: string;
   /** Called once, with the first connection. */
   onFirstConnection?(): void;
+  /** Tells an operator what no error is. */
+  warn?(line: string): void;
 }
 
 const LEASE_MS = 5_000;
@@ -45,6 +47,8 @@ export class NatsConnector implements Connector {
   readonly #createdMs: number;
   #hasConnected = false;
   #hasWorked = false;
+  /** The source, and when its output stream was made. With another source a new output stream is right. */
+  #known: { readonly incarnation: string; readonly outputsMade: string } | undefined;
 
   constructor(options: NatsConnectorOptions) {
     this.#options = options;
@@ -113,10 +117,15 @@ export class NatsConnector implements Connector {
     const manager = await jetstreamManager(connection, { timeout: REQUEST_MS_MAX });
     const subjects = groupSubjects(group, sourceTopic);
     const source = await named(provideSource(manager, sourceTopic), `the stream of ${sourceTopic}`);
-    const { config } = await named(provideOutputs(manager, subjects, group), `the stream ${subjects.stream}`);
+    const incarnation = incarnationOf(source);
+    const known = this.#known?.incarnation === incarnation ? this.#known.outputsMade : undefined;
+    const { config, created } = await named(
+      provideOutputs(manager, subjects, group, known),
+      `the stream ${subjects.stream}`,
+    );
+    this.#known = { incarnation, outputsMade: created };
     const limits = await readLimits(connection, subjects, config);
     await checkTicks(connection, sourceTopic);
-    const incarnation = incarnationOf(source);
     const startOffset = startOffsetOf(source.state.first_seq);
     const joining = becomeActive({
       connection,
@@ -133,6 +142,10 @@ export class NatsConnector implements Connector {
         clock: { offset: startOffset, ms: 0, held: [] },
       },
       onStandby,
+      onOtherSource: () =>
+        this.#options.warn?.(
+          `NATS: the stream ${source.config.name} was made again: the positions on the former one do not count`,
+        ),
     });
     const log = await named(joining, `the position in the stream ${subjects.stream}`);
     failpoint('session.after-join');

@@ -20,6 +20,7 @@ let proxy: NatsProxy;
 let client: NatsConnection;
 let manager: JetStreamManager;
 let connector: NatsConnector;
+let warnings: string[];
 
 beforeAll(async () => {
   server = await startNats({ own: true });
@@ -35,7 +36,13 @@ beforeEach(async () => {
   await manager.streams.add({ name: 'pulses-source', subjects: [SOURCE] });
   for (let message = 0; message < MESSAGES; message += 1) await client.request(SOURCE, `${message}`);
   const dial = () => connect({ servers: proxy.url, reconnect: false });
-  connector = new NatsConnector({ connect: dial, clock: nodeClock, member: 'm' });
+  warnings = [];
+  connector = new NatsConnector({
+    connect: dial,
+    clock: nodeClock,
+    member: 'm',
+    warn: (line) => warnings.push(line),
+  });
 });
 afterEach(async () => {
   await connector.close();
@@ -43,8 +50,8 @@ afterEach(async () => {
   await client.close();
 });
 
-const open = (): Promise<Session> =>
-  connector.openSession({
+const open = (of: NatsConnector = connector): Promise<Session> =>
+  of.openSession({
     sourceTopic: SOURCE,
     group: 'ingestor',
     signal: new AbortController().signal,
@@ -129,17 +136,60 @@ describe('a session', () => {
     expect(await lines()).toHaveLength(2 * TENANTS);
   });
 
-  it('starts again from nothing when the output stream was deleted', async () => {
+  it.each(['deleted', 'deleted and made again'])(
+    'never starts from nothing by itself when the output stream was %s',
+    async (what) => {
+      const session = await open();
+      await commitOf(session, 'first', 1);
+      const { config } = await manager.streams.info(STREAM);
+      await manager.streams.delete(STREAM);
+      if (what !== 'deleted') await manager.streams.add(config);
+      expect(isPulsesError(await failureOf(commitOf(session, 'lost', 2)))).toBe(true);
+      await session.close();
+      for (let attempt = 0; attempt < 2; attempt += 1)
+        expect(await failureOf(open())).toMatchObject({
+          code: 'TOPIC_UNKNOWN',
+          message: expect.stringMatching(
+            /^the stream pulses-ingestor was deleted, and the positions with it: /,
+          ) as unknown,
+        });
+      // A process that starts is told to.
+      const other = new NatsConnector({
+        connect: () => connect({ servers: proxy.url }),
+        clock: nodeClock,
+        member: 'o',
+      });
+      const next = await open(other);
+      expect(next.positions.size).toBe(0);
+      await commitOf(next, 'again', 1);
+      expect(await lines()).toEqual(Array<string>(TENANTS).fill('again'));
+      await other.close();
+      const back = await open();
+      expect(back.positions.get('grouped')).toEqual({ offset: 1, metadata: 'again' });
+    },
+  );
+
+  it('starts from nothing when source and output stream were deleted', async () => {
     const session = await open();
     await commitOf(session, 'first', 1);
-    await manager.streams.delete(STREAM);
-    const failure = await failureOf(commitOf(session, 'lost', 2));
-    expect(isPulsesError(failure) && failure.retriable).toBe(true);
+    for (const name of [STREAM, 'pulses-source']) await manager.streams.delete(name);
     await session.close();
+    expect((await open()).positions.size).toBe(0);
+  });
+
+  it('starts from nothing, and says so, when the source was made again', async () => {
+    const session = await open();
+    await commitOf(session, 'first', 1);
+    await session.close();
+    const { config } = await manager.streams.info('pulses-source');
+    await manager.streams.delete('pulses-source');
+    await manager.streams.add(config);
+    expect(warnings).toEqual([]);
     const next = await open();
     expect(next.positions.size).toBe(0);
-    await commitOf(next, 'again', 1);
-    expect(await lines()).toEqual(Array<string>(TENANTS).fill('again'));
+    expect(warnings).toEqual([
+      'NATS: the stream pulses-source was made again: the positions on the former one do not count',
+    ]);
   });
 
   it('stops when the source has dropped messages that were not read', async () => {

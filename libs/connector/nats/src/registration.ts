@@ -23,6 +23,7 @@ export const natsConnector = {
       member,
       serversText: peer,
       credentialsFlag: credentialsFlag(settings),
+      warn: (line) => logger?.warn({}, line),
       onFirstConnection: () => {
         void syncWarning(settings.natsMonitorAddress).then((line) => {
           if (line !== undefined) logger?.warn({}, line);

@@ -53,8 +53,17 @@ export function startOffsetOf(firstSequence: number): number {
   return firstSequence <= 1 ? 0 : firstSequence;
 }
 
-/** Finds the group's output stream, or makes it. @throws PulsesError LOG_UNSUITABLE when it can't keep the promises */
-export async function provideOutputs(manager: JetStreamManager, subjects: GroupSubjects, group: string) {
+/**
+ * Finds the group's output stream, or makes it.
+ * @param known when the stream was made that this process has worked with
+ * @throws PulsesError LOG_UNSUITABLE when it can't keep the promises, TOPIC_UNKNOWN when the known one was deleted
+ */
+export async function provideOutputs(
+  manager: JetStreamManager,
+  subjects: GroupSubjects,
+  group: string,
+  known?: string,
+): Promise<StreamInfo> {
   const { stream: name, all } = subjects;
   try {
     for (let updates = 0; updates < UPDATES_MAX; updates += 1) {
@@ -62,6 +71,12 @@ export async function provideOutputs(manager: JetStreamManager, subjects: GroupS
         if (isStreamMissing(error)) return undefined;
         throw error;
       });
+      if (known !== undefined && info?.created !== known && !(await hasPosition(manager, subjects, info)))
+        throw new PulsesError(
+          'TOPIC_UNKNOWN',
+          `the stream ${name} was deleted, and the positions with it: restore it, or start the ingestor again, ` +
+            'which then stores every output again',
+        );
       if (info === undefined) {
         await createOutputs(manager, name, all);
         continue;
@@ -77,6 +92,15 @@ export async function provideOutputs(manager: JetStreamManager, subjects: GroupS
     throw error;
   }
   throw new PulsesError('CONNECTION_LOST', `the subjects of the stream ${name} keep changing`);
+}
+
+/** Whether a member has begun to work with a stream. */
+async function hasPosition(
+  manager: JetStreamManager,
+  { stream, position }: GroupSubjects,
+  info: StreamInfo | undefined,
+): Promise<boolean> {
+  return info !== undefined && (await manager.streams.getMessage(stream, { last_by_subj: position })) !== null;
 }
 
 async function createOutputs(manager: JetStreamManager, name: string, subjects: readonly string[]): Promise<void> {

@@ -140,7 +140,8 @@ export class NatsTopics implements TopicAdmin {
 
   deleteTopics(sourceTopic: string): Promise<void> {
     return this.#asked(sourceTopic, async () => {
-      for (const topic of [sourceTopic, deadLetterTopic(sourceTopic)])
+      // Outputs first: an ingestor that runs makes them again only with another source.
+      for (const topic of [deadLetterTopic(sourceTopic), sourceTopic])
         for (const name of await this.#manager.streams.names(topic).next()) await this.#manager.streams.delete(name);
     });
   }
