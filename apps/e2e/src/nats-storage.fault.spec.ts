@@ -1,4 +1,4 @@
-// A NATS that has no more room: the ingestor says where, waits, and goes on once there is some. Nothing is skipped.
+// A NATS that has no more room: the ingestor says where, waits, and continues once there is some. Nothing is skipped.
 
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { makeTempDirectory, startApp, stopAll, until } from '@pulses/testing-processes';

@@ -8,24 +8,33 @@ import { checkNatsOutputs } from './nats-check';
 export interface NatsLoadOptions {
   readonly random: ReturnType<typeof createSimRandom>;
   readonly tenants: number;
+  /** As the server allows. */
+  readonly batchMessagesMax?: number;
 }
 
 export class NatsLoad {
   readonly #random: NatsLoadOptions['random'];
   readonly #tenants: number;
+  readonly #batchMessagesMax: number;
   readonly #published: string[] = [];
   /** The server may have stored them. */
   #unanswered: readonly string[] = [];
   /** Sequence of the last pulse that is stored. */
   lastSequence = 0;
 
-  constructor({ random, tenants }: NatsLoadOptions) {
+  constructor({ random, tenants, batchMessagesMax = 1_000 }: NatsLoadOptions) {
     this.#random = random;
     this.#tenants = tenants;
+    this.#batchMessagesMax = batchMessagesMax;
   }
 
-  /** Stores pulses, all at once or none. @throws Error when the server refuses them, or does not answer */
+  /** Stores pulses. @throws Error when the server refuses them, or does not answer */
   async publish(link: NatsLink, count: number): Promise<void> {
+    for (let left = count; left > 0; left -= this.#batchMessagesMax)
+      await this.#publishBatch(link, Math.min(left, this.#batchMessagesMax));
+  }
+
+  async #publishBatch(link: NatsLink, count: number): Promise<void> {
     const lines = Array.from({ length: count }, () => {
       const tenant = `t.${Math.floor(this.#random.fraction() * this.#tenants)}`;
       const amount = (this.#random.fraction() * 10 - 1).toFixed(6);

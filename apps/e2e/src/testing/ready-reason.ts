@@ -1,8 +1,19 @@
-// Why a service is not ready.
+// What a service says of its readiness.
 
-/** The reason in the answer of /readyz; empty when it is ready. */
+interface Ready {
+  readonly reason?: string;
+  readonly detail?: string;
+}
+
+const readinessOf = async (httpPort: number): Promise<Ready> =>
+  (await (await fetch(`http://127.0.0.1:${httpPort}/readyz`)).json()) as Ready;
+
+/** Why it is not ready; empty when it is. */
 export async function readyReason(httpPort: number): Promise<string> {
-  const response = await fetch(`http://127.0.0.1:${httpPort}/readyz`);
-  const { reason = '' } = (await response.json()) as { reason?: string };
-  return response.ok ? '' : reason;
+  return (await readinessOf(httpPort)).reason ?? '';
+}
+
+/** What it does: `active`, `standby: …`; empty when it is not ready. */
+export async function readyDetail(httpPort: number): Promise<string> {
+  return (await readinessOf(httpPort)).detail ?? '';
 }

@@ -65,6 +65,11 @@ export class NatsLink {
     });
   }
 
+  /** Has the leader of a stream resign, of which another server becomes the leader. */
+  async stepDown(stream: string): Promise<void> {
+    await this.#connection.request(`$JS.API.STREAM.LEADER.STEPDOWN.${stream}`, '', { timeout: ANSWER_MS_MAX });
+  }
+
   /** Stores messages in order, a batch at a time; resolves to the sequence of the last one. */
   async publish(messages: readonly (Uint8Array | string)[]): Promise<number> {
     let last = 0;
