@@ -1,6 +1,7 @@
 // pulses positions: how far the groups are.
 
-import type { GroupPosition, TopicReader } from '@pulses/connector-api';
+import type { GroupPosition, PartitionInfo, TopicReader } from '@pulses/connector-api';
+import { isPulsesError } from '@pulses/shared-errors';
 import { optional, textKind } from '@pulses/shared-settings';
 import { defineCommand } from '../command';
 import { connectorCommandSettings, withTopics } from '../connector-access';
@@ -8,6 +9,9 @@ import { groupedDigits, partitionText, writeListing, type Column, type Row } fro
 import { visibleJson } from '../visible-text';
 
 const METADATA_SHOWN_MAX = 60;
+/** Above it a lag counts offsets, also those that are no messages. */
+const COUNTED_MAX = 10_000;
+const AHEAD_BYTES = 1024 * 1024;
 
 /** In place of a group: the positions wait for the next one that claims the outputs. */
 const LEFT_BY_OWNER = '(left by a deleted group)';
@@ -26,7 +30,7 @@ export const positionsCommand = defineCommand({
   name: 'positions',
   purpose: 'Lists the positions of the groups.',
   details:
-    'Offset: the next one to read. Lag: messages from there to the end. Revision: how often the position was ' +
+    'Offset: the next one to read. Lag: messages from there to the end; above 10,000, offsets. Revision: how often the position was ' +
     'changed. A group carries its source in its name, as in ingestor@source.pulses. Positions that groups delete has left for ' +
     'the next owner of the outputs have no group.',
   settings: {
@@ -59,10 +63,13 @@ export interface PositionLag {
 export async function readLags(topics: TopicReader, topic: string): Promise<PositionLag[]> {
   const positions = await topics.positions(topic);
   // Read after the positions, so that no lag is below zero.
-  const ends = new Map((await topics.topics(topic)).map((info) => [endKey(info), info.nextOffset]));
-  return positions
-    .map((position) => ({ position, lag: lagOf(position, ends.get(endKey(position))) }))
-    .sort(({ position: one }, { position: other }) => order(sortKey(one), sortKey(other)));
+  const ends = new Map((await topics.topics(topic)).map((info) => [endKey(info), info]));
+  const lags: PositionLag[] = [];
+  for (const position of positions) {
+    const end = ends.get(endKey(position));
+    lags.push({ position, lag: end === undefined ? null : await lagOf(topics, position, end) });
+  }
+  return lags.sort(({ position: one }, { position: other }) => order(sortKey(one), sortKey(other)));
 }
 
 /** A topic that was made again has another incarnation. */
@@ -70,8 +77,22 @@ function endKey({ topic, incarnation }: { readonly topic: string; readonly incar
   return `${topic}\n${incarnation}`;
 }
 
-function lagOf({ offset }: GroupPosition, end: number | undefined): number | null {
-  return end === undefined ? null : end - offset;
+/** Where offsets are no messages, such as ticks of an idle partition, few ones are read and counted. */
+async function lagOf(topics: TopicReader, { offset }: GroupPosition, end: PartitionInfo): Promise<number> {
+  const { partition, messages, startOffset, nextOffset } = end;
+  const offsets = nextOffset - offset;
+  const hasGaps = partition !== undefined || messages !== undefined;
+  if (!hasGaps || offsets === 0 || offsets > COUNTED_MAX) return offsets;
+  const range = { fromOffset: Math.max(offset, startOffset), untilOffset: nextOffset, aheadBytes: AHEAD_BYTES };
+  let count = 0;
+  try {
+    for await (const batches of topics.read(end, range)) for (const { recordCount } of batches) count += recordCount;
+  } catch (error) {
+    // Retention, or a deletion, was faster.
+    if (isPulsesError(error, 'OFFSET_OUT_OF_RANGE') || isPulsesError(error, 'TOPIC_UNKNOWN')) return offsets;
+    throw error;
+  }
+  return count;
 }
 
 /** Names hold no control characters. */
