@@ -54,6 +54,8 @@ interface Joined {
 
 const FETCH_BYTES_MAX = 512 * 1024;
 const TRANSACTION_MS_MAX = 15_000;
+/** Partitions that are opened at once: after a takeover each waits for those before it. */
+const OPENING_MAX = 8;
 /** Of the feature `transaction.version`: KIP-890. */
 const TRANSACTION_LEVEL = 2;
 
@@ -87,19 +89,15 @@ export class KafkaConnector implements Connector {
           });
         });
       const onStandby = () => {
-        request.onStandby(() => membership.ask());
+        // While members change the group may be silent for longer than a broker that works.
+        request.onStandby(() => Promise.any([membership.ask(), this.#cluster!.topic(request.sourceTopic)])); // joined
       };
       for (;;) {
-        const partition = await partitions.take(request.signal, onStandby);
-        try {
-          return await this.#open(joined, partition, request);
-        } catch (error) {
-          const isOver = request.signal.aborted || partitions.membership === undefined || !isPulsesError(error);
-          const waitMs = isOver ? undefined : request.onFailure?.(partition, error);
-          partitions.leaveAlone(partition, waitMs ?? 0);
-          request.signal.throwIfAborted();
-          if (waitMs === undefined) throw error;
-        }
+        const taken = await partitions.take(request.signal, onStandby);
+        if (typeof taken !== 'number') return taken;
+        for (const partition of partitions.takeFree(OPENING_MAX)) void this.#openAhead(joined, partition, request);
+        const opened = await this.#openOrLeave(joined, taken, request);
+        if (opened !== undefined) return opened;
       }
     } finally {
       this.#waiting.set(key, (this.#waiting.get(key) ?? 1) - 1);
@@ -152,7 +150,32 @@ export class KafkaConnector implements Connector {
     return joined;
   }
 
-  async #open(joined: Joined, partition: number, request: OpenSessionOptions): Promise<Session> {
+  /** Undefined when the caller wants the partition left alone. @throws the failure else */
+  async #openOrLeave(
+    joined: Joined,
+    partition: number,
+    request: OpenSessionOptions,
+  ): Promise<KafkaSession | undefined> {
+    const { partitions } = joined;
+    try {
+      return await this.#open(joined, partition, request);
+    } catch (error) {
+      const isOver = request.signal.aborted || partitions.membership === undefined || !isPulsesError(error);
+      const waitMs = isOver ? undefined : request.onFailure?.(partition, error);
+      partitions.leaveAlone(partition, waitMs ?? 0);
+      request.signal.throwIfAborted();
+      if (waitMs === undefined) throw error;
+      return undefined;
+    }
+  }
+
+  /** Opens a session for a later call. Never rejects: a failure that stays shows in that call. */
+  async #openAhead(joined: Joined, partition: number, request: OpenSessionOptions): Promise<void> {
+    const session = await this.#openOrLeave(joined, partition, request).catch(() => undefined);
+    if (session !== undefined) joined.partitions.offer(partition, session);
+  }
+
+  async #open(joined: Joined, partition: number, request: OpenSessionOptions): Promise<KafkaSession> {
     const { partitions, membership, topics } = joined;
     const { group, sourceTopic, signal } = request;
     const { clock, random, compression, fetchBytesMax = FETCH_BYTES_MAX } = this.#options;

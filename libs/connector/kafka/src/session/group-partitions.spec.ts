@@ -11,8 +11,12 @@ function rig(othersHoldAll = false) {
   const clock = createSimClock();
   const partitions = new GroupPartitions(clock, () => Promise.resolve(othersHoldAll));
   const ended: [partition: number, code: string][] = [];
-  const open = async (): Promise<number> => {
-    const partition = await partitions.take(signal, nothing);
+  const take = async (): Promise<number> => {
+    const taken = await partitions.take(signal, nothing);
+    if (typeof taken !== 'number') throw new Error('a session was opened ahead');
+    return taken;
+  };
+  const add = (partition: number): KafkaSession => {
     const session = {
       end: (reason: PulsesError) => {
         ended.push([partition, reason.code]);
@@ -22,9 +26,14 @@ function rig(othersHoldAll = false) {
       close: () => Promise.resolve(),
     };
     partitions.add(partition, session as unknown as KafkaSession);
+    return session as unknown as KafkaSession;
+  };
+  const open = async (): Promise<number> => {
+    const partition = await take();
+    add(partition);
     return partition;
   };
-  return { clock, partitions, ended, open };
+  return { clock, partitions, ended, take, add, open };
 }
 
 describe('the partitions of a member', () => {
@@ -75,10 +84,40 @@ describe('the partitions of a member', () => {
     expect(told).toEqual([[0, 3], [0]]);
   });
 
+  it('are opened ahead, as many at once as is allowed, for the next calls', async () => {
+    const { partitions, take, add } = rig();
+    partitions.events.onAssigned(new Set([0, 1, 2, 3]));
+    expect(await take()).toBe(0);
+    expect(partitions.takeFree(3)).toEqual([1, 2]);
+    expect(partitions.takeFree(3)).toEqual([]);
+    const ahead = add(1);
+    partitions.offer(1, ahead);
+    expect(partitions.sessionCount).toBe(0);
+    expect(await partitions.take(signal, nothing)).toBe(ahead);
+    expect(partitions.sessionCount).toBe(1);
+    const next = partitions.take(signal, nothing);
+    expect(await next).toBe(3);
+    const waiting = partitions.take(signal, nothing);
+    const later = add(2);
+    partitions.offer(2, later);
+    expect(await waiting).toBe(later);
+  });
+
+  it('that go to another member before a call has their session are not answered', async () => {
+    const { partitions, ended, add } = rig();
+    partitions.events.onAssigned(new Set([5]));
+    expect(partitions.takeFree(1)).toEqual([5]);
+    partitions.offer(5, add(5));
+    await partitions.events.onRevoked(new Set([5]));
+    expect(ended).toEqual([[5, 'FENCED']]);
+    partitions.events.onAssigned(new Set([6]));
+    expect(await partitions.take(signal, nothing)).toBe(6);
+  });
+
   it('are given up only once a session that is being opened is there or has failed', async () => {
-    const { partitions } = rig();
+    const { partitions, take } = rig();
     partitions.events.onAssigned(new Set([4]));
-    const partition = await partitions.take(signal, nothing);
+    const partition = await take();
     let isGivenUp = false;
     const revoked = partitions.events.onRevoked(new Set([4])).then(() => {
       isGivenUp = true;

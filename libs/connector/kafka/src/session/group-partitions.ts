@@ -21,6 +21,8 @@ export class GroupPartitions {
   readonly #sessions = new Map<number, KafkaSession>();
   /** Being opened. */
   readonly #taken = new Set<number>();
+  /** Opened ahead, by partition: for the next calls of `take`. */
+  readonly #ready = new Map<number, KafkaSession>();
   /** Could not be opened: when each may be taken again, in monotonic milliseconds. */
   readonly #leftAlone = new Map<number, number>();
   readonly #retries = new Set<Timer>();
@@ -62,8 +64,9 @@ export class GroupPartitions {
     return this.#isOver ? undefined : this.#membership;
   }
 
+  /** Sessions that have a user. */
   get sessionCount(): number {
-    return this.#sessions.size;
+    return this.#sessions.size - this.#ready.size;
   }
 
   get #isOver(): boolean {
@@ -94,11 +97,12 @@ export class GroupPartitions {
   }
 
   /**
-   * Waits for a partition that is held and has no session, and reserves it: `add` or `release` comes next.
+   * Waits for a session that was opened ahead, or for a partition that is held and has no session, and reserves it: `add`,
+   * `leaveAlone` or `release` comes next.
    * @param onStandby called once when other members hold every partition.
    * @throws PulsesError when the membership ends; the signal's reason when it aborts
    */
-  async take(signal: AbortSignal, onStandby: () => void): Promise<number> {
+  async take(signal: AbortSignal, onStandby: () => void): Promise<number | KafkaSession> {
     const abort = () => {
       this.#changed.notifyAll();
     };
@@ -110,6 +114,10 @@ export class GroupPartitions {
       for (;;) {
         signal.throwIfAborted();
         if (this.#failure !== undefined) throw this.#failure;
+        for (const [partition, session] of this.#ready) {
+          this.#ready.delete(partition);
+          return session;
+        }
         const free = this.#nextFree();
         if (free !== undefined) {
           this.#taken.add(free);
@@ -121,6 +129,25 @@ export class GroupPartitions {
       signal.removeEventListener('abort', abort);
       taken.abort();
     }
+  }
+
+  /** Reserves free partitions, until as many are being opened. */
+  takeFree(openingMax: number): number[] {
+    const taken: number[] = [];
+    while (this.#taken.size < openingMax) {
+      const free = this.#nextFree();
+      if (free === undefined) break;
+      this.#taken.add(free);
+      taken.push(free);
+    }
+    return taken;
+  }
+
+  /** A session that was added has no user yet. */
+  offer(partition: number, session: KafkaSession): void {
+    if (this.#sessions.get(partition) !== session) return;
+    this.#ready.set(partition, session);
+    this.#changed.notifyAll();
   }
 
   /** Those that could not be opened come last, the longest ago first. */
@@ -168,6 +195,7 @@ export class GroupPartitions {
   release(partition: number): void {
     this.#taken.delete(partition);
     this.#sessions.delete(partition);
+    this.#ready.delete(partition);
     this.#changed.notifyAll();
   }
 
