@@ -1,6 +1,7 @@
 // Starts and ends a nats-server: from the PATH, else in a container if an engine answers, else built by the Go toolchain.
 //
-// Guarantees: a program is built once into the cache below node_modules.
+// Guarantees: a program is built once into the cache below node_modules, by one process at a time. Go's own caches, in the
+// user's home, keep what a build compiles: the next fresh clone links it within seconds instead of a minute of CPU.
 
 import { makeTempDirectory } from '@pulses/testing-processes';
 import { execFile, spawn } from 'node:child_process';
@@ -69,14 +70,11 @@ async function build(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true });
   const work = await makeTempDirectory();
   try {
-    const env = {
-      ...process.env,
-      GOBIN: directory,
-      GOPATH: join(work.path, 'path'),
-      GOCACHE: join(work.path, 'cache'),
-      GOFLAGS: '-modcacherw',
-    };
-    await run('go', ['install', MODULE], { cwd: work.path, env, timeout: BUILD_MS_MAX });
+    const locked = (await onPath('flock')) === undefined ? [] : ['flock', join(directory, 'lock')];
+    const [command = '', ...args] = [...locked, 'go', 'install', MODULE];
+    const env = { ...process.env, GOBIN: directory };
+    // No module around it may name other versions.
+    await run(command, args, { cwd: work.path, env, timeout: BUILD_MS_MAX });
   } catch (error) {
     const [reason = ''] = (error as Error).message.split('\n');
     throw new Error(`there is no ${PROGRAM} on the PATH, and building it failed (${reason})`, { cause: error });
