@@ -17,6 +17,8 @@ export interface GroupMemberOptions {
   readonly clock: Clock;
   readonly sessionTimeoutMs: number;
   readonly events: MembershipEvents;
+  /** Called once the coordinator has heard that this member leaves. */
+  onLeft(): void;
 }
 
 /** Shorter than the rebalance time-out, after which the coordinator removes the member. */
@@ -160,9 +162,9 @@ export class GroupMember implements Membership {
 
   /** Never rejects. The coordinator removes a member that could not leave after the session time. */
   async #leave(): Promise<void> {
-    const { driver, clock } = this.#options;
+    const { driver, clock, onLeft } = this.#options;
     const limit = new AbortController();
-    const leaving = driver.leave(limit.signal).catch(() => undefined);
+    const leaving = driver.leave(limit.signal).then(onLeft, () => undefined);
     await withTimeout(leaving, LEAVE_MS, clock);
     limit.abort(new PulsesError('TIMED_OUT'));
   }

@@ -1,7 +1,8 @@
 // Members of both protocols against a real coordinator.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { PulsesError } from '@pulses/shared-errors';
+import { consumerGroupDescribeV0, describeGroupsV5, type Connection } from '@platformatic/kafka';
+import { PulsesError } from '@pulses/shared-errors';
 import { nodeClock, nodeRandom } from '@pulses/shared-node-platform';
 import { until } from '@pulses/testing-processes';
 import { kafkaAdmin, startKafka, type KafkaAdmin, type KafkaServer } from '@pulses/testing-services';
@@ -54,13 +55,21 @@ describe.each(['consumer', 'classic'] satisfies GroupProtocol[])('members of a %
     return topic;
   }
 
-  async function join(topic: string, release: () => Promise<void> = () => Promise.resolve()): Promise<Member> {
+  const connect = () => {
     const cluster = connectTestCluster(server.brokers);
     clusters.push(cluster);
+    return cluster;
+  };
+
+  async function join(
+    topic: string,
+    release: () => Promise<void> = () => Promise.resolve(),
+    { cluster, joinGroup } = { cluster: connect(), joinGroup: createJoinGroup(protocol) },
+  ): Promise<Member> {
     const found = await cluster.topic(topic);
     if (found === undefined) throw new Error(`no topic ${topic}`);
     const state = { held: new Set<number>() as ReadonlySet<number>, lost: undefined as PulsesError | undefined };
-    const membership = await createJoinGroup(protocol)({
+    const membership = await joinGroup({
       cluster,
       clock: nodeClock,
       random: nodeRandom,
@@ -189,6 +198,22 @@ describe.each(['consumer', 'classic'] satisfies GroupProtocol[])('members of a %
   );
 
   it(
+    'are left by the next one of their process when they could not leave',
+    async () => {
+      const topic = await makeTopic(1);
+      const place = { cluster: connect(), joinGroup: createJoinGroup(protocol) };
+      const first = await join(topic, undefined, place);
+      await until(() => first.held.size === 1);
+      const reconnect = disconnect(place.cluster);
+      await first.membership.close();
+      reconnect();
+      const { memberId } = (await join(topic, undefined, place)).membership.identity();
+      expect(await membersOf(place.cluster, `group-of-${topic}`)).toEqual([memberId]);
+    },
+    LIMIT_MS,
+  );
+
+  it(
     'end when the topic is deleted and created again',
     async () => {
       const topic = await makeTopic(1);
@@ -250,6 +275,30 @@ describe('the protocol of a group', () => {
     LIMIT_MS,
   );
 });
+
+/** Fails every further request to a coordinator, as when none can be reached. @returns ends that */
+function disconnect(cluster: BrokerCluster): () => void {
+  const send = cluster.toCoordinator.bind(cluster);
+  cluster.toCoordinator = () => Promise.reject(new PulsesError('CONNECTION_LOST', 'the coordinator is out of reach'));
+  return () => {
+    cluster.toCoordinator = send;
+  };
+}
+
+/** Ids of all that the coordinator holds for members of the group. */
+async function membersOf(cluster: BrokerCluster, group: string): Promise<string[]> {
+  const describe = async (connection: Connection) => {
+    const { groups } = await consumerGroupDescribeV0.api.async(connection, [group], false);
+    return groups.flatMap(({ members }) => members.map(({ memberId }) => memberId));
+  };
+  const describeClassic = async (connection: Connection) => {
+    const { groups } = await describeGroupsV5.api.async(connection, [group], false);
+    return groups.flatMap(({ members }) => members.map(({ memberId }) => memberId));
+  };
+  return await cluster
+    .toCoordinator('group', group, describe)
+    .catch(() => cluster.toCoordinator('group', group, describeClassic));
+}
 
 /** Holds every further request of the cluster back. @returns lets them go */
 function silence(cluster: BrokerCluster): () => void {

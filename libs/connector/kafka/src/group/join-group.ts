@@ -1,9 +1,14 @@
 // Joins a consumer group with the protocol that the settings and the brokers allow.
+//
+// Guarantees: a member that could not leave, since its coordinator was out of reach, leaves before this process joins again.
+// Else its partitions would stay with it until its session is over.
 
 import type { Logger } from '@pulses/shared-ports';
 import type { Cluster } from '../protocol/cluster';
+import { isLost } from '../protocol/errors';
 import { ClassicDriver } from './classic-driver';
 import { ConsumerDriver } from './consumer-driver';
+import type { GroupDriver } from './driver';
 import { GroupMember } from './group-member';
 import type { JoinGroup } from './membership';
 import { consumerSessionMs, TAKEOVER_MS_MAX } from './session-time';
@@ -22,6 +27,8 @@ const GROUP_FEATURE = 'group.version';
  */
 export function createJoinGroup(protocol: GroupProtocol, logger?: Pick<Logger, 'info' | 'warn'>): JoinGroup {
   let told = '';
+  /** By group and topic: of the last member, until the coordinator knows that it has left. */
+  const drivers = new Map<string, GroupDriver>();
   return async (options) => {
     const { cluster, clock, random, member, group, topic, topicId, partitionCount, sessionTimeoutMs, events, signal } =
       options;
@@ -34,8 +41,22 @@ export function createJoinGroup(protocol: GroupProtocol, logger?: Pick<Logger, '
     const driver = choice.isConsumer
       ? new ConsumerDriver({ ...common, memberId: `${member}-${Buffer.from(random.bytes(ID_BYTES)).toString('hex')}` })
       : new ClassicDriver({ ...common, clock, partitionCount, sessionTimeoutMs });
-    return await GroupMember.join({ group, driver, clock, sessionTimeoutMs, events }, signal);
+    const key = JSON.stringify([group, topic]);
+    await leaveFor(drivers.get(key), signal);
+    drivers.set(key, driver);
+    const onLeft = () => {
+      if (drivers.get(key) === driver) drivers.delete(key);
+    };
+    return await GroupMember.join({ group, driver, clock, sessionTimeoutMs, events, onLeft }, signal);
   };
+}
+
+/** @throws PulsesError when no answer comes; the signal's reason when it aborts */
+async function leaveFor(driver: GroupDriver | undefined, signal: AbortSignal): Promise<void> {
+  await driver?.leave(signal).catch((error: unknown) => {
+    // A refusal says that there is no such member any more.
+    if (isLost(error)) throw error;
+  });
 }
 
 interface ProtocolChoice {
