@@ -127,23 +127,23 @@ describe("the ingestor's metrics", () => {
       observer.partitions({ own, elsewhere: 0 });
     };
     partitions(working(0), failing(1, 'connecting', 'no leader'), failing(2, 'connecting', 'no leader'));
-    expect(readiness()).toEqual({ ready: true, detail: 'active in the partitions 0; connecting the partitions 1, 2' });
+    expect(readiness()).toEqual({ ready: true, detail: 'active in the partition 0; connecting the partitions 1, 2' });
     await clock.advance(10_000);
     expect(readiness()).toEqual({
       ready: false,
-      reason: 'the partitions 1, 2 connecting: no leader; active in the partitions 0',
+      reason: 'the partitions 1, 2 connecting: no leader; active in the partition 0',
     });
     partitions(working(0), failing(1, 'set_aside', 'the window is full'));
     expect(readiness()).toEqual({
       ready: false,
-      reason: 'the partitions 1 set aside: the window is full; active in the partitions 0',
+      reason: 'the partition 1 set aside: the window is full; active in the partition 0',
     });
     observer.state({ kind: 'connecting', reason: 'the last one' });
     partitions(failing(0, 'set_aside', 'a'), ...[1, 2, 3, 4].map((each) => failing(each, 'connecting', `b${each}`)));
     expect(readiness()).toEqual({
       ready: false,
       reason:
-        'the partitions 0 set aside: a; the partitions 1 connecting: b1; the partitions 2 connecting: b2; and 2 more reasons',
+        'the partition 0 set aside: a; the partition 1 connecting: b1; the partition 2 connecting: b2; and 2 more reasons',
     });
   });
 });

@@ -39,5 +39,6 @@ export function reasonOf(own: readonly PartitionStatus[]): string | undefined {
 /** ` in the partitions 0, 4`; nothing for a source without partitions. */
 function named(statuses: readonly PartitionStatus[], preposition: string): string {
   const numbers = statuses.flatMap(({ partition }) => partition ?? []);
-  return numbers.length === 0 ? '' : `${preposition} the partitions ${numbers.join(', ')}`;
+  if (numbers.length === 0) return '';
+  return `${preposition} the ${numbers.length === 1 ? 'partition' : 'partitions'} ${numbers.join(', ')}`;
 }
