@@ -18,8 +18,8 @@ import { exactUnits, numberText } from '@pulses/testing-system';
 import { startKafkaProxy, type KafkaFault, type KafkaProxy } from './testing/kafka-proxy';
 import { loadLine } from './testing/steady-load';
 
-const KILLS = SCALE.sizeOf({ sample: 1, fault: 20, torture: 100 });
-const CUTS = SCALE.sizeOf({ sample: 1, fault: 20, torture: 100 });
+const KILLS = SCALE.sizeOf({ sample: 1, fault: 10, torture: 50 });
+const CUTS = SCALE.sizeOf({ sample: 1, fault: 10, torture: 50 });
 /** A reply that never comes costs the 30 s that a request may take. */
 const FAULTS: readonly KafkaFault[] = SCALE.name === 'sample' ? ['refuse', 'cut'] : ['refuse', 'cut', 'delay', 'drop'];
 const LINES = 3_000;
