@@ -113,8 +113,11 @@ export interface Session {
   readonly startOffset: number;
   /** As stored when this session became active. They include every commit of earlier members that was ever accepted. */
   readonly positions: ReadonlyMap<string, Position>;
-  /** What a commit of sums is best made of. A larger one is stored as well, and costs or delays others more. */
-  readonly commitSize?: { readonly sumsMax: number; readonly tenantsMax: number };
+  /**
+   * What a commit of sums is best made of. A larger one is stored as well, and costs or delays others more.
+   * `liveSumsMax` is for the head of the source, where lines wait behind it.
+   */
+  readonly commitSize?: { readonly liveSumsMax: number; readonly tenantsMax: number };
   /** The offset that the next message of the source gets. For metrics. */
   sourceHead(): Promise<number>;
   /** Reads the partition from an offset. One stream at a time; close it before the next one. */

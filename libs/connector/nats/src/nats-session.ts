@@ -31,7 +31,7 @@ const HEARTBEATS_PER_LEASE = 4;
 const LEAVE_MS_MAX = 2_000;
 const TICK_MS_MAX = 5_000;
 /** Lines of the next window wait behind a commit of sums: it takes some 10 ms. */
-const SUMS_MAX = 2_048;
+const LIVE_SUMS_MAX = 2_048;
 /** In a batch besides a message a tenant: the record, and the rest of tenants with more than a message takes. */
 const OTHER_MESSAGES_MAX = 8;
 
@@ -54,7 +54,7 @@ export class NatsSession implements Session {
   readonly source: SourceIdentity;
   readonly startOffset: number;
   readonly positions: ReadonlyMap<string, Position>;
-  readonly commitSize: { readonly sumsMax: number; readonly tenantsMax: number };
+  readonly commitSize: { readonly liveSumsMax: number; readonly tenantsMax: number };
   readonly #options: NatsSessionOptions;
   readonly #time: LogTime;
   readonly #streams = new Set<NatsSourceStream>();
@@ -69,7 +69,7 @@ export class NatsSession implements Session {
     this.source = source;
     this.startOffset = startOffset;
     this.positions = positionsOf(log.record);
-    this.commitSize = { sumsMax: SUMS_MAX, tenantsMax: limits.batchMessagesMax - OTHER_MESSAGES_MAX };
+    this.commitSize = { liveSumsMax: LIVE_SUMS_MAX, tenantsMax: limits.batchMessagesMax - OTHER_MESSAGES_MAX };
     this.#time = new LogTime(log.record.clock);
     this.#fence = log.fence;
     onConnectionEnd(connection, (error) => {

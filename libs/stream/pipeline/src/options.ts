@@ -69,6 +69,8 @@ export interface PipelineLimits {
   readonly deltaRowsMax: number;
   /** Keys whose sums go into one commit. */
   readonly sumsMax: number;
+  /** The same near the head of the source, where lines wait behind a commit of sums. */
+  readonly liveSumsMax: number;
   /** Tenants whose sums go into one commit. */
   readonly tenantsMax: number;
   /** Keys of a closed window whose sums are emitted in one step, between two source events. */
@@ -85,6 +87,7 @@ const PIPELINE_LIMITS: PipelineLimits = {
   openKeysMax: 2_000_000,
   deltaRowsMax: 16_384,
   sumsMax: 8_192,
+  liveSumsMax: 8_192,
   tenantsMax: 8_192,
   keysPerStep: 250,
 };
@@ -99,6 +102,7 @@ export function limitsOf(given: Partial<PipelineLimits> = {}): PipelineLimits {
     openKeysMax: 1,
     deltaRowsMax: 1,
     sumsMax: 1,
+    liveSumsMax: 1,
     tenantsMax: 1,
     keysPerStep: 1,
   };
@@ -116,11 +120,11 @@ export function sessionLimits(
   limits: PipelineLimits,
   { source: { partition }, commitSize }: Pick<Session, 'source' | 'commitSize'>,
 ): PipelineLimits {
-  const { commitBytes, sumsMax, tenantsMax } = limits;
+  const { commitBytes, sumsMax, liveSumsMax, tenantsMax } = limits;
   return {
     ...limits,
     commitBytes: partition === undefined ? commitBytes : Math.min(commitBytes, PARTITION_COMMIT_BYTES_MAX),
-    sumsMax: Math.min(sumsMax, commitSize?.sumsMax ?? sumsMax),
+    liveSumsMax: Math.min(sumsMax, liveSumsMax, commitSize?.liveSumsMax ?? sumsMax),
     tenantsMax: Math.min(tenantsMax, commitSize?.tenantsMax ?? tenantsMax),
   };
 }

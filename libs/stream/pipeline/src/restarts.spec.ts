@@ -251,6 +251,26 @@ describe(`a pipeline that is restarted (${SCALE.note})`, () => {
     expect(skus.sort()).toEqual(['s3', 's4', 's5', 's6', 's7']);
   });
 
+  it.each([
+    ['at the head of the source', 0, [3, 6, 0]],
+    ['in a backlog', 1, [0]],
+  ])('emits sums in commits of a size for the place: %s', async (_title, later, expected) => {
+    const log = new SimLog({ sourceTopic: TOPIC, random: createSimRandom(3) });
+    for (let index = 0; index < 8; index += 1) log.append(T0, line(`t${index % 3}`, `s${index}`, index));
+    for (let index = 0; index < later; index += 1) log.append(T0 + WINDOW_MS, line('t0', 's', index));
+    log.setClock(T0 + WINDOW_MS + 1);
+    const emitted: number[] = [];
+    log.onStored = ({ aggregated, positions }) => {
+      const { metadata = '' } = positions.get('windowed') ?? {};
+      const { emitted_keys = 0 } = metadata === '' ? {} : (JSON.parse(metadata) as { emitted_keys: number });
+      if (aggregated !== undefined) emitted.push(emitted_keys);
+    };
+    const rig = startRig({ log, limits: { sumsMax: 8, liveSumsMax: 3 } });
+    await rig.until(() => log.positions.get('windowed')?.offset === 8);
+    await rig.stop();
+    expect(emitted).toEqual(expected);
+  });
+
   it('emits a window of more keys than one commit takes by default', async () => {
     const log = new SimLog({ sourceTopic: TOPIC, random: createSimRandom(3), eventRecordsMax: 2000 });
     log.append(T0, ...Array.from({ length: 9000 }, (_, index) => line(`t${index % 5}`, `s${index}`, index)));

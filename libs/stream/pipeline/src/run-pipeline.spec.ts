@@ -385,6 +385,8 @@ describe('limits', () => {
     ['openKeysMax', 0],
     ['deltaRowsMax', 0],
     ['sumsMax', 0],
+    ['liveSumsMax', 0],
+    ['tenantsMax', 0],
     ['sumsMax', 1.5],
     ['deltaRowsMax', Number.NaN],
   ])('refuse %s of %d, with which nothing would ever move', async (name, value) => {

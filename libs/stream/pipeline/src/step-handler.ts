@@ -18,6 +18,9 @@ import { KeySpace } from './windows/key-space';
 import { firstPositions, resumePointOf, WINDOWED, windowedPosition, type StoredPositions } from './stored-positions';
 import { WindowSequence } from './windows/window-sequence';
 
+/** Since the head was reached; more of them are a backlog. */
+const LIVE_MESSAGES_MAX = 32_768;
+
 export interface StepHandlerOptions {
   readonly session: Session;
   readonly engine: AggregationEngine;
@@ -42,6 +45,8 @@ export class StepHandler {
   readonly #kernel: IngestKernel;
   readonly #writer: GroupedWriter;
   readonly #windows: WindowSequence;
+  /** Where the source had its head when that was last reached. */
+  #headOffset = -Infinity;
 
   constructor(options: StepHandlerOptions) {
     const { session, engine, clock, observer, random, windowMs, limits, stored, kept, windowStored } = options;
@@ -72,7 +77,7 @@ export class StepHandler {
       session: {
         engine,
         source,
-        limits,
+        limits: { ...limits, sumsNow: () => (this.#isLive ? limits.liveSumsMax : limits.sumsMax) },
         flow: this.#flow,
         aggregated: (count) => observer.aggregated(count),
         stored: windowStored,
@@ -162,6 +167,11 @@ export class StepHandler {
     this.#kernel.close();
   }
 
+  /** Whether new messages are read soon after they come. */
+  get #isLive(): boolean {
+    return this.#kernel.nextOffset - this.#headOffset <= LIVE_MESSAGES_MAX;
+  }
+
   async #takeRecords(records: SourceRecords): Promise<void> {
     const kernel = this.#kernel;
     if (records.baseOffset < kernel.nextOffset)
@@ -179,6 +189,7 @@ export class StepHandler {
 
   /** Everything stored was read: what waits can go when it is due, and a window that ends at `clockMs` or earlier is over. */
   async #takeHead({ clockMs, nextOffset }: SourceHead): Promise<void> {
+    this.#headOffset = nextOffset;
     this.#options.observer.atHead(clockMs);
     this.#options.observer.readUpTo(nextOffset);
     this.#options.engine.check?.();

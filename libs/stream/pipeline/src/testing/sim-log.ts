@@ -54,7 +54,7 @@ export class SimLog {
   readonly readsFrom: number[] = [];
   readonly faults: string[] = [];
   /** Called after each commit that was stored. */
-  onStored: () => void = () => undefined;
+  onStored: (commit: OutputCommit) => void = () => undefined;
   readonly #options: SimLogOptions;
   readonly #messages: LoggedMessage[] = [];
   readonly #positions = new Map<string, Position>();
@@ -318,7 +318,7 @@ export class SimLog {
     if (commit.deadLetters !== undefined) append(deadLetterTopic(this.sourceTopic), commit.deadLetters);
     for (const [name, position] of commit.positions) this.#positions.set(name, position);
     this.#group = this.#active?.group;
-    this.onStored();
+    this.onStored(commit);
   }
 
   #advanceTo(clockMs: number): void {

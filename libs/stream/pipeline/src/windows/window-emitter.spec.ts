@@ -24,6 +24,7 @@ async function emit(
   keyCount: number,
   sumsMax: number,
   tenantsMax = TENANTS,
+  sumsNow = () => sumsMax,
 ): Promise<{ commit: OutputCommit; lineCount: number }[]> {
   const source = { topic: 't'.repeat(4_000), incarnation: '0'.repeat(32) };
   const engine = createReferenceEngine();
@@ -41,7 +42,7 @@ async function emit(
     engine,
     source,
     window,
-    { sumsMax, tenantsMax, keysPerStep: 30, commitBytes: 4 * 1024 * 1024 },
+    { sumsMax, sumsNow, tenantsMax, keysPerStep: 30, commitBytes: 4 * 1024 * 1024 },
     (commit, lineCount) => {
       commits.push({ commit, lineCount });
       return Promise.resolve();
@@ -72,6 +73,12 @@ describe('the sums of a window of long keys', () => {
     expect(skus.length).toBe(keyCount);
     expect(new Set(skus)).toEqual(new Set(Array.from({ length: keyCount }, (_, key) => label(key))));
     expect(commits.length).toBe(sumsMax === 7 ? Math.ceil(keyCount / 7) : 2);
+  });
+
+  it('are as many in a commit as suits when it begins', async () => {
+    const sizes = [40, 70, 10, 70];
+    const commits = await emit(150, 70, TENANTS, () => sizes.shift() ?? 70);
+    expect(commits.map(({ lineCount }) => lineCount)).toEqual([40, 70, 10, 30]);
   });
 
   it('leave tenant by tenant, at most as many in a commit as it should have', async () => {

@@ -24,7 +24,10 @@ import { WINDOWED, windowedPosition } from '../stored-positions';
 /** A commit is sent above this size even with fewer than `sumsMax` keys, since a key may be kilobytes long. */
 const BYTES_A_COMMIT_MAX = 4 * 1024 * 1024;
 
-export type EmissionLimits = Pick<PipelineLimits, 'sumsMax' | 'tenantsMax' | 'keysPerStep' | 'commitBytes'>;
+export interface EmissionLimits extends Pick<PipelineLimits, 'sumsMax' | 'tenantsMax' | 'keysPerStep' | 'commitBytes'> {
+  /** Asked before each commit: at most `sumsMax`, which it is without this. */
+  sumsNow?(): number;
+}
 
 /** Yields after each step whether the next one begins with a commit. */
 export type WindowEmission = AsyncGenerator<boolean, void>;
@@ -50,7 +53,7 @@ export async function* emitWindow(
   engine: AggregationEngine,
   source: SourceIdentity,
   window: OpenWindow,
-  { sumsMax, tenantsMax, keysPerStep, commitBytes }: EmissionLimits,
+  { sumsMax, sumsNow = () => sumsMax, tenantsMax, keysPerStep, commitBytes }: EmissionLimits,
   send: (commit: OutputCommit, lineCount: number, isLast: boolean) => Promise<void>,
 ): WindowEmission {
   const { startMs: windowStartMs, windowMs, fromOffset, nextOffset, keys, order } = window;
@@ -59,7 +62,7 @@ export async function* emitWindow(
   const linesMax = Math.min(sumsMax, BLOCK_KEYS, keys.size - window.emittedKeys);
   const bytesMax = Math.min(BYTES_A_COMMIT_MAX, commitBytes);
   const stage = new LineStage(createLineMemory(Math.min(linesMax * lineBytesMax, bytesMax + lineBytesMax)), groupLines);
-  const slice = new EmissionSlice(lines, stage, keys, { sumsMax, tenantsMax, bytesMax });
+  const slice = new EmissionSlice(lines, stage, keys, { sumsNow, tenantsMax, bytesMax });
 
   let block: EmissionBlock | undefined;
   let emitted = window.emittedKeys;
@@ -91,26 +94,29 @@ export async function* emitWindow(
   } while (emitted < keys.size);
 }
 
+interface SliceLimits {
+  readonly tenantsMax: number;
+  readonly bytesMax: number;
+  sumsNow(): number;
+}
+
 /** The sums of one commit. */
 class EmissionSlice {
   readonly #lines: AggregatedLines;
   readonly #stage: LineStage;
   readonly #keys: WindowKeys;
-  readonly #limits: { readonly sumsMax: number; readonly tenantsMax: number; readonly bytesMax: number };
+  readonly #limits: SliceLimits;
+  #sumsMax: number;
   #tenant = -1;
   #tenantCount = 0;
   #isFull = false;
 
-  constructor(
-    lines: AggregatedLines,
-    stage: LineStage,
-    keys: WindowKeys,
-    limits: { readonly sumsMax: number; readonly tenantsMax: number; readonly bytesMax: number },
-  ) {
+  constructor(lines: AggregatedLines, stage: LineStage, keys: WindowKeys, limits: SliceLimits) {
     this.#lines = lines;
     this.#stage = stage;
     this.#keys = keys;
     this.#limits = limits;
+    this.#sumsMax = limits.sumsNow();
   }
 
   /** True when it takes no more. */
@@ -120,7 +126,7 @@ class EmissionSlice {
 
   /** Adds at most `keysMax` keys from a place of the window's order on, until it is full; answers the next place. */
   add(block: EmissionBlock, place: number, keysMax: number): number {
-    const { sumsMax, tenantsMax, bytesMax } = this.#limits;
+    const { tenantsMax, bytesMax } = this.#limits;
     const { bytes } = this.#stage.memory;
     const end = Math.min(block.toId, place + keysMax);
     let next = place;
@@ -129,7 +135,7 @@ class EmissionSlice {
       const tenant = this.#keys.tenantOf(id);
       const isOther = tenant !== this.#tenant;
       const { length, usedBytes } = this.#stage;
-      this.#isFull = length === sumsMax || usedBytes >= bytesMax || (isOther && this.#tenantCount === tenantsMax);
+      this.#isFull = length >= this.#sumsMax || usedBytes >= bytesMax || (isOther && this.#tenantCount === tenantsMax);
       if (this.#isFull) return next;
       if (isOther) this.#tenantCount += 1;
       this.#tenant = tenant;
@@ -147,7 +153,7 @@ class EmissionSlice {
       );
       this.#stage.addWritten(lineEnd, tenant);
     }
-    this.#isFull = this.#stage.length === sumsMax || this.#stage.usedBytes >= bytesMax;
+    this.#isFull = this.#stage.length >= this.#sumsMax || this.#stage.usedBytes >= bytesMax;
     return next;
   }
 
@@ -156,6 +162,7 @@ class EmissionSlice {
     this.#tenant = -1;
     this.#tenantCount = 0;
     this.#isFull = false;
+    this.#sumsMax = this.#limits.sumsNow();
     return this.#stage.take(tenants, Buffer.allocUnsafeSlow(this.#stage.usedBytes));
   }
 }
