@@ -185,18 +185,6 @@ describe('a Kafka of the own suite', () => {
     expect(await read(own)).toEqual([]);
   });
 
-  it('has three nodes, and a leader when one is gone', async () => {
-    const kafka = await start({ nodes: 3 });
-    const admin = await adminOf(kafka.brokers);
-    await admin.createTopic('replicated', { replicas: 3 });
-    await writeLines({ brokers: kafka.brokers, topic: 'replicated' }, ['kept']);
-    const [leader] = await admin.leaders('replicated');
-    await kafka.nodes.find(({ id }) => id === leader)?.kill();
-    await until(async () => (await admin.leaders('replicated'))[0] !== leader);
-    // A new leader learns from its followers what is committed.
-    await until(async () => text(await readTopic({ brokers: kafka.brokers, topic: 'replicated' })).join() === 'kept');
-  });
-
   it('reports why a server does not start', async () => {
     await expect(start({ properties: { 'log.retention.bytes': 'many' } })).rejects.toThrow(/log\.retention\.bytes/);
   });
