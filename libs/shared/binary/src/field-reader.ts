@@ -75,11 +75,15 @@ export class FieldReader {
     return this.#bytes.subarray(start, start + length);
   }
 
-  /** A u32 count of items that take at least `itemBytesMin` each. */
-  count(itemBytesMin: number): number {
-    const count = this.u32();
+  /** A count of items that take at least `itemBytesMin` each: a u32, unless it was read before. */
+  count(itemBytesMin: number, count = this.u32()): number {
     if (count * itemBytesMin > this.remaining) throw this.#failure('a count is larger than the bytes after it');
     return count;
+  }
+
+  /** What the reader throws, for a field that is there and means nothing. */
+  failure(reason: string): Error {
+    return this.#failure(reason);
   }
 
   /** Throws when bytes are left. */

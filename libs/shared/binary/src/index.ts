@@ -10,4 +10,25 @@
 export { compareUtf8 } from './compare-utf8';
 export { FieldError, FieldReader, type FieldFailure } from './field-reader';
 export { FieldWriter } from './field-writer';
+export {
+  checked,
+  column,
+  fieldsOf,
+  flag,
+  id,
+  list,
+  map,
+  mapped,
+  str,
+  struct,
+  u16,
+  u32,
+  u64,
+  u8,
+  type Field,
+  type Fields,
+  type FieldsCodec,
+  type StructOf,
+  type ValueOf,
+} from './schema';
 export { putU64, takeU64, viewOf } from './u64';

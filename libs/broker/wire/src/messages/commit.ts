@@ -1,9 +1,10 @@
 // Atomic commits of consumer groups, and their positions.
 
+import { checked, column, flag, id, list, str, struct, u32, u64, type ValueOf } from '@pulses/shared-binary';
 import { violation } from '../body';
 import { LIST_POSITIONS_LIMIT_MAX, POSITIONS_PER_COMMIT_MAX, TOPICS_PER_COMMIT_MAX } from '../limits';
 import { groupName, metadata, payload, topicName } from './common-fields';
-import { checked, column, flag, id, list, message, str, struct, u32, u64, type ValueOf } from './schema';
+import { message } from './schema';
 
 const positionChange = struct({
   name: str,

@@ -1,9 +1,10 @@
 // Fields that several messages share.
 
+import { checked, id, mapped, str, type Field } from '@pulses/shared-binary';
 import { GROUP_NAME_BYTES_MAX, METADATA_BYTES_MAX } from '../limits';
 import { checkTopicName } from '../payload';
 import { violation } from '../body';
-import { checked, id, mapped, str, type Field } from './schema';
+import { type PayloadField } from './schema';
 
 /** Random id of one life of a topic, 16 bytes as 32 hex digits: a topic deleted and made again gets a new one. */
 export type Incarnation = string;
@@ -43,7 +44,7 @@ export const incarnationOrAny: Field<Incarnation> = mapped(
 );
 
 /** The whole payload of the frame; a field beside it has its CRC. */
-export const payload: Field<Uint8Array> = {
+export const payload: PayloadField<Uint8Array> = {
   bytesMin: 0,
   write: (_writer, value, parts) => {
     parts.add(value);

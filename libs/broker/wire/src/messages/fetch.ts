@@ -1,7 +1,8 @@
 // Messages of readers.
 
+import { id, list, u32, u64 } from '@pulses/shared-binary';
 import { incarnationOrAny, topicName } from './common-fields';
-import { id, list, message, u32, u64, type Field } from './schema';
+import { message, type PayloadField } from './schema';
 import { crc32 } from 'node:zlib';
 
 /** A run of stored messages with consecutive offsets and one broker timestamp (milliseconds since the Unix epoch). */
@@ -15,7 +16,7 @@ export interface RecordBatch {
 }
 
 /** Written by hand: a response holds hundreds. */
-const recordBatch: Field<RecordBatch> = {
+const recordBatch: PayloadField<RecordBatch> = {
   bytesMin: u64.bytesMin + u32.bytesMin + u64.bytesMin + u32.bytesMin + u32.bytesMin,
   write: (writer, { baseOffset, recordCount, timestampMs, payload, payloadCrc = crc32(payload) }, parts) => {
     writer.u64(baseOffset);

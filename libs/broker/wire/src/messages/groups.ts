@@ -1,9 +1,10 @@
 // Membership of consumer groups, and the groups themselves.
 
+import { checked, flag, list, str, struct, u32, u64, type ValueOf } from '@pulses/shared-binary';
 import { violation } from '../body';
 import { LIST_GROUPS_LIMIT_MAX } from '../limits';
 import { groupName, topicName } from './common-fields';
-import { checked, flag, list, message, str, struct, u32, u64, type ValueOf } from './schema';
+import { message } from './schema';
 
 const storedGroup = struct({
   group: str,

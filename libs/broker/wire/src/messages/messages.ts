@@ -5,7 +5,7 @@
 // stream of answers under its correlation id; `credit` and `stop-fetch` get none of their own. Requests of one
 // connection take effect in the order sent.
 
-import { FieldWriter } from '@pulses/shared-binary';
+import { type Fields, type FieldsCodec, fieldsOf, FieldWriter } from '@pulses/shared-binary';
 import { createBodyReader, violation } from '../body';
 import { FRAME_HEADER_BYTES, sealFrame, type Frame } from '../frame';
 import { PayloadParts } from '../payload-parts';
@@ -14,7 +14,7 @@ import { FETCH_REQUESTS, FETCH_RESPONSES } from './fetch';
 import { GROUP_REQUESTS, GROUP_RESPONSES } from './groups';
 import { PRODUCE_REQUESTS, PRODUCE_RESPONSES } from './produce';
 import { SCAN_REQUESTS, SCAN_RESPONSES } from './scan';
-import { fieldsOf, type Fields, type FieldsCodec, type MessageSchema, type MessagesOf } from './schema';
+import { type MessageSchema, type MessagesOf } from './schema';
 import { SESSION_REQUESTS, SESSION_RESPONSES } from './session';
 import { TOPIC_REQUESTS, TOPIC_RESPONSES } from './topics';
 

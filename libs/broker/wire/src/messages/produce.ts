@@ -1,7 +1,8 @@
 // Messages of producers.
 
+import { flag, id, struct, u32, u64, type ValueOf } from '@pulses/shared-binary';
 import { payload, topicName } from './common-fields';
-import { flag, id, message, struct, u32, u64, type ValueOf } from './schema';
+import { message } from './schema';
 
 const producerStamp = struct({
   /** 16 random bytes as 32 hex digits. */

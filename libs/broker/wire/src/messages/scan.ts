@@ -1,7 +1,8 @@
 // Reading all topics of a kind in the order in which they are stored.
 
+import { column, flag, list, struct, u32, u64, type ValueOf } from '@pulses/shared-binary';
 import { payload, topicName } from './common-fields';
-import { column, flag, list, message, struct, u32, u64, type ValueOf } from './schema';
+import { message } from './schema';
 
 const scanPlace = struct({
   /** Number of a frame of the log. */

@@ -1,6 +1,7 @@
 // The start of a connection, its liveness, and answers that several requests share.
 
-import { message, str, u16, u32, u64 } from './schema';
+import { str, u16, u32, u64 } from '@pulses/shared-binary';
+import { message } from './schema';
 
 export const SESSION_REQUESTS = {
   hello: message(1, {

@@ -1,9 +1,10 @@
 // Topics: list, create, delete.
 
+import { checked, flag, id, list, str, struct, u32, u64, type ValueOf } from '@pulses/shared-binary';
 import { violation } from '../body';
 import { LIST_TOPICS_LIMIT_MAX, TOPICS_PER_COMMIT_MAX } from '../limits';
 import { topicName } from './common-fields';
-import { checked, flag, id, list, message, str, struct, u32, u64, type ValueOf } from './schema';
+import { message } from './schema';
 
 const topicInfo = struct({
   topic: str,
