@@ -7,9 +7,7 @@
 
 import { freeMemory } from '@pulses/broker-wire';
 import { FieldError, type FieldReader, type FieldWriter } from '@pulses/shared-binary';
-import type { TopicTable } from '../topics/topic-table';
-
-const NUMBERS = 5;
+import { STORED_NUMBERS, type TopicTable } from '../topics/topic-table';
 
 /** Made of a table, in one go. */
 export interface TopicColumns {
@@ -25,15 +23,13 @@ export function columnsOf(topics: TopicTable): TopicColumns {
   const rows = topics.storedRows();
   const count = rows.length;
   const ids = new Uint32Array(count);
-  const numbers = new Float64Array(count * NUMBERS);
+  const numbers = new Float64Array(count * STORED_NUMBERS);
   for (let index = 0; index < count; index += 1) {
     const row = rows[index]!; // in range
     ids[index] = topics.idOf(row);
-    numbers[index] = topics.startOffset(row);
-    numbers[count + index] = topics.nextOffset(row);
-    numbers[2 * count + index] = topics.bytes(row);
-    numbers[3 * count + index] = topics.firstTimestampMs(row);
-    numbers[4 * count + index] = topics.lastTimestampMs(row);
+    for (let number = 0; number < STORED_NUMBERS; number += 1) {
+      numbers[number * count + index] = topics.storedNumber(row, number);
+    }
   }
   return { nextId: topics.nextId, ids, numbers, ...topics.namesOf(rows) };
 }
@@ -58,10 +54,10 @@ export function freeColumns({ ids, nameLengths, numbers, names }: TopicColumns):
 /** Puts the topics into an empty table. @throws FieldError */
 export function readColumns(from: FieldReader, topics: TopicTable): void {
   const nextId = from.u32();
-  const count = from.count(4 + 2 + 8 * NUMBERS);
+  const count = from.count(4 + 2 + 8 * STORED_NUMBERS);
   const ids = new Uint32Array(copied(from, 4 * count));
   const nameLengths = new Uint16Array(copied(from, 2 * count));
-  const numbers = new Float64Array(copied(from, 8 * NUMBERS * count));
+  const numbers = new Float64Array(copied(from, 8 * STORED_NUMBERS * count));
   if (!numbers.every((number) => Number.isSafeInteger(number) && number >= 0)) {
     throw new FieldError('a number of a topic is none');
   }

@@ -58,8 +58,7 @@ export async function planTrims(options: TrimPlanOptions): Promise<PlannedTrim[]
 function chosenTopics({ state, policyOf, limits, nowMs }: TrimPlanOptions): Map<number, number[]> {
   const { topics } = state;
   const chosen = new Map<number, number[]>();
-  for (let row = 0; row < topics.rowsEnd; row += 1) {
-    if (!topics.isStored(row)) continue;
+  for (const row of topics.storedRows()) {
     const startOffset = topics.startOffset(row);
     const policy = policyOf(topics.kindOf(row));
     if (policy === undefined || startOffset >= topics.sealedOffset(row)) continue;
@@ -70,7 +69,6 @@ function chosenTopics({ state, policyOf, limits, nowMs }: TrimPlanOptions): Map<
     if (ids === undefined) chosen.set(topics.kindOf(row), [topics.idOf(row)]);
     else ids.push(topics.idOf(row));
   }
-  for (const ids of chosen.values()) ids.sort((left, right) => left - right);
   return chosen;
 }
 

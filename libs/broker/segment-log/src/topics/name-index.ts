@@ -2,6 +2,8 @@
 //
 // Guarantees: two rows never have the same name. Bounds: 4 GiB of names; half of the arena at most is unused.
 
+import { grown } from './grown';
+
 const ARENA_BYTES_INITIAL = 4_096;
 const SLOTS_INITIAL = 256;
 const FREE = 0;
@@ -116,16 +118,16 @@ export class NameIndex {
   #growRows(count: number): void {
     if (count <= this.#starts.length) return;
     const size = this.#starts.length * 2;
-    this.#starts = copied(this.#starts, new Uint32Array(size));
-    this.#hashes = copied(this.#hashes, new Uint32Array(size));
-    this.#lengths = copied(this.#lengths, new Uint16Array(size));
+    this.#starts = grown(this.#starts, size);
+    this.#hashes = grown(this.#hashes, size);
+    this.#lengths = grown(this.#lengths, size);
   }
 
   #growArena(length: number): void {
     if (this.#arenaEnd + length <= this.#arena.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(this.#arena.length * 2, this.#arenaEnd + length));
-    this.#arena.copy(grown, 0, 0, this.#arenaEnd);
-    this.#arena = grown;
+    const arena = Buffer.allocUnsafeSlow(Math.max(this.#arena.length * 2, this.#arenaEnd + length));
+    this.#arena.copy(arena, 0, 0, this.#arenaEnd);
+    this.#arena = arena;
   }
 
   #compact(): void {
@@ -143,11 +145,6 @@ export class NameIndex {
     this.#arenaEnd = end;
     this.#unusedBytes = 0;
   }
-}
-
-function copied<A extends Uint32Array | Uint16Array>(from: A, to: A): A {
-  to.set(from);
-  return to;
 }
 
 /** FNV-1a over UTF-16 units, mixed, since the table takes the low bits. */

@@ -36,11 +36,7 @@ export class TopicList {
   }
 
   #names(): string[] {
-    const names: string[] = [];
-    for (let row = 0; row < this.#table.rowsEnd; row += 1) {
-      if (this.#table.isStored(row)) names.push(this.#table.nameOf(row));
-    }
-    return names;
+    return Array.from(this.#table.storedRows(), (row) => this.#table.nameOf(row));
   }
 }
 

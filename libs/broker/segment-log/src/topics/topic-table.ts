@@ -8,10 +8,24 @@
 // Bounds: some 120 bytes a topic beside its name, and 4 bytes for each id since the oldest topic that is left.
 
 import type { Incarnation, TopicInfo } from '@pulses/broker-wire';
+import { grown } from './grown';
 import { NameIndex } from './name-index';
 
 const ROWS_INITIAL = 256;
 const HEX_ID_DIGITS = 8;
+
+// Numbers of a row lie side by side, since a request touches most of them. A checkpoint stores the first ones.
+const START_OFFSET = 0;
+const NEXT_OFFSET = 1;
+const BYTES = 2;
+const FIRST_TIMESTAMP = 3;
+const LAST_TIMESTAMP = 4;
+export const STORED_NUMBERS = 5;
+const UNSEALED_COUNT = 5;
+const LAST_PIECE = 6;
+const STAGED_OFFSET = 7;
+const STAGED_GROUP = 8;
+const NUMBERS = 9;
 
 export const NO_ROW = -1;
 
@@ -31,15 +45,7 @@ export class TopicTable {
   #kinds = new Uint8Array(ROWS_INITIAL);
   #isStaged = new Uint8Array(ROWS_INITIAL);
   #isWatched = new Uint8Array(ROWS_INITIAL);
-  #startOffsets = new Float64Array(ROWS_INITIAL);
-  #nextOffsets = new Float64Array(ROWS_INITIAL);
-  #bytes = new Float64Array(ROWS_INITIAL);
-  #firstTimestamps = new Float64Array(ROWS_INITIAL);
-  #lastTimestamps = new Float64Array(ROWS_INITIAL);
-  #unsealedCounts = new Float64Array(ROWS_INITIAL);
-  #lastPieces = new Float64Array(ROWS_INITIAL);
-  #stagedOffsets = new Float64Array(ROWS_INITIAL);
-  #stagedGroups = new Float64Array(ROWS_INITIAL);
+  #numbers = new Float64Array(ROWS_INITIAL * NUMBERS);
 
   constructor(logId: Uint8Array, kindOf: (topic: string) => number) {
     this.#logIdHex = Buffer.from(logId).toString('hex');
@@ -164,33 +170,39 @@ export class TopicTable {
   }
 
   startOffset(row: number): number {
-    return this.#startOffsets[row]!; // rows have offsets
+    return this.#numbers[row * NUMBERS + START_OFFSET]!; // rows have all numbers
   }
 
   nextOffset(row: number): number {
-    return this.#nextOffsets[row]!; // rows have offsets
+    return this.#numbers[row * NUMBERS + NEXT_OFFSET]!;
   }
 
   /** Messages before this offset are in runs. */
   sealedOffset(row: number): number {
-    return this.#nextOffsets[row]! - this.#unsealedCounts[row]!; // rows have both
+    return this.#numbers[row * NUMBERS + NEXT_OFFSET]! - this.#numbers[row * NUMBERS + UNSEALED_COUNT]!;
   }
 
-  /** Number of the topic's newest piece that is not sealed; see unsealed.ts. */
+  /** Number of the topic's newest piece that is not sealed, -1 when there is none; see unsealed.ts. */
   lastPiece(row: number): number {
-    return this.#lastPieces[row]!; // -1 when there is none
+    return this.#numbers[row * NUMBERS + LAST_PIECE]!;
   }
 
   bytes(row: number): number {
-    return this.#bytes[row]!; // rows have lengths
+    return this.#numbers[row * NUMBERS + BYTES]!;
   }
 
   firstTimestampMs(row: number): number {
-    return this.#firstTimestamps[row]!; // rows have times
+    return this.#numbers[row * NUMBERS + FIRST_TIMESTAMP]!;
   }
 
-  lastTimestampMs(row: number): number {
-    return this.#lastTimestamps[row]!; // rows have times
+  /** What a checkpoint stores of the topic. @param number below STORED_NUMBERS */
+  storedNumber(row: number, number: number): number {
+    return this.#numbers[row * NUMBERS + number]!;
+  }
+
+  restore(row: number, info: Omit<TopicInfo, 'topic' | 'incarnation'>): void {
+    const { startOffset, nextOffset, bytes, firstTimestampMs, lastTimestampMs } = info;
+    this.#numbers.set([startOffset, nextOffset, bytes, firstTimestampMs, lastTimestampMs], row * NUMBERS);
   }
 
   info(row: number): TopicInfo {
@@ -201,22 +213,15 @@ export class TopicTable {
       nextOffset: this.nextOffset(row),
       bytes: this.bytes(row),
       firstTimestampMs: this.firstTimestampMs(row),
-      lastTimestampMs: this.lastTimestampMs(row),
+      lastTimestampMs: this.storedNumber(row, LAST_TIMESTAMP),
     };
   }
 
-  restore(row: number, info: Omit<TopicInfo, 'topic' | 'incarnation'>): void {
-    this.#startOffsets[row] = info.startOffset;
-    this.#nextOffsets[row] = info.nextOffset;
-    this.#bytes[row] = info.bytes;
-    this.#firstTimestamps[row] = info.firstTimestampMs;
-    this.#lastTimestamps[row] = info.lastTimestampMs;
-  }
-
   trim(row: number, startOffset: number, bytesRemoved: number, firstTimestampMs: number): void {
-    this.#startOffsets[row] = startOffset;
-    this.#bytes[row]! -= bytesRemoved; // rows have lengths
-    this.#firstTimestamps[row] = firstTimestampMs;
+    const at = row * NUMBERS;
+    this.#numbers[at + START_OFFSET] = startOffset;
+    this.#numbers[at + BYTES]! -= bytesRemoved;
+    this.#numbers[at + FIRST_TIMESTAMP] = firstTimestampMs;
   }
 
   isWatched(row: number): boolean {
@@ -229,12 +234,13 @@ export class TopicTable {
 
   /** The next offset after the requests that are decided so far in this group. */
   stagedOffset(row: number, group: number): number {
-    return this.#stagedGroups[row] === group ? this.#stagedOffsets[row]! : this.#nextOffsets[row]!; // rows have both
+    const isStaged = this.#numbers[row * NUMBERS + STAGED_GROUP] === group;
+    return this.#numbers[row * NUMBERS + (isStaged ? STAGED_OFFSET : NEXT_OFFSET)]!;
   }
 
   setStagedOffset(row: number, group: number, offset: number): void {
-    this.#stagedGroups[row] = group;
-    this.#stagedOffsets[row] = offset;
+    this.#numbers[row * NUMBERS + STAGED_GROUP] = group;
+    this.#numbers[row * NUMBERS + STAGED_OFFSET] = offset;
   }
 
   /**
@@ -244,16 +250,18 @@ export class TopicTable {
    * @returns false when an id has no topic
    */
   append(columns: Uint32Array, rows: number, timestampMs: number, woken: number[], kinds: Float64Array): boolean {
+    const numbers = this.#numbers;
     for (let index = 0; index < rows; index += 1) {
       const row = this.rowOf(columns[index]!); // three columns
       if (row === NO_ROW) return false;
       const count = columns[rows + index]!;
       const length = columns[2 * rows + index]!;
-      const next = this.#nextOffsets[row]!; // rows have offsets
-      if (next === this.#startOffsets[row]) this.#firstTimestamps[row] = timestampMs;
-      this.#nextOffsets[row] = next + count;
-      this.#bytes[row]! += length;
-      this.#lastTimestamps[row] = timestampMs;
+      const at = row * NUMBERS;
+      const next = numbers[at + NEXT_OFFSET]!;
+      if (next === numbers[at + START_OFFSET]) numbers[at + FIRST_TIMESTAMP] = timestampMs;
+      numbers[at + NEXT_OFFSET] = next + count;
+      numbers[at + BYTES]! += length;
+      numbers[at + LAST_TIMESTAMP] = timestampMs;
       if (this.#isWatched[row] === 1) woken.push(row);
       const kind = this.#kinds[row]! * 2;
       kinds[kind]! += count;
@@ -264,16 +272,18 @@ export class TopicTable {
 
   /** A piece of the topic is in the index of unsealed ones. @returns the piece before, -1 when there is none */
   addPiece(row: number, piece: number, count: number): number {
-    const before = this.#lastPieces[row]!; // rows have pieces
-    this.#lastPieces[row] = piece;
-    this.#unsealedCounts[row]! += count;
+    const at = row * NUMBERS;
+    const before = this.#numbers[at + LAST_PIECE]!;
+    this.#numbers[at + LAST_PIECE] = piece;
+    this.#numbers[at + UNSEALED_COUNT]! += count;
     return before;
   }
 
   /** The oldest messages of the topic that are not sealed are now; none is left when `piece` was the last. */
   dropPiece(row: number, piece: number, count: number): void {
-    this.#unsealedCounts[row]! -= count; // rows have counts
-    if (this.#lastPieces[row] === piece) this.#lastPieces[row] = -1;
+    const at = row * NUMBERS;
+    this.#numbers[at + UNSEALED_COUNT]! -= count;
+    if (this.#numbers[at + LAST_PIECE] === piece) this.#numbers[at + LAST_PIECE] = -1;
   }
 
   #add(id: number, name: string): number {
@@ -282,10 +292,10 @@ export class TopicTable {
     this.#names.add(row, name);
     this.#ids[row] = id;
     this.#kinds[row] = this.#kindOf(name);
-    for (const column of this.#columns()) column[row] = 0;
+    this.#numbers.fill(0, row * NUMBERS, (row + 1) * NUMBERS);
+    this.#numbers[row * NUMBERS + LAST_PIECE] = -1;
     this.#isStaged[row] = 0;
     this.#isWatched[row] = 0;
-    this.#lastPieces[row] = -1;
     this.#setRowOf(id, row);
     return row;
   }
@@ -305,55 +315,17 @@ export class TopicTable {
       const kept = this.#rowsById.subarray(gone);
       this.#firstId += gone;
       const needed = Math.max(id - this.#firstId + 1, kept.length + 1);
-      const grown = new Uint32Array(Math.max(ROWS_INITIAL, needed * 2));
-      grown.set(kept);
-      this.#rowsById = grown;
+      this.#rowsById = grown(kept, Math.max(ROWS_INITIAL, needed * 2));
     }
     this.#rowsById[id - this.#firstId] = row + 1;
   }
 
-  #columns(): Float64Array[] {
-    return [
-      this.#startOffsets,
-      this.#nextOffsets,
-      this.#bytes,
-      this.#firstTimestamps,
-      this.#lastTimestamps,
-      this.#unsealedCounts,
-      this.#lastPieces,
-      this.#stagedOffsets,
-      this.#stagedGroups,
-    ];
-  }
-
   #grow(): void {
-    const size = this.#ids.length * 2;
-    const [starts, nexts, bytes, firsts, lasts, unsealed, pieces, staged, groups] = this.#columns().map((column) => {
-      const grown = new Float64Array(size);
-      grown.set(column);
-      return grown;
-    });
-    // As many as there are columns.
-    this.#startOffsets = starts!;
-    this.#nextOffsets = nexts!;
-    this.#bytes = bytes!;
-    this.#firstTimestamps = firsts!;
-    this.#lastTimestamps = lasts!;
-    this.#unsealedCounts = unsealed!;
-    this.#lastPieces = pieces!;
-    this.#stagedOffsets = staged!;
-    this.#stagedGroups = groups!;
-    const ids = new Uint32Array(size);
-    ids.set(this.#ids);
-    this.#ids = ids;
-    this.#kinds = grownBytes(this.#kinds, size);
-    this.#isStaged = grownBytes(this.#isStaged, size);
-    this.#isWatched = grownBytes(this.#isWatched, size);
+    const rows = this.#ids.length * 2;
+    this.#numbers = grown(this.#numbers, rows * NUMBERS);
+    this.#ids = grown(this.#ids, rows);
+    this.#kinds = grown(this.#kinds, rows);
+    this.#isStaged = grown(this.#isStaged, rows);
+    this.#isWatched = grown(this.#isWatched, rows);
   }
-}
-
-function grownBytes(from: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
-  const grown = new Uint8Array(size);
-  grown.set(from);
-  return grown;
 }
