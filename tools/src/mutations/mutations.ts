@@ -65,7 +65,7 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'libs/broker/segment-log/src/commit/staged-producers.ts',
-        find: 'if (stamp.sequence < expected) return firstResult(stamp);',
+        find: 'if (stamp.sequence < expected) return this.#firstResult(stamp);',
         replace: 'if (stamp.sequence < expected) return undefined;',
       },
     ],
@@ -330,15 +330,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'libs/broker/segment-log/src/journal/spare-segments.ts',
-        find: `      await markSpare(file);
-    } finally {
-      await file.close();
-    }
-    await this.#name(path);`,
-        replace: `    } finally {
-      await file.close();
-    }
-    await this.#name(path);`,
+        find: "    await withFile(this.#fileSystem, path, 'write', markSpare);\n",
+        replace: '',
       },
     ],
     test: { project: 'libs/broker/segment-log', files: 'power-cut', name: 'never lose, repeat, reorder or split' },

@@ -59,7 +59,7 @@ export async function storeCheckpoint(
   bytes: Uint8Array,
   isValid: (lsn: number) => boolean = () => true,
 ): Promise<number[]> {
-  await replaceFile(fileSystem, directory, checkpointName(lsn), [bytes]);
+  await replaceFile(fileSystem, directory, checkpointName(lsn), bytes);
   const lsns = await listCheckpoints(fileSystem, directory);
   const kept = lsns.filter((known) => known === lsn || isValid(known)).slice(0, GENERATIONS_KEPT);
   for (const old of lsns) if (!kept.includes(old)) await fileSystem.remove(`${directory}/${checkpointName(old)}`);

@@ -1,7 +1,22 @@
 // Whole reads and writes over a port whose calls may be short.
 
-import type { FileHandle, FileSystem } from '@pulses/shared-ports';
+import type { FileHandle, FileSystem, OpenMode } from '@pulses/shared-ports';
 import { systemCode } from './disk-errors';
+
+/** Opens the file for `use`, and closes it. @throws the port's error, and what `use` throws */
+export async function withFile<T>(
+  fileSystem: FileSystem,
+  path: string,
+  mode: OpenMode,
+  use: (file: FileHandle) => Promise<T>,
+): Promise<T> {
+  const file = await fileSystem.open(path, mode);
+  try {
+    return await use(file);
+  } finally {
+    await file.close();
+  }
+}
 
 /**
  * Writes all buffers back to back at `position`, however many calls that takes.

@@ -9,7 +9,7 @@ import { crc32 } from 'node:zlib';
 import type { FileSystem } from '@pulses/shared-ports';
 import { firstLsnOf, isFormat1 } from '../journal/segment-header';
 import { corrupt, ofAnotherRelease } from './disk-errors';
-import { readUpTo } from './full-io';
+import { readUpTo, withFile } from './full-io';
 import { JOURNAL, listIn, MANIFEST, TOPICS } from './names';
 import { readWhole, replaceFile } from './replaced-file';
 
@@ -41,7 +41,7 @@ export async function readManifest(fileSystem: FileSystem, directory: string): P
 /** Writes the manifest, durably. @throws the port's error */
 export async function writeManifest(fileSystem: FileSystem, directory: string, logId: Uint8Array): Promise<void> {
   const line = lineOf(`pulses-log ${FORMAT} ${Buffer.from(logId).toString('hex')} `);
-  await replaceFile(fileSystem, directory, MANIFEST, [Buffer.from(line)]);
+  await replaceFile(fileSystem, directory, MANIFEST, Buffer.from(line));
 }
 
 function lineOf(fields: string): string {
@@ -75,12 +75,8 @@ async function refuseFormat1(fileSystem: FileSystem, directory: string): Promise
   for (const name of await listIn(fileSystem, `${directory}/${JOURNAL}`)) {
     if (firstLsnOf(name) === undefined) continue;
     const path = `${directory}/${JOURNAL}/${name}`;
-    const handle = await fileSystem.open(path, 'read');
-    try {
-      const head = new Uint8Array(8);
-      if (isFormat1(head.subarray(0, await readUpTo(handle, head, 0)))) throw ofAnotherRelease(directory, path, '1');
-    } finally {
-      await handle.close();
-    }
+    const head = new Uint8Array(8);
+    await withFile(fileSystem, path, 'read', (file) => readUpTo(file, head, 0));
+    if (isFormat1(head)) throw ofAnotherRelease(directory, path, '1');
   }
 }

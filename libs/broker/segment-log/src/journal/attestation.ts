@@ -43,5 +43,5 @@ export async function writeAttestation(
   putU64(view, 8, lsn);
   putU64(view, 16, timestampMs);
   view.setUint32(24, crc32(bytes.subarray(0, 24)), true);
-  await replaceFile(fileSystem, directory, ATTESTATION_NAME, [bytes]);
+  await replaceFile(fileSystem, directory, ATTESTATION_NAME, bytes);
 }

@@ -8,7 +8,7 @@
 import type { FileHandle, FileSystem } from '@pulses/shared-ports';
 import { corrupt, ofAnotherRelease } from '../disk/disk-errors';
 import { createWindowReader } from '../disk/file-window';
-import { readUpTo } from '../disk/full-io';
+import { readUpTo, withFile } from '../disk/full-io';
 import { CHECKPOINTS } from '../disk/names';
 import { checkFrame, FRAME_HEADER_BYTES, FRAME_MAGIC, readHeader, type FrameHeader } from './frame';
 import {
@@ -157,8 +157,7 @@ async function scanSegment(
   const { seed } = segment.header;
   options.begin(segment);
   const untilLsn = next === undefined ? Infinity : next.header.firstLsn - 1;
-  const handle = await options.fileSystem.open(segment.path, 'read');
-  try {
+  return await withFile(options.fileSystem, segment.path, 'read', async (handle) => {
     const reader = createWindowReader(handle, segment.length, { isReused: true });
     while (cursor.last.lsn < untilLsn && cursor.last.end < segment.length) {
       const position = cursor.last.end;
@@ -178,9 +177,7 @@ async function scanSegment(
       throw corrupt(options.dataDirectory, segment.path, end, `frame ${lsn + 1} is not there, and later ones are`);
     }
     return next === undefined && end < segment.length && (await isTornAfter(options, segment, handle, cursor));
-  } finally {
-    await handle.close();
-  }
+  });
 }
 
 function attest(cursor: Cursor, upToLsn: number): void {
@@ -233,9 +230,10 @@ async function listSegments(
   const unused: string[] = [];
   for (const name of names) {
     const path = `${directory}/${name}`;
-    const { header, length, isSpare, isForeign } = await readSegmentHeader(fileSystem, path);
-    if (isForeign) throw ofAnotherRelease(dataDirectory, path, '1');
-    if (header === undefined && (length <= SEGMENT_HEADER_BYTES || isSpare)) {
+    const { bytes, length } = await startOfFile(fileSystem, path);
+    if (isFormat1(bytes)) throw ofAnotherRelease(dataDirectory, path, '1');
+    const header = decodeSegmentHeader(bytes);
+    if (header === undefined && (length <= SEGMENT_HEADER_BYTES || isSpareHeader(bytes))) {
       unused.push(path);
       continue;
     }
@@ -251,17 +249,9 @@ async function listSegments(
   return { segments, unused };
 }
 
-async function readSegmentHeader(
-  fileSystem: FileSystem,
-  path: string,
-): Promise<{ header: SegmentHeader | undefined; length: number; isSpare: boolean; isForeign: boolean }> {
-  const handle = await fileSystem.open(path, 'read');
-  try {
+async function startOfFile(fileSystem: FileSystem, path: string): Promise<{ bytes: Uint8Array; length: number }> {
+  return await withFile(fileSystem, path, 'read', async (file) => {
     const bytes = new Uint8Array(SEGMENT_HEADER_BYTES);
-    const read = bytes.subarray(0, await readUpTo(handle, bytes, 0));
-    const kinds = { isSpare: isSpareHeader(read), isForeign: isFormat1(read) };
-    return { header: decodeSegmentHeader(read), length: await handle.size(), ...kinds };
-  } finally {
-    await handle.close();
-  }
+    return { bytes: bytes.subarray(0, await readUpTo(file, bytes, 0)), length: await file.size() };
+  });
 }

@@ -86,51 +86,39 @@ export interface JournalOptions {
 
 export class Journal {
   readonly #options: JournalOptions;
-  readonly #identity: LogIdentity;
+  readonly identity: LogIdentity;
   #file: FileHandle;
   #firstLsn: number;
-  #length: number;
-  #lsn: number;
-  #crc: number;
+  /** The last frame that is written, and the length of the segment. */
+  #written: Pick<JournalEnd, 'lsn' | 'crc' | 'length'>;
+  /** The same with the frames that are not written yet. */
+  #staged: Pick<JournalEnd, 'lsn' | 'crc' | 'length'>;
   #syncedUpTo: number;
-  /** Where the frames that are not written yet end. */
-  #staged: { lsn: number; crc: number; length: number };
   #isRollDue = false;
 
   /** @param file the segment of `end`, opened in the mode of the options */
   constructor(options: JournalOptions, end: JournalEnd, file: FileHandle) {
     this.#options = options;
-    this.#identity = end.identity;
+    this.identity = end.identity;
     this.#file = file;
     this.#firstLsn = end.firstLsn;
-    this.#length = end.length;
-    this.#lsn = end.lsn;
-    this.#crc = end.crc;
+    this.#written = end;
+    this.#staged = end;
     this.#syncedUpTo = end.lsn;
-    this.#staged = { lsn: end.lsn, crc: end.crc, length: end.length };
   }
 
   get lsn(): number {
-    return this.#lsn;
+    return this.#written.lsn;
   }
 
   /** CRC of the last frame. */
   get crc(): number {
-    return this.#crc;
-  }
-
-  get identity(): LogIdentity {
-    return this.#identity;
-  }
-
-  /** First LSN of the segment in use. */
-  get segmentFirstLsn(): number {
-    return this.#firstLsn;
+    return this.#written.crc;
   }
 
   /** Bytes of the frames that wait for `write`. */
   get stagedBytes(): number {
-    return this.#staged.length - this.#length;
+    return this.#staged.length - this.#written.length;
   }
 
   /** The segment in use is left before the next frame, however short. */
@@ -140,8 +128,8 @@ export class Journal {
 
   /** Begins a new segment when the one in use is full. @throws PulsesError STORAGE_FULL, STORAGE_FAILED */
   async prepare(): Promise<void> {
-    const isEmpty = this.#lsn < this.#firstLsn;
-    const isFullLength = this.#length >= this.#options.segmentBytesMax;
+    const isEmpty = this.#written.lsn < this.#firstLsn;
+    const isFullLength = this.#written.length >= this.#options.segmentBytesMax;
     if (!isEmpty && (isFullLength || this.#isRollDue)) await this.#roll();
     this.#isRollDue = false;
   }
@@ -165,7 +153,7 @@ export class Journal {
     const lsn = this.#staged.lsn + 1;
     const header = { metaLength, payloadLength, rows, lsn, timestampMs, payloadCrc, previousCrc: this.#staged.crc };
     const syncedUpTo = this.#syncedUpTo;
-    const crc = sealFrame(slab.bytes, slab.view, at, { ...header, syncedUpTo }, this.#identity.seed);
+    const crc = sealFrame(slab.bytes, slab.view, at, { ...header, syncedUpTo }, this.identity.seed);
     this.#staged = { lsn, crc, length: position + frameLength };
     return {
       lsn,
@@ -186,21 +174,19 @@ export class Journal {
     failpoint('journal.before-write');
     const startMs = this.#options.clock.monotonicMs();
     try {
-      await writeAll(this.#file, this.#options.tail.buffersFrom(this.#length), this.#length);
+      await writeAll(this.#file, this.#options.tail.buffersFrom(this.#written.length), this.#written.length);
     } catch (error) {
       await this.#takeBack(error);
     }
     failpoint('journal.after-write');
-    this.#lsn = this.#staged.lsn;
-    this.#crc = this.#staged.crc;
-    this.#length = this.#staged.length;
-    if (this.#options.openMode === 'write-through') this.#synced(this.#lsn, startMs);
+    this.#written = this.#staged;
+    if (this.#options.openMode === 'write-through') this.#synced(this.#written.lsn, startMs);
   }
 
   /** Makes every written frame durable. @throws PulsesError STORAGE_FAILED */
   async sync(): Promise<void> {
-    if (this.#syncedUpTo === this.#lsn) return;
-    const upTo = this.#lsn;
+    if (this.#syncedUpTo === this.#written.lsn) return;
+    const upTo = this.#written.lsn;
     const startMs = this.#options.clock.monotonicMs();
     try {
       await this.#file.datasync();
@@ -216,8 +202,8 @@ export class Journal {
    */
   async clearNext(): Promise<void> {
     try {
-      const rest = Math.min((await this.#file.size()) - this.#length, FRAME_HEADER_BYTES);
-      if (rest > 0) await writeAll(this.#file, [new Uint8Array(rest)], this.#length);
+      const rest = Math.min((await this.#file.size()) - this.#written.length, FRAME_HEADER_BYTES);
+      if (rest > 0) await writeAll(this.#file, [new Uint8Array(rest)], this.#written.length);
     } catch {
       // The next start then warns of a torn frame, and drops what is none.
     }
@@ -246,14 +232,14 @@ export class Journal {
     const name = segmentName(this.#firstLsn);
     if (!isFull(error)) throw storageFailed(`${name} could not be written`, error);
     try {
-      await this.#file.truncate(this.#length);
+      await this.#file.truncate(this.#written.length);
       // The first of the frames may be whole on the disk: they were refused, and must not come back.
       await this.#file.datasync();
     } catch (truncateError) {
       throw storageFailed(`${name} could not be cut after a full disk`, truncateError);
     }
-    this.#options.tail.takeBack(this.#length);
-    this.#staged = { lsn: this.#lsn, crc: this.#crc, length: this.#length };
+    this.#options.tail.takeBack(this.#written.length);
+    this.#staged = this.#written;
     throw new PulsesError('STORAGE_FULL', undefined, { cause: error });
   }
 
@@ -267,9 +253,9 @@ export class Journal {
     await this.sync();
     const { fileSystem, directory, spares } = this.#options;
     const spare = spares?.take();
-    const firstLsn = this.#lsn + 1;
+    const firstLsn = this.#written.lsn + 1;
     const path = `${directory}/${segmentName(firstLsn)}`;
-    const header = encodeSegmentHeader({ ...this.#identity, firstLsn, previousCrc: this.#crc });
+    const header = encodeSegmentHeader({ ...this.identity, firstLsn, previousCrc: this.#written.crc });
     let next: FileHandle | undefined;
     try {
       next = await this.#nextFile(path, spare);
@@ -281,7 +267,7 @@ export class Journal {
     } catch (error) {
       await dropFile(fileSystem, path, next);
       if (isFull(error) || isOutOfDescriptors(error)) {
-        if (this.#length < 2 * this.#options.segmentBytesMax) return;
+        if (this.#written.length < 2 * this.#options.segmentBytesMax) return;
         throw new PulsesError('STORAGE_FULL', undefined, { cause: error });
       }
       throw storageFailed(`${path} could not be made`, error);
@@ -296,8 +282,8 @@ export class Journal {
     const previous = this.#file;
     this.#file = next;
     this.#firstLsn = firstLsn;
-    this.#length = SEGMENT_HEADER_BYTES;
-    this.#staged = { lsn: this.#lsn, crc: this.#crc, length: this.#length };
+    this.#written = { ...this.#written, length: SEGMENT_HEADER_BYTES };
+    this.#staged = this.#written;
     this.#options.onRoll(firstLsn);
     await previous.close();
   }

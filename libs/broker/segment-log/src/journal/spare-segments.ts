@@ -11,8 +11,8 @@
 // Guarantees: a segment that is given up is never read as one again, wherever a crash falls. Bounds: two spares.
 
 import type { FileHandle, FileSystem } from '@pulses/shared-ports';
-import { createOrReset, writeAll } from '../disk/full-io';
-import { TEMPORARY_SUFFIX } from '../disk/replaced-file';
+import { withFile, writeAll } from '../disk/full-io';
+import { makeFile } from '../disk/replaced-file';
 import { SEGMENT_HEADER_BYTES, SEGMENT_MAGIC } from './segment-header';
 
 const SPARES_MAX = 2;
@@ -87,13 +87,10 @@ export class SpareSegments {
       await this.#fileSystem.remove(path);
       return;
     }
-    const file = await this.#fileSystem.open(path, 'write');
-    try {
-      await markSpare(file);
-    } finally {
-      await file.close();
-    }
-    await this.#name(path);
+    await withFile(this.#fileSystem, path, 'write', markSpare);
+    const spare = await this.#freePath();
+    await this.#fileSystem.rename(path, spare);
+    this.#spares.push(spare);
   }
 
   async #stored(): Promise<string[]> {
@@ -102,29 +99,25 @@ export class SpareSegments {
   }
 
   async #make(): Promise<void> {
-    const temporary = `${this.#directory}/new${SUFFIX}${TEMPORARY_SUFFIX}`;
-    const file = await createOrReset(this.#fileSystem, temporary);
-    try {
+    const spare = await this.#freePath();
+    await makeFile(this.#fileSystem, spare, async (file) => {
       const zero = new Uint8Array(Math.min(BLOCK_BYTES, this.#lengthBytes));
       for (let at = 0; at < this.#lengthBytes; at += zero.length) {
         await writeAll(file, [zero.subarray(0, this.#lengthBytes - at)], at);
       }
       await markSpare(file);
-    } finally {
-      await file.close();
-    }
-    await this.#name(temporary);
+    });
+    this.#spares.push(spare);
   }
 
-  async #name(path: string): Promise<void> {
+  async #freePath(): Promise<string> {
     const taken = new Set(await this.#fileSystem.list(this.#directory));
     let spare: string;
     do {
       this.#made += 1;
       spare = `${this.#made}${SUFFIX}`;
     } while (taken.has(spare));
-    await this.#fileSystem.rename(path, `${this.#directory}/${spare}`);
-    this.#spares.push(`${this.#directory}/${spare}`);
+    return `${this.#directory}/${spare}`;
   }
 }
 

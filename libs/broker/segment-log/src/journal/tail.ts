@@ -83,19 +83,9 @@ export class Tail {
 
   /** The slab with a place of the journal; undefined when it has left memory. */
   slabAt(segmentFirstLsn: number, position: number): Slab | undefined {
-    let low = 0;
-    let high = this.#slabs.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const slab = this.#slabs[middle]!; // middle < high <= length
-      const isAfter =
-        slab.segmentFirstLsn > segmentFirstLsn || (slab.segmentFirstLsn === segmentFirstLsn && slab.from > position);
-      if (isAfter) high = middle;
-      else low = middle + 1;
-    }
-    const found = this.#slabs[low - 1];
-    if (found?.segmentFirstLsn !== segmentFirstLsn) return undefined;
-    return position < found.from + found.used ? found : undefined;
+    // There are few, and readers are near the end.
+    const found = this.#slabs.findLast((slab) => slab.segmentFirstLsn === segmentFirstLsn && slab.from <= position);
+    return found !== undefined && position < found.from + found.used ? found : undefined;
   }
 
   #memory(length: number): Buffer {

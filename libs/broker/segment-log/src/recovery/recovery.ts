@@ -14,8 +14,8 @@ import type { Directories } from '../disk/data-directory';
 import { corrupt } from '../disk/disk-errors';
 import { checkIdentity, writeManifest } from '../disk/manifest';
 import { createWindowReader } from '../disk/file-window';
-import { createOrReset, writeAll } from '../disk/full-io';
-import { TEMPORARY_SUFFIX } from '../disk/replaced-file';
+import { withFile, writeAll } from '../disk/full-io';
+import { makeFile } from '../disk/replaced-file';
 import { readAttestation } from '../journal/attestation';
 import { columnsOf, entriesOf, FRAME_HEADER_BYTES } from '../journal/frame';
 import type { JournalEnd, PlacedFrame } from '../journal/journal';
@@ -205,20 +205,15 @@ async function continueJournal(
   }
   const firstLsn = scan.attested.lsn + 1;
   const path = `${directories.journal}/${segmentName(firstLsn)}`;
-  const temporary = `${path}${TEMPORARY_SUFFIX}`;
   failpoint('recovery.before-segment');
-  const file = await createOrReset(fileSystem, temporary);
-  let length: number;
-  try {
+  const length = await makeFile(fileSystem, path, async (file) => {
     await writeAll(file, [encodeSegmentHeader({ ...identity, firstLsn, previousCrc: scan.attested.crc })], 0);
-    length = await copyLooseFrames(options, scan, file);
+    const end = await copyLooseFrames(options, scan, file);
     failpoint('recovery.after-copy');
     await file.datasync();
-  } finally {
-    await file.close();
-  }
-  failpoint('recovery.after-sync');
-  await fileSystem.rename(temporary, path);
+    failpoint('recovery.after-sync');
+    return end;
+  });
   failpoint('recovery.after-rename');
   await fileSystem.syncDirectory(directories.journal);
   if (unsealed.segments.length === 0) unsealed.begin(firstLsn);
@@ -231,8 +226,7 @@ async function copyLooseFrames({ fileSystem }: RecoveryOptions, scan: JournalSca
   let length = SEGMENT_HEADER_BYTES;
   const newest = scan.segments.at(-1);
   if (newest === undefined || scan.last.lsn === scan.attested.lsn) return length;
-  const from = await fileSystem.open(newest.path, 'read');
-  try {
+  await withFile(fileSystem, newest.path, 'read', async (from) => {
     const reader = createWindowReader(from, scan.last.end);
     for (let at = scan.attested.end; at < scan.last.end;) {
       const window = await reader.view(at, Math.min(COPY_BYTES, scan.last.end - at));
@@ -241,8 +235,6 @@ async function copyLooseFrames({ fileSystem }: RecoveryOptions, scan: JournalSca
       at += piece.length;
       length += piece.length;
     }
-  } finally {
-    await from.close();
-  }
+  });
   return length;
 }

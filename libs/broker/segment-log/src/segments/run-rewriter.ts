@@ -11,8 +11,8 @@ import { BlockWriter } from '../disk/block-writer';
 import type { Directories } from '../disk/data-directory';
 import { corrupt } from '../disk/disk-errors';
 import { createWindowReader, type WindowReader } from '../disk/file-window';
-import { createOrReset, readUpTo } from '../disk/full-io';
-import { TEMPORARY_SUFFIX } from '../disk/replaced-file';
+import { readUpTo, withFile } from '../disk/full-io';
+import { makeFile } from '../disk/replaced-file';
 import {
   decodeRunHeader,
   DirectoryWriter,
@@ -44,24 +44,12 @@ export async function rewriteRun(
   entries: readonly RunEntry[],
 ): Promise<void> {
   const path = `${directories.runs}/${runName(run)}`;
-  const temporary = `${path}${TEMPORARY_SUFFIX}`;
-  const from = await fileSystem.open(path, 'read');
-  try {
-    const file = await createOrReset(fileSystem, temporary);
-    try {
-      const source = await openSource(from, path, directories.data);
-      await copyRun(source, entries, file);
+  await withFile(fileSystem, path, 'read', (from) =>
+    makeFile(fileSystem, path, async (file) => {
+      await copyRun(await openSource(from, path, directories.data), entries, file);
       await file.datasync();
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    await fileSystem.remove(temporary).catch(() => undefined);
-    throw error;
-  } finally {
-    await from.close();
-  }
-  await fileSystem.rename(temporary, path);
+    }),
+  );
 }
 
 /** The old file. */

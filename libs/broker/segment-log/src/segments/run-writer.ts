@@ -12,8 +12,8 @@ import type { Run } from '../commit/log-state';
 import type { Directories } from '../disk/data-directory';
 import { corrupt } from '../disk/disk-errors';
 import { BlockWriter } from '../disk/block-writer';
-import { createOrReset, readUpTo } from '../disk/full-io';
-import { TEMPORARY_SUFFIX } from '../disk/replaced-file';
+import { readUpTo, withFile } from '../disk/full-io';
+import { makeFile } from '../disk/replaced-file';
 import { segmentName } from '../journal/segment-header';
 import { TOPIC_KINDS_MAX } from '../options';
 import {
@@ -80,12 +80,11 @@ export class RunWriter {
 async function readSegment(options: RunWriterOptions, segment: UnsealedSegment, bytes: Buffer): Promise<void> {
   const { fileSystem, directories } = options;
   const path = `${directories.journal}/${segmentName(segment.firstLsn)}`;
-  const handle = await fileSystem.open(path, 'read');
-  let frame = 0;
-  try {
+  await withFile(fileSystem, path, 'read', async (file) => {
+    let frame = 0;
     for (let at = 0; at < bytes.length;) {
       const piece = bytes.subarray(at, at + BLOCK_BYTES);
-      const count = await readUpTo(handle, piece, at);
+      const count = await readUpTo(file, piece, at);
       if (count < piece.length) throw corrupt(directories.data, path, at + count, 'the segment ends early');
       at += count;
       for (; frame < segment.frames; frame += 1) {
@@ -96,9 +95,7 @@ async function readSegment(options: RunWriterOptions, segment: UnsealedSegment, 
         throw corrupt(directories.data, path, payload.at, what);
       }
     }
-  } finally {
-    await handle.close();
-  }
+  });
 }
 
 /** Undefined when the plan has no topic of the kind. */
@@ -117,21 +114,11 @@ async function writeRun(
   let payloadLength = 0;
   for (let at = from; at < to; at += 1) payloadLength += lengths[at]!; // in range
   const header = { kind, logId, firstLsn, lastLsn, topics: to - from, pieces, payloadLength };
-  const name = runName(header);
-  const temporary = `${directories.runs}/${name}${TEMPORARY_SUFFIX}`;
-  const file = await createOrReset(fileSystem, temporary);
-  try {
+  await makeFile(fileSystem, `${directories.runs}/${runName(header)}`, async (file) => {
     await fillRun(new BlockWriter(file, options.isBehind), plan, header, sources);
     await file.datasync();
     failpoint('seal.after-run-sync');
-  } catch (error) {
-    // On a full disk it would keep the room that others have.
-    await fileSystem.remove(temporary).catch(() => undefined);
-    throw error;
-  } finally {
-    await file.close();
-  }
-  await fileSystem.rename(temporary, `${directories.runs}/${name}`);
+  });
   failpoint('seal.after-run-rename');
   return { kind, firstLsn, lastLsn, bytes: placesOf(header).length };
 }
