@@ -1,12 +1,5 @@
 export { openSegmentLog } from './open-segment-log';
-export type {
-  FsyncPolicy,
-  JournalMode,
-  OpenSegmentLogOptions,
-  RetentionPolicy,
-  SegmentLogMetrics,
-  SegmentLogOptions,
-} from './options';
+export type { FsyncPolicy, OpenSegmentLogOptions } from './options';
 export type { SegmentLog } from './segment-log';
 
 // The formats of the files, for the check and the repair of a data directory.
@@ -19,7 +12,6 @@ export {
   UNKNOWN_OWNER,
   type Effects,
   type LogState,
-  type PositionState,
   type Run,
 } from './commit/log-state';
 export { directoriesOf, type Directories } from './disk/data-directory';

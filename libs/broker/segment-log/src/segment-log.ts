@@ -50,7 +50,6 @@ import { SegmentReader } from './readers/segment-reader';
 import { Tail } from './journal/tail';
 import type { Recovered } from './recovery/recovery';
 import { Retention } from './segments/retention';
-import { tellTrims } from './segments/told-trims';
 import { Sealer } from './segments/sealer';
 import type { UnsealedIndex } from './segments/unsealed';
 import { NO_ROW } from './topics/topic-table';
@@ -135,8 +134,7 @@ export class SegmentLog implements BrokerLog {
       journal: this.#journal,
       staging: this.#staging,
       clock: this.#logClock,
-      groupBytesMax: options.groupBytesMax,
-      pendingBytesMax: options.pendingBytesMax,
+      ...options,
       syncsEachGroup: options.fsync.mode === 'always',
       onDurable: (frames) => {
         this.#applier.apply(frames);
@@ -170,9 +168,7 @@ export class SegmentLog implements BrokerLog {
     this.#sealer = new Sealer({
       ...{ fileSystem, directories, clock, logger, unsealed, onFailed, topics: state.topics },
       logId: recovered.end.identity.logId,
-      segmentBytesMax: options.segmentBytesMax,
-      unsealedBytesMax: options.unsealedBytesMax,
-      retryDelayMs: options.retryDelayMs,
+      ...options,
       store: (entry) => this.#queue.store(() => this.#staging.note(entry)),
       onRoom: () => {
         this.#queue.nudge();
@@ -180,7 +176,7 @@ export class SegmentLog implements BrokerLog {
       checkpoint: () => this.#checkpointer.write(),
     });
     this.#retention = new Retention({
-      ...{ clock, fileSystem, directories, state, unsealed, runs, onFailed },
+      ...{ clock, fileSystem, directories, state, unsealed, runs, onFailed, logger, metrics },
       policyOf: given.retention,
       intervalMs: options.retentionIntervalMs,
       nowMs: () => this.#logClock.now(),
@@ -191,12 +187,6 @@ export class SegmentLog implements BrokerLog {
       storeDrop: (dropped) =>
         this.#enqueue(() => this.#staging.note({ kind: 'runs-dropped', runs: dropped }), { isAlone: true }),
       sync: () => this.#queue.between(() => this.#journal.sync()),
-      onDamaged: ({ code, message }) => {
-        logger.error({ code, reason: message }, 'a run is damaged, its space is not given back');
-      },
-      trimmed: (trims) => {
-        tellTrims(trims, logger, metrics);
-      },
     });
     this.#syncTimer = createSyncTimer(
       clock,

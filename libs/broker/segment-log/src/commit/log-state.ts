@@ -8,6 +8,7 @@
 
 import { PRODUCER_RESULTS_KEPT, type ProducerStamp } from '@pulses/broker-wire';
 import type { Entry, PositionSet, RunKey } from '../journal/entries';
+import type { PlacedFrame } from '../journal/journal';
 import { NO_ROW, TopicTable } from '../topics/topic-table';
 
 /** Producers that have said goodbye and are remembered, so that a late request of theirs stays fenced. */
@@ -71,13 +72,7 @@ export interface LogState {
 }
 
 /** What a frame does, beside its rows. */
-export interface AppliedFrame {
-  readonly lsn: number;
-  readonly timestampMs: number;
-  readonly rows: number;
-  readonly columns: Uint32Array;
-  readonly entries: readonly Entry[];
-}
+export type AppliedFrame = Pick<PlacedFrame, 'lsn' | 'timestampMs' | 'rows' | 'columns' | 'entries'>;
 
 /** What applying the frames of a group has shown. */
 export interface Effects {

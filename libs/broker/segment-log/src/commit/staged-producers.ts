@@ -11,6 +11,7 @@
 
 import { PulsesError, type ErrorCode } from '@pulses/shared-errors';
 import { PRODUCER_RESULTS_KEPT, type ProducerStamp } from '@pulses/broker-wire';
+import { KeptNewest } from '../readers/kept-newest';
 import type { LogState, ProducerResult } from './log-state';
 
 /** Producers with a refused request that are remembered; beyond it, the oldest gets SEQUENCE_GAP. */
@@ -22,103 +23,96 @@ interface StagedProducer {
   results: Map<number, ProducerResult>;
 }
 
-export interface StagedProducers {
-  /** Forgets what was staged. */
-  reset(): void;
+export class StagedProducers {
+  readonly #state: LogState;
+  readonly #producersMax: number;
+  readonly #staged = new Map<string, StagedProducer>();
+  readonly #refusals = new KeptNewest<{ epoch: number; code: ErrorCode }>(REFUSALS_KEPT);
+  /** Staged producers that are not stored. */
+  #fresh = 0;
+  #era = 0;
+
+  constructor(state: LogState, producersMax: number) {
+    this.#state = state;
+    this.#producersMax = producersMax;
+  }
+
   /** Counts the times that producers were forgotten. */
-  readonly era: number;
+  get era(): number {
+    return this.#era;
+  }
+
   /** Producers were forgotten. */
-  forgot(): void;
+  forgot(): void {
+    this.#era += 1;
+  }
+
+  /** Forgets what was staged. */
+  reset(): void {
+    this.#staged.clear();
+    this.#fresh = 0;
+  }
+
   /**
    * The first result when the stamp is a repeat; undefined when it is the producer's next.
    * @throws PulsesError FENCED, SEQUENCE_GAP, CONNECTION_LOST, OVERLOADED, or the code of an earlier refusal
    */
-  check(stamp: ProducerStamp, era: number | undefined): ProducerResult | undefined;
+  check(stamp: ProducerStamp, era: number | undefined): ProducerResult | undefined {
+    const fencedUpTo = this.#state.retiredProducers.get(stamp.id) ?? -1;
+    if (stamp.epoch <= fencedUpTo) throw new PulsesError('FENCED', `producer ${stamp.id} has retired`);
+    const known = this.#staged.get(stamp.id) ?? this.#state.producers.get(stamp.id);
+    if (known !== undefined && stamp.epoch < known.epoch) {
+      throw new PulsesError('FENCED', `producer ${stamp.id} is in epoch ${known.epoch}`);
+    }
+    const expected = known?.epoch === stamp.epoch ? known.nextSequence : 0;
+    if (stamp.sequence < expected) return this.#firstResult(stamp);
+    if (stamp.sequence === expected) {
+      if (known === undefined) this.#checkNew(stamp, era);
+      return undefined;
+    }
+    const refusal = this.#refusals.get(stamp.id);
+    if (refusal?.epoch === stamp.epoch) throw new PulsesError(refusal.code);
+    throw new PulsesError('SEQUENCE_GAP', `producer ${stamp.id} sent ${stamp.sequence}, ${expected} is next`);
+  }
+
   /** Takes the stamp that `check` found to be next. */
-  accept(stamp: ProducerStamp, result: ProducerResult): void;
+  accept(stamp: ProducerStamp, result: ProducerResult): void {
+    let producer = this.#staged.get(stamp.id);
+    if (producer === undefined && !this.#state.producers.has(stamp.id)) this.#fresh += 1;
+    if (producer?.epoch !== stamp.epoch) {
+      producer = { epoch: stamp.epoch, nextSequence: stamp.sequence, results: new Map() };
+      this.#staged.set(stamp.id, producer);
+    }
+    producer.results.set(stamp.sequence, result);
+    producer.nextSequence = stamp.sequence + 1;
+    this.#refusals.delete(stamp.id);
+  }
+
   /** A request of the producer was refused with a code that asks it to try again. */
-  refused(stamp: ProducerStamp, code: ErrorCode): void;
-}
+  refused(stamp: ProducerStamp, code: ErrorCode): void {
+    this.#refusals.set(stamp.id, { epoch: stamp.epoch, code });
+  }
 
-export function createStagedProducers(state: LogState, producersMax: number): StagedProducers {
-  let era = 0;
-  /** Staged producers that are not stored. */
-  let fresh = 0;
-  const staged = new Map<string, StagedProducer>();
-  const refusals = new Map<string, { epoch: number; code: ErrorCode }>();
-
-  const firstResult = (stamp: ProducerStamp): ProducerResult => {
-    const stored = state.producers.get(stamp.id);
-    let result = staged.get(stamp.id)?.results.get(stamp.sequence);
-    if (result === undefined && stored?.epoch === stamp.epoch) {
-      const isKept = stored.nextSequence - stamp.sequence <= PRODUCER_RESULTS_KEPT;
-      if (isKept) result = stored.results[stamp.sequence % PRODUCER_RESULTS_KEPT];
+  #firstResult({ id, epoch, sequence }: ProducerStamp): ProducerResult {
+    const stored = this.#state.producers.get(id);
+    let result = this.#staged.get(id)?.results.get(sequence);
+    if (result === undefined && stored?.epoch === epoch) {
+      const isKept = stored.nextSequence - sequence <= PRODUCER_RESULTS_KEPT;
+      if (isKept) result = stored.results[sequence % PRODUCER_RESULTS_KEPT];
     }
     if (result !== undefined) return result;
-    throw new PulsesError(
-      'SEQUENCE_GAP',
-      `sequence ${stamp.sequence} was stored before the last ${PRODUCER_RESULTS_KEPT} of its producer`,
-    );
-  };
+    const what = `sequence ${sequence} was stored before the last ${PRODUCER_RESULTS_KEPT} of its producer`;
+    throw new PulsesError('SEQUENCE_GAP', what);
+  }
 
   /** @throws PulsesError CONNECTION_LOST, OVERLOADED */
-  const checkNew = ({ id }: ProducerStamp, eraOfSender: number | undefined): void => {
-    if (eraOfSender !== undefined && eraOfSender !== era) {
+  #checkNew({ id }: ProducerStamp, era: number | undefined): void {
+    if (era !== undefined && era !== this.#era) {
       const what = `producers were forgotten since this connection was opened, and ${id} may be one`;
       throw new PulsesError('CONNECTION_LOST', `${what}: connect again`);
     }
-    if (state.producers.size + fresh < producersMax) return;
+    if (this.#state.producers.size + this.#fresh < this.#producersMax) return;
     const when = 'one is forgotten when it retires, or days after its last batch';
-    throw new PulsesError('OVERLOADED', `there are ${producersMax} producers, the limit: ${when}`);
-  };
-
-  return {
-    reset: () => {
-      staged.clear();
-      fresh = 0;
-    },
-    get era() {
-      return era;
-    },
-    forgot: () => {
-      era += 1;
-    },
-    check: (stamp, eraOfSender) => {
-      const fencedUpTo = state.retiredProducers.get(stamp.id) ?? -1;
-      if (stamp.epoch <= fencedUpTo) throw new PulsesError('FENCED', `producer ${stamp.id} has retired`);
-      const known = staged.get(stamp.id) ?? state.producers.get(stamp.id);
-      if (known !== undefined && stamp.epoch < known.epoch) {
-        throw new PulsesError('FENCED', `producer ${stamp.id} is in epoch ${known.epoch}`);
-      }
-      const expected = known?.epoch === stamp.epoch ? known.nextSequence : 0;
-      if (stamp.sequence < expected) return firstResult(stamp);
-      if (stamp.sequence === expected) {
-        if (known === undefined) checkNew(stamp, eraOfSender);
-        return undefined;
-      }
-      const refusal = refusals.get(stamp.id);
-      if (refusal?.epoch === stamp.epoch) throw new PulsesError(refusal.code);
-      throw new PulsesError('SEQUENCE_GAP', `producer ${stamp.id} sent ${stamp.sequence}, ${expected} is next`);
-    },
-    accept: (stamp, result) => {
-      let producer = staged.get(stamp.id);
-      if (producer === undefined && !state.producers.has(stamp.id)) fresh += 1;
-      if (producer?.epoch !== stamp.epoch) {
-        producer = { epoch: stamp.epoch, nextSequence: stamp.sequence, results: new Map() };
-        staged.set(stamp.id, producer);
-      }
-      producer.results.set(stamp.sequence, result);
-      producer.nextSequence = stamp.sequence + 1;
-      refusals.delete(stamp.id);
-    },
-    refused: (stamp, code) => {
-      refusals.delete(stamp.id);
-      refusals.set(stamp.id, { epoch: stamp.epoch, code });
-      if (refusals.size <= REFUSALS_KEPT) return;
-      for (const oldest of refusals.keys()) {
-        refusals.delete(oldest);
-        return;
-      }
-    },
-  };
+    throw new PulsesError('OVERLOADED', `there are ${this.#producersMax} producers, the limit: ${when}`);
+  }
 }

@@ -24,7 +24,7 @@ import { FrameDraft } from './frame-draft';
 import { idleGroups } from './idle-groups';
 import { lastUsedMsOf, UNKNOWN_OWNER, type LogState } from './log-state';
 import { StagedGroups, type GroupLimits } from './staged-groups';
-import { createStagedProducers, type StagedProducers } from './staged-producers';
+import { StagedProducers } from './staged-producers';
 
 /** Gives the request's result, once the group is durable and applied. */
 export type Outcome<T> = () => T;
@@ -52,7 +52,7 @@ export class Staging {
     this.#journal = journal;
     this.#limits = limits;
     this.#groups = new StagedGroups(state, limits);
-    this.producers = createStagedProducers(state, limits.producersMax);
+    this.producers = new StagedProducers(state, limits.producersMax);
   }
 
   /** The frames of the group, in order. */
@@ -148,9 +148,7 @@ export class Staging {
       topicIds.push(topics.idOf(row));
       found.push(topics.nameOf(row));
     };
-    if (names.length === 0) {
-      for (let row = 0; row < topics.rowsEnd; row += 1) if (topics.isStored(row)) add(row);
-    }
+    if (names.length === 0) topics.storedRows().forEach(add);
     for (const name of new Set(names)) {
       const row = topics.findStored(name);
       if (row !== NO_ROW) add(row);

@@ -47,9 +47,7 @@ export class HandleCache {
   /** The file is gone, or another one has its name. */
   drop(path: string): void {
     const cached = this.#cached.get(path);
-    if (cached === undefined) return;
-    this.#forget(path, cached);
-    this.#closeUnused(cached);
+    if (cached !== undefined) this.#forget(path, cached);
   }
 
   async close(): Promise<void> {
@@ -60,15 +58,14 @@ export class HandleCache {
   #evict(): void {
     for (const [path, cached] of this.#cached) {
       if (this.#cached.size <= this.#openFilesMax) return;
-      if (cached.users > 0) continue;
-      this.#forget(path, cached);
-      this.#closeUnused(cached);
+      if (cached.users === 0) this.#forget(path, cached);
     }
   }
 
   #forget(path: string, cached: Cached): void {
     cached.isForgotten = true;
     if (this.#cached.get(path) === cached) this.#cached.delete(path);
+    this.#closeUnused(cached);
   }
 
   #closeUnused({ handle, users }: Cached): void {

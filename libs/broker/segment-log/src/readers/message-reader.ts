@@ -9,9 +9,9 @@ import type { Incarnation, RecordBatch } from '@pulses/broker-wire';
 import type { LogState, Run } from '../commit/log-state';
 import { readFailed } from '../disk/disk-errors';
 import type { RunEntry } from '../segments/run-format';
-import type { UnsealedIndex } from '../segments/unsealed';
+import type { UnsealedIndex, UnsealedSegment } from '../segments/unsealed';
 import { NO_ROW } from '../topics/topic-table';
-import { batchFrom, createGathering } from './record-cut';
+import { batchFrom, createGathering, type StoredBatch } from './record-cut';
 import { KeptNewest } from './kept-newest';
 import type { RunReader } from './run-reader';
 import type { SegmentReader } from './segment-reader';
@@ -69,13 +69,9 @@ export class MessageReader {
       const at = piece - segment.firstPiece;
       const slab = tail.slabAt(segment.firstLsn, segment.placeOf(at));
       if (slab === undefined) return undefined;
-      const recordCount = segment.countOf(at);
-      const timestampMs = segment.timestampOf(segment.frameOf(at));
-      const start = segment.placeOf(at) - slab.from;
-      const place = { bytes: slab.bytes, start, length: segment.lengthOf(at) };
-      const stored = { baseOffset, recordCount, timestampMs, ...place, crc: segment.crcOf(at) };
+      const stored = storedPiece(segment, at, baseOffset, slab.bytes, segment.placeOf(at) - slab.from);
       if (!gathering.add(batchFrom(stored, Math.max(fromOffset, baseOffset)))) break;
-      baseOffset += recordCount;
+      baseOffset += stored.recordCount;
     }
     return copied(gathering.batches);
   }
@@ -102,17 +98,8 @@ export class MessageReader {
           segment = unsealed.segmentOf(piece);
         }
         const at = piece - segment.firstPiece;
-        const bytes = await segments.piece(segment, at);
+        const stored = storedPiece(segment, at, baseOffset, await segments.piece(segment, at), 0);
         const gathering = createGathering(room);
-        const stored = {
-          baseOffset,
-          recordCount: segment.countOf(at),
-          timestampMs: segment.timestampOf(segment.frameOf(at)),
-          bytes,
-          start: 0,
-          length: bytes.length,
-          crc: segment.crcOf(at),
-        };
         const cut = batchFrom(stored, Math.max(fromOffset, baseOffset));
         if (batches.length > 0 && cut.payload.length > room) break;
         const goesOn = gathering.add(cut);
@@ -188,6 +175,18 @@ export class MessageReader {
       return undefined;
     }
   }
+}
+
+/** The messages of a piece, whose bytes begin at `bytes[start]`. */
+function storedPiece(
+  segment: UnsealedSegment,
+  at: number,
+  baseOffset: number,
+  bytes: Uint8Array,
+  start: number,
+): StoredBatch {
+  const [recordCount, length, crc] = [segment.countOf(at), segment.lengthOf(at), segment.crcOf(at)];
+  return { baseOffset, recordCount, timestampMs: segment.timestampOf(segment.frameOf(at)), bytes, start, length, crc };
 }
 
 function unknownTopic(name: string): PulsesError {

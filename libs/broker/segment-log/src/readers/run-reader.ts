@@ -31,7 +31,7 @@ import {
 import type { HandleCache } from './handle-cache';
 import { KeptNewest } from './kept-newest';
 import { batchFrom, createGathering } from './record-cut';
-import { blockWith, firstAt, rangeOf, type PieceList } from './run-search';
+import { lastUpTo, rangeOf, type PieceList } from './run-search';
 
 const RUNS_KEPT = 1_024;
 const BLOCKS_KEPT = 1_024;
@@ -129,7 +129,7 @@ export class RunReader {
       if (entry === undefined || fromOffset < entry.baseOffset || fromOffset >= entry.baseOffset + entry.count)
         return undefined;
       const list = await this.#pieces(open, handle, entry);
-      const first = firstAt(list.baseOffsets, fromOffset);
+      const first = lastUpTo(list.baseOffsets, fromOffset);
       const range = rangeOf(entry, list, first, bytesMax);
       const start = list.places[range.from]!; // pieces of the list
       const bytes = await this.#checked(open, handle, entry, list, range, bytesMax);
@@ -172,7 +172,7 @@ export class RunReader {
         await this.#addGathered(open, handle, gathered, add);
         return next;
       };
-      for (let block = blockWith(open.index, from.topicId); block < open.index.length; block += 1) {
+      for (let block = lastUpTo(open.index, from.topicId); block < open.index.length; block += 1) {
         for (const entry of await this.#block(open, handle, block)) {
           const { topicId, baseOffset, count, length } = entry;
           if (topicId < from.topicId) continue;
@@ -303,7 +303,7 @@ export class RunReader {
 
   async #entry(open: OpenRun, handle: FileHandle, topicId: number): Promise<RunEntry | undefined> {
     if (open.index.length === 0) return undefined;
-    const entries = await this.#block(open, handle, blockWith(open.index, topicId));
+    const entries = await this.#block(open, handle, lastUpTo(open.index, topicId));
     return entries.find((entry) => entry.topicId === topicId);
   }
 

@@ -6,13 +6,14 @@
 
 import { isPulsesError, type PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
-import type { Clock, Timer } from '@pulses/shared-ports';
+import type { Clock, Logger, Timer } from '@pulses/shared-ports';
 import { isFull, isOutOfDescriptors, storageFailed } from '../disk/disk-errors';
 import type { TopicTrim } from '../journal/entries';
-import type { RetentionPolicy } from '../options';
+import type { RetentionPolicy, SegmentLogMetrics } from '../options';
 import { NO_ROW } from '../topics/topic-table';
 import { ReadLimits } from './read-limits';
 import { Reclaimer, type ReclaimerOptions } from './reclaimer';
+import { tellTrims, type StoredTrim } from './told-trims';
 import { planTrims, type PlannedTrim } from './trim-plan';
 import type { UnsealedIndex } from './unsealed';
 
@@ -26,24 +27,13 @@ export interface RetentionOptions extends Omit<ReclaimerOptions, 'isStopped' | '
   readonly policyOf: ((kind: number) => RetentionPolicy | undefined) | undefined;
   readonly intervalMs: number;
   readonly nowMs: () => number;
+  readonly logger: Logger;
+  readonly metrics: SegmentLogMetrics;
   /** Called at each look: leaves the segment in use when it is old. */
   beforeLook(): void;
   /** Stores what `trims` gives, when its turn has come. @throws PulsesError */
   storeTrims(trims: () => readonly TopicTrim[]): Promise<void>;
-  /** Called with the trims of a frame, once they are durable. */
-  trimmed(trims: readonly StoredTrim[]): void;
-  /** Called once for each damage of a run, which is then left alone. */
-  onDamaged(error: PulsesError): void;
   onFailed(error: PulsesError): void;
-}
-
-/** Messages `[fromOffset, toOffset)` of the topic are gone. */
-export interface StoredTrim {
-  readonly topic: string;
-  readonly kind: number;
-  readonly fromOffset: number;
-  readonly toOffset: number;
-  readonly bytes: number;
 }
 
 export class Retention {
@@ -102,7 +92,8 @@ export class Retention {
     if (!isPulsesError(error, 'JOURNAL_CORRUPT')) throw error;
     if (this.#damages.has(error.message)) return;
     this.#damages.add(error.message);
-    this.#options.onDamaged(error);
+    const { code, message } = error;
+    this.#options.logger.error({ code, reason: message }, 'a run is damaged, its space is not given back');
   };
 
   async #trim(): Promise<void> {
@@ -121,7 +112,7 @@ export class Retention {
     planned: readonly PlannedTrim[],
     policyOf: (kind: number) => RetentionPolicy | undefined,
   ): Promise<void> {
-    const { state, storeTrims, trimmed } = this.#options;
+    const { state, storeTrims, logger, metrics } = this.#options;
     let stored: StoredTrim[] = [];
     await storeTrims(() => {
       // A group may have joined, or a topic been deleted, since these were planned: what holds now counts.
@@ -133,7 +124,7 @@ export class Retention {
     failpoint('retention.after-trim');
     if (stored.length === 0) return;
     this.#reclaimer.removed();
-    trimmed(stored);
+    tellTrims(stored, logger, metrics);
   }
 
   /** Undefined when it does not hold any more. */

@@ -130,14 +130,13 @@ export class Sealer {
     const { logger, onFailed } = this.#options;
     if (isPulsesError(error, 'SHUTTING_DOWN')) return error;
     const isTried = isFull(error) || isOutOfDescriptors(error) || isPulsesError(error, 'STORAGE_FULL');
-    const failure = isTried ? new PulsesError('STORAGE_FULL', undefined, { cause: error }) : undefined;
-    if (failure === undefined) {
+    if (!isTried) {
       const fatal = storageFailed('the journal could not be sealed', error);
       onFailed(fatal);
       return fatal;
     }
     logger.warn({ reason: String(error) }, 'no room to seal the journal, tried again soon');
-    return failure;
+    return new PulsesError('STORAGE_FULL', undefined, { cause: error });
   }
 
   async #seal(): Promise<void> {

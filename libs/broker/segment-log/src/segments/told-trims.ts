@@ -2,7 +2,15 @@
 
 import type { Logger } from '@pulses/shared-ports';
 import type { SegmentLogMetrics } from '../options';
-import type { StoredTrim } from './retention';
+
+/** Messages `[fromOffset, toOffset)` of the topic are gone. */
+export interface StoredTrim {
+  readonly topic: string;
+  readonly kind: number;
+  readonly fromOffset: number;
+  readonly toOffset: number;
+  readonly bytes: number;
+}
 
 /** More trims of one frame than these are told as a sum for each kind: a line for each tenant would tell nothing. */
 const NAMED_MAX = 100;
