@@ -1,5 +1,6 @@
 // The log as its server sees it, put together from its rooms.
 
+import { startMaintenance, type Maintenance } from '@pulses/shared-async';
 import { isPulsesError, type PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
 import { SILENT_LOGGER, type FileHandle, type Logger } from '@pulses/shared-ports';
@@ -36,7 +37,6 @@ import { Applier } from './commit/applier';
 import type { LogState } from './commit/log-state';
 import { Staging } from './commit/staging';
 import { storedGroups, storedPositions } from './commit/stored-groups';
-import { createSyncTimer } from './commit/sync-timer';
 import type { Directories } from './disk/data-directory';
 import { writeAttestation } from './journal/attestation';
 import { Journal } from './journal/journal';
@@ -74,7 +74,7 @@ export class SegmentLog implements BrokerLog {
   readonly #sealer: Sealer;
   readonly #checkpointer: Checkpointer;
   readonly #retention: Retention;
-  readonly #syncTimer: { stop(): void };
+  readonly #syncs: Maintenance | undefined;
   readonly #applier: Applier;
 
   constructor(
@@ -188,14 +188,16 @@ export class SegmentLog implements BrokerLog {
         this.#enqueue(() => this.#staging.note({ kind: 'runs-dropped', runs: dropped }), { isAlone: true }),
       sync: () => this.#queue.between(() => this.#journal.sync()),
     });
-    this.#syncTimer = createSyncTimer(
-      clock,
-      options.fsync,
-      () => this.#queue.between(() => this.#journal.sync()),
-      (error) => {
-        if (isPulsesError(error)) onFailed(error);
-      },
-    );
+    const { fsync } = options;
+    if (fsync.mode === 'interval') {
+      const sync = (): Promise<void> => this.#queue.between(() => this.#journal.sync());
+      const times = { firstMs: fsync.intervalMs, everyMs: fsync.intervalMs };
+      this.#syncs = startMaintenance(clock, times, () =>
+        sync().catch((error: unknown) => {
+          if (isPulsesError(error)) onFailed(error);
+        }),
+      );
+    }
     this.#sealer.consider();
   }
 
@@ -315,7 +317,7 @@ export class SegmentLog implements BrokerLog {
   }
 
   async close(): Promise<void> {
-    this.#syncTimer.stop();
+    void this.#syncs?.stop();
     // What is sealed from now on is not recorded, and is sealed again after the next start.
     void this.#queue.close();
     await this.#retention.stop();

@@ -17,13 +17,12 @@ import type { FieldWriter } from './field-writer';
 
 const U32_BYTES = 4;
 
-/** @typeParam Out, In what a format hands to every field beside writer and reader */
-export interface Field<Value, Out = unknown, In = unknown> {
+export interface Field<Value> {
   /** The least bytes that a value takes: bounds the count of a list before memory is taken for it. */
   readonly bytesMin: number;
-  write(writer: FieldWriter, value: Value, beside: Out): void;
+  write(writer: FieldWriter, value: Value, beside: unknown): void;
   /** @throws the reader's error, or what a check throws */
-  read(reader: FieldReader, beside: In): Value;
+  read(reader: FieldReader, beside: unknown): Value;
 }
 
 export type ValueOf<Schema> = Schema extends Field<infer Value> ? Value : never;

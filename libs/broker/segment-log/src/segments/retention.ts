@@ -4,9 +4,10 @@
 // sees the same first offset. What a group has not read stays; see trim-plan.ts. Every trim is told. A run that is damaged
 // stays as it is: its readers are told so.
 
+import { startMaintenance, type Maintenance } from '@pulses/shared-async';
 import { isPulsesError, type PulsesError } from '@pulses/shared-errors';
 import { failpoint } from '@pulses/shared-failpoints';
-import type { Clock, Logger, Timer } from '@pulses/shared-ports';
+import type { Clock, Logger } from '@pulses/shared-ports';
 import { isFull, isOutOfDescriptors, storageFailed } from '../disk/disk-errors';
 import type { TopicTrim } from '../journal/entries';
 import type { RetentionPolicy, SegmentLogMetrics } from '../options';
@@ -41,15 +42,15 @@ export class Retention {
   readonly #reclaimer: Reclaimer;
   /** Messages of damages that were told. */
   readonly #damages = new Set<string>();
-  #timer: Timer | undefined;
+  readonly #looks: Maintenance;
   #isStopped = false;
-  #looking: Promise<void> | undefined;
 
   constructor(options: RetentionOptions) {
     this.#options = options;
     const [isStopped, onUnreadable] = [(): boolean => this.#isStopped, this.#onUnreadable];
     this.#reclaimer = new Reclaimer({ ...options, isStopped, onUnreadable });
-    this.#again();
+    const { clock, intervalMs } = options;
+    this.#looks = startMaintenance(clock, { firstMs: intervalMs, everyMs: intervalMs }, () => this.#look());
   }
 
   /** Topics were deleted. */
@@ -59,19 +60,7 @@ export class Retention {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    this.#timer?.cancel();
-    await this.#looking;
-  }
-
-  #again(): void {
-    if (this.#isStopped) return;
-    const { clock, intervalMs } = this.#options;
-    const look = (): void => {
-      this.#looking = this.#look().then(() => {
-        this.#again();
-      });
-    };
-    this.#timer = clock.setTimer(intervalMs, look, { keepAlive: false });
+    await this.#looks.stop();
   }
 
   async #look(): Promise<void> {

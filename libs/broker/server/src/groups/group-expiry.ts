@@ -4,10 +4,10 @@
 // clock that is moved ahead expires no group: all of them get the whole time again. What a group leaves unread is in the log
 // line. Failures of the log are told elsewhere; the next look tries again.
 
+import { startMaintenance } from '@pulses/shared-async';
 import { EXPIRED_GROUPS_MAX, type BrokerLog, type ExpiredGroup } from '@pulses/broker-log-api';
 import type { Clock } from '@pulses/shared-ports';
 import type { ServerLogger } from '../context';
-import { startMaintenance } from '../limits/maintenance';
 import type { ServerObserver } from '../observer';
 import type { Groups } from './groups';
 

@@ -3,11 +3,11 @@
 // Guarantees: after a start no producer is forgotten for a while: those that were cut off by it repeat their batches first.
 // Why no batch is stored twice stands in staged-producers.ts of the log. The next look follows a failed one.
 
+import { startMaintenance } from '@pulses/shared-async';
 import type { BrokerLog } from '@pulses/broker-log-api';
 import { PRODUCER_KEPT_MS } from '@pulses/broker-wire';
 import type { Clock } from '@pulses/shared-ports';
 import type { ServerLogger } from '../context';
-import { startMaintenance } from './maintenance';
 
 const TIMES = { firstMs: 3_600_000, everyMs: 600_000 };
 

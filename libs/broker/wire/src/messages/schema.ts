@@ -2,11 +2,15 @@
 //
 // A field may also put bytes into the payload behind the body, or take them from there.
 
-import type { Field, FieldReader, Fields, StructOf } from '@pulses/shared-binary';
+import type { Field, FieldReader, Fields, FieldWriter, StructOf } from '@pulses/shared-binary';
 import type { PayloadParts } from '../payload-parts';
 
-/** A field with bytes in the payload. @throws PulsesError PROTOCOL_VIOLATION from its `read` */
-export type PayloadField<Value> = Field<Value, PayloadParts, FieldReader>;
+/** A field with bytes in the payload. */
+export interface PayloadField<Value> extends Field<Value> {
+  write(writer: FieldWriter, value: Value, payload: PayloadParts): void;
+  /** @throws PulsesError PROTOCOL_VIOLATION */
+  read(reader: FieldReader, payload: FieldReader): Value;
+}
 
 /** A message: its number on the wire and its fields. */
 export interface MessageSchema<Schema extends Fields> {

@@ -9,18 +9,30 @@ export interface MaintenanceTimes {
   readonly everyMs: number;
 }
 
+export interface Maintenance {
+  /** No work begins any more; resolves once the work under way has ended. */
+  stop(): Promise<void>;
+}
+
 /** `work` does not reject. */
 export function startMaintenance(
   clock: Clock,
   { firstMs, everyMs }: MaintenanceTimes,
   work: () => Promise<void>,
-): { stop(): void } {
+): Maintenance {
   let timer: Timer | undefined;
   let isStopped = false;
+  let working = Promise.resolve();
 
   const workIn = (delayMs: number): void => {
     if (isStopped) return;
-    timer = clock.setTimer(delayMs, () => void work().then(() => workIn(everyMs)), { keepAlive: false });
+    const begin = (): void => {
+      working = work();
+      void working.then(() => {
+        workIn(everyMs);
+      });
+    };
+    timer = clock.setTimer(delayMs, begin, { keepAlive: false });
   };
   workIn(firstMs);
 
@@ -28,6 +40,7 @@ export function startMaintenance(
     stop: () => {
       isStopped = true;
       timer?.cancel();
+      return working;
     },
   };
 }
