@@ -216,7 +216,7 @@ export class UnsealedSegment {
     return rest;
   }
 
-  /** Makes room for so many more. */
+  /** Makes room for more of both. */
   #reserve(pieces: number, frames = 1): void {
     this.#pieceNumbers = withRoom(this.#pieceNumbers, (this.#pieces + pieces) * PIECE_NUMBERS);
     this.#frameNumbers = withRoom(this.#frameNumbers, (this.#frames + frames) * FRAME_NUMBERS);
