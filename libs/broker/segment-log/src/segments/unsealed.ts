@@ -1,4 +1,4 @@
-// Where the messages lie that are in journal segments and not yet in runs, as rows of numbers.
+// Where the messages lie that are in journal segments and not yet in runs, as columns.
 //
 // A *piece* is a row of a frame: messages of one topic that lie together. Pieces are numbered in the order of the journal,
 // and each knows how far back the piece of its topic before it is, so a topic's pieces are walked from the newest on. No
@@ -14,24 +14,6 @@ import { NO_ROW, type TopicTable } from '../topics/topic-table';
 
 const SIZE_INITIAL = 64;
 
-// Numbers of a piece: they lie side by side, since a reader of a piece needs most of them.
-const TOPIC_ID = 0;
-const COUNT = 1;
-const LENGTH = 2;
-/** Where it lies in the segment. */
-const PLACE = 3;
-const FRAME = 4;
-/** How far back the topic's piece before is; 0 when there is none. */
-const DISTANCE = 5;
-const PIECE_NUMBERS = 6;
-
-// Numbers of a frame: its first piece, and its payload.
-const FIRST_PIECE = 0;
-const PAYLOAD_AT = 1;
-const PAYLOAD_LENGTH = 2;
-const PAYLOAD_CRC = 3;
-const FRAME_NUMBERS = 4;
-
 /** The pieces of one journal segment. */
 export class UnsealedSegment {
   readonly firstLsn: number;
@@ -42,8 +24,18 @@ export class UnsealedSegment {
   #end = 0;
   #lowestId = Infinity;
   #highestId = -1;
-  #pieceNumbers = new Uint32Array(SIZE_INITIAL * PIECE_NUMBERS);
-  #frameNumbers = new Uint32Array(SIZE_INITIAL * FRAME_NUMBERS);
+  /** By piece: topic id, messages, bytes, place in the segment, frame, distance to the topic's piece before (0: none). */
+  #ids = new Uint32Array(SIZE_INITIAL);
+  #counts = new Uint32Array(SIZE_INITIAL);
+  #lengths = new Uint32Array(SIZE_INITIAL);
+  #places = new Uint32Array(SIZE_INITIAL);
+  #framesOf = new Uint32Array(SIZE_INITIAL);
+  #distances = new Uint32Array(SIZE_INITIAL);
+  /** By frame: first piece, payload. */
+  #framePieces = new Uint32Array(SIZE_INITIAL);
+  #framePlaces = new Uint32Array(SIZE_INITIAL);
+  #frameLengths = new Uint32Array(SIZE_INITIAL);
+  #frameCrcs = new Uint32Array(SIZE_INITIAL);
   #frameTimes = new Float64Array(SIZE_INITIAL);
   /** By frame that was read and found valid: the CRC of each of its pieces. */
   readonly #pieceCrcs = new Map<number, Uint32Array>();
@@ -85,63 +77,62 @@ export class UnsealedSegment {
   }
 
   add(frame: PlacedFrame, topics: TopicTable): void {
-    const { rows, columns, payloadAt, payloadLength, payloadCrc } = frame;
-    this.#reserve(rows);
-    const frameAt = this.#frames * FRAME_NUMBERS;
-    this.#frameNumbers[frameAt + FIRST_PIECE] = this.#pieces;
-    this.#frameNumbers[frameAt + PAYLOAD_AT] = payloadAt;
-    this.#frameNumbers[frameAt + PAYLOAD_LENGTH] = payloadLength;
-    this.#frameNumbers[frameAt + PAYLOAD_CRC] = payloadCrc;
+    const { rows, columns } = frame;
+    if (this.#frames === this.#framePieces.length) this.#growFrames();
+    while (this.#pieces + rows > this.#ids.length) this.#growPieces();
+    this.#framePieces[this.#frames] = this.#pieces;
+    this.#framePlaces[this.#frames] = frame.payloadAt;
+    this.#frameLengths[this.#frames] = frame.payloadLength;
+    this.#frameCrcs[this.#frames] = frame.payloadCrc;
     this.#frameTimes[this.#frames] = frame.timestampMs;
-    let place = payloadAt;
-    const numbers = this.#pieceNumbers;
+    this.#frames += 1;
+    let place = frame.payloadAt;
     for (let index = 0; index < rows; index += 1) {
       const id = columns[index]!; // three columns
       const count = columns[rows + index]!;
       const length = columns[2 * rows + index]!;
-      const piece = this.firstPiece + this.#pieces;
+      const at = this.#pieces;
+      const piece = this.firstPiece + at;
       if (id < this.#lowestId) this.#lowestId = id;
       if (id > this.#highestId) this.#highestId = id;
       const row = topics.rowOf(id);
       // The topic may be deleted by a later frame that is applied already.
       const before = row === NO_ROW ? -1 : topics.addPiece(row, piece, count);
-      const at = this.#pieces * PIECE_NUMBERS;
-      numbers[at + TOPIC_ID] = id;
-      numbers[at + COUNT] = count;
-      numbers[at + LENGTH] = length;
-      numbers[at + PLACE] = place;
-      numbers[at + FRAME] = this.#frames;
-      numbers[at + DISTANCE] = before < 0 ? 0 : piece - before;
-      this.#pieces += 1;
+      this.#ids[at] = id;
+      this.#counts[at] = count;
+      this.#lengths[at] = length;
+      this.#places[at] = place;
+      this.#framesOf[at] = this.#frames - 1;
+      this.#distances[at] = before < 0 ? 0 : piece - before;
+      this.#pieces = at + 1;
       place += length;
     }
-    this.#frames += 1;
     this.#end = frame.end;
   }
 
   idOf(at: number): number {
-    return this.#pieceNumbers[at * PIECE_NUMBERS + TOPIC_ID]!; // below `pieces`, as in the others
+    return this.#ids[at]!; // below `pieces`, as in the others
   }
 
   countOf(at: number): number {
-    return this.#pieceNumbers[at * PIECE_NUMBERS + COUNT]!;
+    return this.#counts[at]!;
   }
 
   lengthOf(at: number): number {
-    return this.#pieceNumbers[at * PIECE_NUMBERS + LENGTH]!;
+    return this.#lengths[at]!;
   }
 
   placeOf(at: number): number {
-    return this.#pieceNumbers[at * PIECE_NUMBERS + PLACE]!;
+    return this.#places[at]!;
   }
 
   distanceOf(at: number): number {
-    return this.#pieceNumbers[at * PIECE_NUMBERS + DISTANCE]!;
+    return this.#distances[at]!;
   }
 
   /** Number of the frame with a piece, from 0. */
   frameOf(at: number): number {
-    return this.#pieceNumbers[at * PIECE_NUMBERS + FRAME]!;
+    return this.#framesOf[at]!;
   }
 
   timestampOf(frame: number): number {
@@ -150,13 +141,13 @@ export class UnsealedSegment {
 
   /** Number of the frame's first piece in this segment. */
   firstPieceOf(frame: number): number {
-    return this.#frameNumbers[frame * FRAME_NUMBERS + FIRST_PIECE]!;
+    return this.#framePieces[frame]!;
   }
 
   /** CRC of a piece that is the whole payload of its frame; undefined for another. */
   crcOf(at: number): number | undefined {
-    const { length, crc } = this.payloadOf(this.frameOf(at));
-    return this.lengthOf(at) === length ? crc : undefined;
+    const frame = this.frameOf(at);
+    return this.#lengths[at] === this.#frameLengths[frame] ? this.#frameCrcs[frame] : undefined;
   }
 
   hasPieceCrcs(frame: number): boolean {
@@ -183,9 +174,7 @@ export class UnsealedSegment {
   }
 
   payloadOf(frame: number): { readonly at: number; readonly length: number; readonly crc: number } {
-    const numbers = this.#frameNumbers;
-    const at = frame * FRAME_NUMBERS;
-    return { at: numbers[at + PAYLOAD_AT]!, length: numbers[at + PAYLOAD_LENGTH]!, crc: numbers[at + PAYLOAD_CRC]! };
+    return { at: this.#framePlaces[frame]!, length: this.#frameLengths[frame]!, crc: this.#frameCrcs[frame]! };
   }
 
   /** Takes the frames from `lsn` on out; they lie in a segment of their own now, `shift` bytes further to its start. */
@@ -193,20 +182,22 @@ export class UnsealedSegment {
     const frame = lsn - this.firstLsn;
     const piece = frame < this.#frames ? this.firstPieceOf(frame) : this.#pieces;
     const rest = new UnsealedSegment(lsn, this.firstPiece + piece);
-    rest.#reserve(this.#pieces - piece, this.#frames - frame);
     rest.#frames = this.#frames - frame;
     rest.#pieces = this.#pieces - piece;
-    rest.#pieceNumbers.set(this.#pieceNumbers.subarray(piece * PIECE_NUMBERS, this.#pieces * PIECE_NUMBERS));
-    for (let at = 0; at < rest.#pieces; at += 1) {
-      rest.#pieceNumbers[at * PIECE_NUMBERS + PLACE]! -= shift;
-      rest.#pieceNumbers[at * PIECE_NUMBERS + FRAME]! -= frame;
-    }
-    rest.#frameNumbers.set(this.#frameNumbers.subarray(frame * FRAME_NUMBERS, this.#frames * FRAME_NUMBERS));
-    rest.#frameTimes.set(this.#frameTimes.subarray(frame, this.#frames));
-    for (let at = 0; at < rest.#frames; at += 1) {
-      rest.#frameNumbers[at * FRAME_NUMBERS + FIRST_PIECE]! -= piece;
-      rest.#frameNumbers[at * FRAME_NUMBERS + PAYLOAD_AT]! -= shift;
-    }
+    const cut = <T extends Uint32Array | Float64Array>(column: T, from: number, map = (value: number) => value): T =>
+      column.map((_, index) => map(column[from + index] ?? 0)) as T;
+    const shifted = (value: number): number => Math.max(0, value - shift);
+    rest.#ids = cut(this.#ids, piece);
+    rest.#counts = cut(this.#counts, piece);
+    rest.#lengths = cut(this.#lengths, piece);
+    rest.#places = cut(this.#places, piece, shifted);
+    rest.#framesOf = cut(this.#framesOf, piece, (value) => Math.max(0, value - frame));
+    rest.#distances = cut(this.#distances, piece);
+    rest.#framePieces = cut(this.#framePieces, frame, (value) => Math.max(0, value - piece));
+    rest.#framePlaces = cut(this.#framePlaces, frame, shifted);
+    rest.#frameLengths = cut(this.#frameLengths, frame);
+    rest.#frameCrcs = cut(this.#frameCrcs, frame);
+    rest.#frameTimes = cut(this.#frameTimes, frame);
     rest.#end = this.#end - shift;
     rest.#lowestId = this.#lowestId;
     rest.#highestId = this.#highestId;
@@ -216,17 +207,26 @@ export class UnsealedSegment {
     return rest;
   }
 
-  /** Makes room for more of both. */
-  #reserve(pieces: number, frames = 1): void {
-    this.#pieceNumbers = withRoom(this.#pieceNumbers, (this.#pieces + pieces) * PIECE_NUMBERS);
-    this.#frameNumbers = withRoom(this.#frameNumbers, (this.#frames + frames) * FRAME_NUMBERS);
-    this.#frameTimes = withRoom(this.#frameTimes, this.#frames + frames);
+  #growPieces(): void {
+    this.#ids = doubled(this.#ids);
+    this.#counts = doubled(this.#counts);
+    this.#lengths = doubled(this.#lengths);
+    this.#places = doubled(this.#places);
+    this.#framesOf = doubled(this.#framesOf);
+    this.#distances = doubled(this.#distances);
+  }
+
+  #growFrames(): void {
+    this.#framePieces = doubled(this.#framePieces);
+    this.#framePlaces = doubled(this.#framePlaces);
+    this.#frameLengths = doubled(this.#frameLengths);
+    this.#frameCrcs = doubled(this.#frameCrcs);
+    this.#frameTimes = doubled(this.#frameTimes);
   }
 }
 
-function withRoom<C extends Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>>(column: C, length: number): C {
-  if (length <= column.length) return column;
-  const longer = grown(column, Math.max(length, column.length * 2));
+function doubled<C extends Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>>(column: C): C {
+  const longer = grown(column, column.length * 2);
   freeMemory(column.buffer);
   return longer;
 }
