@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { PulsesError } from '@pulses/shared-errors';
+import type { Clock } from '@pulses/shared-ports';
 import { createSimClock, settle } from '@pulses/testing-sim';
 import { GroupPartitions } from './group-partitions';
 import type { KafkaSession } from './kafka-session';
@@ -70,6 +71,22 @@ describe('the partitions of a member', () => {
     await clock.advance(1);
     expect(await last).toBe(0);
     expect(clock.timerCount).toBe(0);
+  });
+
+  it('that are left alone come back although the timer is early', async () => {
+    const clock = createSimClock();
+    const early: Clock = {
+      nowMs: () => clock.nowMs(),
+      monotonicMs: () => clock.monotonicMs(),
+      setTimer: (delayMs, ...rest) => clock.setTimer(delayMs - 1, ...rest),
+    };
+    const partitions = new GroupPartitions(early, () => Promise.resolve(false));
+    partitions.events.onAssigned(new Set([0]));
+    expect(await partitions.take(signal, nothing)).toBe(0);
+    partitions.leaveAlone(0, 100);
+    const again = partitions.take(signal, nothing);
+    await clock.advance(99);
+    expect(await Promise.race([again, settle().then(() => 'waits')])).toBe(0);
   });
 
   it('are told at each change, once the group has said which they are, and not when it is out of reach', () => {

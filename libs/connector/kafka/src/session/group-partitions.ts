@@ -85,10 +85,13 @@ export class GroupPartitions {
 
   /** The partition that was taken could not be opened, and may be taken again after a time. */
   leaveAlone(partition: number, waitMs: number): void {
-    this.#leftAlone.set(partition, this.#clock.monotonicMs() + waitMs);
+    const dueMs = this.#clock.monotonicMs() + waitMs;
+    this.#leftAlone.set(partition, dueMs);
     if (waitMs > 0 && !this.#isOver) {
       const timer = this.#clock.setTimer(waitMs, () => {
         this.#retries.delete(timer);
+        // Timers may be early by a part of a millisecond, and no second one follows.
+        if (this.#leftAlone.get(partition) === dueMs) this.#leftAlone.set(partition, this.#clock.monotonicMs());
         this.#changed.notifyAll();
       });
       this.#retries.add(timer);
