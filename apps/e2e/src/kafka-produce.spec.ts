@@ -129,19 +129,21 @@ describe(`what publishes to Kafka, ${SCALE.note}`, () => {
       const place = await createTopic('cut', PARTITIONS);
       const lines: string[] = [];
       for (const fault of FAULTS) {
-        const atStart = next('InitProducerId', fault);
+        // A system that does not answer at the start is refused before a line is read.
+        const atStart = fault === 'drop' ? undefined : next('InitProducerId', fault);
         const producer = produce(place.topic, `127.0.0.1:${port}`);
-        await atStart;
+        const ended = acknowledged(producer);
+        await Promise.race([atStart, ended]);
         const before = lines.length;
         for (let cut = 0; cut < (fault === 'drop' ? 2 : CUTS); cut += 1) {
           const done = next('Produce', fault);
           const some = linesFrom(lines.length, LINES);
           lines.push(...some);
           producer.stdin.write(`${some.join('\n')}\n`);
-          await done;
+          await Promise.race([done, ended]);
         }
         producer.stdin.end();
-        expect(await acknowledged(producer)).toBe(lines.length - before);
+        expect(await ended).toBe(lines.length - before);
       }
       expectWhole(await readTopic(place), lines);
     },
