@@ -47,6 +47,17 @@ describe('an error code of Kafka', () => {
     expect(nextStep(new AuthenticationError('no'))).toBe('none');
   });
 
+  it('that an operator may have to end names what to read', () => {
+    const answered = new ResponseError(9, 8, { '/groups/0/topics/0': [88, null] }, {});
+    for (const error of [caught(88), answered]) {
+      const { message } = asPulsesError(error);
+      expect(message).toMatch(
+        /UNSTABLE_OFFSET_COMMIT.* for minutes.* docs\/kafka\.md, 'A transaction that never ends'$/,
+      );
+    }
+    expect(asPulsesError(caught(51)).message).not.toMatch(/docs/);
+  });
+
   it('none is no error', () => {
     expect(caught(0)).toBeUndefined();
   });

@@ -62,6 +62,11 @@ export const KAFKA_ERROR = {
 
 const E = KAFKA_ERROR;
 
+/** Kafka ends a transaction after its time-out, unless Kafka itself has failed. */
+const UNSTABLE_HELP =
+  ': a transaction that stores the position has not ended. If that lasts for minutes, see docs/kafka.md, ' +
+  "'A transaction that never ends'";
+
 /** The request can succeed later at the same broker. */
 const PASSING: ReadonlySet<number> = new Set([
   E.REQUEST_TIMED_OUT,
@@ -160,8 +165,8 @@ class KafkaAnswer extends Error {
 export function asPulsesError(error: unknown): PulsesError {
   if (isPulsesError(error)) return error;
   const code = kafkaCodeOf(error);
-  const detail =
-    error instanceof MultipleErrors && code !== undefined ? `Kafka answered ${nameOf(code)}` : textOf(error);
+  const text = error instanceof MultipleErrors && code !== undefined ? `Kafka answered ${nameOf(code)}` : textOf(error);
+  const detail = code === E.UNSTABLE_OFFSET_COMMIT ? `${text}${UNSTABLE_HELP}` : text;
   if (code !== undefined) return new PulsesError(pulsesCodeOf(code), detail, { cause: error });
   const name = error instanceof GenericError ? error.code : '';
   if (name === 'PLT_KFK_AUTHENTICATION') return new PulsesError('ACCESS_REFUSED', detail, { cause: error });
