@@ -69,7 +69,10 @@ export class NatsSession implements Session {
     this.source = source;
     this.startOffset = startOffset;
     this.positions = positionsOf(log.record);
-    this.commitSize = { liveSumsMax: LIVE_SUMS_MAX, tenantsMax: limits.batchMessagesMax - OTHER_MESSAGES_MAX };
+    this.commitSize = {
+      liveSumsMax: LIVE_SUMS_MAX,
+      tenantsMax: Math.max(1, limits.batchMessagesMax - OTHER_MESSAGES_MAX),
+    };
     this.#time = new LogTime(log.record.clock);
     this.#fence = log.fence;
     onConnectionEnd(connection, (error) => {
