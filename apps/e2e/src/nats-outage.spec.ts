@@ -10,7 +10,6 @@ import { readyReason } from './testing/ready-reason';
 
 /** Longer than a server remembers ids, which are two minutes. */
 const OUTAGE_MS = SCALE.sizeOf({ sample: 3_000, fault: 150_000 });
-const LOOK_MS = 100;
 const RATE = 500;
 const PULSES_BEFORE = 1_000;
 /** Above what the process has before. */
@@ -53,7 +52,6 @@ describe('an outage of NATS', () => {
       await until(async () => {
         expect(hasEnded).toEqual({ ingestor: false, generator: false });
         for (const [index, { pid }] of apps.entries()) most[index] = Math.max(most[index] ?? 0, memoryMiB(pid));
-        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
         const reason = await readyReason(system.ingestorHttpPort);
         // The end of the connection comes first, then that no other can be opened.
         if (performance.now() - startMs < OUTAGE_MS || !reason.includes("can't be reached")) return false;
