@@ -54,7 +54,7 @@ export function createJoinGroup(protocol: GroupProtocol, logger?: Pick<Logger, '
 /** @throws PulsesError when no answer comes; the signal's reason when it aborts */
 async function leaveFor(driver: GroupDriver | undefined, signal: AbortSignal): Promise<void> {
   await driver?.leave(signal).catch((error: unknown) => {
-    // A refusal says that there is no such member any more.
+    // A refusal says that the member has gone already.
     if (isLost(error)) throw error;
   });
 }
