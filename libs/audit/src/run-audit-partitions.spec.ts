@@ -120,6 +120,28 @@ describe('the audit of a source with several partitions', () => {
     }
   });
 
+  it.each([
+    ['of the dead letters', DEAD, {}],
+    ['of the only tenant asked for', groupedTopic('acme'), { tenant: 'acme' }],
+  ])('tells a loss %s from a line that is missing', async (_what, topic, selection) => {
+    const broker = partitionedSystem();
+    const stored = broker.topic(topic);
+    // As if the lines of partition 1 were the oldest ones.
+    const left = stored.records.filter(({ line }) => line.includes('partition":0'));
+    const startOffset = stored.records.length - left.length;
+    stored.records.splice(0, Infinity, ...left);
+    stored.startOffset = startOffset;
+    const shared = sharedBroker(broker);
+    const trimmed: MemoryBroker = {
+      ...shared,
+      partitions: async (name) =>
+        (await shared.partitions(name)).map((info) => (name === topic ? { ...info, startOffset } : info)),
+    };
+    const reports = await auditAll(trimmed, { ...selection, partitions: [0, 1] });
+    expect(reports.map(({ findings }) => findings.first)).toEqual([[], []]);
+    expect(reports[1]?.unchecked).toMatchObject([{ outputs: { topic }, reason: 'trimmed' }]);
+  });
+
   it('takes over what was skimmed elsewhere, and reads again what differs', async () => {
     const broker = partitionedSystem();
     broker.topic(groupedTopic('acme')).records.pop();

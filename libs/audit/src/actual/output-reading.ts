@@ -3,8 +3,9 @@
 // Most topics of a kind are read in the order in which they are stored, which costs the broker little however small they are.
 // A few are read one by one, several at a time.
 //
-// Bounds: in stored order the digests of all topics, for each source that has a line in them; else for each connection the
-// credit and the digests of TOPICS_PER_CLIENT topics; afterwards a few numbers and a line of text for each digest.
+// Bounds: in stored order the digests of all topics, for each source; of shared ones, for each that has a line in them.
+// Else for each connection the credit and the digests of TOPICS_PER_CLIENT topics. Afterwards a few numbers and a line of
+// text for each digest.
 
 import type { PartitionInfo, ReadRange, TopicReader } from '@pulses/connector-api';
 import { mapConcurrent } from '@pulses/shared-async';

@@ -3,7 +3,7 @@
 // Lines of one source mostly come in runs, so the source of the last line is tried first. A line that is of none is
 // reported once, with the first source.
 //
-// Bounds: one digest for each source that has a line in the topic.
+// Bounds: one digest for each source; in a shared topic, for each source that has a line there.
 
 import type { OutputBatch, PartitionInfo } from '@pulses/connector-api';
 import { topicKindOf, type TopicKind } from '@pulses/shared-pulse-model';
@@ -57,7 +57,7 @@ interface Part {
 export class TopicSources {
   readonly #options: TopicSourcesOptions;
   readonly #kind: TopicKind;
-  /** By number of the source; made when a line needs it. */
+  /** By number of the source; in a shared topic made when a line needs it. */
   readonly #parts: (Part | undefined)[];
   /** The source of the last line. */
   #last = 0;
@@ -67,8 +67,8 @@ export class TopicSources {
     this.#options = options;
     this.#kind = topicKindOf(options.info.topic);
     this.#parts = options.sources.map(() => undefined);
-    // What it has lost shows also without a line.
-    if (options.info.isShared !== true && this.#parts.length === 1) this.#part(0);
+    // What it has lost of a source shows also without a line of that source.
+    if (options.info.isShared !== true) for (const number of this.#parts.keys()) this.#part(number);
   }
 
   /** Takes a batch. Call it for each, in order. */
