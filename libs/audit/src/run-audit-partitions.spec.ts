@@ -25,14 +25,18 @@ function partitionedSystem(): MemoryBroker {
 }
 
 function damage(broker: MemoryBroker, topicSeed: number, lineSeed: number, kind: string): void {
-  const names = [...broker.stored.keys()].filter((name) => !name.startsWith(`${SOURCE}/`));
+  const isDamaged = (name: string) => (kind === 'undetailed' ? name === DEAD : !name.startsWith(`${SOURCE}/`));
+  const names = [...broker.stored.keys()].filter(isDamaged);
   const { records } = broker.topic(names[topicSeed % names.length]!); // there are some
   const index = lineSeed % records.length;
   const record = records[index]!; // there are some
   const text = record.line.toString();
   if (kind === 'left out') records.splice(index, 1);
   else if (kind === 'doubled') records.splice(index, 0, record);
-  else {
+  else if (kind === 'undetailed') {
+    const line = text.replace(/"detail":"[^"]*"/, '"detail":""');
+    records.splice(index, 0, { ...record, line: Buffer.from(line) });
+  } else {
     const line = kind === 'other' ? text.replace(/partition":[01]/, 'partition":7') : text.slice(1);
     records[index] = { ...record, line: Buffer.from(line) };
   }
@@ -82,7 +86,7 @@ describe('the audit of a source with several partitions', () => {
       fc.asyncProperty(
         fc.nat(),
         fc.nat(),
-        fc.constantFrom('left out', 'doubled', 'other', 'garbled'),
+        fc.constantFrom('left out', 'doubled', 'other', 'garbled', 'undetailed'),
         async (...seeds) => {
           const broker = partitionedSystem();
           damage(broker, ...seeds);

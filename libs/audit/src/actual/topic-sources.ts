@@ -1,7 +1,7 @@
 // One output topic, read for several sources at a time: each line goes to the source that it is of.
 //
-// Lines of one source mostly come in runs, so the source of the last line is tried first. A line that is of none is
-// reported once, with the first source.
+// Lines of one source mostly come in runs, so the source of the last line is tried first. A wrong line is reported
+// once, with the first source that finds it wrong, even when to the others it is another source's.
 //
 // Bounds: one digest for each source; in a shared topic, for each source that has a line there.
 
@@ -126,22 +126,22 @@ export class TopicSources {
   }
 
   #takeUnusual(bytes: Buffer, start: number, end: number, offset: number): void {
-    let isOfOther = false;
+    let firstWrong = Infinity;
     for (let tried = 0; tried < this.#parts.length; tried += 1) {
       const source = (this.#last + tried) % this.#parts.length;
       const { output, takeLines } = this.#part(source);
       const reading = output.readInFull(bytes, start, end);
-      isOfOther ||= reading.kind === 'of another source';
+      if (reading.kind === 'wrong') firstWrong = Math.min(firstWrong, source);
       if (reading.kind !== 'ours') continue;
       output.takeReading(reading, bytes, start, end, offset, takeLines);
       this.#last = source;
       return;
     }
-    if (isOfOther) {
+    if (firstWrong === Infinity) {
       this.#otherLineCount += 1;
       return;
     }
-    const { output, takeLines } = this.#part(0);
+    const { output, takeLines } = this.#part(firstWrong);
     output.takeReading(output.readInFull(bytes, start, end), bytes, start, end, offset, takeLines);
   }
 
