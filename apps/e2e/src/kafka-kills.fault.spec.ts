@@ -18,25 +18,21 @@ const SESSION = {
   'group.consumer.session.timeout.ms': '6000',
   'group.consumer.min.session.timeout.ms': '6000',
   'group.consumer.min.heartbeat.interval.ms': '1000',
+  'group.consumer.heartbeat.interval.ms': '1000',
 };
 
-describe('on a real Kafka', () => {
-  let kafka: KafkaServer;
-  let system: KafkaSystem;
+let kafka: KafkaServer;
+let system: KafkaSystem;
 
+afterEach(async () => {
+  await stopAll();
+  await system.close();
+  await kafka.stop();
+});
+
+describe('on a real Kafka', () => {
   beforeEach(async () => {
-    kafka = await startKafka({
-      properties: {
-        ...SESSION,
-        'group.consumer.heartbeat.interval.ms': '1000',
-        'group.consumer.min.heartbeat.interval.ms': '1000',
-      },
-    });
-  });
-  afterEach(async () => {
-    await stopAll();
-    await system.close();
-    await kafka.stop();
+    kafka = await startKafka({ properties: SESSION });
   });
 
   it(
@@ -56,24 +52,6 @@ describe('on a real Kafka', () => {
       expect(await system.check()).toEqual([]);
     },
     120_000 + INGESTOR_KILLS * 30_000,
-  );
-
-  it(
-    `a Kafka node that is killed ${NODE_KILLS} times costs nothing`,
-    async () => {
-      system = await KafkaSystem.open(kafka);
-      const ingestor = await system.startIngestor();
-      const load = system.startLoad();
-      for (let round = 0; round < NODE_KILLS; round += 1) {
-        const before = await ingestor.grouped();
-        load.send(PULSES_A_ROUND);
-        await ingestor.untilGrouped(before + ((round * 137) % 1_000));
-        await kafka.restart();
-      }
-      await load.finish();
-      expect(await system.check()).toEqual([]);
-    },
-    120_000 + NODE_KILLS * 60_000,
   );
 
   it(
@@ -116,4 +94,30 @@ describe('on a real Kafka', () => {
     await load.finish();
     expect(await system.check()).toEqual([]);
   });
+});
+
+// From 4.3.0 on, the node itself may forget to end a transaction when it is killed while it ends it (KAFKA-20734), and the
+// ingestor then waits for an operator. On three nodes the newest release is killed too, in kafka-cluster.fault.spec.ts.
+describe('on a real Kafka without KAFKA-20734', () => {
+  beforeEach(async () => {
+    kafka = await startKafka({ version: '4.2.2', properties: SESSION });
+  });
+
+  it(
+    `a Kafka node that is killed ${NODE_KILLS} times costs nothing`,
+    async () => {
+      system = await KafkaSystem.open(kafka);
+      const ingestor = await system.startIngestor();
+      const load = system.startLoad();
+      for (let round = 0; round < NODE_KILLS; round += 1) {
+        const before = await ingestor.grouped();
+        load.send(PULSES_A_ROUND);
+        await ingestor.untilGrouped(before + ((round * 137) % 1_000));
+        await kafka.restart();
+      }
+      await load.finish();
+      expect(await system.check()).toEqual([]);
+    },
+    120_000 + NODE_KILLS * 60_000,
+  );
 });

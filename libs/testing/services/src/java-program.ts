@@ -34,17 +34,26 @@ export async function startJavaProgram(program: JavaProgram): Promise<ServerProc
   return startedServer(program.source, program.ready, child, (pid) => ['kill', '-9', String(pid)]);
 }
 
-/** The folder of the jars that the `pom.xml` of a folder names. @throws Error with instructions */
-export async function provideJars(projectDirectory: string): Promise<string> {
+/**
+ * The folder of the jars that the `pom.xml` of a folder names.
+ *
+ * @param properties of the pom, in place of those that it has
+ * @throws Error with instructions
+ */
+export async function provideJars(
+  projectDirectory: string,
+  properties: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const pom = join(projectDirectory, 'pom.xml');
-  const root = join(cacheDirectory(), `jars-${await digestOf(pom)}`);
+  const root = join(cacheDirectory(), ['jars', await digestOf(pom), ...Object.values(properties)].join('-'));
   if (await exists(root)) return root;
   if ((await onPath('mvn')) === undefined) throw missing('there is no mvn on the PATH to collect its jars');
   await mkdir(dirname(root), { recursive: true });
   const work = await mkdtemp(`${root}-`);
   try {
-    const output = [`-DoutputDirectory=${work}`, '-DincludeScope=runtime'];
-    await run('mvn', ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', ...output], { timeout: BUILD_MS_MAX });
+    const given = Object.entries({ ...properties, outputDirectory: work, includeScope: 'runtime' });
+    const settings = given.map(([name, value]) => `-D${name}=${value}`);
+    await run('mvn', ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', ...settings], { timeout: BUILD_MS_MAX });
     await rename(work, root).catch((error: NodeJS.ErrnoException) => {
       // Another process was first.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;

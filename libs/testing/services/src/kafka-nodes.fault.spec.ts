@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { until } from '@pulses/testing-processes';
+import { readFile } from 'node:fs/promises';
 import { kafkaAdmin, readTopic, startKafka, writeLines, type KafkaAdmin, type KafkaServer } from '.';
 
 // Three nodes take as much CPU time as all other specs of this project, and only suites of `fault` use them.
@@ -28,4 +29,15 @@ describe('a Kafka of three nodes', () => {
     await until(async () => (await texts()).join() === 'kept');
     expect(await texts()).toEqual(['kept']);
   });
+});
+
+// Not in the suites of every day, since it collects further jars.
+it('a Kafka of an older release runs it', async () => {
+  const kafka = await startKafka({ version: '4.2.2' });
+  try {
+    // The folder of the jars and the image name the release.
+    expect(await readFile(`/proc/${kafka.nodes[0]?.pid}/cmdline`, 'utf8')).toContain('4.2.2');
+  } finally {
+    await kafka.stop();
+  }
 });

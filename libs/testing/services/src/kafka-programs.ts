@@ -7,20 +7,24 @@ import { workspaceRoot } from '@pulses/testing-processes';
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { cp, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { answeringEngine } from './container-engine';
 import { digestOf, exists, provideJars, provideJava } from './java-program';
 import { cacheDirectory } from './program';
 
 const run = promisify(execFile);
-const IMAGE = 'apache/kafka:4.4.0';
+const IMAGE = 'apache/kafka';
 const IMAGE_JAVA = '/opt/java/openjdk/bin/java';
 const IMAGE_JARS = '/opt/kafka/libs/*';
-const METADATA = '__cluster_metadata-0';
+const IDENTITY = 'meta.properties';
+
+/** The newest release, and the last one without KAFKA-20734. */
+export type KafkaVersion = '4.4.0' | '4.2.2';
 
 /** How Java programs of Kafka are called. */
 export interface KafkaPrograms {
+  readonly version: KafkaVersion;
   /** A command and the signals' way to it. `directory` holds all files that it reads and writes. */
   java(directory: string, args: readonly string[]): JavaCommand;
 }
@@ -33,12 +37,12 @@ export interface JavaCommand {
 }
 
 /** @throws Error with instructions to install what is missing */
-export async function provideKafkaPrograms(): Promise<KafkaPrograms> {
+export async function provideKafkaPrograms(version: KafkaVersion): Promise<KafkaPrograms> {
   try {
-    return await javaPrograms();
+    return await javaPrograms(version);
   } catch (error) {
     const engine = await answeringEngine();
-    if (engine !== undefined) return containerPrograms(engine);
+    if (engine !== undefined) return containerPrograms(engine, version);
     throw error;
   }
 }
@@ -46,10 +50,11 @@ export async function provideKafkaPrograms(): Promise<KafkaPrograms> {
 /** The folder with pom.xml and log4j2.yaml. */
 export const kafkaFiles = (): string => join(workspaceRoot(), 'libs/testing/services/kafka');
 
-async function javaPrograms(): Promise<KafkaPrograms> {
+async function javaPrograms(version: KafkaVersion): Promise<KafkaPrograms> {
   const java = await provideJava();
-  const jars = await provideJars(kafkaFiles());
+  const jars = await provideJars(kafkaFiles(), { 'kafka.version': version });
   return {
+    version,
     java: (_directory, args) => ({
       command: java,
       args: ['-cp', join(jars, '*'), ...args],
@@ -59,8 +64,10 @@ async function javaPrograms(): Promise<KafkaPrograms> {
 }
 
 /** The host's network, since a node tells its clients the ports where it listens. */
-function containerPrograms(engine: string): KafkaPrograms {
+function containerPrograms(engine: string, version: KafkaVersion): KafkaPrograms {
+  const image = `${IMAGE}:${version}`;
   return {
+    version,
     java(directory, args) {
       const name = `pulses-kafka-${randomBytes(6).toString('hex')}`;
       const place = [
@@ -72,7 +79,7 @@ function containerPrograms(engine: string): KafkaPrograms {
       ];
       return {
         command: engine,
-        args: ['run', '--rm', '--name', name, ...place, '--entrypoint', IMAGE_JAVA, IMAGE, '-cp', IMAGE_JARS, ...args],
+        args: ['run', '--rm', '--name', name, ...place, '--entrypoint', IMAGE_JAVA, image, '-cp', IMAGE_JARS, ...args],
         signal: (signal) => [engine, 'kill', `--signal=${signal}`, name],
       };
     },
@@ -88,12 +95,13 @@ export async function formatStorage(
   place: { directory: string; propertiesPath: string; data: string; nodeId: number; clusterId: string },
   transactionVersion: 1 | 2,
 ): Promise<void> {
-  const name = `kafka-format-${await digestOf(join(kafkaFiles(), 'pom.xml'))}-transactions-${transactionVersion}`;
+  const digest = await digestOf(join(kafkaFiles(), 'pom.xml'));
+  const name = `kafka-format-${digest}-${programs.version}-transactions-${transactionVersion}`;
   const cached = join(cacheDirectory(), name);
   if (await exists(cached)) {
-    await cp(cached, join(place.data, METADATA), { recursive: true });
+    await cp(cached, place.data, { recursive: true });
     const identity = [`node.id=${place.nodeId}`, `directory.id=${freshUuid()}`, `cluster.id=${place.clusterId}`];
-    await writeFile(join(place.data, 'meta.properties'), ['version=1', ...identity, ''].join('\n'));
+    await writeFile(join(place.data, IDENTITY), ['version=1', ...identity, ''].join('\n'));
     return;
   }
   const log = `-Dlog4j2.configurationFile=${join(place.directory, 'log4j2.yaml')}`;
@@ -106,7 +114,7 @@ export async function formatStorage(
   await run(command, [...args]);
   await mkdir(dirname(cached), { recursive: true });
   const work = await mkdtemp(`${cached}-`);
-  await cp(join(place.data, METADATA), work, { recursive: true });
+  await cp(place.data, work, { recursive: true, filter: (path) => basename(path) !== IDENTITY });
   // Another process may have been first.
   await rename(work, cached).catch(() => rm(work, { recursive: true, force: true }));
 }

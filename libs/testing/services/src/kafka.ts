@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KafkaNode } from './kafka-node';
-import { formatStorage, freshUuid, kafkaFiles, provideKafkaPrograms } from './kafka-programs';
+import { formatStorage, freshUuid, kafkaFiles, provideKafkaPrograms, type KafkaVersion } from './kafka-programs';
 import {
   addScramUsers,
   makeCertificates,
@@ -21,6 +21,8 @@ import {
 const HOST = '127.0.0.1';
 
 export interface KafkaOptions {
+  /** Without it, the newest. */
+  readonly version?: KafkaVersion;
   readonly nodes?: 1 | 3;
   /** Additional properties of every node. */
   readonly properties?: Readonly<Record<string, string>>;
@@ -69,7 +71,7 @@ export interface KafkaServer {
 
 /** Starts a cluster of the suite's own. @throws Error with instructions to get one */
 export async function startOwnKafka(options: KafkaOptions = {}): Promise<KafkaServer> {
-  const programs = await provideKafkaPrograms();
+  const programs = await provideKafkaPrograms(options.version ?? '4.4.0');
   const directory = await makeTempDirectory();
   try {
     const ids = options.nodes === 3 ? [1, 2, 3] : [1];
