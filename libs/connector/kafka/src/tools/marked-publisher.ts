@@ -1,16 +1,17 @@
 // Publishes messages with the positions that mark them, in one transaction.
 //
 // Guarantees: messages and marks become visible in one step. A newer publisher of the partition fences this one. A mark whose
-// copy is stored outlives `offsets.retention.minutes`: see redriven-mark.ts.
+// copy is stored outlives `offsets.retention.minutes`: see redriven-mark.ts and mark-copy.ts.
 
 import type { GroupPosition, MarkedPublisher, MarkedPublisherOptions } from '@pulses/connector-api';
 import type { Clock, Random } from '@pulses/shared-ports';
 import type { Cluster } from '../protocol/cluster';
-import { commitKeptOffset } from '../protocol/offset-requests';
+import { commitKeptOffset, fetchOffsets } from '../protocol/offset-requests';
 import type { Compression } from '../records/compression';
 import { KafkaTransactionRequests } from '../transaction/kafka-transaction-requests';
 import { Transactions, type TransactionWork } from '../transaction/transactions';
 import { KeyedBatches } from './keyed-batches';
+import { copyMark, type MarkStore } from './mark-copy';
 import { keptMarkGroup, markGroup } from './redriven-mark';
 
 const TRANSACTIONS = 'pulses.marks.';
@@ -67,8 +68,15 @@ export async function openKafkaMarkedPublisher(options: KafkaMarkingOptions): Pr
   const keep = async (marks: readonly Pick<GroupPosition, 'name' | 'offset' | 'metadata'>[]) => {
     for (const { name, offset, metadata } of marks) {
       const kept = keptMarkGroup({ group, name });
-      const ask = commitKeptOffset(kept, { topic: markedTopic, partition, offset, metadata });
-      await cluster.toCoordinator('group', kept, ask);
+      const read = async (from: string) =>
+        (await cluster.toCoordinator('group', from, fetchOffsets(from, markedTopic, [partition]))).get(partition);
+      const store: MarkStore = {
+        readMark: () => read(markGroup({ group, name })),
+        readCopy: () => read(kept),
+        writeCopy: (bits) =>
+          cluster.toCoordinator('group', kept, commitKeptOffset(kept, { topic: markedTopic, partition, ...bits })),
+      };
+      await copyMark(store, { offset, metadata });
     }
   };
   const positions = await readPositions();

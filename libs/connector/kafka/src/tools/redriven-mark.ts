@@ -4,8 +4,9 @@
 //                                      `offsets.retention.minutes`
 //   pulses.kept-marks.<group>.<name>   a copy that is stored next, which Kafka keeps
 //
-// A mark is the union of both: its metadata is base64 of bits, of which a change only sets more. So the copy of a process
-// that was overtaken takes nothing away. What a killed process has not copied, the next one copies at its start.
+// A mark is the union of both: its metadata is base64 of bits, of which a change only sets more. Nothing fences the copy: a
+// process that was overtaken can overwrite it with fewer bits, and puts them back from the mark (see mark-copy.ts). What a
+// killed process has not copied or put back, the next one copies at its start, unless Kafka has forgotten the mark by then.
 
 import type { GroupPosition } from '@pulses/connector-api';
 
@@ -42,12 +43,16 @@ export function unitedMarks(positions: readonly GroupPosition[]): GroupPosition[
     const { group, name, incarnation } = position;
     const key = JSON.stringify([group, name, incarnation]);
     const before = united.get(key);
-    united.set(key, before === undefined ? position : union(before, position));
+    united.set(key, before === undefined ? position : unionOf(before, position));
   }
   return [...united.values()];
 }
 
-function union(one: GroupPosition, other: GroupPosition): GroupPosition {
+/** The bits of both, and the higher offset; all else is of the first. */
+export function unionOf<Mark extends Pick<GroupPosition, 'offset' | 'metadata'>>(
+  one: Mark,
+  other: Pick<GroupPosition, 'offset' | 'metadata'>,
+): Mark {
   const [left, right] = [one, other].map(({ metadata }) => Buffer.from(metadata, 'base64')) as [Buffer, Buffer];
   const bits = Buffer.alloc(Math.max(left.length, right.length));
   for (let at = 0; at < bits.length; at += 1) bits[at] = (left[at] ?? 0) | (right[at] ?? 0);
